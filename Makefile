@@ -1,0 +1,40 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help run test check bench docker-test example clean
+.DEFAULT_GOAL := help
+
+help:  ## Show what there is.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+run: $(READY)  ## Set up, run the JWKS outage on local processes, judge it, draw the report. No Docker needed.
+	@$(BIN)/idchaos run jwks_outage
+
+test: $(READY)  ## Set up and run the tests that need nothing but Python.
+	@$(BIN)/python -m pytest -m 'not docker and not real_toxiproxy'
+
+check: $(READY)  ## All that a reviewer would ask: format, lint, types.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(READY)  ## Measure the figures of docs/figures.md, as ratios in one run.
+	@$(BIN)/python -m benchmarks
+
+docker-test: $(READY)  ## Run the four scenarios on Docker with the real Toxiproxy, and what else needs an engine.
+	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests
+	@$(BIN)/python -m pytest scenarios --target docker
+
+example: $(READY)  ## Make reports/example again, from a real run.
+	@$(BIN)/python -m docs.example
+
+clean:  ## Remove the virtual environment and caches; keep reports.
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,130 @@
+"""What most scenarios share: phases, everyday traffic, canaries, and the objectives and invariants about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from harness.experiment import (
+    Bound,
+    Canary,
+    CanaryPlan,
+    Invariant,
+    LoadPlan,
+    Objective,
+    Phase,
+    PhaseName,
+    RevocationPlan,
+    Stream,
+)
+from harness.settings import CommonSettings
+
+CLOCK_SLACK_S = 120.0
+CACHE_SLACK_S = 1.0
+"""A cache may be older than its life by the fetch that replaces it."""
+
+INVARIANTS: dict[str, tuple[Canary, ...]] = {
+    "expired_tokens_refused": (Canary.EXPIRED,),
+    "early_tokens_refused": (Canary.NOT_YET_VALID,),
+    "audience_enforced": (Canary.WRONG_AUDIENCE,),
+    "issuer_enforced": (Canary.WRONG_ISSUER,),
+    "unsigned_tokens_refused": (Canary.ALG_NONE,),
+    "algorithm_confusion_refused": (Canary.HMAC_PUBLIC_KEY,),
+    "unknown_keys_refused": (Canary.UNKNOWN_KID,),
+    "retired_keys_refused": (Canary.RETIRED_KEY,),
+    "tampered_tokens_refused": (Canary.TAMPERED,),
+    "revoked_tokens_refused": (Canary.REVOKED,),
+    "replayed_tokens_refused": (Canary.REPLAYED,),
+}
+"""Invariants by name: one for each way in which a token can be bad."""
+
+
+def phases(settings: CommonSettings, fault_s: float, recovery_s: float | None = None) -> tuple[Phase, ...]:
+    """Warm-up, baseline, fault, recovery."""
+    return (
+        Phase(name=PhaseName.WARMUP, duration_s=settings.phases.warmup_s),
+        Phase(name=PhaseName.BASELINE, duration_s=settings.phases.baseline_s),
+        Phase(name=PhaseName.FAULT, duration_s=fault_s),
+        Phase(name=PhaseName.RECOVERY, duration_s=recovery_s or settings.phases.recovery_s),
+    )
+
+
+def revocation_window_s(settings: CommonSettings) -> float:
+    """How long a revoked token may still pass: the age of the list, plus the slack of its refresh."""
+    return max(settings.gateway.revocation_cache_s, settings.gateway.introspection_cache_s) + CACHE_SLACK_S
+
+
+def everyday_load(
+    settings: CommonSettings,
+    *,
+    clock_error_s: float = 0.0,
+    opaque_share: float = 0.0,
+    extra: Iterable[Stream] = (),
+    revocations: RevocationPlan | None = None,
+    without: tuple[Canary, ...] = (),
+) -> LoadPlan:
+    """Sessions that log in, call APIs, refresh and log out; machine clients; canaries of every kind.
+
+    ``clock_error_s``: the greatest clock error that the run causes; canaries lie beyond it. ``opaque_share``: of the
+    API requests, those with opaque tokens.
+    """
+    load = settings.load
+    ramp = min(1.0, settings.phases.warmup_s)
+    opaque = load.rate * opaque_share
+    streams = [
+        Stream(flow="api", rate=load.rate - opaque, arrivals=load.arrivals, ramp_s=ramp),
+        Stream(flow="login", rate=load.login_rate, arrivals=load.arrivals),
+        Stream(flow="machine", rate=load.machine_rate, arrivals=load.arrivals),
+        Stream(flow="canary", rate=load.canary_rate, arrivals="constant"),
+    ]
+    if opaque:
+        streams.append(Stream(flow="opaque", rate=opaque, arrivals=load.arrivals, ramp_s=ramp))
+    return LoadPlan(
+        streams=(*streams, *extra),
+        sessions=load.sessions,
+        timeout_s=load.timeout_s,
+        max_in_flight=load.max_in_flight,
+        canaries=CanaryPlan(
+            kinds=tuple(kind for kind in Canary if kind not in without),
+            clock_margin_s=settings.gateway.leeway_s + abs(clock_error_s) + CLOCK_SLACK_S,
+            retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,
+            revoked_after_s=revocation_window_s(settings),
+        ),
+        revocations=revocations,
+    )
+
+
+def invariants(without: tuple[Canary, ...] = ()) -> tuple[Invariant, ...]:
+    """Every invariant whose canaries are sent."""
+    return tuple(
+        Invariant(name=name, canaries=kinds) for name, kinds in INVARIANTS.items() if not set(kinds) & set(without)
+    )
+
+
+def api_success(settings: CommonSettings, phase: PhaseName) -> Objective:
+    """Good API requests succeed."""
+    return Objective(
+        name=f"api_success_{phase}",
+        sli="success_rate{flow=api}",
+        phase=phase,
+        bound=Bound(op=">=", limit=settings.slo.success),
+        why="Users with good tokens were refused, or got no answer.",
+    )
+
+
+def api_latency(settings: CommonSettings, phase: PhaseName) -> Objective:
+    """API requests are answered in time."""
+    return Objective(
+        name=f"api_latency_{phase}",
+        sli="latency_p95{flow=api}",
+        phase=phase,
+        bound=Bound(op="<=", limit=settings.slo.latency_p95_s, unit="s"),
+        why="Users waited: p95 counts from when a request was due.",
+    )
+
+
+def at_most(
+    name: str, sli: str, phase: PhaseName | Literal["all"], limit: float, unit: Literal["share", "s"], why: str
+) -> Objective:
+    """An objective with an upper bound."""
+    return Objective(name=name, sli=sli, phase=phase, bound=Bound(op="<=", limit=limit, unit=unit), why=why)

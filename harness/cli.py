@@ -1,0 +1,223 @@
+"""The command ``idchaos``: words on a command line to acts, errors to one line and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import click
+
+from harness.errors import ExitCode, IdchaosError, Interrupted, StoreError, UsageError
+from harness.settings import PROFILES, names, parse_assignments
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+EXIT_BY_VERDICT = {"PASS": ExitCode.PASS, "FAIL": ExitCode.FAIL, "INCONCLUSIVE": ExitCode.INCONCLUSIVE}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point. Never a traceback: what a user did wrong, or what failed, is one line on stderr."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        code = cli.main(args=arguments, prog_name="idchaos", standalone_mode=False)
+    except click.UsageError as error:
+        _fail(error.format_message(), ExitCode.USAGE)
+    except click.ClickException as error:
+        _fail(error.format_message(), ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", ExitCode.INTERRUPTED)
+    except IdchaosError as error:
+        _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.HARNESS)
+    except Exception as error:
+        if os.environ.get("IDCHAOS_TRACEBACK"):
+            raise
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        _fail(f"internal error: {what} (IDCHAOS_TRACEBACK=1 shows where)", ExitCode.HARNESS)
+    sys.exit(code if isinstance(code, int) else ExitCode.PASS)
+
+
+def _fail(message: str, code: ExitCode) -> None:
+    line = " ".join(message.split())
+    print(f"idchaos: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    raise Interrupted("interrupted")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="idchaos")
+def cli() -> None:
+    """Chaos and load testing for identity infrastructure.
+
+    Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 64 bad usage or input, 70 the harness itself failed, 130 interrupted.
+    """
+
+
+def _run_options(command: Command) -> Command:
+    for option in reversed(
+        (
+            click.option("--target", default="local", show_default=True, help="local (processes) or docker."),
+            click.option("--gateway", default="standin", show_default=True, help="Which gateway is tested."),
+            click.option(
+                "--profile", default="quick", show_default=True, help=f"How long and how much: {', '.join(PROFILES)}."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+_set_option = click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
+_reports_option = click.option(
+    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), show_default=True,
+    help="Where run directories are made.",
+)  # fmt: skip
+
+
+@cli.command("list")
+@_json_option
+def list_scenarios(as_json: bool) -> None:
+    """List the scenarios, their variants, and what they cover."""
+    from harness.scenario import all_scenarios
+
+    scenarios = all_scenarios().values()
+    if as_json:
+        document = [
+            {
+                "name": scenario.name,
+                "summary": scenario.summary,
+                "covers": list(scenario.covers),
+                "variants": list(scenario.variants),
+                "settings": {
+                    name: {"default": _default(scenario.settings, name), "description": description}
+                    for name, description in names(scenario.settings).items()
+                },
+            }
+            for scenario in scenarios
+        ]
+        print(json.dumps(document, indent=2))
+        return
+    for scenario in scenarios:
+        print(f"{scenario.name:<16} {scenario.summary}")
+        print(f"{'':<16} variants: {', '.join(scenario.variants)}; covers {', '.join(scenario.covers)}")
+
+
+def _default(model: type[Any], name: str) -> Any:
+    group, _, leaf = name.partition(".")
+    return getattr(getattr(model(), group), leaf)
+
+
+@cli.command("run")
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@_run_options
+@click.option("--rate", type=float, help="API requests per second; short for --set load.rate=R.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Same seed, same plan.")
+@_set_option
+@_reports_option
+@_json_option
+def run_scenarios(scenarios: tuple[str, ...], assignments: tuple[str, ...], as_json: bool, **options: Any) -> int:
+    """Run scenarios one after the other; the worst verdict decides the exit code."""
+    from harness.launch import Request, prepare, run
+    from harness.terminal import watching
+
+    overrides = parse_assignments(assignments)
+    rate = options.pop("rate")
+    if rate is not None:
+        overrides["load.rate"] = rate
+    command = ("idchaos", *sys.argv[1:])
+    prepared = [prepare(Request(scenario=name, overrides=overrides, command=command, **options)) for name in scenarios]
+    verdicts = []
+    for each in prepared:
+        with watching(each, quiet=as_json) as observer:
+            verdicts.append(run(each, observer))
+        if not as_json:
+            from harness.terminal import show_verdict
+
+            show_verdict(verdicts[-1])
+    return _conclude(verdicts, as_json)
+
+
+def _conclude(verdicts: list[Any], as_json: bool) -> int:
+    from harness.experiment import Verdict
+
+    worst = Verdict.worst([verdict.verdict for verdict in verdicts])
+    if as_json:
+        runs = [json.loads(verdict.to_json()) for verdict in verdicts]
+        print(json.dumps({"verdict": worst, "runs": runs}, indent=2))
+    return EXIT_BY_VERDICT[worst]
+
+
+@cli.command()
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@_json_option
+def analyze(run_dir: Path, as_json: bool) -> int:
+    """Judge a stored run again, from what is stored alone. Changes nothing but verdict.json."""
+    from harness.rundir import write_atomically
+    from harness.terminal import show_verdict
+
+    _, verdict = _judge(run_dir)
+    write_atomically(run_dir / "verdict.json", verdict.to_json())
+    if not as_json:
+        show_verdict(verdict)
+    return _conclude([verdict], as_json)
+
+
+@cli.command()
+@click.argument("run_dir", type=click.Path(path_type=Path))
+def report(run_dir: Path) -> None:
+    """Draw the report of a stored run again: report.html, summary.md, junit.xml."""
+    from harness.launch import draw
+
+    draw(run_dir, *_judge(run_dir))
+    print(run_dir / "report.html")
+
+
+def _judge(run_dir: Path) -> tuple[Any, Any]:
+    """A stored run's record and verdict; a directory that can't be judged is bad input, not a failure of ours."""
+    from harness.launch import judge
+
+    try:
+        return judge(run_dir)
+    except StoreError as error:
+        raise UsageError(str(error)) from error
+
+
+@cli.command()
+@_run_options
+@_set_option
+@_json_option
+def up(target: str, gateway: str, profile: str, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Start a target, leave it running, and print where everything is."""
+    from harness.standing import bring_up, describe
+
+    standing = bring_up(target, gateway, profile, parse_assignments(assignments))
+    print(json.dumps(standing.document(), indent=2) if as_json else describe(standing))
+
+
+@cli.command()
+def down() -> None:
+    """Stop the target that ``up`` left running."""
+    from harness.standing import take_down
+
+    print(take_down())
+
+
+@cli.command()
+def recover() -> int:
+    """Undo what runs that were killed could not undo themselves."""
+    from harness.standing import recover_all
+
+    left, message = recover_all()
+    print(message)
+    return ExitCode.HARNESS if left else ExitCode.PASS

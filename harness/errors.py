@@ -1,0 +1,88 @@
+"""What can go wrong, as one tree. Each error has a stable ``code`` and the exit code that it leads to.
+
+::
+
+    IdchaosError
+    ├── UsageError          64  the user asked for something that cannot be (unknown name, bad value, bad file)
+    ├── TargetError         70  a part of the target did not start, or died
+    │   └── EngineMissing   70  no Docker engine, or no Compose
+    ├── UndecidableError     2  the run was ended because nothing could be concluded from it
+    ├── FaultError          70  a fault could not be applied or healed
+    ├── LoadError           70  the load generator did not start, or died
+    ├── StoreError          70  the run directory cannot be written (a full disk, no permission)
+    └── Interrupted        130  Ctrl-C or SIGTERM
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """The exit codes of the command."""
+
+    PASS = 0
+    FAIL = 1
+    INCONCLUSIVE = 2
+    USAGE = 64
+    HARNESS = 70
+    INTERRUPTED = 130
+
+
+class IdchaosError(Exception):
+    """One clear line: what was wrong, where, and what would be right."""
+
+    code: ClassVar[str] = "harness_failed"
+    exit_code: ClassVar[ExitCode] = ExitCode.HARNESS
+
+
+class UsageError(IdchaosError):
+    """The user asked for something that cannot be."""
+
+    code = "bad_usage"
+    exit_code = ExitCode.USAGE
+
+
+class TargetError(IdchaosError):
+    """A part of the target did not start, or died."""
+
+    code = "target_failed"
+
+
+class EngineMissing(TargetError):
+    """No Docker engine answers, or Compose is not installed."""
+
+    code = "engine_missing"
+
+
+class UndecidableError(IdchaosError):
+    """The run was ended early because nothing could be concluded from going on."""
+
+    code = "undecidable"
+    exit_code = ExitCode.INCONCLUSIVE
+
+
+class FaultError(IdchaosError):
+    """A fault could not be applied or healed."""
+
+    code = "fault_failed"
+
+
+class LoadError(IdchaosError):
+    """The load generator did not start, or died."""
+
+    code = "load_failed"
+
+
+class StoreError(IdchaosError):
+    """The run directory cannot be written or read."""
+
+    code = "store_failed"
+
+
+class Interrupted(IdchaosError):
+    """Ctrl-C or SIGTERM."""
+
+    code = "interrupted"
+    exit_code = ExitCode.INTERRUPTED

@@ -1,0 +1,190 @@
+"""The vocabulary of an experiment: phases, load, objectives, invariants. Frozen, typed, no I/O."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from harness.values import Value
+
+Seconds = float
+Flow = Literal["api", "opaque", "login", "refresh", "logout", "machine", "canary", "revocation"]
+"""What a request is part of.
+
+``api``: a session calls an API with its JWT · ``opaque``: the same with an opaque token (introspected at the gateway) ·
+``login``, ``refresh``, ``logout``: the life of a session at the IdP · ``machine``: a client-credentials token request ·
+``canary``: a request that must be denied · ``revocation``: one poll of a revocation probe.
+"""
+
+
+class PhaseName(StrEnum):
+    """The spans of a run."""
+
+    WARMUP = "warmup"
+    BASELINE = "baseline"
+    FAULT = "fault"
+    RECOVERY = "recovery"
+
+
+class Phase(Value):
+    """A span of the run with a planned length."""
+
+    name: PhaseName
+    duration_s: PositiveFloat
+
+
+class Outcome(StrEnum):
+    """What came of a request, whatever status code the gateway used to say it."""
+
+    OK = "ok"
+    DENIED = "denied"
+    WRONGLY_DENIED = "wrongly_denied"
+    WRONGLY_ACCEPTED = "wrongly_accepted"
+    UNAVAILABLE = "unavailable"
+
+
+class Canary(StrEnum):
+    """Requests that no fault excuses accepting."""
+
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    WRONG_AUDIENCE = "wrong_audience"
+    WRONG_ISSUER = "wrong_issuer"
+    ALG_NONE = "alg_none"
+    HMAC_PUBLIC_KEY = "hmac_public_key"
+    UNKNOWN_KID = "unknown_kid"
+    RETIRED_KEY = "retired_key"
+    TAMPERED = "tampered"
+    REVOKED = "revoked"
+    REPLAYED = "replayed"
+
+
+class Stream(Value):
+    """One arrival process. Due times depend on the seed and on this value alone."""
+
+    flow: Flow
+    rate: PositiveFloat
+    """Arrivals per second once ramped up."""
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    ramp_s: Seconds = Field(0.0, ge=0)
+    """The rate grows linearly from 0 over this time."""
+    starts_s: Seconds = Field(0.0, ge=0)
+    ends_s: Seconds | None = None
+    """Offsets from the start of the load; ``None``: until its end."""
+
+
+class CanaryPlan(Value):
+    """Which canaries are sent, and what makes each of them surely bad."""
+
+    kinds: tuple[Canary, ...] = tuple(Canary)
+    clock_margin_s: PositiveFloat
+    """How far beyond its bound a time claim lies: leeway plus every clock error that the run causes, plus slack."""
+    retired_after_s: Seconds = 0.0
+    """A retired key may still be in caches for this long after it was withdrawn; earlier canaries are not sent."""
+    revoked_after_s: Seconds = 0.0
+    """A revoked token may still be accepted from caches for this long; earlier canaries are not sent."""
+
+
+class RevocationPlan(Value):
+    """How revocation probes are made: mint, use, revoke, then poll every replica until it refuses."""
+
+    formats: tuple[Literal["jwt", "opaque"], ...] = ("jwt", "opaque")
+    poll_every_s: PositiveFloat = 0.1
+    give_up_after_s: PositiveFloat = 32.0
+    """A replica that has not refused by then is right-censored."""
+    confirm_denials: PositiveInt = 3
+    """Polling ends after this many refusals in a row: one refusal may be one cache among several."""
+
+
+class LoadPlan(Value):
+    """All load of a run."""
+
+    streams: tuple[Stream, ...]
+    sessions: PositiveInt = 40
+    """Logged-in sessions that ``api`` and ``opaque`` arrivals are spread over."""
+    refresh_at: float = Field(0.8, gt=0, lt=1)
+    """A session refreshes at this share of its access token's life, jittered by up to 10 % of that life."""
+    timeout_s: PositiveFloat = 5.0
+    max_in_flight: PositiveInt = 400
+    canaries: CanaryPlan | None = None
+    revocations: RevocationPlan | None = None
+
+    @property
+    def rate(self) -> float:
+        """Planned arrivals per second of all streams together."""
+        return sum(stream.rate for stream in self.streams)
+
+
+class Bound(Value):
+    """What an SLI must satisfy: ``value >= limit`` or ``value <= limit``."""
+
+    op: Literal[">=", "<="]
+    limit: float
+    unit: Literal["share", "s", "1/s", "count"] = "share"
+
+
+class Objective(Value):
+    """An SLI, a phase, a bound. Judged PASS, FAIL or INCONCLUSIVE."""
+
+    name: str
+    sli: str
+    """An SLI's name and selectors: ``success_rate{flow=api}``, ``latency_p95{flow=login}``. See :mod:`harness.sli`."""
+    phase: PhaseName | Literal["all"]
+    bound: Bound
+    why: str = ""
+    """One sentence for the report: what it means for users when this is missed."""
+
+
+class Invariant(Value):
+    """A security property that no fault excuses: canaries of these kinds are never accepted, in any phase."""
+
+    name: str
+    canaries: tuple[Canary, ...]
+    min_attempts: PositiveInt = 1
+    """Fewer decided attempts than this, over the run: INCONCLUSIVE."""
+
+
+class Verdict(StrEnum):
+    """PASS, FAIL or INCONCLUSIVE; ``worst`` orders them."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+    @classmethod
+    def worst(cls, verdicts: list[Verdict]) -> Verdict:
+        """FAIL over INCONCLUSIVE over PASS. Nothing judged is INCONCLUSIVE: no data is no pass."""
+        for verdict in (cls.FAIL, cls.INCONCLUSIVE):
+            if verdict in verdicts:
+                return verdict
+        return cls.PASS if verdicts else cls.INCONCLUSIVE
+
+
+class Plan(Value):
+    """What a scenario asks of a target, with every setting filled in: data, not a script.
+
+    Faults are kept beside it (``harness.faults``), since applying them is an effect.
+    """
+
+    scenario: str
+    variant: str
+    phases: tuple[Phase, ...]
+    load: LoadPlan
+    objectives: tuple[Objective, ...]
+    invariants: tuple[Invariant, ...]
+
+    @property
+    def duration_s(self) -> Seconds:
+        """Planned length of the load."""
+        return sum(phase.duration_s for phase in self.phases)
+
+    def phase_starts(self) -> dict[PhaseName, Seconds]:
+        """Each phase's planned start, as an offset from the start of the load."""
+        starts: dict[PhaseName, Seconds] = {}
+        at = 0.0
+        for phase in self.phases:
+            starts[phase.name] = at
+            at += phase.duration_s
+        return starts

@@ -1,0 +1,98 @@
+"""What a fault is: it applies, it heals, and it proves both.
+
+A fault is a frozen value; everything that it learns is returned, nothing is kept. The runner calls, in this order::
+
+    check_before ─► apply(0) ─► check_applied ─► apply(1) ... ─► check_held ─► heal ─► check_healed
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
+
+from harness.ledger import Undo
+from harness.targets.base import Target
+from harness.values import Value
+
+Source = Literal["control", "probe", "target"]
+Snapshot = Mapping[str, Any]
+
+
+class Evidence(Value):
+    """One proof, from one place: the control plane's word, a probe's result, or a trace at the target."""
+
+    source: Source
+    ok: bool
+    what: str
+    """A plain sentence with the observed values."""
+
+
+class Event(Value):
+    """Something that the act did, for the journal: ``key_withdrawn``, ``clock_skewed`` ..."""
+
+    event: str
+    fields: Mapping[str, Any]
+
+
+class Fault(Value):
+    """One thing that goes wrong. Subclasses: one a file."""
+
+    needs: ClassVar[tuple[type, ...]] = ()
+    """Capabilities (protocols of ``harness.targets.base``) that the target must have."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What it does, in a few words, for journal and report."""
+
+    def steps(self) -> tuple[float, ...]:
+        """When each step is due, in seconds from the fault's start. Most faults have one step, at once."""
+        return (0.0,)
+
+    def undos(self, target: Target) -> tuple[Undo, ...]:
+        """What the ledger must promise at a target that outlives the run; nothing where it is stopped anyway."""
+        return ()
+
+    def snapshot(self, target: Target) -> Snapshot:
+        """Counters before the fault, which later checks compare with."""
+        return {}
+
+    @abstractmethod
+    def check_before(self, target: Target) -> tuple[Evidence, ...]:
+        """Prove that the unfaulted path works: without that, nothing seen later proves anything."""
+
+    @abstractmethod
+    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+        """Carry out one step.
+
+        Raises:
+            FaultError, TargetError: it could not be applied.
+        """
+
+    @abstractmethod
+    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+        """Prove, soon after the first step, that the fault is in force: control plane and probe."""
+
+    @abstractmethod
+    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+        """Prove, just before healing, that the target felt it."""
+
+    @abstractmethod
+    def heal(self, target: Target) -> tuple[Event, ...]:
+        """Undo it. May be called again, and when ``apply`` failed half-way."""
+
+    @abstractmethod
+    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+        """Prove that it is gone."""
+
+
+def eventually(check: Callable[[], tuple[Evidence, ...]], within_s: float = 5.0) -> tuple[Evidence, ...]:
+    """Repeat a check until all of it is ok, or the time is over; the last evidence counts."""
+    deadline = time.monotonic() + within_s
+    while True:
+        evidence = check()
+        if all(item.ok for item in evidence) or time.monotonic() > deadline:
+            return evidence
+        time.sleep(0.1)

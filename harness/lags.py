@@ -1,0 +1,269 @@
+"""How long something lasted after the moment that caused it. Pure: samples and moments -> brackets of
+seconds.
+
+A lag is never seen itself, only bracketed: it had not ended at one sample (``low``), it had at another
+(``high``). Where the record ends first it is right-censored: ``high`` is ``inf``. Times are those of
+sending (``sent_at``), because a request tells about the moment in which it was judged; one that was never
+sent counts at ``due_at``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.record import Event
+
+SUSTAINED_S = 2.0
+"""A stretch without any bad sample must last this long to count as recovered."""
+SUSTAINED_SAMPLES = 10
+NOT_OF_REVOCATION = frozenset(
+    {
+        "token_missing", "token_malformed", "alg_not_allowed", "typ_not_allowed", "kid_unknown", "signature_invalid",
+        "issuer_mismatch", "audience_mismatch", "token_expired", "token_not_yet_valid", "issued_in_future",
+        "scope_insufficient", "claim_missing",
+    }
+)  # fmt: skip
+"""Reasons of refusals that say nothing about whether a revocation was known."""
+LAG_COLUMNS = (
+    "probe",
+    "replica",
+    "format",
+    "revoked_at",
+    "last_accept_s",
+    "first_denial_s",
+    "lag_s",
+    "censored",
+    "note",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """Seconds between a cause and an end: at least ``low``, at most ``high``. ``nan`` value: nothing was
+    observed.
+    """
+
+    value: float
+    low: float
+    high: float
+    samples: int
+    note: str = ""
+
+
+NOTHING = Bracket(math.nan, 0.0, math.inf, 0)
+
+
+def longest(brackets: Iterable[Bracket]) -> Bracket:
+    """The greatest of several lags. It is unknown while any of them is: what was not observed might be the
+    greatest.
+    """
+    found = list(brackets)
+    if not found:
+        return NOTHING
+    samples = sum(bracket.samples for bracket in found)
+    worst = max(found, key=lambda bracket: (bracket.high, bracket.value))
+    unseen = [bracket for bracket in found if math.isnan(bracket.value)]
+    low = max(bracket.low for bracket in found)
+    if unseen:
+        return Bracket(math.nan, low, math.inf, samples, unseen[0].note)
+    return Bracket(max(bracket.value for bracket in found), low, worst.high, samples, worst.note)
+
+
+def timed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The samples with ``at`` (when sent, else when due), in that order."""
+    return frame.assign(at=frame["sent_at"].fillna(frame["due_at"])).sort_values("at", kind="stable")
+
+
+def refusal_window(good: pd.DataFrame, origin: float, replicas: Sequence[str], kid: str | None = None) -> Bracket:
+    """Origin to the last refusal of a good token, the longest over replicas.
+
+    ``good``: samples whose right answer is to accept, due from ``origin`` on. ``kid``: the key that signs
+    since then, if the cause is a rotation; each replica must then have met a token of that key, and the
+    window is open until it accepted one.
+    """
+    frame = timed(good)
+    watched = frame[frame["kid"] == kid] if kid else frame
+    exposed = float(watched["at"].iloc[0]) if len(watched) and kid else origin
+    return longest(_refusals(frame, watched, replica, origin, exposed) for replica in replicas)
+
+
+def _refusals(all_good: pd.DataFrame, watched: pd.DataFrame, replica: str, origin: float, exposed: float) -> Bracket:
+    mine = all_good[all_good["replica"] == replica]
+    refused = mine[mine["outcome"] == "wrongly_denied"]
+    if refused.empty:
+        accepted = watched[(watched["replica"] == replica) & (watched["outcome"] == "ok")]
+        if accepted.empty:
+            return Bracket(math.nan, 0.0, math.inf, len(mine), f"{replica} accepted nothing that would show it")
+        # Between the first token that it could have met and the first that it accepted, nobody knows.
+        return Bracket(0.0, 0.0, max(0.0, float(accepted["at"].iloc[0]) - exposed), len(mine))
+    last = refused.iloc[-1]
+    after = mine[(mine["at"] > last["at"]) & (mine["outcome"] == "ok") & (mine["kid"] == last["kid"])]
+    lag = max(0.0, float(last["at"]) - origin)
+    if after.empty:
+        return Bracket(math.inf, lag, math.inf, len(mine), f"{replica} still refused good tokens at the end")
+    return Bracket(lag, lag, float(after["at"].iloc[0]) - origin, len(mine), f"longest at {replica}")
+
+
+def recovery_time(good: pd.DataFrame, healed_at: float, until: float) -> Bracket:
+    """Healing to the last bad sample before a stretch of :data:`SUSTAINED_S` without any, the longest over
+    replicas.
+
+    ``good``: samples whose right answer is to accept, due from ``healed_at`` to ``until``.
+    """
+    frame = timed(good)
+    frame = frame[frame["at"] >= healed_at]
+    return longest(_recovery(rows, str(replica), healed_at, until) for replica, rows in frame.groupby("replica"))
+
+
+def _recovery(rows: pd.DataFrame, replica: str, healed_at: float, until: float) -> Bracket:
+    bad = rows["outcome"].ne("ok").to_numpy()
+    times = rows["at"].to_numpy(dtype=float)
+    ends = [float(at) for at in (*times[bad], max(until, times[-1]))]
+    start = healed_at
+    for index, end in enumerate(ends):
+        calm = times[(times > start) & (times < end)] if index else times[times < end]
+        if end - start >= SUSTAINED_S and len(calm) >= SUSTAINED_SAMPLES:
+            lag = start - healed_at
+            note = f"longest at {replica}" if lag else ""
+            return Bracket(lag, lag, float(calm[0]) - healed_at, len(rows), note)
+        start = end
+    last = times[bad][-1] if bad.any() else healed_at
+    if not bad.any():
+        return Bracket(math.nan, 0.0, math.inf, len(rows), f"{replica}: too few samples after healing")
+    return Bracket(math.inf, float(last) - healed_at, math.inf, len(rows), f"{replica} did not recover by the end")
+
+
+def retired_key_acceptance(
+    samples: pd.DataFrame, withdrawals: Sequence[Event], replicas: Sequence[str], until: float
+) -> Bracket:
+    """Withdrawal of a key to the last accepted token that it had signed, the longest over keys and replicas.
+
+    All traffic counts, canaries and sessions alike. A refusal because the token had expired closes no window.
+    """
+    frame = timed(samples)
+    found = []
+    for event in withdrawals:
+        signed = frame[(frame["kid"] == event.text("kid")) & (frame["at"] >= event.at) & (frame["at"] < until)]
+        found += [_acceptance(signed[signed["replica"] == replica], event, replica) for replica in replicas]
+    return longest(found)
+
+
+def _acceptance(rows: pd.DataFrame, event: Event, replica: str) -> Bracket:
+    decided = rows[rows["decision"] != "undecided"]
+    accepted = decided[decided["decision"] == "accept"]
+    refused = decided[(decided["decision"] == "deny") & (decided["error_code"] != "token_expired")]
+    last = float(accepted["at"].iloc[-1]) if len(accepted) else event.at
+    after = refused[refused["at"] > last]
+    lag = last - event.at
+    if after.empty:
+        seen = bool(len(accepted))
+        note = f"{replica} still accepted it at the end" if seen else f"{replica} was never asked about it"
+        return Bracket(math.inf if seen else math.nan, lag, math.inf, len(decided), note)
+    return Bracket(lag, lag, float(after["at"].iloc[0]) - event.at, len(decided), f"longest at {replica}")
+
+
+def revocation_lags(samples: pd.DataFrame, confirm: int = 3) -> pd.DataFrame:
+    """One row for each revocation probe and replica: how long after the revocation it went on accepting.
+
+    A probe is the ``session`` of samples of flow ``revocation``: one sample of endpoint ``revoke``, whose
+    answer starts the clock, and polls of every replica. The lag is that of the first refusal after the last
+    accept, once ``confirm`` refusals in a row say that it lasts. It is right-censored at the last accept
+    when refusals never came, were too few, or came when the token had expired anyway or for a reason of
+    :data:`NOT_OF_REVOCATION`.
+
+    Columns: :data:`LAG_COLUMNS`; ``lag_s`` is the time of the event or of the censoring, ``last_accept_s``
+    0 when there was none.
+    """
+    flow = timed(samples[samples["flow"] == "revocation"])
+    revokes = flow[(flow["endpoint"] == "revoke") & (flow["decision"] == "accept")]
+    polls = flow[flow["endpoint"].str.startswith("/")]
+    answered = (revokes["at"] + revokes["service_time_s"]).groupby(revokes["session"]).max()
+    moments = {str(probe): float(at) for probe, at in answered.items()}
+    rows = [
+        _revocation(asked[asked["at"] >= moments[str(probe)]], str(probe), str(replica), moments[str(probe)], confirm)
+        for (probe, replica), asked in polls.groupby(["session", "replica"])
+        if str(probe) in moments and replica
+    ]
+    frame = pd.DataFrame(rows, columns=list(LAG_COLUMNS))
+    return frame.sort_values(["revoked_at", "probe", "replica"], kind="stable").reset_index(drop=True)
+
+
+def _revocation(polls: pd.DataFrame, probe: str, replica: str, revoked_at: float, confirm: int) -> tuple[object, ...]:
+    decided = polls[polls["decision"] != "undecided"]
+    accepted = decided[decided["decision"] == "accept"]
+    last_accept = float(accepted["at"].iloc[-1]) if len(accepted) else revoked_at
+    denials = decided[(decided["decision"] == "deny") & (decided["at"] >= last_accept)]
+    kind = str(polls["format"].iloc[0]) if len(polls) else ""
+    last = last_accept - revoked_at
+    first = math.nan
+    if denials.empty:
+        note = "never refused" if len(polls) else "never asked after the revocation"
+    elif len(denials) < confirm:
+        note = f"only {len(denials)} refusals seen"
+    elif denials["error_code"].iloc[0] in NOT_OF_REVOCATION:
+        note = f"refused as {denials['error_code'].iloc[0]}"
+    elif denials["at"].iloc[0] >= denials["token_exp"].fillna(math.inf).iloc[0]:
+        note = "refused after the token had expired"
+    else:
+        first, note = float(denials["at"].iloc[0]) - revoked_at, ""
+    censored = math.isnan(first)
+    return (probe, replica, kind, revoked_at, last, first, last if censored else first, censored, note)
+
+
+@dataclass(frozen=True, slots=True)
+class SkewStep:
+    """What became of good tokens while a clock was off by ``offset_s``."""
+
+    component: str
+    offset_s: float
+    start: float
+    end: float
+    decided: int
+    refused: int
+
+    @property
+    def share(self) -> float:
+        """Refused over decided; ``nan`` without any."""
+        return self.refused / self.decided if self.decided else math.nan
+
+
+def skew_steps(samples: pd.DataFrame, events: Sequence[Event], until: float) -> tuple[SkewStep, ...]:
+    """Refusals of good API requests at each step of a clock, counting only tokens that were obtained during
+    the step.
+    """
+    frame = timed(samples)
+    asked = frame[(frame["flow"] == "api") & (frame["expected"] == "accept") & (frame["decision"] != "undecided")]
+    steps = []
+    for index, event in enumerate(events):
+        offset = event.number("offset_s")
+        later = [other.at for other in events[index + 1 :] if other.text("component") == event.text("component")]
+        end = min([*later, until])
+        if offset is not None:
+            mine = asked[(asked["token_obtained_at"] >= event.at) & (asked["at"] >= event.at) & (asked["at"] < end)]
+            refused = int((mine["decision"] == "deny").sum())
+            steps.append(SkewStep(event.text("component"), offset, event.at, end, len(mine), refused))
+    return tuple(steps)
+
+
+def skew_threshold(steps: Sequence[SkewStep], side: str) -> Bracket:
+    """The clock error at which more than half of the good tokens are refused, bracketed by the steps around
+    it.
+
+    ``side``: ``ahead`` (positive offsets) or ``behind``; the bracket is in seconds of absolute offset.
+    """
+    sign = 1 if side == "ahead" else -1
+    mine = [step for step in steps if step.offset_s * sign > 0 and step.decided]
+    if not mine:
+        return NOTHING
+    refusing = [abs(step.offset_s) for step in mine if step.share > 0.5]
+    smallest = min(refusing, default=math.inf)
+    passing = [abs(step.offset_s) for step in mine if step.share <= 0.5 and abs(step.offset_s) < smallest]
+    largest = max(passing, default=0.0)
+    decided = sum(step.decided for step in mine)
+    if math.isinf(smallest):
+        return Bracket(math.inf, largest, math.inf, decided, f"no step up to {largest:g} s was refused")
+    return Bracket((largest + smallest) / 2, largest, smallest, decided)

@@ -1,0 +1,216 @@
+"""From names and settings to a judged run: what the command line and the pytest plugin both do."""
+
+from __future__ import annotations
+
+import json
+import platform
+import secrets
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UndecidableError, UsageError
+from harness.ledger import Containers, Processes, Undo
+from harness.rundir import RunDirectory, write_atomically
+from harness.runner import Observer, Run
+from harness.scenario import DEFAULT_PROFILE, Experiment, Scenario, scenario_named
+from harness.settings import CommonSettings, differing, profile
+from harness.targets.base import Target
+
+if TYPE_CHECKING:
+    from harness.verdict import RunVerdict
+
+TARGETS = ("local", "docker")
+GATEWAYS = ("standin",)
+PACKAGES = ("idchaos", "locust", "joserfc", "cryptography", "aiohttp", "pandas", "scipy", "toxiproxy-python")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for, by name."""
+
+    scenario: str
+    target: str = "local"
+    gateway: str = "standin"
+    profile: str = DEFAULT_PROFILE
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    reports: Path = Path("reports")
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that was found to be sound: nothing has been started yet."""
+
+    request: Request
+    scenario: Scenario[Any]
+    settings: CommonSettings
+    experiment: Experiment
+    seed: int
+
+
+def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared:
+    """Check everything that can be checked before anything starts. Without ``scenario``, it is found by its name.
+
+    Raises:
+        UsageError: what is wrong, where, and what would be right.
+    """
+    scenario = scenario or scenario_named(request.scenario)
+    check_target(request.target, request.gateway)
+    profile(request.profile)
+    settings = scenario.fill(request.profile, request.overrides)
+    experiment = scenario.design(settings)
+    seed = secrets.randbelow(2**31) if request.seed is None else request.seed
+    return Prepared(request, scenario, settings, experiment, seed)
+
+
+def check_target(target: str, gateway: str) -> None:
+    """Refuse what is neither a known target nor a known gateway.
+
+    Raises:
+        UsageError: names what there is.
+    """
+    if target not in TARGETS:
+        raise UsageError(f"--target: {target!r} is unknown; there are {', '.join(TARGETS)}")
+    if gateway not in GATEWAYS:
+        raise UsageError(f"--gateway: {gateway!r} is unknown; there are {', '.join(GATEWAYS)}")
+
+
+def make_target(name: str, settings: CommonSettings, run_id: str) -> tuple[Target, tuple[Undo, ...]]:
+    """A target of that name, not started, and what the ledger must promise before it is."""
+    if name == "docker":
+        from harness.targets.compose import ComposeTarget
+
+        return ComposeTarget(settings, run_id), (Processes(run_id=run_id), Containers(run_id=run_id))
+    from harness.targets.local import LocalTarget
+
+    return LocalTarget(settings, run_id), (Processes(run_id=run_id),)
+
+
+def new_run_id() -> str:
+    """An identifier that no other run has."""
+    return secrets.token_hex(6)
+
+
+def run(prepared: Prepared, observer: Observer | None = None) -> RunVerdict:
+    """Execute, judge, report.
+
+    Raises:
+        IdchaosError: the run could not be completed. What was recorded has been judged and reported all the same.
+    """
+    request, run_id = prepared.request, new_run_id()
+    target, undos = make_target(request.target, prepared.settings, run_id)
+    directory = RunDirectory.create(request.reports, prepared.scenario.name, manifest(prepared, target.name))
+    execution = Run(
+        prepared.experiment,
+        target,
+        directory,
+        run_id=run_id,
+        undos=undos,
+        seed=prepared.seed,
+        late_p99_s=prepared.settings.slo.late_p99_s,
+        observer=observer,
+    )
+    try:
+        execution.execute()
+    except UndecidableError:
+        # An early end is a verdict, INCONCLUSIVE; the journal holds the reason.
+        return conclude(directory.path)
+    except BaseException:
+        conclude(directory.path)
+        raise
+    return conclude(directory.path)
+
+
+def conclude(run_dir: Path) -> RunVerdict:
+    """Compact the samples, judge, write the verdict, draw the report. Can be repeated on a stored run.
+
+    Raises:
+        StoreError: the directory can't be read or written.
+    """
+    record, verdict = judge(run_dir)
+    draw(run_dir, record, verdict)
+    return verdict
+
+
+def draw(run_dir: Path, record: Any, verdict: RunVerdict) -> None:
+    """Write the verdict and the report of a judged run.
+
+    Raises:
+        StoreError: the directory can't be written.
+    """
+    from harness.report.write import write
+
+    write_atomically(run_dir / "verdict.json", verdict.to_json())
+    write(run_dir, record, verdict)
+
+
+def judge(run_dir: Path) -> tuple[Any, RunVerdict]:
+    """A stored run's record and verdict. A run cut short still has its samples as a stream: they are compacted.
+
+    Raises:
+        StoreError: the directory can't be read.
+    """
+    from harness import record as records
+    from harness import samples
+    from harness.verdict import judge_run
+
+    stream, parquet = run_dir / "samples.stream", run_dir / "samples.parquet"
+    if stream.exists() and not parquet.exists():
+        samples.compact(stream, parquet)
+        stream.unlink()
+    record = records.load(run_dir)
+    return record, judge_run(record)
+
+
+def manifest(prepared: Prepared, target: str) -> dict[str, Any]:
+    """``manifest.json``: everything that is needed to understand, and to repeat, the run."""
+    request, plan = prepared.request, prepared.experiment.plan
+    return {
+        "schema": 1,
+        "scenario": plan.scenario,
+        "variant": plan.variant,
+        "summary": prepared.scenario.summary,
+        "profile": request.profile,
+        "target": target,
+        "gateway": request.gateway,
+        "seed": prepared.seed,
+        "settings": prepared.settings.model_dump(mode="json"),
+        "changed_settings": differing(prepared.settings),
+        "plan": plan.model_dump(mode="json"),
+        "faults": [
+            {"name": fault.title, "phase": phase}
+            for phase, faults in prepared.experiment.faults.items()
+            for fault in faults
+        ],
+        "command": shlex.join(request.command),
+        "repeat": repeat_command(prepared),
+        "versions": versions(),
+        "host": {"system": platform.platform(), "machine": platform.machine(), "python": platform.python_version()},
+    }
+
+
+def repeat_command(prepared: Prepared) -> str:
+    """The command that runs the same plan again."""
+    request = prepared.request
+    words = ["idchaos", "run", request.scenario, "--target", request.target, "--profile", request.profile]
+    words += ["--seed", str(prepared.seed)]
+    for name, value in request.overrides.items():
+        words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join(words)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that matter to a result."""
+    found = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,165 @@
+"""What must be undone, written (and fsynced) before it is done.
+
+One file per run in the state directory, mode 0600, one JSON line per entry. A clean run deletes its file; whatever
+file is left names what the guardian, or ``idchaos recover``, still has to undo.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import psutil
+from pydantic import Field, TypeAdapter, ValidationError
+
+from harness.errors import StoreError
+from harness.values import Value
+
+RUN_ID_VARIABLE = "IDCHAOS_RUN_ID"
+"""In the environment of every process of a run, so that all of them can be found, whoever started them."""
+STATE_VARIABLE = "IDCHAOS_STATE_DIR"
+RUN_LABEL = "idchaos.run"
+"""On every container and network of a run."""
+
+
+class Processes(Value):
+    """Undo: end every process that carries the run's id in its environment."""
+
+    kind: Literal["processes"] = "processes"
+    run_id: str
+
+
+class Containers(Value):
+    """Undo: remove every container, network and volume that carries the run's id as a label."""
+
+    kind: Literal["containers"] = "containers"
+    run_id: str
+
+
+class ToxicsOff(Value):
+    """Undo, at a Toxiproxy that goes on living: remove the named toxics and enable the proxies."""
+
+    kind: Literal["toxics"] = "toxics"
+    api: str
+    proxy: str
+    toxics: tuple[str, ...]
+
+
+class ControlCall(Value):
+    """Undo, at a stand-in that goes on living: one control request. The secret is read from a file of mode 0600."""
+
+    kind: Literal["control"] = "control"
+    method: str
+    url: str
+    body: str | None = None
+    secret_file: str
+
+
+Undo = Annotated[Processes | Containers | ToxicsOff | ControlCall, Field(discriminator="kind")]
+_UNDO: TypeAdapter[Undo] = TypeAdapter(Undo)
+
+
+class Owner(Value):
+    """The process that a ledger belongs to; a pid alone could have been reused."""
+
+    pid: int
+    created: float
+
+    @classmethod
+    def this_process(cls) -> Owner:
+        """The running process."""
+        process = psutil.Process()
+        return cls(pid=process.pid, created=process.create_time())
+
+    def alive(self) -> bool:
+        """Whether that very process is still there."""
+        try:
+            process = psutil.Process(self.pid)
+            return process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+
+def state_dir() -> Path:
+    """Where ledgers and running targets are kept: ``$IDCHAOS_STATE_DIR`` or the user's state directory."""
+    chosen = os.environ.get(STATE_VARIABLE)
+    base = (
+        Path(chosen) if chosen else Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "idchaos"
+    )
+    try:
+        base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreError(f"{base}: cannot be made: {error.strerror}; set {STATE_VARIABLE}") from None
+    return base
+
+
+class Ledger:
+    """An open ledger. ``write`` before the act, ``done`` after its undo, ``close`` when nothing is left."""
+
+    def __init__(self, run_id: str, directory: Path | None = None) -> None:
+        self.path = (directory or state_dir()) / f"{run_id}.ledger"
+        self._next = 0
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from None
+        self._file = os.fdopen(descriptor, "w")
+        self._line({"owner": Owner.this_process().model_dump(), "run_id": run_id})
+
+    def write(self, undo: Undo) -> int:
+        """Promise an undo; returns its number. On disk when this returns."""
+        self._next += 1
+        self._line({"id": self._next, "undo": undo.model_dump()})
+        return self._next
+
+    def done(self, number: int) -> None:
+        """The undo of that number was carried out and checked."""
+        self._line({"done": number})
+
+    def close(self, *, clean: bool) -> None:
+        """Close; when clean, delete the file: nothing is left to undo."""
+        self._file.close()
+        if clean:
+            self.path.unlink(missing_ok=True)
+
+    def _line(self, entry: dict[str, object]) -> None:
+        try:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from None
+
+
+def read(path: Path) -> tuple[Owner | None, list[Undo]]:
+    """A ledger's owner and its pending undos, newest first. A torn last line is ignored: its act was never done."""
+    owner: Owner | None = None
+    pending: dict[int, Undo] = {}
+    for entry in _entries(path):
+        try:
+            if "owner" in entry:
+                owner = Owner.model_validate(entry["owner"])
+            elif "undo" in entry:
+                pending[int(str(entry["id"]))] = _UNDO.validate_python(entry["undo"])
+            elif "done" in entry:
+                pending.pop(int(str(entry["done"])), None)
+        except (ValidationError, KeyError, ValueError):
+            continue
+    return owner, [pending[number] for number in sorted(pending, reverse=True)]
+
+
+def _entries(path: Path) -> Iterator[dict[str, object]]:
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry

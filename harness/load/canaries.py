@@ -1,0 +1,154 @@
+"""Bad tokens, made from good ones. Pure.
+
+Each canary is bad in one way only: whoever accepts it lacks that one check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from joserfc.jwk import OctKey, import_key
+
+from harness.experiment import Canary
+from harness.load.tokens import b64, peek, unb64
+
+NOBODY: Final = "https://nobody.invalid"
+_FAR_S: Final = 86_400.0
+_LIFE_S: Final = 3_600.0
+_NEAR_S: Final = 15.0
+
+HmacKey = Literal["pem", "pem_stripped", "jwk"]
+HMAC_KEYS: Final[tuple[HmacKey, ...]] = ("pem", "pem_stripped", "jwk")
+"""The bytes of a public key that a careless library may take for an HMAC key (RFC 8725 section 2.1)."""
+
+
+# --- forging ------------------------------------------------------------------------------------------------------
+
+
+def alg_none(token: str, jti: str) -> str:
+    """Unsigned, and saying so (RFC 8725 section 3.2)."""
+    header, claims = peek(token)
+    return f"{_part(header | {'alg': 'none'})}.{_part(_claims(claims, jti))}."
+
+
+def hmac_with_public_key(token: str, jti: str, jwk: dict[str, Any], form: HmacKey) -> str:
+    """Signed by HS256 with the bytes of the public key ``jwk`` (RFC 8725 section 2.1)."""
+    header, claims = peek(token)
+    head = header | {"alg": "HS256", "kid": jwk.get("kid", header.get("kid", ""))}
+    signed = f"{_part(head)}.{_part(_claims(claims, jti))}"
+    return f"{signed}.{b64(hmac.new(_key_bytes(jwk, form), signed.encode(), hashlib.sha256).digest())}"
+
+
+def _key_bytes(jwk: dict[str, Any], form: HmacKey) -> bytes:
+    if form == "jwk":
+        return json.dumps(jwk, separators=(",", ":"), sort_keys=True).encode()
+    key = import_key(jwk)
+    if isinstance(key, OctKey):
+        raise TypeError("a public key set holds no symmetric keys")
+    pem = key.as_pem(private=False)
+    return pem.strip() if form == "pem_stripped" else pem
+
+
+def tampered_payload(token: str, jti: str) -> str:
+    """Other claims under the old signature: another user with another ``jti``."""
+    header, _, signature = token.split(".")
+    _, claims = peek(token)
+    return f"{header}.{_part(claims | {'sub': 'canary', 'jti': jti})}.{signature}"
+
+
+def tampered_signature(token: str) -> str:
+    """One bit of the signature flipped."""
+    header, payload, signature = token.split(".")
+    flipped = bytearray(unb64(signature))
+    flipped[len(flipped) // 2] ^= 0x01
+    return f"{header}.{payload}.{b64(bytes(flipped))}"
+
+
+def unknown_kid(token: str, jti: str, kid: str, key: ec.EllipticCurvePrivateKey) -> str:
+    """Signed properly (ES256), by a key that nobody published."""
+    header, claims = peek(token)
+    signed = f"{_part(header | {'alg': 'ES256', 'kid': kid})}.{_part(_claims(claims, jti))}"
+    r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+    return f"{signed}.{b64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
+def _claims(claims: dict[str, Any], jti: str) -> dict[str, Any]:
+    """Claims under a name of their own, and valid for long enough to be used while the IdP is away."""
+    return claims | {"jti": jti, "exp": int(claims.get("exp", 0) + _LIFE_S)}
+
+
+def _part(value: dict[str, Any]) -> str:
+    return b64(json.dumps(value, separators=(",", ":")).encode())
+
+
+# --- asking the stand-in for properly signed bad tokens -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MintOrder:
+    """One token to ask of the stand-in IdP's control API, and when it is surely bad."""
+
+    kind: Canary
+    spec: dict[str, Any]
+    """An element of ``tokens`` in ``POST /mint``."""
+    bad_from: float = 0.0
+    """From when (Unix time) the canary may be sent."""
+    bad_until: float = float("inf")
+
+
+def mint_orders(
+    kinds: tuple[Canary, ...],
+    *,
+    client_id: str,
+    now: float,
+    margin_s: float,
+    unknown: str,
+    retired_kid: str | None,
+    retired_from: float,
+) -> list[MintOrder]:
+    """What to mint at ``now`` (true time) for each kind that needs the IdP's keys.
+
+    Time claims lie ``margin_s`` beyond their bound for as long as the canary is used: ``not_yet_valid`` is made
+    twice, once close to the bound and good for a short while, once far away for when the IdP stops answering.
+    """
+    orders: list[MintOrder] = []
+
+    def order(
+        kind: Canary,
+        claims: dict[str, Any],
+        *,
+        header: dict[str, str] | None = None,
+        kid: str | None = None,
+        bad_from: float = 0.0,
+        bad_until: float = float("inf"),
+    ) -> None:
+        if kind not in kinds:
+            return
+        spec: dict[str, Any] = {"client_id": client_id, "claims": claims}
+        if header:
+            spec["header"] = header
+        if kid:
+            spec["kid"] = kid
+        orders.append(MintOrder(kind, spec, bad_from, bad_until))
+
+    # Otherwise good: valid for long enough to be used while the IdP is away.
+    good = {"iat": int(now), "nbf": int(now), "exp": int(now + _LIFE_S)}
+    end = int(now - margin_s) - 1
+    order(Canary.EXPIRED, {"iat": end - 300, "nbf": end - 300, "exp": end})
+    for ahead in (_NEAR_S, _FAR_S):
+        begin = int(now + margin_s + ahead) + 1
+        times = {"iat": int(now), "nbf": begin, "exp": int(begin + _LIFE_S)}
+        order(Canary.NOT_YET_VALID, times, bad_until=begin - margin_s)
+    order(Canary.WRONG_AUDIENCE, good | {"aud": [NOBODY]})
+    order(Canary.WRONG_ISSUER, good | {"iss": NOBODY})
+    order(Canary.UNKNOWN_KID, good, header={"kid": unknown})
+    if retired_kid is not None:
+        order(Canary.RETIRED_KEY, good, kid=retired_kid, bad_from=retired_from)
+    return orders

@@ -1,0 +1,268 @@
+"""A stock of canaries: filled in the background while the IdP answers, used up slowly while it does not."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import gevent
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from harness.experiment import Canary, CanaryPlan
+from harness.load import canaries
+from harness.load.arrivals import Arrival
+from harness.load.decide import json_object
+from harness.load.idp import Step
+from harness.load.job import Roles
+from harness.load.recorder import NAN, About
+from harness.load.scene import Scene
+from harness.load.tokens import Token, about, bearer_line, peek, token_from
+from harness.load.wire import Sends
+from harness.targets.endpoints import Client, User
+
+_PERIOD_S = 4.0
+_SESSION = "canary"
+
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A canary in stock."""
+
+    value: str
+    about: About
+    bad_from: float = 0.0
+    bad_until: float = float("inf")
+    client: Client | None = None
+    """Of a refresh token to be replayed."""
+
+
+class Canaries:
+    """Arrivals of the flow ``canary``, and the greenlet that keeps them in stock."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        plan: CanaryPlan,
+        roles: Roles,
+        *,
+        control: Sends | None,
+        retired_kid: str | None,
+        retired_at: float | None,
+        rate: float,
+    ) -> None:
+        assert roles.machine is not None
+        self._scene, self._plan, self._machine, self._control = scene, plan, roles.machine, control
+        self._retired_kid, self._retired_at = retired_kid, retired_at
+        self._logins: list[tuple[Client, User]] = [
+            (client, user)
+            for client in roles.jwt_sessions
+            if "refresh_token" in client.grants
+            for user in scene.endpoints.users[:1]
+        ][:1]
+        depth = max(2, int(rate * _PERIOD_S / len(plan.kinds)) + 2)
+        self._forms = cycle(canaries.HMAC_KEYS)
+        self._stock: dict[Canary, deque[Item]] = {kind: deque(maxlen=_shelf(kind, depth, plan)) for kind in plan.kinds}
+        self._own_key = ec.generate_private_key(ec.SECP256R1())
+        self._jwks: list[dict[str, Any]] = []
+        self._keeper: gevent.Greenlet | None = None
+        self._secret = scene.endpoints.control_secret or ""
+        self._depth = depth
+
+    # --- arrivals ---
+
+    def canary(self, arrival: Arrival, due: float) -> None:
+        """Send one canary of the drawn kind; if there is none that is surely bad by now, count that instead."""
+        kind = self._plan.kinds[arrival.kind]
+        item = self._take(kind)
+        if item is None:
+            self._scene.recorder.skipped[kind] += 1
+        elif kind is Canary.REPLAYED:
+            self._replay(item, due)
+        else:
+            self._scene.call(
+                "canary",
+                bearer_line(item.value),
+                item.about,
+                due=due,
+                route=arrival.route,
+                replica=arrival.replica,
+                expected="deny",
+                canary=kind,
+                scheduled=True,
+            )
+
+    def _take(self, kind: Canary) -> Item | None:
+        """The oldest canary in stock that is surely bad now; the last one stays, for as long as it is bad."""
+        now, stock = self._scene.clock.now(), self._stock[kind]
+        while stock and stock[0].bad_until <= now:
+            stock.popleft()
+        for item in stock:
+            if item.bad_from <= now < item.bad_until:
+                if len(stock) > 1 or kind is Canary.REPLAYED:
+                    stock.remove(item)
+                return item
+        return None
+
+    def _replay(self, item: Item, due: float) -> None:
+        """Use a refresh token that was used before (RFC 9700 section 4.14.2)."""
+        assert item.client is not None
+        step, _ = self._scene.idp.refresh(item.client, item.value)
+        self._scene.record_step(
+            "canary",
+            step,
+            due=due,
+            token=item.about,
+            expected="deny",
+            canary=Canary.REPLAYED,
+            scheduled=True,
+        )
+
+    # --- the stock ---
+
+    def start(self) -> None:
+        """Fill the stock, then keep it filled."""
+        self._fill()
+        self._keeper = gevent.spawn(self._keep)
+
+    def _keep(self) -> None:
+        while not self._scene.stopping:
+            gevent.sleep(_PERIOD_S)
+            if not self._scene.stopping:
+                self._fill()
+
+    def _fill(self) -> None:
+        jobs = [gevent.spawn(self._fill_forged), gevent.spawn(self._fill_minted)]
+        if Canary.REVOKED in self._stock and self._scene.idp.has("revoke"):
+            jobs.append(gevent.spawn(self._fill_revoked))
+        if Canary.REPLAYED in self._stock and self._logins:
+            jobs.append(gevent.spawn(self._fill_replayed))
+        gevent.joinall(jobs)
+
+    def _put(self, kind: Canary, value: str, *, bad_from: float = 0.0, bad_until: float = float("inf")) -> None:
+        header, claims = peek(value)
+        shown = about(header, claims, session=_SESSION, obtained_at=self._scene.clock.now())
+        self._stock[kind].append(Item(value, shown, bad_from, bad_until))
+
+    def _machine_token(self) -> Token | None:
+        step, body = self._scene.idp.client_credentials(self._machine)
+        self._scene.recorder.unsampled[step.endpoint] += 1
+        return token_from(body, session=_SESSION, asked_at=self._scene.asked_at(step)) if body else None
+
+    def _fill_forged(self) -> None:
+        token = self._machine_token()
+        if token is None or token.about.format != "jwt":
+            return
+        jwk = self._public_key(token.about.kid)
+        minted = self._control is not None
+        forge: dict[Canary, Callable[[int], str | None]] = {
+            Canary.ALG_NONE: lambda _: canaries.alg_none(token.value, _jti()),
+            Canary.HMAC_PUBLIC_KEY: lambda _: (
+                canaries.hmac_with_public_key(token.value, _jti(), jwk, next(self._forms)) if jwk else None
+            ),
+            Canary.TAMPERED: lambda number: (
+                canaries.tampered_payload(token.value, _jti())
+                if number % 2
+                else canaries.tampered_signature(token.value)
+            ),
+            # Where the stand-in can mint, half of these are signed by a real key: see mint_orders.
+            Canary.UNKNOWN_KID: lambda number: (
+                None
+                if minted and number % 2
+                else canaries.unknown_kid(token.value, _jti(), f"unknown-{_jti()}", self._own_key)
+            ),
+        }
+        for kind, make in forge.items():
+            if kind in self._stock:
+                for number in range(self._depth):
+                    if value := make(number):
+                        self._put(kind, value)
+
+    def _public_key(self, kid: str) -> dict[str, Any] | None:
+        def known() -> dict[str, Any] | None:
+            return next((key for key in self._jwks if key.get("kid") == kid), None)
+
+        if Canary.HMAC_PUBLIC_KEY in self._stock and known() is None:
+            self._scene.recorder.unsampled["jwks"] += 1
+            self._jwks = self._scene.idp.jwks() or self._jwks
+        return known() or (self._jwks[0] if self._jwks else None)
+
+    def _fill_minted(self) -> None:
+        """Ask the stand-in IdP's control API, directly: this path has no link and is never faulted."""
+        if self._control is None:
+            return
+        now = self._scene.clock.now()
+        orders = [
+            order
+            for _ in range(self._depth - 1)
+            for order in canaries.mint_orders(
+                self._plan.kinds,
+                client_id=self._machine.client_id,
+                now=now,
+                margin_s=self._plan.clock_margin_s,
+                unknown=f"unknown-{_jti()}",
+                retired_kid=self._retired_kid,
+                retired_from=(self._retired_at or 0.0) + self._plan.retired_after_s,
+            )
+        ]
+        head = self._control.head(
+            "POST", "/mint", {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
+        )
+        answer = self._control.send(head, json.dumps({"tokens": [order.spec for order in orders]}).encode())
+        made = json_object(answer.body).get("tokens") if answer.status in (200, 201) else None
+        if not isinstance(made, list) or len(made) != len(orders):
+            return
+        for order, minted in zip(orders, made, strict=True):
+            if isinstance(minted, dict) and isinstance(minted.get("token"), str):
+                self._put(order.kind, minted["token"], bad_from=order.bad_from, bad_until=order.bad_until)
+
+    def _fill_revoked(self) -> None:
+        """A JWT revoked now (RFC 7009), to be sent when no cache may still accept it."""
+        scene = self._scene
+        token = self._machine_token()
+        if token is None:
+            return
+        step = scene.idp.revoke(self._machine, token.value, "access_token")
+        scene.recorder.unsampled[step.endpoint] += 1
+        if step.decision == "accept":
+            bad_from = scene.clock.now() + self._plan.revoked_after_s
+            # Once it has expired, a refusal says nothing about revocation.
+            bad_until = token.obtained_at + token.life_s - self._plan.clock_margin_s
+            self._put(Canary.REVOKED, token.value, bad_from=bad_from, bad_until=bad_until)
+
+    def _fill_replayed(self) -> None:
+        """A session of its own, refreshed once: its first refresh token is now a used one."""
+        scene, stock = self._scene, self._stock[Canary.REPLAYED]
+
+        def observe(step: Step) -> bool:
+            scene.recorder.unsampled[step.endpoint] += 1
+            return step.decision == "accept" and not scene.stopping
+
+        while len(stock) < self._depth:
+            client, user = self._logins[0]
+            _, body = scene.idp.login(client, user, observe)
+            first = body.get("refresh_token")
+            if not isinstance(first, str) or scene.stopping:
+                return
+            step, again = scene.idp.refresh(client, first)
+            observe(step)
+            if not again or again.get("refresh_token") in (None, first):
+                return  # no answer, or an IdP that does not rotate: there is nothing to replay
+            shown = About(session=_SESSION, obtained_at=scene.clock.now(), iat=NAN, exp=NAN)
+            stock.append(Item(first, shown, client=client))
+
+
+def _shelf(kind: Canary, depth: int, plan: CanaryPlan) -> int:
+    """How many of a kind are kept: revoked tokens must ripen, and two kinds come in two makes."""
+    if kind is Canary.REVOKED:
+        return depth + int(plan.revoked_after_s / _PERIOD_S) + 1
+    return 2 * depth if kind in (Canary.NOT_YET_VALID, Canary.UNKNOWN_KID) else depth
+
+
+def _jti() -> str:
+    return f"canary-{secrets.token_hex(8)}"

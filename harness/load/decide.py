@@ -1,0 +1,120 @@
+"""From an HTTP answer to a decision: accepted, refused, or not decided. Pure.
+
+"Denied is not unavailable": a refusal must be told from an outage whatever status code either comes with.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from harness.samples import Decision
+
+UNDECIDED_REASONS: Final = frozenset(
+    {
+        "jwks_unavailable",
+        "introspection_unavailable",
+        "revocations_unavailable",
+        "upstream_unavailable",
+        "upstream_timeout",
+        "temporarily_unavailable",
+        "server_error",
+        "slow_down",
+    }
+)
+"""Codes that mean "could not decide", at the gateway and at the IdP (RFC 6749 section 4.1.2.1)."""
+
+_CHALLENGE_ERROR = re.compile(r'error="([a-z_]{1,64})"')
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+class Answered(Protocol):
+    """What a decision needs of an answer."""
+
+    status: int
+    error: str
+    body: bytes
+
+    def header(self, name: str) -> str: ...
+
+
+def at_gateway(answer: Answered) -> tuple[Decision, str]:
+    """The decision of an API call, and the error code (empty when accepted).
+
+    401 and 403 refuse, unless the reason says otherwise. Anything else but 2xx decides nothing.
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        return "accept", ""
+    if status == 0:
+        return "undecided", answer.error
+    reason = answer.header("Idchaos-Reason")
+    if not _CODE.fullmatch(reason):
+        reason = _challenge(answer) or f"http_{status}"
+    if status in (401, 403) and reason not in UNDECIDED_REASONS:
+        return "deny", reason
+    return "undecided", reason
+
+
+def _challenge(answer: Answered) -> str:
+    """The ``error`` of a Bearer challenge (RFC 6750 section 3)."""
+    found = _CHALLENGE_ERROR.search(answer.header("WWW-Authenticate"))
+    return found.group(1) if found else ""
+
+
+def at_idp(answer: Answered) -> tuple[Decision, str]:
+    """The decision of a request at the token, revocation or userinfo endpoint.
+
+    400, 401 and 403 with an OAuth error refuse (RFC 6749 section 5.2), unless the error says otherwise.
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        return "accept", ""
+    if status == 0:
+        return "undecided", answer.error
+    code = oauth_error(answer) or (_challenge(answer) if status == 401 else "")
+    if status in (400, 401, 403) and code and code not in UNDECIDED_REASONS:
+        return "deny", code
+    return "undecided", code or f"http_{status}"
+
+
+def token_answer(answer: Answered) -> tuple[Decision, str, dict[str, Any]]:
+    """The same for a token request, with the token response (RFC 6749 section 5.1); empty unless accepted.
+
+    A 2xx whose body is no token response decides nothing: ``bad_body``.
+    """
+    decision, code = at_idp(answer)
+    if decision != "accept":
+        return decision, code, {}
+    body = json_object(answer.body)
+    token = body.get("access_token")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        return "undecided", "bad_body", {}
+    return "accept", "", body
+
+
+def oauth_error(answer: Answered) -> str:
+    """The member ``error`` of a JSON error body, if it is a plausible code."""
+    code = json_object(answer.body).get("error", "")
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def redirect_error(query: Mapping[str, str]) -> tuple[Decision, str]:
+    """The decision in an authorization response (RFC 6749 section 4.1.2.1)."""
+    error = query.get("error", "")
+    if error:
+        code = error if _CODE.fullmatch(error) else "bad_redirect"
+        return ("undecided" if code in UNDECIDED_REASONS else "deny"), code
+    return ("accept", "") if query.get("code") else ("undecided", "bad_redirect")
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """A JSON object; empty when it is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,225 @@
+"""All flows of a load put together, and the Locust user that sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gevent
+from locust import FastHttpUser, task
+from locust.env import Environment
+
+from harness.errors import LoadError
+from harness.load.arrivals import Arrival, Choices, Schedule, schedule
+from harness.load.canary_upkeep import Canaries
+from harness.load.idp import Idp
+from harness.load.job import LoadJob, Roles, check_hosts, check_roles
+from harness.load.machines import Machines
+from harness.load.pacing import sleeper
+from harness.load.recorder import Recorder
+from harness.load.revocation import Probes, probe_formats
+from harness.load.scene import Clock, Gate, Scene
+from harness.load.scheduler import Scheduler
+from harness.load.sessions import Sessions
+from harness.load.wire import Sends, Site, WirePool
+
+# Beyond the plan's bound: keepers, probes' polls and upkeep, which the bound is not about.
+_SPARE_CONNECTIONS = 400
+_IDP_NAMES = {"login": "authorize", "machine": "token", "revocation": "token"}
+
+Handler = Callable[[Arrival, float], None]
+
+
+class Generator:
+    """One load: prepared, then run once. ``recorder`` belongs to the caller.
+
+    Raises:
+        UsageError: a host that load may not be sent to, or a flow that the target's clients cannot carry out.
+    """
+
+    def __init__(self, job: LoadJob, recorder: Recorder, clock: Clock) -> None:
+        check_hosts(job)
+        self._roles = Roles.of(job.endpoints.clients)
+        check_roles(job, self._roles)
+        self.job, self._recorder, self._clock = job, recorder, clock
+        plan, endpoints = job.plan, job.endpoints
+        self._pool = WirePool(concurrency=plan.max_in_flight + _SPARE_CONNECTIONS, timeout_s=plan.timeout_s)
+        self._sites: dict[str, Site] = {}
+        self.scene = Scene(
+            plan=plan,
+            endpoints=endpoints,
+            seed=job.seed,
+            clock=clock,
+            recorder=recorder,
+            idp=Idp(endpoints, self._site, job.allow_hosts),
+            gates=tuple(Gate.of(g.name, Site(self._pool, g.url), endpoints.routes) for g in endpoints.gateways),
+        )
+        self._sessions = Sessions(self.scene, self._roles)
+        self._machines = Machines(self.scene, self._roles)
+        self._canaries = self._make_canaries()
+        self._probe_formats = probe_formats(plan.revocations, self._roles) if plan.revocations else ()
+        self._probes = Probes(self.scene, plan.revocations, self._probe_formats) if plan.revocations else None
+        self.schedule = self._schedule()
+        self._handlers = [self._handler(stream.flow) for stream in plan.streams]
+        self._scheduler: Scheduler | None = None
+        self.failure: BaseException | None = None
+        self.prepared: dict[str, int] = {}
+        """Requests of the preparation, by IdP endpoint."""
+
+    def _site(self, url: str) -> Sends:
+        if url not in self._sites:
+            self._sites[url] = Site(self._pool, url)
+        return self._sites[url]
+
+    def _make_canaries(self) -> Canaries | None:
+        plan = self.job.plan.canaries
+        rate = sum(stream.rate for stream in self.job.plan.streams if stream.flow == "canary")
+        if plan is None or not plan.kinds or not rate:
+            return None
+        control = self.job.endpoints.idp_control_url
+        return Canaries(
+            self.scene,
+            plan,
+            self._roles,
+            control=self._site(control) if control else None,
+            retired_kid=self.job.retired_kid,
+            retired_at=self.job.retired_at,
+            rate=rate,
+        )
+
+    def _schedule(self) -> Schedule:
+        plan, endpoints = self.job.plan, self.job.endpoints
+        kinds = {
+            "canary": len(plan.canaries.kinds) if plan.canaries else 1,
+            "revocation": len(self._probe_formats),
+            "login": len(self._roles.jwt_sessions),
+        }
+        choices = Choices(
+            sessions=plan.sessions,
+            routes=len(endpoints.routes),
+            replicas=len(endpoints.gateways),
+            kinds=tuple(max(1, kinds.get(stream.flow, 1)) for stream in plan.streams),
+        )
+        return schedule(plan, self.job.seed, self.job.duration_s, choices)
+
+    def _handler(self, flow: str) -> Handler:
+        if flow == "opaque":
+            return self._sessions.opaque_call if self._sessions.opaque else self._machines.opaque_call
+        handlers: dict[str, Handler | None] = {
+            "api": self._sessions.api,
+            "login": self._sessions.login,
+            "machine": self._machines.machine,
+            "canary": self._canaries.canary if self._canaries else None,
+            "revocation": self._probes.probe if self._probes and self._probe_formats else None,
+        }
+        handler = handlers[flow]
+        if handler is None:
+            raise LoadError(f"the plan has arrivals of the flow {flow}, but not how they are made")
+        return handler
+
+    # --- the life of a load ---
+
+    def prepare(self) -> None:
+        """Discover the IdP's endpoints, log the sessions in, make the first canaries.
+
+        Raises:
+            LoadError: the IdP gave no proper answer.
+        """
+        self.scene.idp.discover()
+        self._sessions.prepare()
+        if "opaque" in {s.flow for s in self.job.plan.streams} and not self._sessions.opaque:
+            self._machines.start()
+        if self._canaries:
+            self._canaries.start()
+        self.prepared = dict(self._recorder.unsampled)
+        self._recorder.unsampled.clear()
+
+    def run(self, start: float) -> None:
+        """Generate the load from ``start`` (Unix time) on, inside one Locust user; returns when all is sent and
+        answered, or ``timeout_s`` after the end.
+
+        Raises:
+            Exception: whatever went wrong in the schedule, which is a defect.
+        """
+        environment = Environment(user_classes=[self._user_class(start)], catch_exceptions=False)
+        runner = environment.create_local_runner()
+        runner.start(1, spawn_rate=1, wait=True)
+        self._sessions.start()
+        runner.greenlet.join()
+        if self.failure is not None:
+            raise self.failure
+        give_up = self._clock.now() + self.job.plan.timeout_s
+        self.scene.stopping = True
+        self._sessions.stop()
+        while self.in_flight and self._clock.now() < give_up:
+            gevent.sleep(0.01)
+
+    def stop(self) -> None:
+        """Send nothing any more."""
+        self.scene.stopping = True
+        if self._scheduler:
+            self._scheduler.stopped = True
+
+    @property
+    def in_flight(self) -> int:
+        """Arrivals that were started and are not over."""
+        return self._scheduler.in_flight if self._scheduler else 0
+
+    def _user_class(self, start: float) -> type[FastHttpUser]:
+        generator = self
+
+        class OpenLoop(FastHttpUser):
+            """The one user: its task is the whole schedule."""
+
+            host = generator.job.endpoints.idp_url
+            client_pool = generator._pool
+            network_timeout = generator.job.plan.timeout_s
+            connection_timeout = generator.job.plan.timeout_s
+
+            @task
+            def send(self) -> None:
+                try:
+                    generator._send(start)
+                except Exception as error:  # handed to run(), which raises it
+                    generator.failure = error
+                self.environment.runner.quit()
+
+        return OpenLoop
+
+    def _send(self, start: float) -> None:
+        offset = self._clock.offset
+        sleep_until = sleeper()
+        self._scheduler = Scheduler(
+            now=self._clock.now,
+            sleep_until=lambda moment: sleep_until(moment - offset),
+            spawn=gevent.spawn_raw,
+            give_way=lambda: gevent.sleep(0),
+            handle=self._handle,
+            drop=self._drop,
+            limit=self.job.plan.max_in_flight,
+        )
+        self._scheduler.run(self.schedule, start)
+        end = start + self.job.duration_s
+        while not self.scene.stopping and self._clock.now() < end:
+            gevent.sleep(min(0.05, max(end - self._clock.now(), 0.0)))
+
+    def _handle(self, arrival: Arrival, due: float) -> None:
+        if not self.scene.stopping:
+            self._handlers[arrival.stream](arrival, due)
+
+    def _drop(self, arrival: Arrival, due: float) -> None:
+        """An arrival was due while the bound of requests were in flight: recorded, never forgotten."""
+        flow = self.job.plan.streams[arrival.stream].flow
+        route, gate = self.job.endpoints.routes[arrival.route], self.scene.gates[arrival.replica]
+        at_idp = _IDP_NAMES.get(flow)
+        kinds = self.job.plan.canaries.kinds if self.job.plan.canaries else ()
+        self._recorder.dropped += 1
+        self._recorder.unsent(
+            due=due,
+            flow=flow,
+            endpoint=at_idp or route.path,
+            error_code="dropped",
+            expected="deny" if flow == "canary" else "accept",
+            canary=kinds[arrival.kind] if flow == "canary" else "",
+            replica="" if at_idp else gate.name,
+            service="" if at_idp else route.service,
+        )

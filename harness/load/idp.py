@@ -1,0 +1,243 @@
+"""The IdP as its clients see it: discovery, token requests, the login of a user, revocation, logout."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
+
+from harness.errors import LoadError, UsageError
+from harness.load.decide import at_idp, json_object, redirect_error, token_answer
+from harness.load.job import check_host
+from harness.load.page import filled_login
+from harness.load.wire import Answer, Sends
+from harness.samples import Decision
+from harness.targets.endpoints import Client, Endpoints, User
+
+_FORM = "application/x-www-form-urlencoded"
+_ENDPOINTS: Final = {
+    "authorize": "authorization_endpoint",
+    "token": "token_endpoint",
+    "jwks": "jwks_uri",
+    "revoke": "revocation_endpoint",
+    "end_session": "end_session_endpoint",
+}
+_OPTIONAL: Final = frozenset({"revoke", "end_session"})
+
+SiteFor = Callable[[str], Sends]
+"""The connections to the origin of a URL; the site's base is the origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request at the IdP, and what came of it."""
+
+    endpoint: str
+    answer: Answer
+    decision: Decision
+    code: str
+
+
+Observe = Callable[[Step], bool]
+"""Told of each step; whether to go on."""
+
+
+class Idp:
+    """Requests to the IdP through its link. No method raises for an answer, whatever it is."""
+
+    def __init__(self, endpoints: Endpoints, site_for: SiteFor, allow_hosts: tuple[str, ...] = ()) -> None:
+        self._endpoints, self._site_for, self._allow_hosts = endpoints, site_for, allow_hosts
+        self._urls: dict[str, str] = {}
+
+    # --- discovery ---
+
+    def discover(self) -> None:
+        """Read the provider's metadata (OpenID Connect Discovery 1.0 section 4).
+
+        Raises:
+            LoadError: no answer, another issuer, or an endpoint missing.
+            UsageError: an endpoint lies on a host that load may not be sent to.
+        """
+        url = self._endpoints.idp_url.rstrip("/") + "/.well-known/openid-configuration"
+        answer = self._get(url)
+        metadata = json_object(answer.body)
+        if answer.status != 200 or not metadata:
+            raise LoadError(f"{url}: no metadata (status {answer.status} {answer.error}); is the IdP healthy?")
+        if metadata.get("issuer") != self._endpoints.issuer:
+            raise LoadError(f"{url}: issuer {metadata.get('issuer')!r}, expected {self._endpoints.issuer!r}")
+        for name, member in _ENDPOINTS.items():
+            found = metadata.get(member)
+            if isinstance(found, str):
+                self._urls[name] = check_host(found, self._allow_hosts)
+            elif name not in _OPTIONAL:
+                raise LoadError(f"{url}: {member} is missing")
+
+    def has(self, endpoint: str) -> bool:
+        """Whether the IdP offers an optional endpoint."""
+        return endpoint in self._urls
+
+    def jwks(self) -> list[dict[str, Any]] | None:
+        """The published keys (RFC 7517 section 5); ``None`` without a proper answer."""
+        answer = self._get(self._urls["jwks"])
+        keys = json_object(answer.body).get("keys")
+        if answer.status != 200 or not isinstance(keys, list):
+            return None
+        return [key for key in keys if isinstance(key, dict)]
+
+    # --- the token endpoint ---
+
+    def client_credentials(self, client: Client) -> tuple[Step, dict[str, Any]]:
+        """RFC 6749 section 4.4."""
+        return self._token(client, {"grant_type": "client_credentials", "scope": client.scope}, replayable=True)
+
+    def refresh(self, client: Client, refresh_token: str) -> tuple[Step, dict[str, Any]]:
+        """RFC 6749 section 6."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return self._token(client, form, replayable=False)
+
+    def _token(self, client: Client, form: dict[str, str], *, replayable: bool) -> tuple[Step, dict[str, Any]]:
+        answer = self._authenticated(client, self._urls["token"], form, replayable=replayable)
+        decision, code, body = token_answer(answer)
+        return Step("token", answer, decision, code), body
+
+    # --- login: authorization code with PKCE ---
+
+    def login(self, client: Client, user: User, observe: Observe) -> tuple[Step | None, dict[str, Any]]:
+        """Log a user in (OpenID Connect Core section 3.1, RFC 7636); the token request and its response, or empty.
+
+        Steps: ``authorize`` (the login page), ``login`` (its form), ``token`` (the code).
+        """
+        verifier, state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
+        redirect_uri = client.redirect_uri or ""
+        url = self._authorize_url(client, redirect_uri, verifier, state)
+        page = self._get(url)
+        filled = self._filled(page, url, user)
+        if not observe(_page_step(page, filled is not None)) or filled is None:
+            return None, {}
+        action, body = filled
+        posted = self._post(action, body, _cookies(page), replayable=False)
+        step, code = self._login_step(posted, state)
+        if not observe(step) or not code:
+            return None, {}
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": verifier,
+        }
+        step, tokens = self._token(client, form, replayable=False)
+        observe(step)
+        return step, tokens
+
+    def _filled(self, page: Answer, url: str, user: User) -> tuple[str, bytes] | None:
+        """The login form, filled in; ``None`` without one that may be posted (a page may name any address)."""
+        try:
+            filled = filled_login(page.body, url, user.username, user.password) if page.status == 200 else None
+            if filled is not None:
+                check_host(filled[0], self._allow_hosts)
+        except (UsageError, ValueError):
+            return None
+        return filled
+
+    def _authorize_url(self, client: Client, redirect_uri: str, verifier: str, state: str) -> str:
+        digest = hashlib.sha256(verifier.encode()).digest()
+        query = {
+            "response_type": "code",
+            "client_id": client.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": client.scope,
+            "state": state,
+            "nonce": secrets.token_urlsafe(16),
+            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+        }
+        url = self._urls["authorize"]
+        return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
+
+    def _login_step(self, answer: Answer, state: str) -> tuple[Step, str]:
+        """What the login form led to, and the authorization code."""
+        if answer.status in (302, 303):
+            query = _query(answer.header("Location"))
+            decision, error = redirect_error(query)
+            if query.get("state") != state or query.get("iss", self._endpoints.issuer) != self._endpoints.issuer:
+                decision, error = "undecided", "bad_redirect"
+            return Step("login", answer, decision, error), query.get("code", "") if decision == "accept" else ""
+        if answer.status in (200, 400, 401, 403):  # the page again, or a page that says no
+            return Step("login", answer, "deny", "login_refused"), ""
+        return Step("login", answer, "undecided", answer.error or f"http_{answer.status}"), ""
+
+    # --- the end of tokens and sessions ---
+
+    def revoke(self, client: Client, token: str, hint: str) -> Step:
+        """RFC 7009. ``hint``: ``access_token`` or ``refresh_token``."""
+        form = {"token": token, "token_type_hint": hint}
+        answer = self._authenticated(client, self._urls["revoke"], form, replayable=True)
+        decision, code = at_idp(answer)
+        return Step("revoke", answer, decision, code)
+
+    def end_session(self, client: Client, id_token: str) -> Step:
+        """OpenID Connect RP-Initiated Logout 1.0; a redirect is a success too."""
+        query = urlencode({"id_token_hint": id_token, "client_id": client.client_id})
+        answer = self._get(f"{self._urls['end_session']}?{query}")
+        if answer.status in (302, 303):
+            return Step("end_session", answer, "accept", "")
+        decision, code = at_idp(answer)
+        if decision == "undecided" and answer.status in (400, 401, 403):
+            decision = "deny"
+        return Step("end_session", answer, decision, code)
+
+    # --- plain HTTP ---
+
+    def _authenticated(self, client: Client, url: str, form: dict[str, str], *, replayable: bool) -> Answer:
+        """A form post with client authentication (RFC 6749 section 2.3.1)."""
+        headers = {}
+        if client.client_secret is None:
+            form = form | {"client_id": client.client_id}
+        else:
+            pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        return self._post(url, urlencode(form).encode(), headers, replayable=replayable)
+
+    def _post(self, url: str, body: bytes, headers: dict[str, str], *, replayable: bool) -> Answer:
+        site, target = self._at(url)
+        everything = {"Accept": "application/json, text/html", "Content-Type": _FORM} | headers
+        return site.send(site.head("POST", target, everything), body, replayable=replayable)
+
+    def _get(self, url: str) -> Answer:
+        site, target = self._at(url)
+        return site.send(site.head("GET", target, {"Accept": "application/json, text/html"}))
+
+    def _at(self, url: str) -> tuple[Sends, str]:
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return self._site_for(f"{parts.scheme}://{parts.netloc}"), target
+
+
+def _page_step(page: Answer, has_form: bool) -> Step:
+    if has_form:
+        return Step("authorize", page, "accept", "")
+    if page.status == 200:
+        return Step("authorize", page, "undecided", "bad_body")
+    if page.status in (302, 303):
+        decision, code = redirect_error(_query(page.header("Location")))
+        return Step("authorize", page, "undecided" if decision == "accept" else decision, code or "bad_redirect")
+    decision, code = at_idp(page)
+    return Step("authorize", page, decision, code)
+
+
+def _query(url: str) -> dict[str, str]:
+    """A URL's query; empty when it is no URL."""
+    try:
+        return dict(parse_qsl(urlsplit(url).query))
+    except ValueError:
+        return {}
+
+
+def _cookies(answer: Answer) -> dict[str, str]:
+    """The cookies that an answer set, as the next request's header."""
+    pairs = [line.partition(";")[0].strip() for line in answer.header_lines("Set-Cookie")]
+    return {"Cookie": "; ".join(pairs)} if pairs else {}

@@ -1,0 +1,140 @@
+"""What the load generator is asked to do, and the words it answers with."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import PositiveFloat
+
+from harness.errors import UsageError
+from harness.experiment import LoadPlan
+from harness.targets.endpoints import Client, Endpoints
+from harness.values import Value
+
+
+class LoadJob(Value):
+    """The one line that the child process reads first. Holds secrets: never printed, never an argument."""
+
+    plan: LoadPlan
+    endpoints: Endpoints
+    seed: int
+    duration_s: PositiveFloat
+    samples_path: Path
+    """Where the stream of samples is made; the file must not exist yet."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts beyond loopback that load may be sent to."""
+    retired_kid: str | None = None
+    """A key that was withdrawn before the load; ``None``: no ``retired_key`` canaries."""
+    retired_at: float | None = None
+    """When, in Unix time."""
+
+
+class Start(Value):
+    """The second line: the load's first moment, in Unix time."""
+
+    start: float
+
+
+EventName = Literal["ready", "progress", "done", "failed"]
+
+
+def event(name: EventName, **members: Any) -> dict[str, Any]:
+    """One line of the child's standard output."""
+    return {"event": name, **members}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address never leaves this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_host(url: str, allow_hosts: tuple[str, ...]) -> str:
+    """The URL again, if load may be sent to its host.
+
+    Raises:
+        UsageError: not HTTP, or the host is neither loopback nor allowed.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not host:
+        raise UsageError(f"{url}: not an http or https URL")
+    if not is_loopback(host) and host not in allow_hosts:
+        raise UsageError(f"{host}: load is only sent to loopback; name other hosts in allow_hosts")
+    return url
+
+
+def check_hosts(job: LoadJob) -> None:
+    """Refuse a job that would send anything to a host that nobody allowed.
+
+    Raises:
+        UsageError: see :func:`check_host`.
+    """
+    endpoints = job.endpoints
+    urls = [endpoints.idp_url, *(gateway.url for gateway in endpoints.gateways)]
+    if endpoints.idp_control_url:
+        urls.append(endpoints.idp_control_url)
+    for url in urls:
+        check_host(url, job.allow_hosts)
+
+
+class Roles(Value):
+    """Which registered client does what. Found by what a client may do, not by its name."""
+
+    jwt_sessions: tuple[Client, ...] = ()
+    opaque_sessions: tuple[Client, ...] = ()
+    machine: Client | None = None
+    machine_opaque: Client | None = None
+
+    @classmethod
+    def of(cls, clients: tuple[Client, ...]) -> Roles:
+        """Sort clients into roles; the first that fits wins where one is enough."""
+
+        def with_grant(grant: str, token_format: str) -> tuple[Client, ...]:
+            return tuple(c for c in clients if grant in c.grants and c.token_format == token_format)
+
+        def first(found: tuple[Client, ...]) -> Client | None:
+            return found[0] if found else None
+
+        return cls(
+            jwt_sessions=with_grant("authorization_code", "jwt"),
+            opaque_sessions=with_grant("authorization_code", "opaque"),
+            machine=first(with_grant("client_credentials", "jwt")),
+            machine_opaque=first(with_grant("client_credentials", "opaque")),
+        )
+
+
+def check_roles(job: LoadJob, roles: Roles) -> None:
+    """Refuse a plan that the registered clients cannot carry out.
+
+    Raises:
+        UsageError: names the flow and what is missing for it.
+    """
+    flows = {stream.flow for stream in job.plan.streams}
+    users = bool(job.endpoints.users)
+    needs: list[tuple[str, bool, str]] = [
+        ("api", bool(roles.jwt_sessions) and users, "a client with authorization_code and JWTs, and a user"),
+        ("login", bool(roles.jwt_sessions) and users, "a client with authorization_code and JWTs, and a user"),
+        (
+            "opaque",
+            (bool(roles.opaque_sessions) and users) or roles.machine_opaque is not None,
+            "a client with opaque tokens",
+        ),
+        ("machine", roles.machine is not None, "a client with client_credentials and JWTs"),
+        ("canary", roles.machine is not None, "a client with client_credentials and JWTs"),
+        ("revocation", roles.machine is not None or roles.machine_opaque is not None, "a machine client"),
+    ]
+    for flow, met, what in needs:
+        if flow in flows and not met:
+            raise UsageError(f"flow {flow} needs {what} among the target's clients")
+    for flow in sorted(flows & {"refresh", "logout"}):
+        raise UsageError(f"flow {flow} has no arrivals of its own: it follows from sessions and logins")
+    if not job.endpoints.gateways or not job.endpoints.routes:
+        raise UsageError("the target has no gateway or no route to send requests to")

@@ -1,0 +1,113 @@
+"""Revocation probes: a token is used, revoked, and used again at every replica until each refuses it.
+
+Samples of a probe share its name as ``session``. The reference of every lag is the end of the request at the endpoint
+``revoke`` (``sent_at + service_time_s``): then the IdP had said that the token is revoked. Polls expect ``either``
+until they are judged. A poll refused as ``token_expired`` is no refusal for revocation; its code shows it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Literal
+
+import gevent
+
+from harness.experiment import RevocationPlan
+from harness.load.arrivals import Arrival
+from harness.load.job import Roles
+from harness.load.recorder import About
+from harness.load.scene import Scene
+from harness.load.tokens import Token, token_from
+from harness.targets.endpoints import Client
+
+Format = Literal["jwt", "opaque"]
+_REVOKE_ATTEMPTS = 3
+_REVOKE_AGAIN_S = 0.5
+
+
+def probe_formats(plan: RevocationPlan, roles: Roles) -> tuple[tuple[Format, Client], ...]:
+    """The formats that can be probed, each with the client that gets its tokens."""
+    clients: dict[Format, Client | None] = {"jwt": roles.machine, "opaque": roles.machine_opaque}
+    return tuple((f, c) for f in plan.formats if (c := clients[f]) is not None)
+
+
+class Probes:
+    """Arrivals of the flow ``revocation``."""
+
+    def __init__(self, scene: Scene, plan: RevocationPlan, formats: tuple[tuple[Format, Client], ...]) -> None:
+        self._scene, self._plan, self._formats = scene, plan, formats
+        self._count = 0
+
+    def probe(self, arrival: Arrival, due: float) -> None:
+        """One probe, from its token to the last replica's refusal."""
+        scene = self._scene
+        token_format, client = self._formats[arrival.kind]
+        self._count += 1
+        name = f"probe-{token_format}-{self._count}"
+        step, body = scene.idp.client_credentials(client)
+        scene.record_step("revocation", step, due=due, token=About(session=name), scheduled=True)
+        if not body:
+            return
+        token = token_from(body, session=name, asked_at=scene.asked_at(step))
+        if not self._accepted_everywhere(token, arrival) or not self._revoke(client, token):
+            return
+        polls = [gevent.spawn(self._poll, token, arrival.route, replica) for replica in range(len(scene.gates))]
+        gevent.joinall(polls)
+
+    def _accepted_everywhere(self, token: Token, arrival: Arrival) -> bool:
+        """Use the token at every replica: caches know it now. A probe that was not accepted proves nothing later."""
+        scene = self._scene
+        for replica in range(len(scene.gates)):
+            if scene.stopping:
+                return False
+            decision, _ = scene.call(
+                "revocation",
+                token.bearer,
+                token.about,
+                due=scene.clock.now(),
+                route=arrival.route,
+                replica=replica,
+            )
+            if decision != "accept":
+                return False
+        return True
+
+    def _revoke(self, client: Client, token: Token) -> bool:
+        """RFC 7009; tried again while the IdP gives no answer, since an unanswered request may have been done."""
+        scene = self._scene
+        about = replace(token.about, kid="")  # the IdP does not look at the key
+        for attempt in range(_REVOKE_ATTEMPTS):
+            if scene.stopping:
+                return False
+            due = scene.clock.now()
+            step = scene.idp.revoke(client, token.value, "access_token")
+            scene.record_step("revocation", step, due=due, token=about, attempt=attempt)
+            if step.decision == "accept":
+                return True
+            gevent.sleep(_REVOKE_AGAIN_S)
+        return False
+
+    def _poll(self, token: Token, route: int, replica: int) -> None:
+        """Poll one replica on schedule. A poll whose time passes while the one before still waits is left out."""
+        scene, every = self._scene, self._plan.poll_every_s
+        start = scene.clock.now()
+        refusals = number = 0
+        while refusals < self._plan.confirm_denials and not scene.stopping:
+            due = start + number * every
+            if due - start > self._plan.give_up_after_s:
+                return
+            gevent.sleep(max(due - scene.clock.now(), 0.0))
+            if scene.stopping:
+                return
+            decision, _ = scene.call(
+                "revocation",
+                token.bearer,
+                token.about,
+                due=due,
+                route=route,
+                replica=replica,
+                expected="either",
+            )
+            refusals = refusals + 1 if decision == "deny" else 0
+            number = max(number + 1, math.ceil((scene.clock.now() - start) / every))

@@ -1,0 +1,148 @@
+"""What every flow needs: the clock, the recorder, the gateways, the IdP. And the call of an API."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harness.experiment import Flow, LoadPlan
+from harness.load.arrivals import Arrival
+from harness.load.decide import at_gateway
+from harness.load.idp import Idp, Step
+from harness.load.recorder import NOTHING, About, Recorder
+from harness.load.wire import Sends
+from harness.samples import Decision, Expected
+from harness.targets.endpoints import Endpoints, Route
+
+
+@dataclass
+class Clock:
+    """Unix time that runs with the monotonic clock, so that a step of the system's clock moves no schedule."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    offset: float = field(default_factory=lambda: time.time() - time.monotonic())
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return self.monotonic() + self.offset
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gateway replica with the request heads of all routes put together beforehand."""
+
+    name: str
+    site: Sends
+    heads: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, name: str, site: Sends, routes: tuple[Route, ...]) -> Gate:
+        """Prepare the heads."""
+        return cls(name, site, tuple(site.head("GET", r.path, {"Accept": "application/json"}) for r in routes))
+
+
+@dataclass
+class Scene:
+    """Shared by all flows of one load."""
+
+    plan: LoadPlan
+    endpoints: Endpoints
+    seed: int
+    clock: Clock
+    recorder: Recorder
+    idp: Idp
+    gates: tuple[Gate, ...]
+    stopping: bool = False
+    """No new request is sent any more; those under way may end."""
+
+    def rng(self, *names: object) -> random.Random:
+        """Randomness of one purpose, from the seed."""
+        return random.Random(":".join(map(str, (self.seed, *names))))
+
+    def call(
+        self,
+        flow: Flow,
+        bearer: bytes,
+        token: About,
+        *,
+        due: float,
+        route: int,
+        replica: int,
+        expected: Expected = "accept",
+        canary: str = "",
+        scheduled: bool = False,
+    ) -> tuple[Decision, str]:
+        """Call an API through a gateway and record the sample; what was decided, and the error code."""
+        gate = self.gates[replica]
+        answer = gate.site.send(gate.heads[route] + bearer)
+        decision, code = at_gateway(answer)
+        offset = self.clock.offset
+        where = self.endpoints.routes[route]
+        self.recorder.add(
+            due=due,
+            sent=answer.sent + offset,
+            ended=answer.ended + offset,
+            flow=flow,
+            endpoint=where.path,
+            status=answer.status,
+            decision=decision,
+            expected=expected,
+            error_code=code,
+            canary=canary,
+            replica=answer.header("Idchaos-Replica") or gate.name,
+            service=where.service,
+            retry=answer.retry,
+            token=token,
+            scheduled=scheduled,
+        )
+        return decision, code
+
+    def record_step(
+        self,
+        flow: Flow,
+        step: Step,
+        *,
+        due: float,
+        token: About = NOTHING,
+        attempt: int = 0,
+        expected: Expected = "accept",
+        canary: str = "",
+        scheduled: bool = False,
+    ) -> float:
+        """Record one request at the IdP; when it ended, in Unix time."""
+        answer, offset = step.answer, self.clock.offset
+        self.recorder.add(
+            due=due,
+            sent=answer.sent + offset,
+            ended=answer.ended + offset,
+            flow=flow,
+            endpoint=step.endpoint,
+            status=answer.status,
+            decision=step.decision,
+            expected=expected,
+            error_code=step.code,
+            canary=canary,
+            retry=attempt + answer.retry,
+            token=token,
+            scheduled=scheduled,
+        )
+        return answer.ended + offset
+
+    def asked_at(self, step: Step) -> float:
+        """When a request was sent, in Unix time."""
+        return step.answer.sent + self.clock.offset
+
+    def no_token(self, flow: Flow, arrival: Arrival, due: float, error_code: str, session: str) -> None:
+        """Record an API call that was due when there was nothing to call with."""
+        where = self.endpoints.routes[arrival.route]
+        self.recorder.unsent(
+            due=due,
+            flow=flow,
+            endpoint=where.path,
+            error_code=error_code,
+            replica=self.gates[arrival.replica].name,
+            service=where.service,
+            token=About(session=session) if session else NOTHING,
+        )

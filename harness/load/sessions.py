@@ -1,0 +1,304 @@
+"""Sessions of users: they log in, hold tokens, refresh on time, and log out.
+
+Each slot of the pool has a keeper, a greenlet that refreshes its session or logs in anew. A refresh is due at a moment
+fixed when the token was issued, whatever else goes on.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.lock import BoundedSemaphore
+from gevent.pool import Pool
+
+from harness.errors import LoadError
+from harness.experiment import Flow
+from harness.load.arrivals import Arrival
+from harness.load.idp import Step
+from harness.load.job import Roles
+from harness.load.recorder import About
+from harness.load.scene import Scene
+from harness.load.tokens import Token, token_from
+from harness.targets.endpoints import Client, User
+
+_JITTER = 0.1
+_POKE_EVERY_S = 1.0
+_RETRY_S = 1.0
+_LOGINS_AT_ONCE = 8
+# The request never left, or was answered: the refresh token was surely not used up.
+_STILL_GOOD = frozenset({"connect_refused", "connect_timeout"})
+
+
+@dataclass
+class Session:
+    """A user who is logged in through a client."""
+
+    name: str
+    client: Client
+    user: User
+    token: Token
+    born: float
+    in_flight: int = 0
+
+
+@dataclass
+class Slot:
+    """A place in the pool; its session changes, its client and user too when a login replaces it."""
+
+    index: int
+    client: Client
+    user: User
+    rng: random.Random
+    session: Session | None = None
+    generation: int = 0
+    due: float = 0.0
+    """When the keeper acts next, in Unix time."""
+    attempt: int = 0
+    poked_at: float = 0.0
+    wake: Event = field(default_factory=Event)
+    lock: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
+
+    def next_name(self) -> str:
+        """A session's name: slot and generation."""
+        self.generation += 1
+        return f"s{self.index}.{self.generation}"
+
+
+class Sessions:
+    """The pool of sessions for ``api`` and ``opaque`` arrivals."""
+
+    def __init__(self, scene: Scene, roles: Roles) -> None:
+        self._scene, self._roles = scene, roles
+        flows = {stream.flow for stream in scene.plan.streams}
+        wants_jwt = bool(flows & {"api", "login"}) and bool(roles.jwt_sessions)
+        wants_opaque = "opaque" in flows and bool(roles.opaque_sessions)
+        total = scene.plan.sessions if scene.endpoints.users else 0
+        opaque = (max(1, total // 4) if wants_jwt else total) if wants_opaque else 0
+        jwt = max(1, total - opaque) if wants_jwt and total else 0
+        self.jwt = self._slots(0, jwt, roles.jwt_sessions)
+        self.opaque = self._slots(jwt, opaque, roles.opaque_sessions)
+        self._keepers: list[gevent.Greenlet] = []
+
+    def _slots(self, first: int, count: int, clients: tuple[Client, ...]) -> list[Slot]:
+        users = self._scene.endpoints.users
+        return [
+            Slot(i, clients[i % len(clients)], users[i % len(users)], self._scene.rng("session", i))
+            for i in range(first, first + count)
+        ]
+
+    @property
+    def slots(self) -> Iterable[Slot]:
+        """All of them."""
+        return [*self.jwt, *self.opaque]
+
+    # --- before the load ---
+
+    def prepare(self) -> None:
+        """Log every session in.
+
+        Raises:
+            LoadError: a login failed; says which step and why.
+        """
+        failures: list[Step] = []
+
+        def log_in(slot: Slot) -> None:
+            def observe(step: Step) -> bool:
+                self._scene.recorder.unsampled[step.endpoint] += 1
+                if step.decision != "accept":
+                    failures.append(step)
+                return step.decision == "accept"
+
+            if not failures:
+                step, body = self._scene.idp.login(slot.client, slot.user, observe)
+                if step is not None and body:
+                    self._install(
+                        slot, slot.client, slot.user, body, asked=self._scene.asked_at(step), name=slot.next_name()
+                    )
+
+        Pool(_LOGINS_AT_ONCE).map(log_in, list(self.slots))
+        if failures:
+            step = failures[0]
+            raise LoadError(f"a session could not log in: {step.endpoint} answered {step.code or step.decision}")
+
+    def start(self) -> None:
+        """Start the keepers."""
+        self._keepers = [gevent.spawn(self._keep, slot) for slot in self.slots]
+
+    def stop(self) -> None:
+        """Stop the keepers; a request of theirs that is under way ends by itself."""
+        for slot in self.slots:
+            slot.wake.set()
+
+    # --- arrivals ---
+
+    def api(self, arrival: Arrival, due: float) -> None:
+        """Call an API with a session's JWT."""
+        self._call("api", self.jwt[arrival.session % len(self.jwt)], arrival, due)
+
+    def opaque_call(self, arrival: Arrival, due: float) -> None:
+        """Call an API with a session's opaque token."""
+        self._call("opaque", self.opaque[arrival.session % len(self.opaque)], arrival, due)
+
+    def _call(self, flow: Flow, slot: Slot, arrival: Arrival, due: float) -> None:
+        scene, session = self._scene, slot.session
+        if session is None:
+            scene.no_token(flow, arrival, due, "no_session", "")
+            return
+        token = session.token
+        if not token.usable(scene.clock.now()):
+            scene.no_token(flow, arrival, due, "no_token", session.name)
+            return
+        session.in_flight += 1
+        try:
+            decision, _ = scene.call(
+                flow,
+                token.bearer,
+                token.about,
+                due=due,
+                route=arrival.route,
+                replica=arrival.replica,
+                scheduled=True,
+            )
+        finally:
+            session.in_flight -= 1
+        if decision == "deny" and slot.session is session:
+            self._poke(slot)
+
+    def _poke(self, slot: Slot) -> None:
+        """A good token was refused: refresh at once, but not in a storm."""
+        now = self._scene.clock.now()
+        if now - slot.poked_at >= _POKE_EVERY_S:
+            slot.poked_at = slot.due = now
+            slot.wake.set()
+
+    def login(self, arrival: Arrival, due: float) -> None:
+        """A user logs in; the pool's oldest session makes room and logs out."""
+        users, clients = self._scene.endpoints.users, self._roles.jwt_sessions
+        user, client = users[arrival.session % len(users)], clients[arrival.kind % len(clients)]
+        slot = min(self.jwt, key=lambda s: s.session.born if s.session else 0.0)
+        name = slot.next_name()
+        body, asked = self._log_in(client, user, name, due, attempt=0, scheduled=True)
+        if not body:
+            return
+        with slot.lock:
+            before = slot.session
+            self._install(slot, client, user, body, asked=asked, name=name)
+            slot.wake.set()
+        if before is not None:
+            self._log_out(before)
+
+    # --- the life of a session ---
+
+    def _log_in(
+        self, client: Client, user: User, name: str, due: float, *, attempt: int, scheduled: bool = False
+    ) -> tuple[dict[str, Any], float]:
+        """Log in, each step a sample; the first is due at ``due``, each further one when the one before ended.
+
+        The token response (empty: no login) and when it was asked for.
+        """
+        scene, about = self._scene, About(session=name)
+        ends = [due]
+
+        def observe(step: Step) -> bool:
+            first = len(ends) == 1
+            ends.append(
+                scene.record_step(
+                    "login", step, due=ends[-1], token=about, attempt=attempt, scheduled=scheduled and first
+                )
+            )
+            return step.decision == "accept" and not scene.stopping
+
+        step, body = scene.idp.login(client, user, observe)
+        return body, scene.asked_at(step) if step else 0.0
+
+    def _install(
+        self,
+        slot: Slot,
+        client: Client,
+        user: User,
+        body: dict[str, Any],
+        *,
+        asked: float,
+        name: str,
+    ) -> None:
+        token = token_from(body, session=name, asked_at=asked)
+        slot.client, slot.user = client, user
+        slot.session = Session(name, client, user, token, born=asked)
+        self._issued(slot, token)
+
+    def _issued(self, slot: Slot, token: Token) -> None:
+        """A token was issued: this fixes when its refresh is due."""
+        share = self._scene.plan.refresh_at - _JITTER * slot.rng.random()
+        slot.due = token.obtained_at + token.life_s * max(share, 0.05)
+        slot.attempt = 0
+
+    def _keep(self, slot: Slot) -> None:
+        scene = self._scene
+        while not scene.stopping:
+            wait = slot.due - scene.clock.now()
+            if wait > 0:
+                slot.wake.wait(wait)
+                slot.wake.clear()
+                continue
+            with slot.lock:
+                if slot.due <= scene.clock.now():
+                    self._act(slot)
+
+    def _act(self, slot: Slot) -> None:
+        """Refresh, or log in anew; afterwards ``slot.due`` says when to act next."""
+        session = slot.session
+        if session is not None and session.token.refresh:
+            self._refresh(slot, session, session.token.refresh)
+            return
+        name = slot.next_name()
+        body, asked = self._log_in(slot.client, slot.user, name, slot.due, attempt=slot.attempt)
+        if body:
+            self._install(slot, slot.client, slot.user, body, asked=asked, name=name)
+        else:
+            self._try_later(slot)
+
+    def _refresh(self, slot: Slot, session: Session, refresh_token: str) -> None:
+        scene, due = self._scene, slot.due
+        step, body = scene.idp.refresh(session.client, refresh_token)
+        scene.record_step("refresh", step, due=due, token=About(session=session.name), attempt=slot.attempt)
+        if step.decision == "accept":
+            # RFC 6749 section 6: without a new refresh token, the old one stays good.
+            body = {"refresh_token": refresh_token, "id_token": session.token.id_token} | body
+            session.token = token_from(body, session=session.name, asked_at=scene.asked_at(step))
+            self._issued(slot, session.token)
+        elif step.decision == "deny":
+            slot.session, slot.due = None, scene.clock.now()
+        elif step.code in _STILL_GOOD or step.answer.status:
+            self._try_later(slot)
+        else:
+            # The answer was lost: the token may have been rotated, and using it again may end the whole family
+            # (RFC 9700 section 4.14.2). The access token is used to its end, then the user logs in again.
+            session.token = _without_refresh(session.token)
+            slot.due = scene.clock.now()
+
+    def _try_later(self, slot: Slot) -> None:
+        slot.attempt += 1
+        slot.due = self._scene.clock.now() + _RETRY_S * (0.5 + slot.rng.random())
+
+    def _log_out(self, session: Session) -> None:
+        """RP-initiated logout, then revoke the refresh token; not while a request of the session is under way."""
+        scene, about = self._scene, About(session=session.name)
+        give_up = scene.clock.now() + scene.plan.timeout_s
+        while session.in_flight and scene.clock.now() < give_up:
+            gevent.sleep(0.01)
+        due = scene.clock.now()
+        if scene.idp.has("end_session") and session.token.id_token and not scene.stopping:
+            step = scene.idp.end_session(session.client, session.token.id_token)
+            due = scene.record_step("logout", step, due=due, token=about)
+        if scene.idp.has("revoke") and session.token.refresh and not scene.stopping:
+            step = scene.idp.revoke(session.client, session.token.refresh, "refresh_token")
+            scene.record_step("logout", step, due=due, token=about)
+
+
+def _without_refresh(token: Token) -> Token:
+    return Token(token.value, token.bearer, token.life_s, token.obtained_at, token.about, id_token=token.id_token)

@@ -1,0 +1,170 @@
+"""Do the counts of clients, gateways, services and IdP agree? Pure.
+
+The runner writes one journal event ``counts`` when the load has drained: the body of ``GET /state`` of
+every component, from just before the load generator started and from after it ended::
+
+    {"event": "counts", "before": {"gateway-1": {...}, "idp": {...}, ...}, "after": {"gateway-1": {...}, ...}}
+
+Of a gateway ``requests.total``, ``requests.upstream.<service>`` and ``requests.by_reason`` are read, of a
+service ``requests.total``, of the IdP ``requests.<endpoint>.total``; which is which shows by what it
+reports. The generator's summary tells of requests to the IdP that are no samples
+(``unsampled.<endpoint>``).
+
+What the client saw comes from the samples. A request that got an answer was surely seen by who answered;
+one that was sent and got none (time-out, reset) may have been, and so may each attempt before a retry; one
+that was refused a connection, or never sent, was not. So each count must lie in a range, and anything
+outside it is a gap. A component that was restarted has lost its counts: it is named, not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pandas as pd
+from pydantic import JsonValue
+
+from harness.record import RunRecord, as_number
+
+NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
+IDP_ENDPOINTS = ("authorize", "login", "token", "userinfo", "revoke", "end_session")
+"""What only clients of the load ask; ``jwks``, ``introspect``, ``revocations`` and ``discovery`` are asked
+by gateways too.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison: between ``low`` and ``high`` by one side's count, ``seen`` by the other's (``None``:
+    not told).
+    """
+
+    what: str
+    low: int
+    high: int
+    seen: int | None
+    by_flow: tuple[tuple[str, int], ...] = ()
+    note: str = ""
+
+    @property
+    def gap(self) -> int:
+        """How far ``seen`` lies outside the range; 0 when it agrees, or has nothing to say."""
+        if self.seen is None or self.note:
+            return 0
+        return max(0, self.low - self.seen) or max(0, self.seen - self.high)
+
+    @property
+    def reason(self) -> str:
+        """One sentence about the gap, empty without one."""
+        if not self.gap or self.seen is None:
+            return ""
+        wanted = f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
+        return f"counts do not reconcile: {self.what}: {self.seen:,} seen, {wanted} expected"
+
+
+def reconcile(record: RunRecord) -> tuple[Row, ...]:
+    """All comparisons that the recorded counts allow; none when no counts were recorded."""
+    after = _side(record, "after")
+    gateways = [name for name, state in after.items() if isinstance(_dig(state, ("requests", "upstream")), dict)]
+    idps = [name for name, state in after.items() if "issuer" in state]
+    services = [name for name in after if name not in gateways and name not in idps and _total(after[name]) is not None]
+    sent = record.samples[record.samples["sent_at"].notna()]
+    asked = sent[sent["endpoint"].str.startswith("/")]
+    unsure = int((asked["status"] == 0).sum()) + int(asked["retry"].sum())
+    return (
+        *(_asked(record, name, asked[asked["replica"] == name], ("requests", "total")) for name in gateways),
+        *(_passed_on(record, name, gateways, unsure) for name in services),
+        *(
+            _asked(record, name, sent[sent["endpoint"] == endpoint], ("requests", endpoint, "total"), endpoint)
+            for name in idps
+            for endpoint in IDP_ENDPOINTS
+        ),
+    )
+
+
+def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[str], endpoint: str = "") -> Row:
+    """Clients and whom they asked."""
+    answered = asked[asked["status"] != 0]
+    unsure = int(((asked["status"] == 0) & ~asked["error_code"].isin(NEVER_ARRIVED)).sum()) + int(asked["retry"].sum())
+    seen = _growth(record, name, *counter)
+    flows = tuple((str(flow), int(count)) for flow, count in sorted(answered["flow"].value_counts().items()))
+    extra = as_number(_dig(record.generator, ("unsampled", endpoint))) if endpoint else None
+    low = len(answered) + int(extra or 0)
+    what = f"clients and {name}" + (f" ({endpoint})" if endpoint else "")
+    return Row(what, low, low + unsure, seen.count, flows, seen.note)
+
+
+def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], unsure: int) -> Row:
+    """Gateways and a service: a hop that failed, or whose client hung up, may or may not have arrived."""
+    passed = [_growth(record, gateway, "requests", "upstream", service) for gateway in gateways]
+    failed = [
+        _growth(record, gateway, "requests", "by_reason", reason)
+        for gateway in gateways
+        for reason in ("upstream_unavailable", "upstream_timeout", "client_gone")
+    ]
+    slack = unsure + sum(grown.count or 0 for grown in failed)
+    total = sum(grown.count or 0 for grown in passed)
+    seen = _growth(record, service, "requests", "total")
+    notes = [grown.note for grown in (*passed, seen) if grown.note]
+    return Row(
+        f"gateways and {service}", max(0, total - slack), total + slack, seen.count, (), notes[0] if notes else ""
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    count: int | None
+    note: str = ""
+
+
+def _growth(record: RunRecord, name: str, *path: str) -> _Grown:
+    """Growth of a component's counter from before to after; a counter that is absent before was 0."""
+    before, after = _side(record, "before").get(name), _side(record, "after").get(name)
+    if before is None or after is None or _total(before) is None or _total(after) is None:
+        return _Grown(None, f"{name} was not asked before and after the load")
+    if restarted(record, name, before, after):
+        return _Grown(None, f"{name} was restarted and lost its counts")
+    return _Grown(int((as_number(_dig(after, path)) or 0) - (as_number(_dig(before, path)) or 0)))
+
+
+def restarted(record: RunRecord, name: str, before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> bool:
+    """A changed start id (``started`` or ``pid``), or a total that fell: in these reports, or between any
+    in telemetry.
+    """
+    for key in ("started", "pid"):
+        if key in before and before[key] != after.get(key):
+            return True
+    start, end = _total(before), _total(after)
+    totals = [start, *(_total(point.state) for point in record.telemetry if point.component == name), end]
+    known = [total for total in totals if total is not None]
+    within = known[1:-1] if len(known) > 2 else []
+    falls = any(later < earlier for earlier, later in pairwise(within))
+    return falls or (start is not None and end is not None and end < start)
+
+
+def _total(state: Mapping[str, JsonValue]) -> float | None:
+    """All requests that a component has counted."""
+    requests = state.get("requests")
+    if not isinstance(requests, dict):
+        return None
+    direct = as_number(requests.get("total"))
+    if direct is not None:
+        return direct
+    parts = [as_number(value.get("total")) for value in requests.values() if isinstance(value, dict)]
+    return sum(part for part in parts if part is not None) if parts else None
+
+
+def _dig(state: JsonValue, path: Sequence[str]) -> JsonValue:
+    for key in path:
+        state = state.get(key) if isinstance(state, dict) else None
+    return state
+
+
+def _side(record: RunRecord, side: str) -> dict[str, dict[str, JsonValue]]:
+    found = record.counts.get(side)
+    return (
+        {name: state for name, state in sorted(found.items()) if isinstance(state, dict)}
+        if isinstance(found, dict)
+        else {}
+    )

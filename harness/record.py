@@ -1,0 +1,529 @@
+"""A stored run, read back: everything that the judge and the reports need, and nothing else.
+
+::
+
+    run directory                RunRecord ├── manifest.json     ──►    manifest (plan, settings, seed,
+    versions) ├── journal.jsonl     ──►    events ──► windows, faults, counts, generator, cleanup, status
+    ├── telemetry.jsonl   ──►    telemetry (state of each component, about twice a second) └──
+    samples.parquet   ──►    samples (or samples.stream, of a run cut short), with ``phase`` from ``due_at``
+
+A run may have been cut short at any byte: a torn line is skipped and noted in ``damage`` when it is not the
+last one, a missing ``run_ended`` is status ``unfinished``, and missing samples are no samples. The judge
+takes all of that as a reason to withhold PASS; it is never a reason to refuse reading.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
+
+from harness import samples as sample_store
+from harness.errors import StoreError
+from harness.experiment import PhaseName, Plan
+from harness.values import Value
+
+SCHEMA = 1
+"""The version of the run directory's layout that this code reads and writes."""
+
+Json = dict[str, JsonValue]
+Moment = Literal["before", "during", "after"]
+Source = Literal["control", "probe", "target"]
+RunStatus = Literal["completed", "failed", "aborted", "interrupted", "unfinished"]
+"""``unfinished``: the journal has no ``run_ended``, so the runner was killed."""
+
+
+class PlannedFault(Value):
+    """A fault that the scenario asks for; one that was never applied is noticed by this."""
+
+    name: str
+    phase: PhaseName = PhaseName.FAULT
+
+
+class Manifest(Value):
+    """``manifest.json``: what was run, with every setting filled in. Fields that are not named here are
+    kept.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, populate_by_name=True)
+
+    schema_version: int = Field(SCHEMA, alias="schema")
+    scenario: str
+    variant: str
+    profile: str
+    seed: int
+    plan: Plan
+    faults: tuple[PlannedFault, ...] = ()
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    versions: dict[str, JsonValue] = Field(default_factory=dict)
+    run_dir: str | None = None
+    """The run directory as the runner was given it. The verdict repeats it, wherever the directory is read
+    later.
+    """
+
+
+class Event(Value):
+    """One line of the journal. ``fields`` holds all but ``at``, ``time`` and ``event``."""
+
+    at: float
+    event: str
+    fields: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def text(self, key: str) -> str:
+        """The field as text, ``""`` when absent."""
+        value = self.fields.get(key)
+        return "" if value is None else str(value)
+
+    def number(self, key: str) -> float | None:
+        """The field as a number, ``None`` when absent or not a number."""
+        return as_number(self.fields.get(key))
+
+
+class Effect(Value):
+    """One piece of evidence about a fault: when in its life, from which place, and whether it was as it
+    must be.
+
+    ``ok`` before: the path works · during: the fault is felt · after: the path works again.
+    """
+
+    moment: Moment
+    source: Source
+    ok: bool
+    evidence: JsonValue = None
+    at: float = 0.0
+
+
+class FaultRecord(Value):
+    """One application of a fault. ``None`` times: it did not happen."""
+
+    name: str
+    phase: PhaseName | None = None
+    applied_at: float | None = None
+    healed_at: float | None = None
+    detail: JsonValue = None
+    effects: tuple[Effect, ...] = ()
+
+
+class Cleanup(Value):
+    """Whether everything that was started and applied is gone. ``clean`` is ``None`` when nobody looked."""
+
+    clean: bool | None = None
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """The state that one component reported (the body of its ``GET /state``) at a Unix time."""
+
+    at: float
+    component: str
+    state: Json
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """One run, as stored."""
+
+    run_dir: str
+    """As given to :func:`load`."""
+    manifest: Manifest
+    status: RunStatus
+    windows: Mapping[PhaseName, tuple[float, float]]
+    """Actual phases, Unix times, gapless: each lasts until the next begins. A phase that never began is
+    absent.
+    """
+    open_phases: frozenset[PhaseName]
+    """Phases whose end was not recorded."""
+    faults: tuple[FaultRecord, ...]
+    events: tuple[Event, ...]
+    samples: pd.DataFrame
+    """One row a request, see :mod:`harness.samples`, plus ``phase`` (``""`` outside all phases)."""
+    telemetry: tuple[Telemetry, ...] = ()
+    counts: Json = field(default_factory=dict)
+    """See :mod:`harness.reconcile`."""
+    generator: Json = field(default_factory=dict)
+    """The load generator's own summary, from ``load_ended``."""
+    cleanup: Cleanup = field(default_factory=Cleanup)
+    damage: tuple[str, ...] = ()
+    """Parts of the directory that could not be read, other than a torn last line."""
+
+    @property
+    def plan(self) -> Plan:
+        """What was asked for."""
+        return self.manifest.plan
+
+    @property
+    def started_at(self) -> float | None:
+        """When the run began, Unix time."""
+        return self.events[0].at if self.events else None
+
+    @property
+    def load_started_at(self) -> float | None:
+        """Zero of the load's time axis (``t0`` of ``load_started``), Unix time; the run's start when there
+        was no load.
+        """
+        for event in self.named("load_started"):
+            return event.number("t0") or event.at
+        return self.started_at
+
+    @property
+    def ended_at(self) -> float:
+        """The last moment of which anything is known: bounds what is still open when a run was cut short."""
+        ends = [end for _, end in self.windows.values()]
+        return max(ends) if ends else (self.events[-1].at if self.events else 0.0)
+
+    def named(self, *names: str) -> Iterator[Event]:
+        """Journal events of these names, in order."""
+        return (event for event in self.events if event.event in names)
+
+    def window(self, phase: PhaseName | Literal["all"]) -> tuple[float, float] | None:
+        """Start and end of a phase, ``None`` when it never began.
+
+        ``all`` is everything after the warm-up: caches are cold and sessions still log in during it.
+        """
+        if phase != "all":
+            return self.windows.get(phase)
+        judged = [window for name, window in self.windows.items() if name is not PhaseName.WARMUP]
+        return (min(start for start, _ in judged), max(end for _, end in judged)) if judged else None
+
+    def in_phase(self, phase: PhaseName | Literal["all"]) -> pd.DataFrame:
+        """Samples due in a phase; none when it never began."""
+        window = self.window(phase)
+        if window is None:
+            return self.samples.iloc[0:0]
+        return self.samples[self.samples["due_at"].between(*window, inclusive="left")]
+
+    def series(self, component: str, *path: str) -> list[tuple[float, float]]:
+        """A number of a component's state over time: ``series("gateway-1", "jwks", "fetches")`` → [(Unix
+        time, value)].
+        """
+        found = []
+        for point in self.telemetry:
+            if point.component == component:
+                value: JsonValue = point.state
+                for key in path:
+                    value = value.get(key) if isinstance(value, dict) else None
+                number = as_number(value)
+                if number is not None:
+                    found.append((point.at, number))
+        return found
+
+
+def as_number(value: object) -> float | None:
+    """A JSON value as a finite number, else ``None`` (also for booleans)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if np.isfinite(number) else None
+
+
+def load(run_dir: Path | str) -> RunRecord:
+    """Read a run directory.
+
+    Raises:
+        StoreError: it is no run directory, its layout is foreign or newer, or a file cannot be read at all.
+    """
+    directory = Path(run_dir)
+    manifest = read_manifest(directory)
+    events, damage = _read_events(directory / "journal.jsonl")
+    telemetry, more = _read_telemetry(directory / "telemetry.jsonl")
+    windows, open_phases = phase_windows(events)
+    frame = sample_store.rejudge(read_samples(directory), facts(events, manifest.plan))
+    ended = [event for event in events if event.event == "run_ended"]
+    return RunRecord(
+        run_dir=str(run_dir),
+        manifest=manifest,
+        status=_status(ended[-1].text("status")) if ended else "unfinished",
+        windows=windows,
+        open_phases=open_phases,
+        faults=fault_records(events, windows, manifest.faults),
+        events=events,
+        samples=with_phase(frame, windows),
+        telemetry=telemetry,
+        counts=_last_fields(events, "counts"),
+        generator=_summary(events),
+        cleanup=_cleanup(events),
+        damage=damage + more,
+    )
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read and check ``manifest.json``.
+
+    Raises:
+        StoreError: missing, not JSON, of another schema, or not what a manifest must hold.
+    """
+    path = directory / "manifest.json"
+    try:
+        raw = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise StoreError(f"{directory} is no run directory: it has no manifest.json") from None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{path} is not JSON: {error}") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
+        raise StoreError(f'{path} is no manifest of idchaos: it must be an object with "schema": {SCHEMA}')
+    if raw["schema"] != SCHEMA:
+        age = "a newer" if raw["schema"] > SCHEMA else "an older"
+        raise StoreError(
+            f"{path} was written by {age} version (schema {raw['schema']}); this one reads schema {SCHEMA}"
+        )
+    try:
+        return Manifest.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise StoreError(f"{path}: {where}: {first['msg']} ({error.error_count()} such errors)") from error
+
+
+def read_samples(directory: Path) -> pd.DataFrame:
+    """The samples of a run: compacted, or as far as the stream goes when the run was cut short; none
+    without either.
+
+    Raises:
+        StoreError: they are damaged, or of another schema.
+    """
+    if (directory / "samples.parquet").exists():
+        return sample_store.load(directory / "samples.parquet")
+    if not _has_line(directory / "samples.stream"):
+        return sample_store.frame_of([])
+    stream = sample_store.read_stream(directory / "samples.stream")
+    try:
+        rows = [dict(zip(sample_store.COLUMNS, row, strict=True)) for row in stream]
+        return sample_store.frame_of(rows)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise StoreError(f"{directory / 'samples.stream'}: a value does not fit its column: {error}") from error
+
+
+def _has_line(path: Path) -> bool:
+    """Whether anything was written whole; a run may be killed before that."""
+    try:
+        with path.open("rb") as file:
+            return file.readline().endswith(b"\n")
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def facts(events: tuple[Event, ...], plan: Plan) -> sample_store.Facts:
+    """What the journal knows of keys: from when on a good token's key was withdrawn, and for how long
+    caches may lag.
+
+    The lag is the event's own ``allowed_lag_s``, else the plan's ``retired_after_s``. Publishing a key
+    again ends it.
+    """
+    canaries = plan.load.canaries
+    default = canaries.retired_after_s if canaries else 0.0
+    found = []
+    for index, event in enumerate(events):
+        if event.event == "key_withdrawn":
+            kid, lag = event.text("kid"), event.number("allowed_lag_s")
+            later = [e.at for e in events[index + 1 :] if e.event == "key_published" and e.text("kid") == kid]
+            found.append(
+                sample_store.Withdrawal(
+                    kid=kid,
+                    at=event.at,
+                    allowed_lag_s=default if lag is None else lag,
+                    restored_at=later[0] if later else None,
+                )
+            )
+    return sample_store.Facts(withdrawals=tuple(found))
+
+
+def phase_windows(
+    events: tuple[Event, ...],
+) -> tuple[dict[PhaseName, tuple[float, float]], frozenset[PhaseName]]:
+    """Phases as they really were, and those whose end nobody wrote down.
+
+    A phase lasts until the next one starts: what is due while a fault is being applied or healed belongs
+    somewhere. The last one ends by its own end, or where the load, the run, or the record ends.
+    """
+    starts: list[tuple[PhaseName, float]] = []
+    ends: dict[PhaseName, float] = {}
+    for event in events:
+        name = _phase(event.text("phase"))
+        if event.event == "phase_started" and name and name not in dict(starts):
+            starts.append((name, event.at))
+        elif event.event == "phase_ended" and name:
+            ends[name] = event.at
+    limit = next((event.at for event in events if event.event == "load_ended"), events[-1].at if events else 0.0)
+    windows = {}
+    for index, (name, start) in enumerate(starts):
+        following = starts[index + 1][1] if index + 1 < len(starts) else None
+        end = following if following is not None else ends.get(name, limit)
+        windows[name] = (start, max(start, end))
+    return windows, frozenset(name for name, _ in starts if name not in ends)
+
+
+def with_phase(frame: pd.DataFrame, windows: Mapping[PhaseName, tuple[float, float]]) -> pd.DataFrame:
+    """The samples with a ``phase`` column: the phase in which each was due, ``""`` outside all."""
+    due = frame["due_at"].to_numpy(dtype=float)
+    phase = np.full(len(frame), "", dtype=object)
+    for name, (start, end) in windows.items():
+        phase[(due >= start) & (due < end)] = name.value
+    return frame.assign(phase=pd.Series(phase, index=frame.index, dtype="str"))
+
+
+def fault_records(
+    events: tuple[Event, ...],
+    windows: Mapping[PhaseName, tuple[float, float]],
+    planned: tuple[PlannedFault, ...] = (),
+) -> tuple[FaultRecord, ...]:
+    """The faults in the order of their first mention; those planned and never mentioned come last, unapplied.
+
+    A fault applied again after it was healed is a record of its own (``name``, then ``name#2``): each must
+    prove itself. Effects "before" belong to the application that follows them.
+    """
+    rounds: dict[str, list[_Round]] = {}
+    order: list[_Round] = []
+    for event in events:
+        name = event.text("fault")
+        if not name or event.event not in ("fault_applied", "fault_effect", "fault_healed"):
+            continue
+        known = rounds.setdefault(name, [])
+        begins = event.event == "fault_applied" or event.text("moment") == "before"
+        if not known or (begins and known[-1].healed_at is not None):
+            known.append(_Round(f"{name}#{len(known) + 1}" if known else name))
+            order.append(known[-1])
+        known[-1].take(event)
+    found = [entry.record(windows) for entry in order]
+    missing = [plan for plan in planned if plan.name not in rounds]
+    return (*found, *(FaultRecord(name=plan.name, phase=plan.phase) for plan in missing))
+
+
+@dataclass
+class _Round:
+    """One application of a fault while its events are collected."""
+
+    name: str
+    applied_at: float | None = None
+    healed_at: float | None = None
+    detail: JsonValue = None
+    effects: list[Effect] = field(default_factory=list)
+
+    def take(self, event: Event) -> None:
+        if event.event == "fault_applied":
+            self.applied_at = event.at if self.applied_at is None else self.applied_at
+            self.detail = event.fields.get("detail")
+        elif event.event == "fault_healed":
+            self.healed_at = event.at
+        elif event.text("moment") in get_args(Moment) and event.text("source") in get_args(Source):
+            fields = {key: event.fields.get(key) for key in ("moment", "source", "evidence")}
+            ok = event.fields.get("ok") is True
+            self.effects.append(Effect.model_validate({**fields, "ok": ok, "at": event.at}))
+
+    def record(self, windows: Mapping[PhaseName, tuple[float, float]]) -> FaultRecord:
+        at = self.applied_at
+        phase = next((name for name, (lo, hi) in windows.items() if at is not None and lo <= at < hi), None)
+        return FaultRecord(
+            name=self.name,
+            phase=phase,
+            applied_at=at,
+            healed_at=self.healed_at,
+            detail=self.detail,
+            effects=tuple(self.effects),
+        )
+
+
+def _phase(text: str) -> PhaseName | None:
+    try:
+        return PhaseName(text)
+    except ValueError:
+        return None
+
+
+def _status(text: str) -> RunStatus:
+    for known in get_args(RunStatus):
+        if text == known:
+            status: RunStatus = known
+            return status
+    return "unfinished"
+
+
+def _last_fields(events: tuple[Event, ...], name: str) -> Json:
+    found = [event.fields for event in events if event.event == name]
+    return found[-1] if found else {}
+
+
+def _summary(events: tuple[Event, ...]) -> Json:
+    summary = _last_fields(events, "load_ended").get("summary")
+    return summary if isinstance(summary, dict) else {}
+
+
+def _cleanup(events: tuple[Event, ...]) -> Cleanup:
+    fields = _last_fields(events, "cleanup")
+    clean, left = fields.get("clean"), fields.get("left")
+    return Cleanup(
+        clean=clean if isinstance(clean, bool) else None,
+        left=tuple(str(item) for item in left) if isinstance(left, list) else (),
+    )
+
+
+def _refuse_constant(text: str) -> object:
+    raise ValueError(f"{text} is not JSON (RFC 8259)")
+
+
+def _lines(path: Path) -> tuple[list[Json], tuple[str, ...]]:
+    """JSON objects of a file, one a line. A last line without its newline was being written when the run
+    was killed.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+    rows: list[Json] = []
+    damage: list[str] = []
+    lines = raw.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict) and as_number(row.get("at")) is not None:
+            rows.append(row)
+        elif number < len(lines):
+            damage.append(f"{path.name} line {number} is damaged")
+    return rows, tuple(damage)
+
+
+def _read_events(path: Path) -> tuple[tuple[Event, ...], tuple[str, ...]]:
+    if not path.exists():
+        raise StoreError(f"{path.parent} is no complete run directory: it has no {path.name}")
+    rows, damage = _lines(path)
+    events = []
+    for row in rows:
+        fields = {key: value for key, value in row.items() if key not in ("at", "time", "event")}
+        at = as_number(row["at"])
+        if at is None or not isinstance(row.get("event"), str):
+            damage = (*damage, f"{path.name} has a line that is no event")
+            continue
+        try:
+            events.append(Event(at=at, event=str(row["event"]), fields=fields))
+        except (ValidationError, RecursionError):  # a number such as 1e999
+            damage = (*damage, f"{path.name} has an event {row['event']!r:.40} that cannot be read")
+    return tuple(events), damage
+
+
+def _read_telemetry(path: Path) -> tuple[tuple[Telemetry, ...], tuple[str, ...]]:
+    if not path.exists():
+        return (), ()
+    rows, damage = _lines(path)
+    points = []
+    for row in rows:
+        at, component, state = as_number(row["at"]), row.get("component"), row.get("state")
+        if at is not None and isinstance(component, str) and isinstance(state, dict):
+            points.append(Telemetry(at, component, state))
+    return tuple(sorted(points, key=lambda point: point.at)), damage

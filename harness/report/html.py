@@ -1,0 +1,283 @@
+"""The page: one self-contained file that needs no network and no JavaScript. Everything shown is escaped."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from harness.experiment import PhaseName, Verdict
+from harness.record import Event, FaultRecord, RunRecord
+from harness.report import words
+from harness.report.canvas import NARROW, WIDE
+from harness.report.data import canary_table
+from harness.report.findings import duration, windows
+from harness.report.gallery import Gallery
+from harness.report.palette import css_variables
+from harness.report.summary import (
+    GLYPHS,
+    changed_settings,
+    checks,
+    command_line,
+    extra,
+    flat_settings,
+    own_reason,
+    reasons,
+)
+from harness.verdict import FaultVerdict, InvariantVerdict, ObjectiveVerdict, RunVerdict, SliValue
+
+MOST_JOURNAL_LINES = 2_000
+MOMENTS = ("before", "during", "after")
+SOURCES = {"control": "control plane", "probe": "probe through the path", "target": "target itself"}
+
+Cells = dict[str, Any]
+
+
+def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
+    """The report as HTML."""
+    return _template().render(
+        css=_css(),
+        glyphs=GLYPHS,
+        wide=WIDE,
+        narrow=NARROW,
+        verdict=verdict.verdict.value,
+        scenario=verdict.scenario,
+        variant=verdict.variant,
+        when=words.utc(verdict.started_at),
+        summary=words.plain(extra(record, "summary") or ""),
+        reasons=reasons(verdict),
+        checks=checks(verdict),
+        asked=_asked(record, verdict),
+        settings=_settings(record),
+        objectives=[_objective(row) for row in verdict.objectives],
+        invariants=[_invariant(row) for row in verdict.invariants],
+        breaches=[_breach(record, row, breach) for row in verdict.invariants for breach in row.evidence],
+        canaries=_canaries(record),
+        faults=_faults(record, verdict),
+        cleanup=_cleanup(verdict),
+        counts=_counts(verdict),
+        generator=_generator(verdict),
+        gallery=gallery,
+        fault_windows=windows(gallery.axis.faults),
+        slis=_slis(verdict.slis),
+        journal=_journal(record),
+        journal_title=f"{len(record.events):,} event{'' if len(record.events) == 1 else 's'}"
+        + (f", the first {MOST_JOURNAL_LINES:,} shown" if len(record.events) > MOST_JOURNAL_LINES else ""),
+        command=command_line(record),
+        analyze=f"idchaos analyze {verdict.run_dir}",
+        versions=_versions(record),
+    )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
+
+
+@functools.cache
+def _css() -> Markup:
+    """The style sheet, with the plots' colours as custom properties."""
+    text = resources.files("harness.report").joinpath("templates/page.css").read_text(encoding="utf-8")
+    light, dark = css_variables("light"), css_variables("dark")
+    return Markup(text.replace("LIGHT", light).replace("DARK", dark))  # noqa: S704 (our own file)
+
+
+def _asked(record: RunRecord, verdict: RunVerdict) -> list[tuple[str, str]]:
+    plan = record.plan
+    told = {
+        "Scenario": verdict.scenario,
+        "Variant": verdict.variant,
+        "Profile": verdict.profile,
+        "Target": words.plain(extra(record, "target") or "unknown"),
+        "Gateway": words.plain(extra(record, "gateway") or ""),
+        "Seed": str(verdict.seed),
+        "Load": f"{plan.load.rate:g} arrivals/s, open loop",
+        "Phases": ", ".join(f"{phase.name.value} {phase.duration_s:g} s" for phase in plan.phases),
+        "Run": verdict.status,
+    }
+    return [(term, value) for term, value in told.items() if value]
+
+
+def _settings(record: RunRecord) -> Cells:
+    changed = changed_settings(record)
+    every = _named(sorted(flat_settings(record.manifest.settings).items()))
+    if changed is None:
+        return {"title": "Settings", "shown": every, "all": []}
+    return {"title": "Settings that differ from the defaults", "shown": _named(sorted(changed.items())), "all": every}
+
+
+def _named(settings: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
+    return [(name, words.plain(value)) for name, value in settings]
+
+
+def _versions(record: RunRecord) -> list[tuple[str, str]]:
+    host = extra(record, "host")
+    return [*_named(record.manifest.versions.items()), *([("host", words.plain(host))] if host else [])]
+
+
+def _objective(row: ObjectiveVerdict) -> Cells:
+    return {
+        "name": words.title(row.name),
+        "sli": row.sli,
+        "phase": row.phase,
+        "value": words.number(row.value, row.unit),
+        "interval": words.interval(row.interval, row.unit),
+        "samples": f"{row.samples:,}",
+        "bound": words.bound(row.bound, row.unit),
+        "verdict": row.verdict.value,
+        "reason": own_reason(row),
+        "why": row.why if row.verdict is Verdict.FAIL else "",
+    }
+
+
+def _invariant(row: InvariantVerdict) -> Cells:
+    return {
+        "name": words.title(row.name),
+        "verdict": row.verdict.value,
+        "attempts": f"{row.attempts:,}",
+        "breaches": f"{row.breaches:,}",
+        "breached": row.breaches > 0,
+        "reason": row.reason.removeprefix(f"{row.name}: "),
+    }
+
+
+def _breach(record: RunRecord, row: InvariantVerdict, breach: dict[str, str | float | int]) -> Cells:
+    zero = record.load_started_at or 0.0
+    told = {key: value for key, value in breach.items() if key not in ("at", "canary", "phase") and value != ""}
+    at = breach.get("at")
+    return {
+        "invariant": words.title(row.name),
+        "at": f"{at - zero:.2f}" if isinstance(at, int | float) else words.NOTHING,
+        "canary": str(breach.get("canary", "")).replace("_", " "),
+        "phase": str(breach.get("phase", "")),
+        "details": words.plain(told),
+    }
+
+
+def _canaries(record: RunRecord) -> Cells | None:
+    table = canary_table(record.samples)
+    if not table.cells:
+        return None
+    return {
+        "phases": table.phases,
+        "rows": [{"kind": kind, "cells": cells} for kind, cells in table.cells.items()],
+        "breaches": sum(cells[-1].accepted for cells in table.cells.values()),
+    }
+
+
+def _faults(record: RunRecord, verdict: RunVerdict) -> list[Cells]:
+    recorded = {fault.name: fault for fault in record.faults}
+    return [_fault(record, recorded.get(row.name, FaultRecord(name=row.name)), row) for row in verdict.faults]
+
+
+def _fault(record: RunRecord, fault: FaultRecord, row: FaultVerdict) -> Cells:
+    zero = record.load_started_at or 0.0
+    if row.applied_at is None:
+        when = "never applied"
+    else:
+        healed = "never healed" if row.healed_at is None else f"healed at {row.healed_at - zero:.1f} s"
+        when = f"applied at {row.applied_at - zero:.1f} s, {healed}"
+    proof = [
+        {
+            "source": label,
+            "cells": [
+                {
+                    "moment": moment,
+                    "found": [
+                        {"ok": effect.ok, "evidence": words.plain(effect.evidence)}
+                        for effect in row.evidence
+                        if (effect.source, effect.moment) == (source, moment)
+                    ],
+                }
+                for moment in MOMENTS
+            ],
+        }
+        for source, label in SOURCES.items()
+    ]
+    return {
+        "name": row.name,
+        "when": when,
+        "detail": words.plain(fault.detail) if fault.detail else "",
+        "reason": row.reason.replace(f"fault {row.name}: ", ""),
+        "proved": row.effect_proved,
+        "proof": proof if row.evidence else [],
+    }
+
+
+def _cleanup(verdict: RunVerdict) -> str:
+    clean, left = verdict.cleanup.clean, verdict.cleanup.left
+    if clean is None:
+        return "Nobody looked whether anything was left behind."
+    return "Nothing was left behind." if clean else f"Left behind: {', '.join(left) or 'not said what'}."
+
+
+def _counts(verdict: RunVerdict) -> list[Cells]:
+    return [
+        {
+            "what": row.what,
+            "expected": " to ".join(f"{end:,}" for end in dict.fromkeys(row.expected)),
+            "seen": words.NOTHING if row.seen is None else f"{row.seen:,}",
+            "told": row.seen is not None,
+            "verdict": (Verdict.PASS if row.agrees else Verdict.INCONCLUSIVE).value,
+            "note": row.note or ", ".join(f"{flow} {count:,}" for flow, count in row.by_flow.items()),
+        }
+        for row in verdict.reconciliation
+    ]
+
+
+def _generator(verdict: RunVerdict) -> list[Cells]:
+    return [
+        {
+            "phase": row.phase,
+            "due": f"{row.due:,}",
+            "late": duration(row.late_p99_s),
+            "limit": duration(row.late_limit_s),
+            "own": f"{row.own_dropped:,}",
+            "target": f"{row.target_dropped:,}",
+            "verdict": (Verdict.PASS if row.healthy else Verdict.INCONCLUSIVE).value,
+        }
+        for row in verdict.generator
+    ]
+
+
+def _slis(rows: Iterable[SliValue]) -> Cells | None:
+    """One row an SLI, one column a phase."""
+    found = {(row.sli, row.phase): row for row in rows}
+    if not found:
+        return None
+    phases = [name.value for name in PhaseName if any(phase == name.value for _, phase in found)]
+    names = list(dict.fromkeys(name for name, _ in found))
+    return {
+        "phases": phases,
+        "rows": [{"sli": name, "cells": [_sli(found.get((name, phase))) for phase in phases]} for name in names],
+    }
+
+
+def _sli(row: SliValue | None) -> Cells | None:
+    if row is None:
+        return None
+    return {
+        "value": words.number(row.value, row.unit),
+        "interval": words.interval(row.interval, row.unit),
+        "samples": f"{row.samples:,}",
+    }
+
+
+def _journal(record: RunRecord) -> list[Cells]:
+    zero = record.load_started_at or 0.0
+    return [_line(event, zero) for event in record.events[:MOST_JOURNAL_LINES]]
+
+
+def _line(event: Event, zero: float) -> Cells:
+    return {"at": f"{event.at - zero:+.2f}", "event": event.event, "details": words.plain(event.fields)}

@@ -1,0 +1,62 @@
+"""``summary.md``: the verdict, short enough for a comment on a pull request."""
+
+from __future__ import annotations
+
+import re
+
+from harness.experiment import Verdict
+from harness.record import RunRecord
+from harness.report import words
+from harness.report.summary import GLYPHS, checks, command_line, reasons
+from harness.verdict import ObjectiveVerdict, RunVerdict
+
+MOST_REASONS = 8
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@&$])")
+
+
+def summary(record: RunRecord, verdict: RunVerdict) -> str:
+    """Headline, reasons, checks, objectives, and the command that runs it again."""
+    manifest = record.manifest
+    name, variant = escape(verdict.scenario), escape(verdict.variant)
+    lines = [f"### {GLYPHS[verdict.verdict]} {verdict.verdict}: {name}{f' ({variant})' if variant else ''}", ""]
+    why = reasons(verdict)
+    lines += [f"- {escape(reason.text)}" for reason in why[:MOST_REASONS]]
+    if len(why) > MOST_REASONS:
+        lines.append(f"- and {len(why) - MOST_REASONS} more")
+    lines += [
+        "",
+        " · ".join(_check(check.verdict, f"{check.label}: {check.detail}") for check in checks(verdict)),
+    ]
+    if verdict.objectives:
+        lines += ["", "| Objective | Phase | Value | Bound | Interval | Samples | Verdict |"]
+        lines += ["|---|---|--:|--:|--:|--:|---|"]
+        lines += [_row(row) for row in verdict.objectives]
+    lines += [
+        "",
+        f"Profile {escape(manifest.profile)}, seed {manifest.seed}, {words.utc(record.started_at)}. Again:",
+        "",
+    ]
+    lines += [f"    {' '.join(command_line(record).split())}", ""]
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is: no markup, no HTML, no mention, one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace(r"\@", "@\u200b")
+
+
+def _check(verdict: Verdict, text: str) -> str:
+    return f"{GLYPHS[verdict]} {escape(text)}"
+
+
+def _row(row: ObjectiveVerdict) -> str:
+    cells = [
+        escape(words.title(row.name)),
+        escape(row.phase),
+        f"**{words.number(row.value, row.unit)}**",
+        escape(words.bound(row.bound, row.unit)),
+        words.interval(row.interval, row.unit),
+        f"{row.samples:,}",
+        f"{GLYPHS[row.verdict]} {row.verdict}",
+    ]
+    return f"| {' | '.join(cells)} |"

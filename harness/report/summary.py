@@ -1,0 +1,149 @@
+"""What all reports say in the same words: reasons, the checks at a glance, settings, the command line. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.experiment import Verdict
+from harness.record import RunRecord
+from harness.report import words
+from harness.verdict import ObjectiveVerdict, RunVerdict
+
+GLYPHS = {Verdict.PASS.value: "✓", Verdict.FAIL.value: "✕", Verdict.INCONCLUSIVE.value: "?"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line at a glance."""
+
+    label: str
+    detail: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why the verdict is what it is; ``why``: what that means for users, where the scenario says."""
+
+    text: str
+    why: str = ""
+
+
+def reasons(verdict: RunVerdict) -> list[Reason]:
+    """Worst first; never empty."""
+    missed = {each.reason: each for each in verdict.objectives if each.verdict is Verdict.FAIL}
+    if verdict.reasons:
+        return [
+            _missed(missed[text]) if text in missed else Reason(_sentence(_readable(text, verdict)))
+            for text in verdict.reasons
+        ]
+    if verdict.verdict is Verdict.PASS:
+        return [Reason("Every objective was met, every invariant held, and every fault proved its effect.")]
+    return [Reason("The verdict came without a reason.")]
+
+
+def _missed(row: ObjectiveVerdict) -> Reason:
+    value, bound = words.number(row.value, row.unit), words.bound(row.bound, row.unit)
+    where = "over the run" if row.phase == "all" else f"in {row.phase}"
+    if row.value is None:
+        note = f" ({row.note})" if row.note else ""
+        return Reason(
+            _sentence(f"{words.title(row.name)}: no end was seen {where}, where {bound} was asked{note}"), row.why
+        )
+    return Reason(_sentence(f"{words.title(row.name)}: {value} {where}, where {bound} was asked"), row.why)
+
+
+def _readable(text: str, verdict: RunVerdict) -> str:
+    """A reason that begins with the name of what was judged, with that name as words."""
+    names = [*(row.name for row in verdict.objectives), *(row.name for row in verdict.invariants)]
+    for name in names:
+        if text.startswith((f"{name} ", f"{name}:")):
+            return words.title(name) + text[len(name) :]
+    return text
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
+def own_reason(row: ObjectiveVerdict) -> str:
+    """What to say beside an objective beyond its numbers: why it is undecided, or a note about what was measured."""
+    if row.verdict is Verdict.INCONCLUSIVE:
+        return _sentence(row.reason.removeprefix(f"{row.name} in {row.phase}: ")) if row.reason else ""
+    return _sentence(row.note) if row.note else ""
+
+
+def checks(verdict: RunVerdict) -> list[Check]:
+    """Objectives, invariants, faults, clean-up, counts: each in a few words."""
+    objectives = [each.verdict for each in verdict.objectives]
+    met = objectives.count(Verdict.PASS)
+    attempts = sum(each.attempts for each in verdict.invariants)
+    breaches = sum(each.breaches for each in verdict.invariants)
+    proved = sum(each.effect_proved for each in verdict.faults)
+    clean = verdict.cleanup.clean
+    return [
+        Check("Objectives", f"{met} of {len(objectives)} met", Verdict.worst(objectives)),
+        Check(
+            "Invariants",
+            f"{breaches:,} of {attempts:,} bad tokens accepted" if attempts else "no bad token was tried",
+            Verdict.worst([each.verdict for each in verdict.invariants]),
+        ),
+        Check(
+            "Faults",
+            f"{proved} of {len(verdict.faults)} proved" if verdict.faults else "none applied",
+            Verdict.PASS if verdict.faults and proved == len(verdict.faults) else Verdict.INCONCLUSIVE,
+        ),
+        Check(
+            "Clean-up",
+            "nothing left behind" if clean else "not checked" if clean is None else "something was left behind",
+            Verdict.PASS if clean else Verdict.INCONCLUSIVE if clean is None else Verdict.FAIL,
+        ),
+        Check("Counts", *_counts(verdict)),
+    ]
+
+
+def _counts(verdict: RunVerdict) -> tuple[str, Verdict]:
+    rows = verdict.reconciliation
+    gaps = sum(not row.agrees for row in rows)
+    if not rows:
+        return "none were recorded", Verdict.INCONCLUSIVE
+    if gaps:
+        return f"{gaps} of {len(rows)} do not reconcile", Verdict.INCONCLUSIVE
+    return "all reconcile", Verdict.PASS
+
+
+def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by dotted name, whether they were stored nested or not."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= flat_settings(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def extra(record: RunRecord, name: str) -> Any:
+    """What the runner wrote into the manifest beyond what the judge reads; ``None`` when absent."""
+    return (record.manifest.model_extra or {}).get(name)
+
+
+def changed_settings(record: RunRecord) -> dict[str, Any] | None:
+    """Settings that differ from the defaults; ``None`` when the manifest does not tell."""
+    changed = extra(record, "changed_settings")
+    return flat_settings(changed) if isinstance(changed, Mapping) else None
+
+
+def command_line(record: RunRecord) -> str:
+    """How to run the same plan again: as the manifest says, else put together from it."""
+    manifest, repeat = record.manifest, extra(record, "repeat")
+    if isinstance(repeat, str) and repeat:
+        return repeat
+    parts = ["idchaos", "run", manifest.scenario, "--profile", manifest.profile, "--seed", str(manifest.seed)]
+    for name, value in sorted((changed_settings(record) or {}).items()):
+        parts += ["--set", f"{name}={value}"]
+    return shlex.join(parts)

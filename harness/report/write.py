@@ -1,0 +1,30 @@
+"""The single entry: all reports of a run, each written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.record import RunRecord
+from harness.report import html, junit, markdown
+from harness.report.gallery import gallery
+from harness.rundir import write_atomically
+from harness.verdict import RunVerdict
+
+HTML, MARKDOWN, JUNIT = "report.html", "summary.md", "junit.xml"
+
+
+def write(run_dir: Path, record: RunRecord, verdict: RunVerdict) -> None:
+    """Write ``report.html``, ``summary.md`` and ``junit.xml`` into the run directory.
+
+    All are made before the first is written, so that a run never has reports of two verdicts beside each other.
+
+    Raises:
+        StoreError: a file cannot be written.
+    """
+    files = {
+        HTML: html.page(record, verdict, gallery(record)),
+        MARKDOWN: markdown.summary(record, verdict),
+        JUNIT: junit.suite(record, verdict),
+    }
+    for name, text in files.items():
+        write_atomically(run_dir / name, text)

@@ -1,0 +1,393 @@
+"""One run from start to end: target, load, phases, faults with their proofs, and everything undone again."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, Protocol
+
+from harness import guardian
+from harness.errors import FaultError, IdchaosError, Interrupted, TargetError, UndecidableError
+from harness.experiment import Canary, Phase, PhaseName
+from harness.faults.base import Evidence, Fault, Snapshot
+from harness.generator import Generator
+from harness.ledger import Ledger, Undo
+from harness.load.job import LoadJob
+from harness.rundir import RunDirectory
+from harness.scenario import Experiment
+from harness.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
+from harness.targets.topology import PROBERS, RETIRED_KID
+from harness.telemetry import Scraper
+from harness.undo import end_processes, processes_of
+
+START_MARGIN_S = 0.3
+TICK_S = 0.05
+BAD_SHARE_LIMIT = 0.05
+
+Moment = Literal["before", "during", "after"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a watcher may show while the run goes on."""
+
+    stage: str
+    """A phase's name, or what is being done around the phases."""
+    left_s: float = 0.0
+    """Of the whole run, as planned."""
+    load: Mapping[str, Any] = field(default_factory=dict)
+    """The load generator's latest report."""
+    active_faults: tuple[str, ...] = ()
+
+
+class Observer(Protocol):
+    """Someone who watches a run."""
+
+    def update(self, progress: Progress) -> None:
+        """Called several times a second; must return quickly."""
+
+
+class Silent:
+    """Watches nothing."""
+
+    def update(self, progress: Progress) -> None:
+        """Ignore it."""
+
+
+@dataclass
+class _Active:
+    """A fault in force, and what is known of it so far."""
+
+    fault: Fault
+    before: Snapshot
+    proof: Future[tuple[Evidence, ...]] | None = None
+
+
+class Run:
+    """One execution of an experiment at a target. ``execute`` may be called once."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        target: Target,
+        directory: RunDirectory,
+        *,
+        run_id: str,
+        undos: tuple[Undo, ...],
+        seed: int,
+        late_p99_s: float,
+        observer: Observer | None = None,
+    ) -> None:
+        self._experiment = experiment
+        self._plan = experiment.plan
+        self._target = target
+        self._directory = directory
+        self._run_id = run_id
+        self._undos = undos
+        self._seed = seed
+        self._late_p99_s = late_p99_s
+        self._observer = observer or Silent()
+        self._generator = Generator(run_id, directory.logs / "load.log")
+        self._scraper = Scraper(directory.telemetry)
+        self._active: list[_Active] = []
+        self._counts_before: dict[str, Any] = {}
+        self._t0 = 0.0
+        self._stage = "start"
+
+    def execute(self) -> None:
+        """Run it. Whatever happens, everything is healed and stopped, and what was recorded is kept.
+
+        Raises:
+            IdchaosError: the run could not be completed; the journal holds the reason too.
+        """
+        record = self._directory.record
+        record("run_started", scenario=self._plan.scenario, variant=self._plan.variant, seed=self._seed)
+        ledger = Ledger(self._run_id)
+        watcher = guardian.start(ledger.path)
+        status = "failed"
+        try:
+            for undo in self._undos:
+                ledger.write(undo)
+            self._start_target()
+            self._start_load()
+            self._run_phases(ledger)
+            self._generator.finish(self._plan.load.timeout_s + 15.0)
+            status = "completed"
+        except UndecidableError as error:
+            status = "aborted"
+            record("error", code=error.code, message=str(error))
+            raise
+        except (Interrupted, KeyboardInterrupt) as error:
+            status = "interrupted"
+            record("error", code=Interrupted.code, message="interrupted")
+            raise Interrupted("interrupted") from error
+        except IdchaosError as error:
+            record("error", code=error.code, message=str(error))
+            raise
+        finally:
+            with signals_ignored():
+                self._finish(ledger, status)
+                guardian.dismiss(watcher)
+
+    # --- before the load -------------------------------------------------------------------------------------------
+
+    def _start_target(self) -> None:
+        self._show("starting the target")
+        self._target.start(self._directory.logs)
+        self._directory.record("target_ready", target=self._target.name, toxiproxy=self._target.links.version())
+        self._check_links()
+        self._scraper.start(self._target)
+
+    def _check_links(self) -> None:
+        """Each link off: who uses it must fail. On again: must succeed. Else traffic takes another way.
+
+        Raises:
+            UndecidableError: a fault on that link would have no effect, so nothing could be concluded.
+        """
+        if not isinstance(self._target, ProbesUpstream):
+            return
+        for proxy, probers in PROBERS.items():
+            for component, upstream in probers:
+                self._target.links.disable(proxy)
+                try:
+                    off = self._target.probe(component, upstream)
+                finally:
+                    self._target.links.enable(proxy)
+                on = self._target.probe(component, upstream)
+                ok = on.ok and not off.ok
+                detail = f"{component} to {upstream}: off {off.error or off.status}, on {on.status or on.error}"
+                self._directory.record("link_checked", link=proxy, proxy=proxy, ok=ok, detail=detail)
+                if off.ok:
+                    raise UndecidableError(
+                        f"{component} reaches {upstream} around the link {proxy}: it still answers {off.status}"
+                        " while that link is off, so a fault on it would prove nothing"
+                    )
+                if not on.ok:
+                    raise TargetError(f"{component} does not reach {upstream} through {proxy}: {on.error or on.status}")
+
+    def _start_load(self) -> None:
+        self._show("logging in")
+        retired_at = self._retire_key()
+        self._generator.launch(
+            LoadJob(
+                plan=self._plan.load,
+                endpoints=self._target.endpoints,
+                seed=self._seed,
+                duration_s=self._plan.duration_s,
+                samples_path=self._directory.samples_stream,
+                retired_kid=RETIRED_KID if retired_at else None,
+                retired_at=retired_at,
+            )
+        )
+        ready = dict(self._generator.wait_ready())
+        # Logging in and minting canaries is not part of the load: counting begins here, on both sides.
+        self._counts_before = self._states()
+        self._t0 = time.time() + START_MARGIN_S
+        self._generator.begin(self._t0)
+        self._directory.record("load_started", t0=self._t0, plan={k: v for k, v in ready.items() if k != "event"})
+
+    def _retire_key(self) -> float | None:
+        """Withdraw the key that the ``retired_key`` canary is signed with; returns when."""
+        canaries = self._plan.load.canaries
+        if canaries is None or Canary.RETIRED_KEY not in canaries.kinds or not isinstance(self._target, RotatesKeys):
+            return None
+        self._target.retire_key(RETIRED_KID)
+        return time.time()
+
+    def _states(self) -> dict[str, Any]:
+        if not isinstance(self._target, ReportsState):
+            return {}
+        states: dict[str, Any] = {}
+        for component in self._target.components:
+            try:
+                states[component] = self._target.state(component)
+            except TargetError as error:
+                states[component] = {"error": str(error)}
+        return states
+
+    # --- phases ----------------------------------------------------------------------------------------------------
+
+    def _run_phases(self, ledger: Ledger) -> None:
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="proof") as proofs:
+            begins = self._t0
+            for phase in self._plan.phases:
+                self._wait_until(begins)
+                self._stage = phase.name
+                self._directory.record("phase_started", phase=phase.name)
+                ends = begins + phase.duration_s
+                faults = self._experiment.faults.get(phase.name, ())
+                if faults:
+                    self._hold(faults, begins, ends, ledger, proofs)
+                elif self._faults_after(phase):
+                    self._prove("before", [(f, partial(f.check_before, self._target)) for f in self._faults_after(phase)])
+                self._wait_until(ends)
+                if phase.name is PhaseName.BASELINE:
+                    self._check_baseline(phase)
+                self._directory.record("phase_ended", phase=phase.name)
+                begins = ends
+
+    def _faults_after(self, phase: Phase) -> tuple[Fault, ...]:
+        """The faults of the phase that follows."""
+        names = [each.name for each in self._plan.phases]
+        index = names.index(phase.name) + 1
+        return self._experiment.faults.get(names[index], ()) if index < len(names) else ()
+
+    def _hold(
+        self, faults: tuple[Fault, ...], begins: float, ends: float, ledger: Ledger, proofs: ThreadPoolExecutor
+    ) -> None:
+        """Apply the faults step by step, prove them, hold until the phase ends, heal, prove the healing."""
+        self._active = [_Active(fault, fault.snapshot(self._target)) for fault in faults]
+        due = sorted(
+            (begins + at, number, step) for number, fault in enumerate(faults) for step, at in enumerate(fault.steps())
+        )
+        for at, number, step in due:
+            self._wait_until(min(at, ends))
+            if at < ends:
+                self._apply(self._active[number], step, ledger, proofs)
+        self._wait_until(ends)
+        self._prove("during", [(active.fault, self._applied_proof(active)) for active in self._active])
+        self._prove("during", [(a.fault, partial(a.fault.check_held, self._target, a.before)) for a in self._active])
+        self._heal()
+        self._prove("after", [(fault, partial(fault.check_healed, self._target)) for fault in faults])
+
+    def _apply(self, active: _Active, step: int, ledger: Ledger, proofs: ThreadPoolExecutor) -> None:
+        fault = active.fault
+        if step == 0:
+            for undo in fault.undos(self._target):
+                ledger.write(undo)
+        events = fault.apply(self._target, step)
+        if step == 0:
+            self._directory.record("fault_applied", fault=fault.title, detail=fault.model_dump(mode="json"))
+            active.proof = proofs.submit(fault.check_applied, self._target, active.before)
+        for event in events:
+            self._directory.record(event.event, **event.fields)
+
+    def _applied_proof(self, active: _Active) -> Callable[[], tuple[Evidence, ...]]:
+        proof = active.proof
+        return proof.result if proof is not None else tuple
+
+    def _heal(self) -> None:
+        """Heal whatever is in force. One fault that can't be healed must not keep the others from it."""
+        failures = []
+        for active in reversed(self._active):
+            try:
+                events = active.fault.heal(self._target)
+            except IdchaosError as error:
+                failures.append(str(error))
+                continue
+            for event in events:
+                self._directory.record(event.event, **event.fields)
+            self._directory.record("fault_healed", fault=active.fault.title)
+        self._active = []
+        if failures:
+            raise FaultError("; ".join(failures))
+
+    def _prove(self, moment: Moment, checks: list[tuple[Fault, Callable[[], tuple[Evidence, ...]]]]) -> None:
+        for fault, check in checks:
+            try:
+                evidence = check()
+            except (IdchaosError, KeyError, TypeError, ValueError) as error:
+                # A proof that could not be made is no proof; the judge makes that INCONCLUSIVE.
+                evidence = (Evidence(source="probe", ok=False, what=f"could not be checked: {error}"),)
+            for item in evidence:
+                self._directory.record(
+                    "fault_effect", fault=fault.title, moment=moment, source=item.source, ok=item.ok, evidence=item.what
+                )
+
+    def _check_baseline(self, phase: Phase) -> None:
+        reports = [report for report in self._generator.progress if report["at"] > time.time() - phase.duration_s + 1]
+        reason = unsteady(reports, self._late_p99_s)
+        if reason:
+            raise UndecidableError(f"baseline: {reason}; nothing is learned from a fault on top of that")
+
+    def _wait_until(self, moment: float) -> None:
+        while True:
+            self._watch()
+            left = moment - time.time()
+            if left <= 0:
+                return
+            time.sleep(min(TICK_S, left))
+
+    def _watch(self) -> None:
+        self._generator.check()
+        died = self._target.died()
+        if died:
+            raise TargetError(died)
+        self._show(self._stage)
+
+    def _show(self, stage: str) -> None:
+        reports = self._generator.progress
+        self._observer.update(
+            Progress(
+                stage=stage,
+                left_s=max(0.0, self._t0 + self._plan.duration_s - time.time()) if self._t0 else self._plan.duration_s,
+                load=reports[-1] if reports else {},
+                active_faults=tuple(active.fault.title for active in self._active),
+            )
+        )
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    def _finish(self, ledger: Ledger, status: str) -> None:
+        """Heal, stop, count, and say what is left. Each step is taken even when the one before failed."""
+        self._show("stopping")
+        record = self._directory.record
+        left: list[str] = []
+        for step in (self._heal, self._generator.stop, self._scraper.stop, self._count):
+            try:
+                step()
+            except IdchaosError as error:
+                left.append(str(error))
+        with contextlib.suppress(IdchaosError):
+            record("load_ended", summary={k: v for k, v in self._generator.summary.items() if k != "event"})
+        left += self._target.stop()
+        if processes_of(self._run_id):
+            left += end_processes(self._run_id)
+        with contextlib.suppress(IdchaosError):
+            record("cleanup", clean=not left, left=left)
+            record("run_ended", status=status)
+        self._directory.close()
+        ledger.close(clean=not left)
+
+    def _count(self) -> None:
+        if self._counts_before:
+            self._directory.record("counts", before=self._counts_before, after=self._states())
+
+
+def unsteady(reports: list[Mapping[str, Any]], late_p99_s: float) -> str | None:
+    """Why a baseline is no base to compare with, or ``None``. ``reports`` are the generator's, each over about 2 s."""
+    if not reports:
+        return "the load generator reported nothing"
+    latest = max(float(report.get("late_p99_s") or 0.0) for report in reports)
+    if latest > late_p99_s:
+        return (
+            f"the load generator is {latest * 1000:.0f} ms behind its schedule (p99; at most {late_p99_s * 1000:.0f})"
+        )
+    good = sum(int(report.get("ok") or 0) for report in reports)
+    bad = sum(int(report.get("bad") or 0) for report in reports)
+    if good + bad == 0:
+        return "no request was answered"
+    if bad / (good + bad) > BAD_SHARE_LIMIT:
+        return f"{bad / (good + bad):.1%} of good requests failed without any fault"
+    return None
+
+
+@contextlib.contextmanager
+def signals_ignored() -> Iterator[None]:
+    """Clean-up must not be cut short by an impatient second Ctrl-C."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    try:
+        previous = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    except ValueError:  # not in the main thread, where no handler can be changed and none runs
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, previous, strict=True):
+            signal.signal(number, handler)

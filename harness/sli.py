@@ -1,0 +1,423 @@
+"""Service level indicators: from a run's samples to numbers with intervals. Pure.
+
+An SLI is written as a name with selectors: ``success_rate{flow=api,replica=gateway-1}``; alternatives are
+separated by ``|``. Selectors are columns of the samples; ``skew_threshold`` takes ``side`` as well.
+
+*Good traffic* below means samples of no canary whose right answer is to accept. Whatever the harness could
+not send (dropped, no session, no token) is in the denominator as well: the user behind it was not served.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from harness import lags, stats
+from harness.errors import UsageError
+from harness.experiment import PhaseName
+from harness.record import RunRecord
+from harness.stats import Bools, Floats
+
+Kind = Literal["share", "quantile", "lag", "rate"]
+When = PhaseName | Literal["all"]
+COLUMNS = ("flow", "endpoint", "replica", "service", "format", "kid", "session", "canary", "error_code")
+_SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\{(?P<where>[^{}]*)\})?")
+_QUANTILE = re.compile(r"(?P<family>latency|revocation_lag|service_time)_p(?P<digits>[1-9][0-9]{0,3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """An SLI's name, and what its samples must be: column to allowed values."""
+
+    name: str
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def choose(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The samples that fit."""
+        for column, values in self.where:
+            if column in frame.columns:
+                frame = frame[frame[column].isin(values)]
+        return frame
+
+    def one(self, key: str, default: str) -> str:
+        """A selector's only value."""
+        return dict(self.where).get(key, (default,))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """An SLI's value with one-sided 95 % bounds on each side. ``nan``: no data; ``inf``: beyond what was
+    observed.
+    """
+
+    value: float
+    low: float
+    high: float
+    samples: int
+    effective: float
+    unit: str
+    kind: Kind
+    needed: int | None = None
+    """The fewest samples with which the interval is closed at all; ``None`` where that depends on the
+    bound.
+    """
+    note: str = ""
+    q: float | None = None
+    """Of a quantile: which."""
+    of_generator: bool = True
+    """Worthless when the load generator was behind its schedule."""
+
+
+NO_DATA = Measurement(math.nan, -math.inf, math.inf, 0, 0.0, "", "rate", note="nothing was measured")
+"""Of an SLI that can't be measured at all."""
+
+
+def parse(text: str) -> Selector:
+    """Read ``name{column=value,column=value|value}``.
+
+    Raises:
+        UsageError: an unknown SLI or selector, or a spelling that is neither.
+    """
+    match = _SPELLING.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"SLI {text!r}: expected name{{selector=value,...}}")
+    name = match["name"]
+    if name not in REGISTRY and not _quantile_of(name):
+        near = difflib.get_close_matches(name, names(), n=1)
+        raise UsageError(f"SLI {name!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else ""))
+    where = []
+    for part in filter(None, (match["where"] or "").split(",")):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not value or key not in (*COLUMNS, "side") or (key == "side") != (name == "skew_threshold"):
+            raise UsageError(f"SLI {text!r}: {part.strip()!r} is no selector of it; there are {', '.join(COLUMNS)}")
+        if key == "side" and value not in ("ahead", "behind"):
+            raise UsageError(f"SLI {text!r}: side is ahead or behind")
+        where.append((key, tuple(value.split("|"))))
+    return Selector(name, tuple(where))
+
+
+def names() -> tuple[str, ...]:
+    """All names; of quantiles, the usual ones."""
+    return (*REGISTRY, "latency_p50", "latency_p95", "latency_p99", "revocation_lag_p50", "revocation_lag_p95")
+
+
+def measure(record: RunRecord, sli: str | Selector, phase: When) -> Measurement:
+    """An SLI of one phase of a run.
+
+    Raises:
+        UsageError: see :func:`parse`.
+    """
+    selector = parse(sli) if isinstance(sli, str) else sli
+    family = _quantile_of(selector.name)
+    if family and family[0] == "revocation_lag":
+        return _revocation_quantile(record, selector, phase, family[1])
+    if family:
+        return _latency(record, selector, phase, family[1], column=f"{family[0]}_s")
+    return REGISTRY[selector.name](record, selector, phase)
+
+
+def _quantile_of(name: str) -> tuple[str, float] | None:
+    """``latency_p95`` → ("latency", 0.95); p999 is 0.999."""
+    match = _QUANTILE.fullmatch(name)
+    return (match["family"], float(f"0.{match['digits']}")) if match else None
+
+
+def good_traffic(frame: pd.DataFrame) -> pd.DataFrame:
+    """Samples of no canary whose right answer is to accept."""
+    return frame[(frame["canary"] == "") & (frame["flow"] != "canary") & (frame["expected"] == "accept")]
+
+
+# --- shares
+
+
+def share_of(frame: pd.DataFrame, good: Bools, *, note: str = "") -> Measurement:
+    """The share of ``good`` among the samples, clustered by the second in which they were due."""
+    estimate = stats.proportion(good, stats.seconds_of(_floats(frame, "due_at")))
+    return _measured(estimate, "share", "share", note=note)
+
+
+def _outcome_share(*outcomes: str) -> Sli:
+    def sli(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+        frame = selector.choose(good_traffic(record.in_phase(phase)))
+        return share_of(frame, frame["outcome"].isin(outcomes).to_numpy(dtype=bool))
+
+    return sli
+
+
+def _token_errors(*flows: str) -> Sli:
+    def sli(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+        frame = selector.choose(good_traffic(record.in_phase(phase)))
+        frame = frame[(frame["endpoint"] == "token") & frame["flow"].isin(flows)]
+        return share_of(frame, frame["outcome"].ne("ok").to_numpy(dtype=bool))
+
+    return sli
+
+
+def _login_success(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Logins, each of several requests, that ended with a token. One that was still under way at the end is
+    not counted.
+    """
+    frame = good_traffic(record.samples)
+    frame = selector.choose(frame[frame["flow"] == "login"]).sort_values(["due_at", "sent_at"], kind="stable")
+    starts = frame["endpoint"].eq("authorize")
+    whole = bool(starts.any())
+    attempts = starts.groupby(frame["session"]).cumsum() if whole else pd.Series(range(len(frame)), frame.index)
+    grouped = frame.assign(ok=frame["outcome"].eq("ok"), token=frame["endpoint"].eq("token") | (not whole)).groupby(
+        [frame["session"], attempts]
+    )
+    logins = grouped.agg(due_at=("due_at", "first"), ok=("ok", "all"), token=("token", "any"))
+    window = record.window(phase) or (0.0, 0.0)
+    logins = logins[logins["due_at"].between(*window, inclusive="left") & (logins["token"] | ~logins["ok"])]
+    return share_of(logins, logins["ok"].to_numpy(dtype=bool))
+
+
+# --- latencies
+
+
+def _latency(record: RunRecord, selector: Selector, phase: When, q: float, column: str = "latency_s") -> Measurement:
+    """The q-quantile of all good traffic, whatever came of it. What got no answer counts as slow as the
+    time limit at least: a refused connection is quick, but nobody was served quickly.
+    """
+    frame = selector.choose(good_traffic(record.in_phase(phase)))
+    values = _floats(frame, column)
+    unanswered = (frame["status"].to_numpy() == 0) | np.isnan(values)
+    limit = record.plan.load.timeout_s
+    values = np.where(unanswered, np.fmax(values, limit), values)
+    estimate = stats.quantile(values, q, stats.seconds_of(_floats(frame, "due_at")))
+    lost = int(unanswered.sum())
+    note = f"{lost:,} of {len(frame):,} got no answer and count as {limit:g} s or more" if lost else ""
+    return _measured(estimate, "quantile", "s", note=note, q=q)
+
+
+def _change(name: str) -> Sli:
+    """An SLI of the phase minus the same of the baseline."""
+
+    def sli(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+        chosen = [selector.choose(good_traffic(record.in_phase(when))) for when in (PhaseName.BASELINE, phase)]
+        seconds = [stats.seconds_of(_floats(frame, "due_at")) for frame in chosen]
+        if name == "success_rate":
+            first, second = (
+                stats.proportion(frame["outcome"].eq("ok").to_numpy(dtype=bool), clusters)
+                for frame, clusters in zip(chosen, seconds, strict=True)
+            )
+            return _measured(stats.difference(first, second), "rate", "share")
+        limit = record.plan.load.timeout_s
+        values = [np.fmax(_floats(f, "latency_s"), np.where(f["status"] == 0, limit, 0.0)) for f in chosen]
+        first_sample, second_sample = zip(values, seconds, strict=True)
+        difference = stats.quantile_difference(first_sample, second_sample, 0.95, record.manifest.seed)
+        return _measured(difference, "rate", "s")
+
+    return sli
+
+
+# --- lags
+
+
+def _refusal_window(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """From the moment a new key signs (else: the fault was applied) to the last refusal of a good token, by
+    replica.
+    """
+    window = record.window(phase)
+    if window is None:
+        return _bracketed(lags.NOTHING)
+    signings = [event for event in record.named("key_signing") if window[0] <= event.at < window[1]]
+    faults = [f.applied_at for f in record.faults if f.applied_at is not None and window[0] <= f.applied_at < window[1]]
+    origin = min([event.at for event in signings] or faults, default=None)
+    if origin is None:
+        return _bracketed(lags.NOTHING, "no key began to sign and no fault was applied in this phase")
+    good = selector.choose(good_traffic(_api(record.samples)))
+    after = good[(good["due_at"] >= origin) & (good["due_at"] < window[1])]
+    kid = signings[0].text("kid") if signings else None
+    return _bracketed(lags.refusal_window(after, origin, _replicas(good), kid))
+
+
+def _recovery_time(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """From healing to the last bad sample before a sustained good stretch, by replica."""
+    window = record.window(phase)
+    healed = [f.healed_at for f in record.faults if f.healed_at is not None and window and f.healed_at < window[1]]
+    if not healed or window is None:
+        return _bracketed(lags.NOTHING, "no fault was healed")
+    good = selector.choose(good_traffic(_api(record.samples)))
+    after = good[(good["due_at"] >= max(healed)) & (good["due_at"] < window[1])]
+    return _bracketed(lags.recovery_time(after, max(healed), window[1]))
+
+
+def revocation_table(record: RunRecord) -> pd.DataFrame:
+    """Every revocation probe at every replica; see :func:`harness.lags.revocation_lags`."""
+    plan = record.plan.load.revocations
+    return lags.revocation_lags(record.samples, plan.confirm_denials if plan else 3)
+
+
+def _revoked_in(record: RunRecord, selector: Selector, phase: When) -> pd.DataFrame:
+    table = selector.choose(revocation_table(record))
+    window = record.window(phase) or (0.0, 0.0)
+    return table[table["revoked_at"].between(*window, inclusive="left")]
+
+
+def _revocation_quantile(record: RunRecord, selector: Selector, phase: When, q: float) -> Measurement:
+    """Over (probe, replica): revocation to the first lasting refusal; probes of one second are one
+    cluster.
+    """
+    table = _revoked_in(record, selector, phase)
+    times, censored = _floats(table, "lag_s"), table["censored"].to_numpy(dtype=bool)
+    if not len(table):
+        return _bracketed(lags.NOTHING, "no token was revoked")
+    estimate = stats.censored_quantile(times, censored, q, stats.seconds_of(_floats(table, "revoked_at")))
+    note = f"{int(censored.sum())} of {len(table)} had not ended when they were last seen" if censored.any() else ""
+    return _measured(estimate, "quantile", "s", note=note, q=q, of_generator=False)
+
+
+def _revocation_max(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """The longest that was seen, bracketed by the last accept and the first refusal."""
+    table = _revoked_in(record, selector, phase)
+    brackets = []
+    for row in table.to_dict("records"):
+        first = math.inf if row["censored"] else float(row["first_denial_s"])
+        note = f"{row['replica']}: {row['note']}" if row["note"] else ""
+        brackets.append(lags.Bracket(first, float(row["last_accept_s"]), first, 1, note))
+    return _bracketed(lags.longest(brackets))
+
+
+def _retired_key(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """From the withdrawal of a key to the last accepted token of it, by key and replica."""
+    window = record.window(phase)
+    if window is None:
+        return _bracketed(lags.NOTHING)
+    withdrawn = [event for event in record.named("key_withdrawn") if window[0] <= event.at < window[1]]
+    if not withdrawn:
+        return _bracketed(lags.NOTHING, "no key was withdrawn in this phase")
+    replicas = _replicas(selector.choose(_api(record.samples)))
+    end = record.window("all") or window
+    return _bracketed(lags.retired_key_acceptance(selector.choose(record.samples), withdrawn, replicas, end[1] + 1.0))
+
+
+def skew_steps(record: RunRecord, phase: When = "all") -> tuple[lags.SkewStep, ...]:
+    """Share of refusals at each step of the clocks, for the threshold and for its plot."""
+    window = record.window(phase)
+    if window is None:
+        return ()
+    events = [event for event in record.named("clock_skewed") if window[0] - 1.0 <= event.at < window[1]]
+    return lags.skew_steps(record.samples, events, window[1])
+
+
+def _skew_threshold(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    return _bracketed(lags.skew_threshold(skew_steps(record, phase), selector.one("side", "ahead")))
+
+
+# --- counters
+
+
+def _fetches(counter: str, per_s: float, unit: str) -> Sli:
+    """Growth of a counter of the validators' key caches over the phase, summed, per second or minute.
+
+    Nothing is estimated, so there is no confidence interval: the bounds are the counter's growth within the
+    phase, and between the reports just before and just after it.
+    """
+
+    def sli(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+        window = record.window(phase)
+        components = sorted({p.component for p in record.telemetry if "jwks" in p.state and p.component != "idp"})
+        wanted = dict(selector.where).get("replica", tuple(components))
+        grown = [_growth(record.series(name, "jwks", counter), window) for name in wanted] if window else []
+        if window is None or not grown or None in grown:
+            return _rate(
+                math.nan, 0.0, math.inf, 0, unit=unit, note="a validator reported no counter throughout the phase"
+            )
+        found = [item for item in grown if item is not None]
+        scale = per_s / max(window[1] - window[0], 1e-9)
+        low, high, reports = (sum(item[index] for item in found) for index in range(3))
+        return _rate(high * scale, low * scale, high * scale, int(reports), unit=unit)
+
+    return sli
+
+
+def _growth(series: list[tuple[float, float]], window: tuple[float, float] | None) -> tuple[float, float, int] | None:
+    """Growth of a counter inside and around a window, and the number of reports; ``None`` unless they span
+    most of it.
+    """
+    if window is None:
+        return None
+    inside = [(at, value) for at, value in series if window[0] <= at <= window[1]]
+    if len(inside) < 2 or inside[-1][0] - inside[0][0] < 0.75 * (window[1] - window[0]):
+        return None
+    before = [point for point in series if point[0] < window[0]][-1:]
+    after = [point for point in series if point[0] > window[1]][:1]
+    return _increase(inside), _increase([*before, *inside, *after]), len(inside)
+
+
+def _increase(series: list[tuple[float, float]]) -> float:
+    """Sum of increments; a counter that falls was restarted from 0."""
+    values = [value for _, value in series]
+    return sum(later - earlier if later >= earlier else later for earlier, later in pairwise(values))
+
+
+# --- helpers
+
+
+def _api(frame: pd.DataFrame) -> pd.DataFrame:
+    """What gateways answered, or should have."""
+    return frame[frame["endpoint"].str.startswith("/") & (frame["replica"] != "")]
+
+
+def _replicas(frame: pd.DataFrame) -> list[str]:
+    return sorted(str(name) for name in frame["replica"].unique())
+
+
+def _floats(frame: pd.DataFrame, column: str) -> Floats:
+    return frame[column].to_numpy(dtype=np.float64)
+
+
+def _measured(
+    estimate: stats.Estimate,
+    kind: Kind,
+    unit: str,
+    *,
+    note: str = "",
+    q: float | None = None,
+    of_generator: bool = True,
+) -> Measurement:
+    return Measurement(
+        estimate.value, estimate.low, estimate.high, estimate.samples, estimate.effective, unit, kind,
+        stats.samples_for_quantile(q) if q else None, note, q, of_generator,
+    )  # fmt: skip
+
+
+def _bracketed(bracket: lags.Bracket, note: str = "") -> Measurement:
+    return Measurement(
+        bracket.value, bracket.low, bracket.high, bracket.samples, float(bracket.samples), "s", "lag",
+        1, bracket.note or note, None, of_generator=False,
+    )  # fmt: skip
+
+
+def _rate(value: float, low: float, high: float, samples: int, *, unit: str, note: str = "") -> Measurement:
+    return Measurement(value, low, high, samples, float(samples), unit, "rate", 2, note, None, of_generator=False)
+
+
+Sli = Callable[[RunRecord, Selector, When], Measurement]
+
+REGISTRY: dict[str, Sli] = {
+    "success_rate": _outcome_share("ok"),
+    "wrongly_denied_rate": _outcome_share("wrongly_denied"),
+    "unavailable_rate": _outcome_share("unavailable"),
+    "availability": _outcome_share("ok", "wrongly_denied"),
+    "token_issuance_error_rate": _token_errors("login", "refresh", "machine"),
+    "refresh_error_rate": _token_errors("refresh"),
+    "login_success_rate": _login_success,
+    "success_rate_change": _change("success_rate"),
+    "latency_p95_change": _change("latency_p95"),
+    "jwks_fetch_failures": _fetches("fetch_failures", 60.0, "1/min"),
+    "jwks_fetch_rate": _fetches("fetches", 1.0, "1/s"),
+    "refusal_window": _refusal_window,
+    "recovery_time": _recovery_time,
+    "revocation_lag_max": _revocation_max,
+    "retired_key_acceptance": _retired_key,
+    "skew_threshold": _skew_threshold,
+}

@@ -1,0 +1,323 @@
+"""From measurements to verdicts. Pure; see the rules of truth in the docs.
+
+PASS and FAIL are both claims, and each needs evidence: PASS that the whole interval meets the bound, FAIL
+that the whole interval misses it. Everything else is INCONCLUSIVE and says what it would take.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness import stats
+from harness.experiment import Bound, Canary, Invariant, Objective, Outcome, PhaseName, Verdict
+from harness.record import FaultRecord, RunRecord
+from harness.sli import Measurement, good_traffic
+
+LATE_P99_S = 0.05
+"""Beyond this the arrivals are no longer those that were planned: bursts and gaps within a second are the
+generator's own.
+"""
+LATE_SHARE_OF_BOUND = 0.1
+"""Latency counts from when a request was due, so lateness is part of it: at most a tenth of the bound may
+be of our making.
+"""
+OWN_DROPPED = 0.001
+FULL = 0.9
+"""From this share of ``max_in_flight`` on, the bound is held full by slow answers: a drop then is the
+target's doing.
+"""
+STEADY_SUCCESS = 0.99
+"""A baseline below this is no baseline: an existing fault would be taken for the effect of ours."""
+STEADY_FACTOR, STEADY_SLACK_S = 2.0, 0.05
+"""The median latency of the baseline's second half may be this many times the first's, plus this."""
+SHOWN_BREACHES = 20
+NOT_IN_EVERY_PHASE = frozenset({Canary.RETIRED_KEY, Canary.REVOKED, Canary.REPLAYED})
+"""Canaries that are only surely bad after something has happened in the run: one decided attempt in all
+must do.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and, unless it is a plain PASS, one sentence why."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+def judge(objective: Objective, measured: Measurement, seconds: float | None) -> Judgement:
+    """Judge a measurement against an objective's bound.
+
+    ``seconds``: how long the phase lasted, for telling how long it would have to be; ``None``: it never
+    began.
+    """
+    bound = objective.bound
+    where = f"{objective.name} in {objective.phase}"
+    if seconds is None:
+        return Judgement(Verdict.INCONCLUSIVE, f"{where}: the phase never began")
+    if measured.samples == 0 or math.isnan(measured.value):
+        needs = (
+            f"needs at least {_least(bound, measured):,} samples" if measured.kind != "lag" else "no data is no pass"
+        )
+        note = f" ({measured.note})" if measured.note else ""
+        return Judgement(Verdict.INCONCLUSIVE, f"{where}: nothing was measured{note}; {needs}")
+    low, high = measured.low, measured.high
+    meets = low >= bound.limit if bound.op == ">=" else high <= bound.limit
+    misses = high < bound.limit if bound.op == ">=" else low > bound.limit
+    if meets and not misses:
+        return Judgement(Verdict.PASS)
+    said = f"{where}: {shown(measured.value, measured)} [{shown(low, measured)}, {shown(high, measured)}]"
+    if misses:
+        return Judgement(Verdict.FAIL, f"{said} misses {bound.op} {shown(bound.limit, measured)}{_note(measured)}")
+    undecided = f"{said} can't decide {bound.op} {shown(bound.limit, measured)} from {measured.samples:,} samples"
+    return Judgement(Verdict.INCONCLUSIVE, f"{undecided}; {_would_take(bound, measured, seconds)}{_note(measured)}")
+
+
+def shown(value: float, measured: Measurement) -> str:
+    """A value in words of its unit."""
+    if math.isnan(value):
+        return "nothing"
+    if math.isinf(value):
+        return "unbounded" if value > 0 else "-unbounded"
+    if measured.unit == "share":
+        return f"{value * 100:.4g} %"
+    return f"{value:.4g} {measured.unit}"
+
+
+def _note(measured: Measurement) -> str:
+    return f" ({measured.note})" if measured.note else ""
+
+
+def _least(bound: Bound, measured: Measurement) -> int:
+    """The fewest samples with which the bound could be met at all."""
+    if measured.kind == "share":
+        return stats.samples_needed(bound.limit if bound.op == ">=" else 1 - bound.limit)
+    return measured.needed or 1
+
+
+def _would_take(bound: Bound, measured: Measurement, seconds: float) -> str:
+    """How many samples, and how long a phase at the observed rate."""
+    needed = _needed(bound, measured)
+    if needed is None:
+        return (
+            "more samples alone can't decide it" if measured.kind != "lag" else "a longer phase may close the bracket"
+        )
+    if measured.kind == "share" and measured.value in (0.0, 1.0):
+        text = f"it takes {needed:,} good samples in a row"
+    else:
+        text = f"it takes about {needed:,} samples"
+    rate = measured.samples / seconds if seconds > 0 else 0.0
+    return f"{text}, {math.ceil(needed / rate):,} s at this rate" if rate else text
+
+
+def _needed(bound: Bound, measured: Measurement) -> int | None:
+    deff = measured.samples / measured.effective if measured.effective else 1.0
+    if measured.kind == "share":
+        share, limit = measured.value, bound.limit
+        if bound.op == "<=":
+            share, limit = 1 - share, 1 - limit
+        if not 0 < limit < 1:
+            return None
+        return max(stats.samples_needed(limit), stats.samples_to_decide(share, limit, deff) or 0) or None
+    if measured.kind == "quantile":
+        least = math.ceil((measured.needed or 1) * deff)
+        edge = measured.high if bound.limit >= measured.value else measured.low
+        distance = abs(bound.limit - measured.value)
+        if measured.samples < least or not math.isfinite(edge) or distance == 0:
+            return least if measured.samples < least else None
+        # The width of an interval shrinks with the square root of the number of samples.
+        return max(least, math.ceil(measured.samples * (abs(edge - measured.value) / distance) ** 2))
+    return None
+
+
+# --- the load generator
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorHealth:
+    """How the load generator kept its schedule in one phase."""
+
+    late_p99_s: float
+    late_limit_s: float
+    due: int
+    own_dropped: int
+    target_dropped: int
+    """Dropped while slow answers held ``max_in_flight`` full: failures of the target, not of the
+    generator.
+    """
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why availability and latency of the phase can't be trusted; empty when they can."""
+        found = []
+        if self.late_p99_s > self.late_limit_s:
+            late, limit = self.late_p99_s * 1000, self.late_limit_s * 1000
+            found.append(f"the load generator was late (p99 {late:.1f} ms, limit {limit:.1f} ms)")
+        if self.due and self.own_dropped / self.due > OWN_DROPPED:
+            found.append(f"the load generator dropped {self.own_dropped:,} of {self.due:,} requests by itself")
+        return tuple(found)
+
+
+def late_limit(objectives: Sequence[Objective], phase: PhaseName | str) -> float:
+    """How late the generator may be in a phase: :data:`LATE_P99_S`, or a tenth of the tightest latency
+    bound judged in it.
+    """
+    bounds = [
+        objective.bound.limit
+        for objective in objectives
+        if objective.sli.startswith("latency_p") and "change" not in objective.sli and objective.phase in (phase, "all")
+    ]
+    return min([LATE_P99_S, *(LATE_SHARE_OF_BOUND * limit for limit in bounds if limit > 0)])
+
+
+def generator_health(record: RunRecord, phase: PhaseName | str) -> GeneratorHealth:
+    """Lateness of what was due by the schedule, and what was never sent, with who is to blame."""
+    window = PhaseName(phase) if phase != "all" else "all"
+    frame = record.in_phase(window)  # type: ignore[arg-type]
+    scheduled = frame[frame["flow"].isin(["api", "opaque", "machine"]) & (frame["retry"] == 0)]
+    late = (scheduled["sent_at"] - scheduled["due_at"]).dropna().to_numpy(dtype=float)
+    late_p99 = float(np.quantile(late, 0.99, method="inverted_cdf")) if len(late) else 0.0
+    dropped = frame[frame["error_code"] == "dropped"]
+    full = in_flight(record.samples, dropped["due_at"].to_numpy(dtype=float)) >= FULL * record.plan.load.max_in_flight
+    limit = late_limit(record.plan.objectives, phase)
+    return GeneratorHealth(late_p99, limit, len(frame), int((~full).sum()), int(full.sum()))
+
+
+def in_flight(samples: pd.DataFrame, moments: np.ndarray[tuple[int], np.dtype[np.float64]]) -> stats.Ints:
+    """How much was in flight at each moment: requests waiting for answers, and revocation probes from first
+    to last poll.
+    """
+    sent = samples[samples["sent_at"].notna()]
+    sent = sent.assign(end=sent["sent_at"] + sent["service_time_s"].fillna(0.0))
+    probing = sent["flow"] == "revocation"
+    probes = sent[probing].groupby("session").agg(sent_at=("sent_at", "min"), end=("end", "max"))
+    flights = pd.concat([sent.loc[~probing, ["sent_at", "end"]], probes])
+    starts = np.sort(flights["sent_at"].to_numpy(dtype=float))
+    ends = np.sort(flights["end"].to_numpy(dtype=float))
+    waiting = np.searchsorted(starts, moments, side="right") - np.searchsorted(ends, moments, side="right")
+    return np.asarray(waiting, dtype=np.int64)
+
+
+def baseline_reasons(record: RunRecord) -> tuple[str, ...]:
+    """Why the baseline is not steady; empty when it is, or when none was planned."""
+    planned = any(phase.name is PhaseName.BASELINE for phase in record.plan.phases)
+    window = record.window(PhaseName.BASELINE)
+    if not planned:
+        return ()
+    if window is None:
+        return ("the baseline never began",)
+    good = good_traffic(record.in_phase(PhaseName.BASELINE))
+    if good.empty:
+        return ("the baseline has no good traffic",)
+    reasons = []
+    success = float(good["outcome"].eq("ok").mean())
+    if success < STEADY_SUCCESS:
+        reasons.append(
+            f"the baseline is not steady: only {success * 100:.4g} % of good requests succeeded before any fault"
+        )
+    halves = good["due_at"] < sum(window) / 2
+    before, after = (float(good.loc[half, "latency_s"].median()) for half in (halves, ~halves))
+    if not after <= before * STEADY_FACTOR + STEADY_SLACK_S or not before <= after * STEADY_FACTOR + STEADY_SLACK_S:
+        reasons.append(f"the baseline is not steady: median latency went from {before:.3g} s to {after:.3g} s")
+    return tuple(reasons)
+
+
+# --- invariants
+
+
+@dataclass(frozen=True, slots=True)
+class InvariantJudgement:
+    """What became of an invariant's canaries."""
+
+    attempts: int
+    """Decided ones: refused or accepted. An attempt that got no decision shows nothing."""
+    breaches: int
+    judgement: Judgement
+    evidence: tuple[dict[str, str | float | int], ...] = ()
+    """Enough to find and replay each breach; never the token."""
+    by_canary: tuple[tuple[str, str, int], ...] = ()
+    """Denominators: (canary, phase, decided attempts)."""
+
+
+def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgement:
+    """FAIL on any accepted canary, in any phase; PASS only if each planned kind was refused in each phase."""
+    kinds = [str(kind) for kind in invariant.canaries]
+    tried = record.samples[record.samples["canary"].isin(kinds)]
+    breaches = tried[tried["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
+    decided = tried[(tried["expected"] == "deny") & (tried["decision"] != "undecided")]
+    counts = tuple(
+        (kind, phase.value, int(((decided["canary"] == kind) & (decided["phase"] == phase.value)).sum()))
+        for kind in kinds
+        for phase in record.windows
+    )
+    judgement = Judgement(Verdict.PASS)
+    if len(breaches):
+        first = _breach(breaches.sort_values(["due_at", "sent_at"], kind="stable").iloc[0])
+        judgement = Judgement(
+            Verdict.FAIL,
+            f"{invariant.name}: {len(breaches):,} of {len(decided):,} canaries were accepted, first {first['canary']} "
+            f"in {first['phase'] or 'no phase'} by {first['replica'] or first['endpoint']}",
+        )
+    elif missing := _missing(invariant, record, decided, counts):
+        judgement = Judgement(Verdict.INCONCLUSIVE, f"{invariant.name}: {missing}")
+    shown_rows = breaches.sort_values(["due_at", "sent_at"], kind="stable").head(SHOWN_BREACHES)
+    evidence = tuple(_breach(row) for _, row in shown_rows.iterrows())
+    return InvariantJudgement(len(decided), len(breaches), judgement, evidence, counts)
+
+
+def _missing(
+    invariant: Invariant, record: RunRecord, decided: pd.DataFrame, counts: Sequence[tuple[str, str, int]]
+) -> str:
+    """What is missing for PASS; empty when nothing is."""
+    if len(decided) < invariant.min_attempts:
+        return f"{len(decided):,} decided attempts, needs {invariant.min_attempts:,}"
+    planned = record.plan.load.canaries
+    unplanned = [kind for kind in invariant.canaries if planned is None or kind not in planned.kinds]
+    if unplanned:
+        return f"no canary of kind {unplanned[0]} was planned"
+    for kind in invariant.canaries:
+        if not any(count for name, _, count in counts if name == kind):
+            return f"no decided attempt of {kind}"
+    for name, phase, count in counts:
+        if not count and phase != PhaseName.WARMUP and Canary(name) not in NOT_IN_EVERY_PHASE:
+            return f"no decided attempt of {name} in {phase}"
+    return ""
+
+
+def _breach(row: pd.Series) -> dict[str, str | float | int]:
+    names = ("canary", "phase", "replica", "service", "endpoint", "error_code", "kid", "jti", "session")
+    at = row["sent_at"] if pd.notna(row["sent_at"]) else row["due_at"]
+    return {"at": round(float(at), 3), "status": int(row["status"]), **{name: str(row[name]) for name in names}}
+
+
+# --- faults
+
+
+def fault_reasons(fault: FaultRecord) -> tuple[str, ...]:
+    """Which proofs of a fault are missing or failed; empty when its effect is proven on both sides.
+
+    Before: the path worked. During: the control plane, a probe and the target all say that it was in force.
+    After: healed.
+    """
+    if fault.applied_at is None:
+        return (f"fault {fault.name}: it was never applied",)
+    reasons = []
+    for moment, sources in (("before", ()), ("during", ("control", "probe", "target")), ("after", ())):
+        found = [effect for effect in fault.effects if effect.moment == moment]
+        if not found:
+            reasons.append(f"fault {fault.name}: no proof from {moment} it")
+            continue
+        missing = [source for source in sources if source not in {effect.source for effect in found}]
+        reasons += [f"fault {fault.name}: no proof by {source} {moment} it" for source in missing]
+        for effect in found:
+            if not effect.ok:
+                evidence = f": {effect.evidence}" if effect.evidence else ""
+                reasons.append(f"fault {fault.name}: the proof by {effect.source} {moment} it failed{evidence}")
+    if fault.healed_at is None:
+        reasons.append(f"fault {fault.name}: it was not healed")
+    return tuple(reasons)

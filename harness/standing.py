@@ -1,0 +1,158 @@
+"""Targets that are left running (``up``, ``down``), and runs that were killed (``recover``)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StoreError, UsageError
+from harness.ledger import Ledger, read, state_dir
+from harness.runner import signals_ignored
+from harness.settings import CommonSettings, fill, profile
+from harness.targets.base import Target
+from harness.undo import carry_out, carry_out_all
+
+UP_FILE = "up.json"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A target that was left running."""
+
+    run_id: str
+    target: Target
+
+    def document(self) -> dict[str, Any]:
+        """Where everything is. Holds secrets: whoever asked for a target on this machine is their owner."""
+        endpoints = self.target.endpoints
+        control = getattr(self.target, "layout").control  # noqa: B009
+        return {
+            "run_id": self.run_id,
+            "target": self.target.name,
+            "issuer": endpoints.issuer,
+            "gateways": [gateway.model_dump() for gateway in endpoints.gateways],
+            "services": [service.model_dump() for service in endpoints.services],
+            "routes": [route.model_dump() for route in endpoints.routes],
+            "toxiproxy": f"http://{self.target.links.api}",
+            "control": {
+                "secret": endpoints.control_secret,
+                **{name: f"http://{address}" for name, address in control.items()},
+            },
+            "clients": [client.model_dump(exclude_none=True) for client in endpoints.clients],
+            "users": [user.model_dump() for user in endpoints.users],
+        }
+
+
+def bring_up(target_name: str, gateway: str, profile_name: str, overrides: Mapping[str, Any]) -> Standing:
+    """Start a target and leave it running.
+
+    Raises:
+        UsageError: one is up already, or a name or setting is wrong.
+        TargetError: it did not start; nothing of it is left.
+    """
+    from harness.launch import check_target, make_target, new_run_id
+
+    check_target(target_name, gateway)
+    note = state_dir() / UP_FILE
+    if note.exists():
+        raise UsageError(f"a target is up already ({note}); stop it first: idchaos down")
+    known = {name: value for name, value in profile(profile_name).items() if not name.startswith("fault.")}
+    settings = fill(CommonSettings, known, overrides)
+    run_id = new_run_id()
+    target, undos = make_target(target_name, settings, run_id)
+    ledger = Ledger(run_id)
+    for undo in undos:
+        ledger.write(undo)
+    logs = state_dir() / f"{run_id}.logs"
+    logs.mkdir(parents=True)
+    standing = Standing(run_id, target)
+    try:
+        target.start(logs)
+        _write_private(note, json.dumps(standing.document(), indent=2))
+    except BaseException:
+        with signals_ignored():
+            target.stop()
+            ledger.close(clean=not carry_out_pending(ledger.path))
+        raise
+    ledger.close(clean=False)
+    return standing
+
+
+def carry_out_pending(path: Path) -> list[str]:
+    """Undo what a ledger promises, leaving the file to its owner; returns what is left."""
+    _, pending = read(path)
+    return [line for undo in pending for line in carry_out(undo)]
+
+
+def describe(standing: Standing) -> str:
+    """Where everything is, for a person."""
+    where = standing.document()
+    lines = [f"{where['target']} target is up; stop it with: idchaos down", f"  issuer     {where['issuer']}"]
+    lines += [f"  {gateway['name']:<10} {gateway['url']}" for gateway in where["gateways"]]
+    lines += [f"  {service['name']:<10} {service['url']} (direct)" for service in where["services"]]
+    lines.append(f"  toxiproxy  {where['toxiproxy']}")
+    lines += [f"  control    {name}: {url}" for name, url in where["control"].items() if name != "secret"]
+    lines.append(f"  control secret  {where['control']['secret']}")
+    for client in where["clients"]:
+        grants = ", ".join(client["grants"])
+        lines.append(f"  client     {client['client_id']}  secret {client.get('client_secret', '(public)')}  {grants}")
+    lines += [f"  user       {user['username']}  password {user['password']}" for user in where["users"]]
+    return "\n".join(lines)
+
+
+def take_down() -> str:
+    """Stop what ``up`` left running.
+
+    Raises:
+        UsageError: nothing is up.
+        StoreError: something could not be stopped.
+    """
+    note = state_dir() / UP_FILE
+    try:
+        run_id = str(json.loads(note.read_text())["run_id"])
+    except FileNotFoundError:
+        raise UsageError("no target is up; start one: idchaos up") from None
+    except (OSError, ValueError, KeyError):
+        raise StoreError(f"{note}: cannot be read; idchaos recover stops what is left, then delete it") from None
+    left = carry_out_all(state_dir() / f"{run_id}.ledger")
+    if left:
+        raise StoreError(f"could not stop {'; '.join(left)}")
+    note.unlink()
+    return "target is down"
+
+
+def recover_all() -> tuple[list[str], str]:
+    """Undo what every ledger without a living owner still promises; returns what is left, and a line to say."""
+    directory = state_dir()
+    left: list[str] = []
+    undone = 0
+    standing = _standing_run_id(directory / UP_FILE)
+    for path in sorted(directory.glob("*.ledger")):
+        owner, _ = read(path)
+        if path.stem == standing or (owner is not None and owner.alive()):
+            continue
+        left += carry_out_all(path)
+        undone += 1
+    if left:
+        return left, f"could not undo: {'; '.join(left)}"
+    return [], f"undone what {undone} killed run(s) left" if undone else "nothing to recover"
+
+
+def _standing_run_id(note: Path) -> str | None:
+    try:
+        return str(json.loads(note.read_text())["run_id"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _write_private(path: Path, text: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from None

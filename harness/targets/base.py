@@ -1,0 +1,147 @@
+"""What a target is, and the small capabilities that scenarios may ask of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from harness.targets.endpoints import Endpoints
+from harness.targets.links import Links
+from harness.values import Value
+
+
+class KeyInfo(Value):
+    """A signing key as the IdP reports it."""
+
+    kid: str
+    alg: str
+    published: bool
+    signing: bool
+
+
+class ProbeResult(Value):
+    """What one fresh request along a path met."""
+
+    ok: bool
+    status: int | None = None
+    error: str | None = None
+    elapsed_s: float
+    kids: tuple[str, ...] | None = None
+
+
+class EndpointError(Value):
+    """Errors that an IdP endpoint is told to answer with."""
+
+    status: int | None = None
+    body: str | None = None
+    content_type: str | None = None
+    delay_s: float = 0.0
+    share: float = 1.0
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A system under test: it starts, says where its parts are, and stops without leaving anything."""
+
+    name: str
+    components: tuple[str, ...]
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where everything is; valid once started."""
+
+    @property
+    def links(self) -> Links:
+        """The Toxiproxy links; valid once started."""
+
+    def start(self, logs: Path) -> None:
+        """Start every part (or attach) and wait until all are healthy; component logs go to the directory ``logs``.
+
+        Raises:
+            TargetError: names the part that did not start, and why.
+        """
+
+    def stop(self) -> list[str]:
+        """Stop whatever was started; returns what could not be stopped (empty when clean)."""
+
+    def died(self) -> str | None:
+        """One line about a part that ended by itself since the last call, or ``None``."""
+
+
+@runtime_checkable
+class ReportsState(Protocol):
+    """Its parts report counters, caches, clocks and keys."""
+
+    def state(self, component: str) -> Mapping[str, Any]:
+        """``GET /state`` of one component.
+
+        Raises:
+            TargetError: when it doesn't answer.
+        """
+
+
+@runtime_checkable
+class ProbesUpstream(Protocol):
+    """A component can be asked to make one fresh request to one of its upstreams."""
+
+    def probe(self, component: str, upstream: str) -> ProbeResult:
+        """The result, also when the request failed. Never touches the component's caches."""
+
+
+@runtime_checkable
+class RotatesKeys(Protocol):
+    """Publishing, signing with and retiring a key are separate acts."""
+
+    def keys(self) -> tuple[KeyInfo, ...]:
+        """All keys that the IdP knows."""
+
+    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> None:
+        """Create a key."""
+
+    def publish_key(self, kid: str) -> None:
+        """Put a key into the JWKS."""
+
+    def sign_with(self, kid: str) -> None:
+        """Sign new tokens with this key."""
+
+    def retire_key(self, kid: str) -> None:
+        """Take a key out of the JWKS."""
+
+
+@runtime_checkable
+class SkewsClock(Protocol):
+    """Component clocks can be made wrong."""
+
+    def skew(self, component: str, offset_s: float, drift_ppm: float = 0.0) -> None:
+        """Set a component's clock error; positive is ahead."""
+
+
+@runtime_checkable
+class InjectsErrors(Protocol):
+    """IdP endpoints can be told to fail."""
+
+    def inject(self, endpoint: str, error: EndpointError) -> None:
+        """Make an endpoint answer with an error."""
+
+    def clear(self, endpoint: str) -> None:
+        """Make it answer normally."""
+
+
+@runtime_checkable
+class ControlsProcesses(Protocol):
+    """Components can be killed, paused and started again."""
+
+    def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
+        """End a component at once (no clean-up of its own), or freeze it."""
+
+    def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
+        """Start it again at the same addresses, or unfreeze it; returns when it is healthy."""
+
+
+@runtime_checkable
+class FlushesCaches(Protocol):
+    """Validators' caches can be emptied."""
+
+    def flush(self, component: str, cache: Literal["jwks", "revocations", "introspection", "all"]) -> None:
+        """Empty a cache."""

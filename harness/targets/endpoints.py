@@ -1,0 +1,60 @@
+"""Where the parts of a running target are: what clients may know of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.values import Value
+
+
+class Route(Value):
+    """An API behind the gateways."""
+
+    path: str
+    service: str
+    audience: str
+    scope: str
+
+
+class Gateway(Value):
+    """One replica. ``url`` leads through the link ``client-to-gateway``."""
+
+    name: str
+    url: str
+
+
+class Client(Value):
+    """An OAuth client registered at the IdP (RFC 6749 section 2)."""
+
+    client_id: str
+    client_secret: str | None = None
+    grants: tuple[Literal["authorization_code", "refresh_token", "client_credentials"], ...] = ()
+    redirect_uri: str | None = None
+    scope: str = ""
+    token_format: Literal["jwt", "opaque"] = "jwt"
+
+
+class User(Value):
+    """Someone who can log in."""
+
+    username: str
+    password: str
+
+
+class Endpoints(Value):
+    """Everything a client of the target needs. Holds secrets: never printed, kept in files of mode 0600."""
+
+    issuer: str
+    idp_url: str
+    """Through the link ``client-to-idp``; discovery is at ``/.well-known/openid-configuration``."""
+    gateways: tuple[Gateway, ...]
+    services: tuple[Gateway, ...] = ()
+    """Direct addresses, around the gateways, where the target allows them."""
+    routes: tuple[Route, ...]
+    clients: tuple[Client, ...]
+    users: tuple[User, ...]
+    introspection_client: Client | None = None
+    """A client that may introspect (RFC 7662), where the target offers one."""
+    idp_control_url: str | None = None
+    """The stand-in IdP's control API, for minting bad tokens; ``None`` where the target has none."""
+    control_secret: str | None = None

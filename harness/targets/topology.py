@@ -1,0 +1,248 @@
+"""The stand-in system as a picture: components, the proxies between them, and the settings each part gets.
+
+::
+
+    clients ──► client-to-idp ─────────────► idp ◄── gateway-N-to-idp ◄── gateway-N
+       │                                      ▲
+       └──────► client-to-gateway-N ► gateway-N ──► gateway-to-SERVICE ──► orders, accounts
+                                              └────── accounts-to-idp ◄────────────────┘
+
+Pure: addresses in, settings documents out.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.settings import CommonSettings
+from harness.targets.endpoints import Client, Endpoints, Gateway, Route, User
+
+IDP = "idp"
+GATEWAYS = ("gateway-1", "gateway-2")
+SERVICES = ("orders", "accounts")
+STAND_INS = (IDP, *GATEWAYS, *SERVICES)
+RETIRED_KID = "retired"
+"""A key that the IdP publishes at the start and withdraws before the load: nobody may accept it later."""
+
+MODULES = {
+    IDP: "fixtures.idp",
+    **dict.fromkeys(GATEWAYS, "fixtures.gateway"),
+    **dict.fromkeys(SERVICES, "fixtures.service"),
+}
+
+LINKS: dict[str, dict[str, str]] = {
+    "client-to-idp": {"client-to-idp": IDP},
+    "client-to-gateway": {f"client-to-{name}": name for name in GATEWAYS},
+    "gateway-to-idp": {f"{name}-to-idp": IDP for name in GATEWAYS},
+    "gateway-to-service": {f"gateway-to-{name}": name for name in SERVICES},
+    "service-to-idp": {"accounts-to-idp": IDP},
+}
+"""Each link's proxies and the component that each leads to."""
+
+PROXIES: dict[str, str] = {proxy: to for proxies in LINKS.values() for proxy, to in proxies.items()}
+
+PROBERS: dict[str, tuple[tuple[str, str], ...]] = {
+    **{f"{gateway}-to-idp": ((gateway, IDP),) for gateway in GATEWAYS},
+    **{f"gateway-to-{service}": tuple((gateway, service) for gateway in GATEWAYS) for service in SERVICES},
+    "accounts-to-idp": (("accounts", IDP),),
+}
+"""Who can send a probe through a proxy: (component, the upstream it asks for). Client links are probed by us."""
+
+SCOPES = "orders:read orders:write accounts:read accounts:write"
+USER_SCOPES = f"openid profile email offline_access {SCOPES}"
+
+
+def proxies_of(link: str) -> tuple[str, ...]:
+    """The proxies that a link (or a single proxy's name) stands for."""
+    return tuple(LINKS[link]) if link in LINKS else (link,)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is, as ``host:port``."""
+
+    data: Mapping[str, str]
+    """Component -> its data address, as Toxiproxy reaches it."""
+    control: Mapping[str, str]
+    """Component -> its control address, as the harness reaches it."""
+    bind: Mapping[str, tuple[str, str]]
+    """Component -> (data, control) addresses that its process listens on."""
+    listen: Mapping[str, str]
+    """Proxy -> the address that Toxiproxy listens on."""
+    through: Mapping[str, str]
+    """Proxy -> the address by which its consumer reaches it."""
+    toxiproxy_api: str
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What one run's parties know. Made afresh for each run, never stored in its directory."""
+
+    control_secret: str
+    clients: Mapping[str, str]
+    users: Mapping[str, str]
+
+    @classmethod
+    def generate(cls) -> Credentials:
+        """Random secrets for one run."""
+        return cls(
+            control_secret=secrets.token_urlsafe(24),
+            clients={
+                name: secrets.token_urlsafe(24)
+                for name in ("web", "web-opaque", "machine", "machine-opaque", "gateway")
+            },
+            users={name: secrets.token_urlsafe(12) for name in ("alice", "bob", "carol", "dave")},
+        )
+
+
+REDIRECT_URI = "http://127.0.0.1/callback"
+
+
+def clients(credentials: Credentials) -> tuple[Client, ...]:
+    """The OAuth clients of the stand-in system."""
+    secret = credentials.clients
+    code = ("authorization_code", "refresh_token")
+    return (
+        Client(client_id="web", client_secret=secret["web"], grants=code, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
+        Client(client_id="spa", grants=code, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
+        Client(
+            client_id="web-opaque", client_secret=secret["web-opaque"], grants=code,
+            redirect_uri=REDIRECT_URI, scope=USER_SCOPES, token_format="opaque",
+        ),
+        Client(client_id="machine", client_secret=secret["machine"], grants=("client_credentials",), scope=SCOPES),
+        Client(
+            client_id="machine-opaque", client_secret=secret["machine-opaque"],
+            grants=("client_credentials",), scope=SCOPES, token_format="opaque",
+        ),
+    )  # fmt: skip
+
+
+def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
+    """The settings document of the stand-in IdP."""
+    algorithm = settings.tokens.signing_alg
+    keys = [{"kid": f"{alg.lower()}-1", "alg": alg, "signing": alg == algorithm} for alg in ("RS256", "ES256", "EdDSA")]
+    keys.append({"kid": RETIRED_KID, "alg": algorithm, "signing": False})
+    registered: list[dict[str, Any]] = [
+        {
+            "client_id": client.client_id,
+            "client_secret": client.client_secret,
+            "grants": list(client.grants),
+            "redirect_uris": [client.redirect_uri] if client.redirect_uri else [],
+            "scope": client.scope,
+            "audience": list(SERVICES),
+            "token_format": client.token_format,
+        }
+        for client in clients(credentials)
+    ]
+    registered.append(
+        {
+            "client_id": "gateway",
+            "client_secret": credentials.clients["gateway"],
+            "grants": [],
+            "introspects": True,
+        }
+    )
+    return {
+        **_common(IDP, layout),
+        "issuer": issuer(layout),
+        "tokens": {
+            "access_ttl_s": settings.tokens.access_ttl_s,
+            "id_ttl_s": settings.tokens.access_ttl_s,
+            "refresh_ttl_s": settings.tokens.refresh_ttl_s,
+            "refresh_grace_s": settings.tokens.refresh_grace_s,
+        },
+        "signing_alg": algorithm,
+        "keys": keys,
+        "clients": registered,
+        "users": [
+            {"username": name, "password": password, "name": name.title(), "email": f"{name}@example.test"}
+            for name, password in credentials.users.items()
+        ],
+    }
+
+
+def gateway_settings(name: str, layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
+    """The settings document of one gateway replica."""
+    return {
+        **_common(name, layout),
+        **_validation(f"{name}-to-idp", layout, settings),
+        "client_id": "gateway",
+        "client_secret": credentials.clients["gateway"],
+        "introspection_cache_s": settings.gateway.introspection_cache_s,
+        "revocation_cache_s": settings.gateway.revocation_cache_s,
+        "routes": [
+            {
+                "prefix": f"/{service}",
+                "service": service,
+                "upstream": f"http://{layout.through[f'gateway-to-{service}']}",
+                "audience": service,
+                "scopes": {"GET": f"{service}:read", "POST": f"{service}:write"},
+            }
+            for service in SERVICES
+        ],
+    }
+
+
+def service_settings(name: str, layout: Layout, settings: CommonSettings) -> dict[str, Any]:
+    """The settings document of one service. ``accounts`` validates again by itself; ``orders`` trusts the gateway."""
+    document = {**_common(name, layout), "prefix": f"/{name}", "validates": name == "accounts"}
+    if document["validates"]:
+        document |= _validation(f"{name}-to-idp", layout, settings) | {"audience": name}
+    return document
+
+
+def settings_documents(layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, dict[str, Any]]:
+    """The settings document of every stand-in, by component."""
+    return {
+        IDP: idp_settings(layout, settings, credentials),
+        **{name: gateway_settings(name, layout, settings, credentials) for name in GATEWAYS},
+        **{name: service_settings(name, layout, settings) for name in SERVICES},
+    }
+
+
+def issuer(layout: Layout) -> str:
+    """The IdP's fixed issuer: its URL as clients know it."""
+    return f"http://{layout.through['client-to-idp']}"
+
+
+def endpoints(layout: Layout, credentials: Credentials) -> Endpoints:
+    """What clients of the system, and the load generator, need to know."""
+    return Endpoints(
+        issuer=issuer(layout),
+        idp_url=f"http://{layout.through['client-to-idp']}",
+        gateways=tuple(Gateway(name=name, url=f"http://{layout.through[f'client-to-{name}']}") for name in GATEWAYS),
+        services=tuple(Gateway(name=name, url=f"http://{layout.data[name]}") for name in SERVICES),
+        routes=tuple(Route(path=f"/{name}/1", service=name, audience=name, scope=f"{name}:read") for name in SERVICES),
+        clients=clients(credentials),
+        users=tuple(User(username=name, password=password) for name, password in credentials.users.items()),
+        introspection_client=Client(client_id="gateway", client_secret=credentials.clients["gateway"]),
+        idp_control_url=f"http://{layout.control[IDP]}",
+        control_secret=credentials.control_secret,
+    )
+
+
+def _common(name: str, layout: Layout) -> dict[str, Any]:
+    data, control = layout.bind[name]
+    return {"name": name, "listen": _address(data), "control": _address(control)}
+
+
+def _validation(proxy: str, layout: Layout, settings: CommonSettings) -> dict[str, Any]:
+    knobs = settings.gateway
+    where = layout.through[proxy] if knobs.idp_path == "link" else layout.data[IDP]
+    return {
+        "idp_url": f"http://{where}",
+        "issuer": issuer(layout),
+        "leeway_s": knobs.leeway_s,
+        "jwks_cache_s": knobs.jwks_cache_s,
+        "jwks_stale_s": knobs.jwks_stale_s,
+        "jwks_cooldown_s": knobs.jwks_cooldown_s,
+        "jwks_timeout_s": knobs.jwks_timeout_s,
+    }
+
+
+def _address(text: str) -> dict[str, Any]:
+    host, _, port = text.rpartition(":")
+    return {"host": host, "port": int(port)}

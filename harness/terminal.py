@@ -1,0 +1,122 @@
+"""What a person sees while a run goes on, and at its end. Quiet where nobody watches."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from harness.runner import Observer, Progress
+
+if TYPE_CHECKING:
+    from harness.launch import Prepared
+    from harness.verdict import RunVerdict
+
+COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
+REFRESH_S = 0.25
+LOG_WIDTH = 160
+
+
+@contextlib.contextmanager
+def watching(prepared: Prepared, *, quiet: bool) -> Iterator[Observer | None]:
+    """An observer that draws on a terminal; elsewhere a line per phase on stderr; nothing when quiet."""
+    title = f"{prepared.scenario.name} · {prepared.experiment.plan.variant} · {prepared.request.profile}"
+    if quiet:
+        yield None
+        return
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield PhaseLines(title)
+        return
+    with Live(console=console, refresh_per_second=1 / REFRESH_S, transient=True) as live:
+        yield LiveView(title, live)
+
+
+class PhaseLines:
+    """One line on stderr per stage: enough for a log."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._stage = ""
+
+    def update(self, progress: Progress) -> None:
+        """Print the stage when it changes."""
+        if progress.stage != self._stage:
+            self._stage = progress.stage
+            print(f"{self._title}: {progress.stage}", file=sys.stderr, flush=True)
+
+
+class LiveView:
+    """Phase, time left, rate, success, p95, active faults; redrawn in place."""
+
+    def __init__(self, title: str, live: Live) -> None:
+        self._title = title
+        self._live = live
+        self._drawn = 0.0
+
+    def update(self, progress: Progress) -> None:
+        """Redraw, a few times a second at most."""
+        if time.monotonic() - self._drawn >= REFRESH_S:
+            self._drawn = time.monotonic()
+            self._live.update(view(self._title, progress))
+
+
+def view(title: str, progress: Progress) -> Table:
+    """The live view as a renderable."""
+    load = progress.load
+    good, bad = int(load.get("ok") or 0), int(load.get("bad") or 0)
+    grid = Table.grid(padding=(0, 3))
+    grid.add_row(Text(title, style="bold"), Text(progress.stage, style="cyan"), f"{progress.left_s:.0f} s left")
+    if load:
+        p95 = load.get("p95_s")
+        success = f"{good / (good + bad):.2%} ok" if good + bad else "nothing answered"
+        grid.add_row(
+            f"{float(load.get('rate') or 0):.0f} requests/s",
+            Text(success, style="red" if bad else "green"),
+            f"p95 {float(p95) * 1000:.0f} ms" if p95 is not None else "p95 –",
+        )
+    fault = ", ".join(progress.active_faults)
+    grid.add_row(Text(f"fault: {fault}", style="yellow") if fault else Text("no fault in force", style="dim"))
+    return grid
+
+
+def show_verdict(verdict: RunVerdict) -> None:
+    """The verdict, its reasons, the objectives, and where the report is, on stdout."""
+    # Where no terminal sets a width, nothing is folded: logs are read and searched by the line.
+    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    head = Text(f"{verdict.verdict}", style=COLOURS[verdict.verdict])
+    head.append(f"  {verdict.scenario} · {verdict.variant}", style="default")
+    console.print(head)
+    for reason in verdict.reasons:
+        console.print(Text(f"  {reason}"))
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for heading in ("", "objective", "phase", "value", "interval", "samples", "bound"):
+        table.add_column(heading, justify="right" if heading in ("value", "samples") else "left")
+    for item in verdict.objectives:
+        table.add_row(
+            Text(item.verdict, style=COLOURS[item.verdict]),
+            item.name,
+            item.phase,
+            _number(item.value),
+            f"{_number(item.interval[0])} … {_number(item.interval[1])}" if item.interval else "–",
+            str(item.samples),
+            item.bound,
+        )
+    console.print(table)
+    attempts = sum(item.attempts for item in verdict.invariants)
+    breaches = sum(item.breaches for item in verdict.invariants)
+    console.print(f"  {len(verdict.invariants)} invariants: {attempts} attempts, {breaches} wrongly accepted")
+    if not verdict.cleanup.clean:
+        console.print(Text("  clean-up: not clean; run: idchaos recover", style="bold yellow"))
+    console.print(f"  report: {verdict.run_dir}/report.html")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"

@@ -1,0 +1,355 @@
+"""The verdict of a stored run. Pure: the same run directory gives the same document, byte for byte.
+
+The overall verdict is the worst of all objectives, invariants, and reasons to withhold PASS: a run that was
+cut short or damaged, a fault without proof, a baseline that was not steady, a load generator that was late,
+counts that do not reconcile.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ConfigDict, Field, JsonValue
+
+from harness import sli, slo
+from harness.errors import UsageError
+from harness.experiment import Bound, Objective, PhaseName, Verdict
+from harness.reconcile import Row, reconcile
+from harness.record import Cleanup, Effect, RunRecord
+from harness.slo import GeneratorHealth
+from harness.values import Value
+
+SCHEMA = 1
+PER_PHASE = (
+    "success_rate{flow=api}",
+    "wrongly_denied_rate{flow=api}",
+    "unavailable_rate{flow=api}",
+    "success_rate{flow=opaque}",
+    "latency_p50{flow=api}",
+    "latency_p95{flow=api}",
+    "latency_p99{flow=api}",
+    "login_success_rate",
+    "refresh_error_rate",
+    "token_issuance_error_rate",
+    "jwks_fetch_rate",
+    "jwks_fetch_failures",
+)
+"""What the table of SLIs shows of every phase, objectives or not."""
+
+Interval = tuple[float | None, float | None]
+"""``null``: unbounded on that side, or unknown."""
+
+
+class ObjectiveVerdict(Value):
+    """An objective, judged. ``value`` and bounds are ``null`` where nothing finite was observed; ``note``
+    says why.
+    """
+
+    name: str
+    sli: str
+    phase: str
+    value: float | None
+    interval: Interval
+    samples: int
+    effective: float
+    unit: str
+    bound: str
+    verdict: Verdict
+    reason: str
+    note: str
+    why: str
+
+
+class InvariantVerdict(Value):
+    """An invariant, judged, with its denominators and what is needed to replay each breach."""
+
+    name: str
+    attempts: int
+    breaches: int
+    verdict: Verdict
+    reason: str
+    by_canary: tuple[dict[str, str | int], ...] = ()
+    evidence: tuple[dict[str, str | float | int], ...] = ()
+
+
+class FaultVerdict(Value):
+    """Whether a fault was in force when it should have been, and gone afterwards. Times are Unix seconds."""
+
+    name: str
+    phase: str | None
+    applied_at: float | None
+    healed_at: float | None
+    effect_proved: bool
+    evidence: tuple[Effect, ...]
+    reason: str
+
+
+class SliValue(Value):
+    """One SLI in one phase."""
+
+    sli: str
+    phase: str
+    value: float | None
+    interval: Interval
+    samples: int
+    unit: str
+    note: str = ""
+
+
+class Count(Value):
+    """One comparison of counts. See :mod:`harness.reconcile`."""
+
+    what: str
+    expected: tuple[int, int]
+    seen: int | None
+    agrees: bool
+    by_flow: dict[str, int]
+    note: str = ""
+
+
+class Generator(Value):
+    """How the load generator kept its schedule in a phase."""
+
+    phase: str
+    late_p99_s: float
+    late_limit_s: float
+    due: int
+    own_dropped: int
+    target_dropped: int
+    healthy: bool
+
+
+class RunVerdict(Value):
+    """``verdict.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    scenario: str
+    variant: str
+    profile: str
+    seed: int
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    """Why it is not PASS, worst first."""
+    run_dir: str
+    started_at: float | None
+    status: str
+    objectives: tuple[ObjectiveVerdict, ...]
+    invariants: tuple[InvariantVerdict, ...]
+    faults: tuple[FaultVerdict, ...]
+    cleanup: Cleanup
+    """Reported apart: it does not change the verdict."""
+    slis: tuple[SliValue, ...]
+    revocation_lag: tuple[dict[str, JsonValue], ...]
+    reconciliation: tuple[Count, ...]
+    generator: tuple[Generator, ...]
+
+    def document(self) -> dict[str, JsonValue]:
+        """As JSON values, in the order of ``verdict.json``."""
+        document: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True)
+        return document
+
+    def to_json(self) -> str:
+        """The text of ``verdict.json``."""
+        return json.dumps(self.document(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """A verdict with its reason, before they are put together."""
+
+    verdict: Verdict
+    reason: str
+
+
+def judge_run(record: RunRecord) -> RunVerdict:
+    """Judge a stored run."""
+    health = {name: slo.generator_health(record, name) for name in record.windows}
+    objectives = tuple(_objective(record, objective, health) for objective in record.plan.objectives)
+    invariants = tuple(_invariant(record, index) for index in range(len(record.plan.invariants)))
+    faults = tuple(_fault(record, index) for index in range(len(record.faults)))
+    counts = reconcile(record)
+    claims = [
+        *(_Claim(each.verdict, each.reason) for each in invariants),
+        *(_Claim(each.verdict, each.reason) for each in objectives),
+    ]
+    withheld = [
+        *_withheld(record, counts),
+        *(reason for each in faults for reason in each.reason.split("\n") if reason),
+    ]
+    judged = [claim.verdict for claim in claims] or [Verdict.INCONCLUSIVE]
+    overall = Verdict.worst([*judged, *(Verdict.INCONCLUSIVE for _ in withheld)])
+    return RunVerdict(
+        scenario=record.manifest.scenario,
+        variant=record.manifest.variant,
+        profile=record.manifest.profile,
+        seed=record.manifest.seed,
+        verdict=overall,
+        reasons=_reasons(claims, withheld),
+        run_dir=record.manifest.run_dir or record.run_dir,
+        started_at=number(record.started_at, 3),
+        status=record.status,
+        objectives=objectives,
+        invariants=invariants,
+        faults=tuple(each.model_copy(update={"reason": each.reason.replace("\n", "; ")}) for each in faults),
+        cleanup=record.cleanup,
+        slis=_slis(record),
+        revocation_lag=_revocation_lag(record),
+        reconciliation=tuple(_count(row) for row in counts),
+        generator=tuple(_generator(name, health[name]) for name in record.windows),
+    )
+
+
+def number(value: float | None, digits: int = 6) -> float | None:
+    """A value for JSON: rounded to fixed digits, so that every machine writes the same; ``None`` unless
+    finite.
+    """
+    return None if value is None or not math.isfinite(value) else round(float(value), digits) + 0.0
+
+
+def bound_text(bound: Bound) -> str:
+    """``>= 0.999``, ``<= 30 s``."""
+    return f"{bound.op} {bound.limit:g}" + ("" if bound.unit in ("share", "count") else f" {bound.unit}")
+
+
+def _reasons(claims: Sequence[_Claim], withheld: Sequence[str]) -> tuple[str, ...]:
+    """FAIL first, then what concerns the whole run, then the undecided; each only once."""
+    failed = [claim.reason for claim in claims if claim.verdict is Verdict.FAIL]
+    undecided = [claim.reason for claim in claims if claim.verdict is Verdict.INCONCLUSIVE]
+    nothing = [] if claims else ["nothing was judged: the plan has neither objectives nor invariants"]
+    return tuple(dict.fromkeys([*failed, *withheld, *nothing, *undecided]))
+
+
+def _withheld(record: RunRecord, counts: Sequence[Row]) -> list[str]:
+    """Why the run as a whole can't PASS."""
+    reasons = []
+    if record.status != "completed":
+        errors = [event.text("message") for event in record.named("error") if event.text("message")]
+        reasons.append(f"the run was not completed: {record.status}" + (f": {errors[-1]}" if errors else ""))
+    reasons += list(record.damage)
+    missing = [phase.name.value for phase in record.plan.phases if phase.name not in record.windows]
+    if missing:
+        reasons.append(f"phases that never began: {', '.join(missing)}")
+    if record.status == "completed" and not counts:
+        reasons.append("counts do not reconcile: no counts were recorded")
+    reasons += [row.reason for row in counts if row.reason]
+    reasons += slo.baseline_reasons(record)
+    return reasons
+
+
+def _objective(record: RunRecord, objective: Objective, health: dict[PhaseName, GeneratorHealth]) -> ObjectiveVerdict:
+    window = record.window(objective.phase)
+    try:
+        measured = sli.measure(record, objective.sli, objective.phase)
+        judged = slo.judge(objective, measured, window[1] - window[0] if window else None)
+    except UsageError as error:
+        measured = sli.NO_DATA
+        judged = slo.Judgement(Verdict.INCONCLUSIVE, f"{objective.name} in {objective.phase}: {error}")
+    phases = health if objective.phase == "all" else [objective.phase]
+    late = [reason for phase in phases if phase in health for reason in health[phase].reasons]
+    if measured.of_generator and late and judged.verdict is not Verdict.INCONCLUSIVE:
+        reason = f"{objective.name} in {objective.phase}: {judged.verdict} withheld: {'; '.join(dict.fromkeys(late))}"
+        judged = slo.Judgement(Verdict.INCONCLUSIVE, reason)
+    return ObjectiveVerdict(
+        name=objective.name,
+        sli=objective.sli,
+        phase=str(objective.phase),
+        value=number(measured.value),
+        interval=(number(measured.low), number(measured.high)),
+        samples=measured.samples,
+        effective=number(measured.effective, 1) or 0.0,
+        unit=measured.unit,
+        bound=bound_text(objective.bound),
+        verdict=judged.verdict,
+        reason=judged.reason,
+        note=measured.note,
+        why=objective.why,
+    )
+
+
+def _invariant(record: RunRecord, index: int) -> InvariantVerdict:
+    invariant = record.plan.invariants[index]
+    found = slo.judge_invariant(invariant, record)
+    return InvariantVerdict(
+        name=invariant.name,
+        attempts=found.attempts,
+        breaches=found.breaches,
+        verdict=found.judgement.verdict,
+        reason=found.judgement.reason,
+        by_canary=tuple({"canary": kind, "phase": phase, "attempts": count} for kind, phase, count in found.by_canary),
+        evidence=found.evidence,
+    )
+
+
+def _fault(record: RunRecord, index: int) -> FaultVerdict:
+    """``reason`` has one reason a line here."""
+    fault = record.faults[index]
+    reasons = slo.fault_reasons(fault)
+    return FaultVerdict(
+        name=fault.name,
+        phase=fault.phase,
+        applied_at=number(fault.applied_at, 3),
+        healed_at=number(fault.healed_at, 3),
+        effect_proved=not reasons,
+        evidence=tuple(effect.model_copy(update={"at": number(effect.at, 3) or 0.0}) for effect in fault.effects),
+        reason="\n".join(reasons),
+    )
+
+
+def _slis(record: RunRecord) -> tuple[SliValue, ...]:
+    rows = []
+    for spelling in PER_PHASE:
+        for phase in record.windows:
+            measured = sli.measure(record, spelling, phase)
+            if measured.samples:
+                interval = (number(measured.low), number(measured.high))
+                value = number(measured.value)
+                rows.append(
+                    SliValue(
+                        sli=spelling,
+                        phase=phase.value,
+                        value=value,
+                        interval=interval,
+                        samples=measured.samples,
+                        unit=measured.unit,
+                        note=measured.note,
+                    )
+                )
+    return tuple(rows)
+
+
+def _revocation_lag(record: RunRecord) -> tuple[dict[str, JsonValue], ...]:
+    rows: list[dict[str, JsonValue]] = []
+    for row in sli.revocation_table(record).to_dict("records"):
+        times = {str(key): number(float(value)) for key, value in row.items() if str(key).endswith(("_s", "_at"))}
+        texts = {key: str(row[key]) for key in ("probe", "replica", "format", "note")}
+        rows.append({**texts, **times, "censored": bool(row["censored"])})
+    return tuple(rows)
+
+
+def _count(row: Row) -> Count:
+    return Count(
+        what=row.what,
+        expected=(row.low, row.high),
+        seen=row.seen,
+        agrees=row.gap == 0,
+        by_flow=dict(row.by_flow),
+        note=row.note,
+    )
+
+
+def _generator(phase: PhaseName, health: GeneratorHealth) -> Generator:
+    return Generator(
+        phase=phase.value,
+        late_p99_s=number(health.late_p99_s) or 0.0,
+        late_limit_s=number(health.late_limit_s) or 0.0,
+        due=health.due,
+        own_dropped=health.own_dropped,
+        target_dropped=health.target_dropped,
+        healthy=not health.reasons,
+    )

@@ -1,0 +1,123 @@
+"""A clock is wrong: within the leeway nobody notices; where does it break, on both sides?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.building import api_latency, api_success, at_most, everyday_load, invariants, phases
+from harness.experiment import Bound, Objective, PhaseName, Plan
+from harness.faults.clock import ClockSkew
+from harness.scenario import Experiment, Scenario
+from harness.settings import CommonSettings, seconds
+from harness.values import Value
+
+SWEEP_MARGIN_S = 3.0
+SWEEP_STEPS = 6
+
+
+class SkewSettings(Value):
+    """Whose clock is wrong, and by how much."""
+
+    mode: Literal["step", "sweep"] = Field("step", description="one offset, or a series that finds the threshold")
+    component: Literal["idp", "gateway-1", "gateway-2", "accounts"] = Field("idp", description="whose clock")
+    offset_s: float = Field(3, ge=-86_400, le=86_400, description="with step: seconds ahead (or behind, below zero)")
+    drift_ppm: float = Field(0, ge=-100_000, le=100_000, description="drift on top of the offset, parts per million")
+    dwell_s: float = seconds(2.5, at_least=0.5, why="with sweep: how long each offset lasts")
+    tolerance_s: float = seconds(2, at_least=0.1, why="with sweep: how far a threshold may lie from what was set")
+
+
+class SkewFault(Value):
+    """How long the clock is wrong."""
+
+    duration_s: float = seconds(12, at_least=1, why="with step: how long the clock is wrong")
+
+
+class ClockSkewSettings(CommonSettings):
+    """All settings."""
+
+    skew: SkewSettings = SkewSettings()
+    fault: SkewFault = SkewFault()
+
+
+def sweep(settings: ClockSkewSettings) -> tuple[float, ...]:
+    """Offsets around both expected thresholds, the mildest first on each side.
+
+    An IdP ahead by more than the leeway signs tokens from the future; behind by more than a token's life plus the
+    leeway, it signs tokens that have expired. At a gateway it is the other way round.
+    """
+    ahead, behind = thresholds(settings)
+    spread = [2 * SWEEP_MARGIN_S * step / (SWEEP_STEPS - 1) - SWEEP_MARGIN_S for step in range(SWEEP_STEPS)]
+    return tuple(round(max(0.0, ahead + d), 3) for d in spread) + tuple(round(-max(0.0, behind + d), 3) for d in spread)
+
+
+def thresholds(settings: ClockSkewSettings) -> tuple[float, float]:
+    """Where refusals must begin: seconds ahead, and seconds behind (both positive)."""
+    future, past = settings.gateway.leeway_s, settings.tokens.access_ttl_s + settings.gateway.leeway_s
+    return (future, past) if settings.skew.component == "idp" else (past, future)
+
+
+def fault(settings: ClockSkewSettings) -> ClockSkew:
+    """The skew as a fault."""
+    skew = settings.skew
+    if skew.mode == "sweep":
+        return ClockSkew(component=skew.component, offsets_s=sweep(settings), dwell_s=skew.dwell_s)
+    return ClockSkew(component=skew.component, offsets_s=(skew.offset_s,), drift_ppm=skew.drift_ppm)
+
+
+def objectives(settings: ClockSkewSettings) -> tuple[Objective, ...]:
+    """A step must not be noticed. A sweep must find the thresholds where the settings put them."""
+    recovery = api_success(settings, PhaseName.RECOVERY)
+    if settings.skew.mode == "step":
+        return api_success(settings, PhaseName.FAULT), api_latency(settings, PhaseName.FAULT), recovery
+    found: list[Objective] = []
+    for side, threshold in zip(("ahead", "behind"), thresholds(settings), strict=True):
+        sli = f"skew_threshold{{side={side}}}"
+        tolerance = settings.skew.tolerance_s
+        least = Bound(op=">=", limit=max(0.0, threshold - tolerance), unit="s")
+        found.append(
+            Objective(
+                name=f"tolerated_{side}", sli=sli, phase=PhaseName.FAULT, bound=least,
+                why="Good tokens are refused although the clocks differ by less than the leeway.",
+            )
+        )  # fmt: skip
+        found.append(
+            at_most(
+                f"refused_{side}", sli, PhaseName.FAULT, threshold + tolerance, "s",
+                "Tokens are still accepted although the clocks differ by more than the leeway.",
+            )
+        )  # fmt: skip
+    return (*found, recovery)
+
+
+def design(settings: ClockSkewSettings) -> Experiment:
+    """Traffic goes on under the wrong clock; then the clock is right again."""
+    skew = fault(settings)
+    sweeping = settings.skew.mode == "sweep"
+    duration = len(skew.offsets_s) * skew.dwell_s if sweeping else settings.fault.duration_s
+    worst = max(abs(offset) for offset in skew.offsets_s) + abs(skew.drift_ppm) * 1e-6 * duration
+    # Tokens of the wrong clock stay in use until they are refreshed; what they meet is not the recovery's fault.
+    recovery = settings.phases.recovery_s + (settings.tokens.access_ttl_s if sweeping else 0.0)
+    return Experiment(
+        plan=Plan(
+            scenario=SCENARIO.name,
+            variant=settings.skew.mode,
+            phases=phases(settings, duration, recovery),
+            load=everyday_load(settings, clock_error_s=worst),
+            objectives=objectives(settings),
+            invariants=invariants(),
+        ),
+        faults={PhaseName.FAULT: (skew,)},
+    )
+
+
+SCENARIO = Scenario(
+    name="clock_skew",
+    summary="A component's clock is ahead or behind, by a step or a drift; a sweep finds where refusals begin.",
+    covers=("F4", "M1"),
+    settings=ClockSkewSettings,
+    variants={"step": {"skew.mode": "step"}, "sweep": {"skew.mode": "sweep"}},
+    variant_of=lambda settings: settings.skew.mode,
+    design=design,
+)

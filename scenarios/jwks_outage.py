@@ -1,0 +1,81 @@
+"""The JWKS can't be fetched for a while: do users notice?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.building import api_latency, api_success, everyday_load, invariants, phases
+from harness.experiment import PhaseName, Plan
+from harness.faults.base import Fault
+from harness.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
+from harness.faults.network import LinkFault
+from harness.scenario import Experiment, Scenario
+from harness.settings import CommonSettings, seconds
+from harness.values import Value
+
+Mode = Literal["refused", "timeout", "reset", "slow", "error_5xx", "garbage", "empty"]
+LINKS = ("gateway-to-idp", "service-to-idp")
+
+
+class OutageSettings(Value):
+    """How the JWKS fails."""
+
+    mode: Mode = Field("refused", description="what a key fetch meets")
+    duration_s: float = seconds(12, at_least=1, why="how long it fails; longer than gateway.jwks_cache_s, or nobody asks")
+    latency_s: float = seconds(3, at_least=0.001, why="with mode slow: how much later answers come")
+
+
+class JwksOutage(CommonSettings):
+    """All settings."""
+
+    fault: OutageSettings = OutageSettings()
+
+
+def fault(settings: JwksOutage) -> Fault:
+    """The outage as a fault: on the validators' links, or at the IdP's endpoint."""
+    match settings.fault.mode:
+        case "error_5xx":
+            return EndpointFault(endpoint="jwks", error=ERROR_5XX, label="503")
+        case "garbage":
+            return EndpointFault(endpoint="jwks", error=GARBAGE, label="HTML instead of keys")
+        case "empty":
+            return EndpointFault(endpoint="jwks", error=EMPTY, label="an empty key set")
+        case mode:
+            slow_but_in_time = mode == "slow" and settings.fault.latency_s < settings.gateway.jwks_timeout_s
+            return LinkFault(
+                links=LINKS, mode=mode, latency_s=settings.fault.latency_s, expect_failures=not slow_but_in_time
+            )
+
+
+def design(settings: JwksOutage) -> Experiment:
+    """Traffic with JWTs goes on while no validator gets keys; then keys are back."""
+    return Experiment(
+        plan=Plan(
+            scenario=SCENARIO.name,
+            variant=settings.fault.mode,
+            phases=phases(settings, settings.fault.duration_s),
+            load=everyday_load(settings),
+            objectives=(
+                api_success(settings, PhaseName.FAULT),
+                api_latency(settings, PhaseName.FAULT),
+                api_success(settings, PhaseName.RECOVERY),
+            ),
+            invariants=invariants(),
+        ),
+        faults={PhaseName.FAULT: (fault(settings),)},
+    )
+
+
+SCENARIO = Scenario(
+    name="jwks_outage",
+    summary="The JWKS can't be fetched: refused, black hole, reset, slow, 5xx, HTML, or an empty set.",
+    covers=("F1", "M1", "M2", "M4"),
+    settings=JwksOutage,
+    variants={
+        mode: {"fault.mode": mode} for mode in ("refused", "timeout", "reset", "slow", "error_5xx", "garbage", "empty")
+    },
+    variant_of=lambda settings: settings.fault.mode,
+    design=design,
+)

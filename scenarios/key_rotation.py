@@ -1,0 +1,119 @@
+"""A signing key is rotated while traffic flows: how many good tokens are refused, and is the old key forgotten?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.building import CACHE_SLACK_S, api_latency, api_success, at_most, everyday_load, invariants, phases
+from harness.experiment import Objective, PhaseName, Plan
+from harness.faults.keys import KeyRotation
+from harness.scenario import Experiment, Scenario
+from harness.settings import CommonSettings, seconds
+from harness.values import Value
+
+Mode = Literal["overlap", "abrupt", "publish_late", "emergency"]
+
+
+class RotationSettings(Value):
+    """How the rotation is done."""
+
+    mode: Mode = Field("overlap", description="overlap, abrupt, publish_late, or emergency (the old key is compromised)")
+    late_s: float = seconds(3, at_least=0.1, why="with publish_late: signing begins this long before publishing")
+    settle_s: float = seconds(4, at_least=0.5, why="how long traffic is watched after the last act")
+    lead_s: float | None = Field(
+        None, ge=0, le=86_400, description="with overlap: publish this long before signing; default: the cache's life"
+    )
+    overlap_s: float | None = Field(
+        None, ge=0, le=86_400, description="keep the old key published this long; default: the tokens' life plus leeway"
+    )
+
+
+class KeyRotationSettings(CommonSettings):
+    """All settings."""
+
+    rotation: RotationSettings = RotationSettings()
+
+
+def fault(settings: KeyRotationSettings) -> KeyRotation:
+    """The rotation as a fault."""
+    gateway, rotation = settings.gateway, settings.rotation
+    # Publish before use for at least the largest validator cache; keep the old key for the tokens' life, leeway,
+    # and clock error: what the guide calls staggered rotation.
+    lead = gateway.jwks_cache_s + CACHE_SLACK_S if rotation.lead_s is None else rotation.lead_s
+    overlap = settings.tokens.access_ttl_s + CACHE_SLACK_S if rotation.overlap_s is None else rotation.overlap_s
+    algorithm = settings.tokens.signing_alg
+    return KeyRotation(
+        mode=rotation.mode,
+        old_kid=f"{algorithm.lower()}-1",
+        new_kid=f"{algorithm.lower()}-2",
+        alg=algorithm,
+        lead_s=lead,
+        overlap_s=overlap,
+        late_s=rotation.late_s,
+        allowed_lag_s=gateway.jwks_cache_s + gateway.jwks_timeout_s + CACHE_SLACK_S,
+    )
+
+
+def objectives(settings: KeyRotationSettings) -> tuple[Objective, ...]:
+    """What each mode may cost: nothing when keys overlap; one cooldown when they don't."""
+    gateway, rotation = settings.gateway, settings.rotation
+    window = gateway.jwks_cooldown_s + gateway.jwks_timeout_s
+    why_window = "A new key stayed unknown for longer than one refetch takes."
+    recovery = api_success(settings, PhaseName.RECOVERY)
+    match rotation.mode:
+        case "overlap":
+            return api_success(settings, PhaseName.FAULT), api_latency(settings, PhaseName.FAULT), recovery
+        case "abrupt":
+            return at_most("refusal_window", "refusal_window", PhaseName.FAULT, window, "s", why_window), recovery
+        case "publish_late":
+            limit = rotation.late_s + window
+            return at_most("refusal_window", "refusal_window", PhaseName.FAULT, limit, "s", why_window), recovery
+        case "emergency":
+            lag = fault(settings).allowed_lag_s
+            return (
+                at_most("refusal_window", "refusal_window", PhaseName.FAULT, window, "s", why_window),
+                at_most(
+                    "withdrawn_key_acceptance",
+                    "retired_key_acceptance",
+                    "all",
+                    lag,
+                    "s",
+                    "Tokens of a compromised key were accepted for longer than a cache lives.",
+                ),
+                recovery,
+            )
+
+
+def design(settings: KeyRotationSettings) -> Experiment:
+    """Traffic goes on through every act of the rotation."""
+    rotation = fault(settings)
+    return Experiment(
+        plan=Plan(
+            scenario=SCENARIO.name,
+            variant=settings.rotation.mode,
+            phases=phases(settings, rotation.steps()[-1] + settings.rotation.settle_s),
+            load=everyday_load(settings),
+            objectives=objectives(settings),
+            invariants=invariants(),
+        ),
+        faults={PhaseName.FAULT: (rotation,)},
+    )
+
+
+SCENARIO = Scenario(
+    name="key_rotation",
+    summary="A signing key is rotated in mid-flight: with overlap, abruptly, published late, or as an emergency.",
+    covers=("F2", "M1"),
+    settings=KeyRotationSettings,
+    variants={mode: {"rotation.mode": mode} for mode in ("overlap", "abrupt", "publish_late", "emergency")},
+    variant_of=lambda settings: settings.rotation.mode,
+    design=design,
+    profiles={
+        # The fault lasts as long as old tokens live: short ones keep a demonstration short.
+        "quick": {"tokens.access_ttl_s": 8, "gateway.jwks_cache_s": 3},
+        "ci": {"tokens.access_ttl_s": 20, "gateway.jwks_cache_s": 8, "rotation.settle_s": 10},
+        "gameday": {"rotation.settle_s": 120},
+    },
+)

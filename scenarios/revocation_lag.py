@@ -1,0 +1,103 @@
+"""A token is revoked: how long does each replica go on accepting it?"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from harness.building import api_success, at_most, everyday_load, invariants, phases
+from harness.errors import UsageError
+from harness.experiment import PhaseName, Plan, RevocationPlan, Stream
+from harness.faults.revocation import Revocations
+from harness.scenario import Experiment, Scenario
+from harness.settings import CommonSettings, seconds
+from harness.values import Value
+
+WATCH_MARGIN_S = 2.0
+
+
+class RevocationSettings(Value):
+    """How much is revoked, and how soon it must be felt."""
+
+    bound_s: float = seconds(30, at_least=0.1, why="every replica must refuse a revoked token within this time")
+    rate: float = Field(4, gt=0, le=200, description="tokens revoked per second, JWTs and opaque ones")
+    poll_every_s: float = seconds(0.2, at_least=0.02, why="how often each replica is asked about each revoked token")
+
+
+class RevocationFault(Value):
+    """How long tokens are being revoked."""
+
+    duration_s: float = seconds(12, at_least=1, why="how long tokens are being revoked")
+
+
+class RevocationLagSettings(CommonSettings):
+    """All settings."""
+
+    revocation: RevocationSettings = RevocationSettings()
+    fault: RevocationFault = RevocationFault()
+
+
+def design(settings: RevocationLagSettings) -> Experiment:
+    """Tokens are revoked during the fault phase; every one is followed at every replica for as long as the bound.
+
+    Raises:
+        UsageError: the tokens would expire before they could be followed that long.
+    """
+    bound = settings.revocation.bound_s
+    follow = bound + WATCH_MARGIN_S
+    if settings.tokens.access_ttl_s < follow + WATCH_MARGIN_S:
+        raise UsageError(
+            f"tokens.access_ttl_s={settings.tokens.access_ttl_s:g}: revoked tokens are followed for {follow:g} s"
+            f" (revocation.bound_s + {WATCH_MARGIN_S:g}); they must live longer than that, or expiry hides the lag"
+        )
+    starts = settings.phases.warmup_s + settings.phases.baseline_s
+    probes = Stream(
+        flow="revocation",
+        rate=settings.revocation.rate,
+        arrivals="constant",
+        starts_s=starts,
+        ends_s=starts + settings.fault.duration_s,
+    )
+    return Experiment(
+        plan=Plan(
+            scenario=SCENARIO.name,
+            variant="probes",
+            phases=phases(settings, settings.fault.duration_s, follow + WATCH_MARGIN_S),
+            load=everyday_load(
+                settings,
+                opaque_share=0.2,
+                extra=(probes,),
+                revocations=RevocationPlan(poll_every_s=settings.revocation.poll_every_s, give_up_after_s=follow),
+            ),
+            objectives=(
+                *(
+                    at_most(
+                        f"{form}_revocation_lag",
+                        f"revocation_lag_p99{{format={form}}}",
+                        "all",
+                        bound,
+                        "s",
+                        "Stolen tokens went on working after they were revoked.",
+                    )
+                    for form in ("jwt", "opaque")
+                ),
+                api_success(settings, PhaseName.FAULT),
+            ),
+            invariants=invariants(),
+        ),
+        faults={PhaseName.FAULT: (Revocations(),)},
+    )
+
+
+SCENARIO = Scenario(
+    name="revocation_lag",
+    summary="Tokens are revoked under load; every replica is asked until it refuses. JWTs and opaque tokens.",
+    covers=("M7", "F7"),
+    settings=RevocationLagSettings,
+    variants={"probes": {}},
+    variant_of=lambda _: "probes",
+    design=design,
+    profiles={
+        "quick": {"tokens.access_ttl_s": 120},
+        "ci": {"tokens.access_ttl_s": 180},
+    },
+)

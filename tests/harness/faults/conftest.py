@@ -1,0 +1,169 @@
+"""A target that lives in memory: every capability, and a switch to make each proof fail."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from harness.errors import FaultError, TargetError
+from harness.targets.base import EndpointError, KeyInfo, ProbeResult
+from harness.targets.links import ProxyState
+from harness.targets.topology import GATEWAYS, PROBERS, PROXIES, STAND_INS
+
+
+@dataclass
+class FakeLinks:
+    """Toxiproxy's control plane, in memory."""
+
+    api: str = "127.0.0.1:8474"
+    off: set[str] = field(default_factory=set)
+    toxics: dict[str, dict[str, str]] = field(default_factory=lambda: {proxy: {} for proxy in PROXIES})
+    deaf: bool = False
+    """Accept orders, and do nothing."""
+
+    def disable(self, proxy: str) -> None:
+        if not self.deaf:
+            self.off.add(proxy)
+
+    def enable(self, proxy: str) -> None:
+        self.off.discard(proxy)
+
+    def add_toxic(
+        self, proxy: str, name: str, kind: str, *, stream: str, toxicity: float, attributes: Mapping[str, int]
+    ) -> None:
+        if proxy not in self.toxics:
+            raise FaultError(f"no proxy {proxy}")
+        if not self.deaf:
+            self.toxics[proxy][name] = kind
+
+    def remove_toxic(self, proxy: str, name: str) -> None:
+        self.toxics[proxy].pop(name, None)
+
+    def state(self) -> dict[str, ProxyState]:
+        return {
+            proxy: ProxyState(enabled=proxy not in self.off, listen="", upstream="", toxics=tuple(self.toxics[proxy]))
+            for proxy in PROXIES
+        }
+
+    def version(self) -> str:
+        return "fake"
+
+
+@dataclass
+class FakeTarget:
+    """All capabilities. ``around_the_proxy``: probes never feel a link."""
+
+    name: str = "fake"
+    components: tuple[str, ...] = STAND_INS
+    links: FakeLinks = field(default_factory=FakeLinks)
+    around_the_proxy: bool = False
+    fetches: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
+    errors: dict[str, EndpointError] = field(default_factory=dict)
+    offsets: dict[str, float] = field(default_factory=dict)
+    known: dict[str, KeyInfo] = field(
+        default_factory=lambda: {"old": KeyInfo(kid="old", alg="RS256", published=True, signing=True)}
+    )
+    kids_used: Counter[str] = field(default_factory=Counter)
+    issued: int = 0
+    dead: set[str] = field(default_factory=set)
+    instances: Counter[str] = field(default_factory=Counter)
+    stuck_clock: bool = False
+
+    @property
+    def endpoints(self) -> Any:
+        raise NotImplementedError
+
+    def start(self, logs: Path) -> None:
+        """Already running."""
+
+    def stop(self) -> list[str]:
+        return []
+
+    def died(self) -> str | None:
+        return None
+
+    def state(self, component: str) -> Mapping[str, Any]:
+        if component in self.dead:
+            raise TargetError(f"{component}: GET /state: no answer (ConnectError)")
+        offset = self.offsets.get(component, 0.0)
+        return {
+            "instance": f"{component}#{self.instances[component]}",
+            "time": time.time() + offset,
+            "clock": {"offset_s": offset},
+            "errors": self.errors,
+            "injected": self.injected,
+            "jwks": {
+                "fetches": self.fetches[component],
+                "fetch_failures": self.failures[component],
+                "kids": [key.kid for key in self.known.values() if key.published],
+            },
+            "kids_used": self.kids_used if component in GATEWAYS else {},
+            "issued": {"access": self.issued},
+            "requests": {"total": 0},
+        }
+
+    def probe(self, component: str, upstream: str) -> ProbeResult:
+        proxy = next(p for p, who in PROBERS.items() if (component, upstream) in who)
+        if not self.around_the_proxy:
+            if proxy in self.links.off:
+                return ProbeResult(ok=False, error="connect_refused", elapsed_s=0.001)
+            kind = self.links.toxics[proxy].get("idchaos")
+            if kind in ("timeout", "reset_peer"):
+                return ProbeResult(ok=False, error="connection_reset", elapsed_s=0.001)
+            if kind == "latency":
+                return ProbeResult(ok=True, status=200, elapsed_s=3.0)
+        if "jwks" in self.errors and upstream == "idp":
+            self.injected["jwks"] += 1
+            status = self.errors["jwks"].status
+            return ProbeResult(ok=status == 200, status=status, elapsed_s=0.001)
+        kids = tuple(key.kid for key in self.known.values() if key.published)
+        return ProbeResult(ok=True, status=200, elapsed_s=0.001, kids=kids)
+
+    def keys(self) -> tuple[KeyInfo, ...]:
+        return tuple(self.known.values())
+
+    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> None:
+        self.known[kid] = KeyInfo(kid=kid, alg=alg, published=publish, signing=False)
+        if sign:
+            self.sign_with(kid)
+
+    def publish_key(self, kid: str) -> None:
+        self.known[kid] = self.known[kid].model_copy(update={"published": True})
+
+    def sign_with(self, kid: str) -> None:
+        self.known = {each: key.model_copy(update={"signing": each == kid}) for each, key in self.known.items()}
+
+    def retire_key(self, kid: str) -> None:
+        self.known[kid] = self.known[kid].model_copy(update={"published": False})
+
+    def skew(self, component: str, offset_s: float, drift_ppm: float = 0.0) -> None:
+        if not self.stuck_clock:
+            self.offsets[component] = offset_s
+
+    def inject(self, endpoint: str, error: EndpointError) -> None:
+        self.errors[endpoint] = error
+
+    def clear(self, endpoint: str) -> None:
+        self.errors.pop(endpoint, None)
+
+    def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
+        self.dead.add(component)
+
+    def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
+        self.dead.discard(component)
+        if how == "kill":
+            self.instances[component] += 1
+
+
+@pytest.fixture
+def target() -> FakeTarget:
+    """A sound target without any fault."""
+    return FakeTarget()

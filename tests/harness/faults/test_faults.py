@@ -1,0 +1,211 @@
+"""Each fault applies, proves that it is felt, heals, and proves that too. Without effect, no proof."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from harness.faults import base
+from harness.faults.base import Evidence, Fault
+from harness.faults.clock import ClockSkew
+from harness.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
+from harness.faults.keys import KeyRotation
+from harness.faults.network import LinkFault
+from harness.faults.process import ProcessFault
+from harness.targets.base import (
+    ControlsProcesses,
+    FlushesCaches,
+    InjectsErrors,
+    ProbesUpstream,
+    ReportsState,
+    RotatesKeys,
+    SkewsClock,
+    Target,
+)
+from harness.targets.control import StandIns
+from harness.targets.local import LocalTarget
+
+LINKS = ("gateway-to-idp", "service-to-idp")
+VALIDATORS = ("gateway-1", "gateway-2", "accounts")
+
+
+def proved(evidence: Iterable[Evidence]) -> bool:
+    found = list(evidence)
+    return bool(found) and all(item.ok for item in found)
+
+
+def sources(evidence: Iterable[Evidence]) -> set[str]:
+    return {item.source for item in evidence}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``eventually`` asks once: what a fake target says does not change by waiting."""
+    monkeypatch.setattr(base.time, "monotonic", iter(range(0, 10**6, 60)).__next__)
+    monkeypatch.setattr(base.time, "sleep", lambda _: None)
+
+
+def rotation(mode: str) -> KeyRotation:
+    return KeyRotation.model_validate(
+        {"mode": mode, "old_kid": "old", "new_kid": "new", "alg": "RS256", "lead_s": 5, "overlap_s": 20, "late_s": 3,
+         "allowed_lag_s": 6}
+    )  # fmt: skip
+
+
+FAULTS: dict[str, Fault] = {
+    "refused": LinkFault(links=LINKS, mode="refused"),
+    "timeout": LinkFault(links=LINKS, mode="timeout"),
+    "reset": LinkFault(links=LINKS, mode="reset"),
+    "slow": LinkFault(links=LINKS, mode="slow", latency_s=3),
+    "error_5xx": EndpointFault(endpoint="jwks", error=ERROR_5XX, label="503"),
+    "garbage": EndpointFault(endpoint="jwks", error=GARBAGE, label="HTML"),
+    "empty": EndpointFault(endpoint="jwks", error=EMPTY, label="no keys"),
+    "ahead": ClockSkew(component="idp", offsets_s=(30,)),
+    "behind": ClockSkew(component="gateway-1", offsets_s=(-300,)),
+    "overlap": rotation("overlap"),
+    "abrupt": rotation("abrupt"),
+    "publish_late": rotation("publish_late"),
+    "emergency": rotation("emergency"),
+    "kill": ProcessFault(component="gateway-1", how="kill"),
+    "pause": ProcessFault(component="idp", how="pause"),
+    "restart": ProcessFault(component="orders", how="restart"),
+}
+
+
+def work(target: Any) -> None:
+    """What a target does while a fault lasts: validators ask for keys in vain, tokens are issued and used."""
+    for name in VALIDATORS:
+        target.fetches[name] += 3
+        target.failures[name] += 3
+    target.injected["jwks"] += 3
+    target.issued += 7
+    target.kids_used["new"] += 5
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_that_is_felt_proves_itself_and_its_healing(name: str, target: Any) -> None:
+    fault = FAULTS[name]
+    assert proved(fault.check_before(target))
+    before = fault.snapshot(target)
+    for step in range(len(fault.steps())):
+        fault.apply(target, step)
+        if step == 0:
+            applied = fault.check_applied(target, before)
+    work(target)
+    held = fault.check_held(target, before)
+    assert proved(applied), applied
+    assert proved(held), held
+    fault.heal(target)
+    assert proved(fault.check_healed(target))
+    fault.heal(target)  # healing can be repeated
+    assert proved(fault.check_healed(target))
+
+
+@pytest.mark.parametrize("name", ["refused", "timeout", "reset", "slow"])
+def test_a_gateway_that_goes_around_the_proxy_gives_no_proof(name: str, target: Any) -> None:
+    target.around_the_proxy = True
+    fault = FAULTS[name]
+    before = fault.snapshot(target)
+    fault.apply(target, 0)
+    failed = [item for item in fault.check_applied(target, before) if not item.ok]
+    assert sources(failed) == {"probe"}
+
+
+@pytest.mark.parametrize("name", ["refused", "slow"])
+def test_a_control_plane_that_does_nothing_gives_no_proof(name: str, target: Any) -> None:
+    target.links.deaf = True
+    fault = FAULTS[name]
+    fault.apply(target, 0)
+    assert sources(item for item in fault.check_applied(target, {}) if not item.ok) == {"control", "probe"}
+
+
+@pytest.mark.parametrize("name", ["refused", "error_5xx", "empty", "ahead", "overlap"])
+def test_a_target_that_did_nothing_meanwhile_gives_no_proof(name: str, target: Any) -> None:
+    fault = FAULTS[name]
+    before = fault.snapshot(target)
+    fault.apply(target, 0)
+    assert not proved(fault.check_held(target, before))
+
+
+def test_one_validator_that_never_asked_for_keys_is_named(target: Any) -> None:
+    fault = FAULTS["refused"]
+    before = fault.snapshot(target)
+    fault.apply(target, 0)
+    work(target)
+    target.failures["gateway-2"] = 0
+    (unfelt,) = [item for item in fault.check_held(target, before) if not item.ok]
+    assert "gateway-2" in unfelt.what
+    assert "longer than its cache lives" in unfelt.what
+
+
+def test_a_clock_that_does_not_move_gives_no_proof(target: Any) -> None:
+    target.stuck_clock = True
+    fault = FAULTS["ahead"]
+    fault.apply(target, 0)
+    assert not any(item.ok for item in fault.check_applied(target, {}))
+
+
+def test_the_offset_that_was_observed_is_recorded_beside_the_one_asked_for(target: Any) -> None:
+    target.stuck_clock = True
+    (event,) = FAULTS["ahead"].apply(target, 0)
+    assert event.fields["offset_s"] == 30
+    assert abs(event.fields["observed_s"]) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("mode", "acts"),
+    [
+        ("overlap", [(0, ["key_published"]), (5, ["key_signing"]), (25, ["key_withdrawn"])]),
+        ("abrupt", [(0, ["key_published", "key_signing"]), (20, ["key_withdrawn"])]),
+        ("publish_late", [(0, ["key_signing"]), (3, ["key_published"]), (23, ["key_withdrawn"])]),
+        ("emergency", [(0, ["key_published", "key_signing", "key_withdrawn"])]),
+    ],
+)
+def test_publishing_signing_and_retiring_are_separate_acts(mode: str, acts: Any, target: Any) -> None:
+    fault = rotation(mode)
+    done = [(at, [event.event for event in fault.apply(target, step)]) for step, at in enumerate(fault.steps())]
+    assert done == acts
+
+
+def test_only_an_emergency_makes_tokens_of_the_old_key_bad(target: Any) -> None:
+    withdrawn = {}
+    for mode in ("overlap", "emergency"):
+        target.known.pop("new", None)
+        target.sign_with("old")
+        target.publish_key("old")
+        fault = rotation(mode)
+        events = [event for step in range(len(fault.steps())) for event in fault.apply(target, step)]
+        withdrawn[mode] = events[-1].fields["compromised"]
+    assert withdrawn == {"overlap": False, "emergency": True}
+
+
+def test_a_rotation_that_broke_off_is_completed_by_healing(target: Any) -> None:
+    fault = rotation("publish_late")
+    fault.apply(target, 0)
+    fault.heal(target)
+    assert target.known["new"].published
+    assert target.known["new"].signing
+
+
+def test_a_sweep_takes_its_offsets_one_after_the_other(target: Any) -> None:
+    fault = ClockSkew(component="idp", offsets_s=(2, 5, 8), dwell_s=2.5)
+    assert fault.steps() == (0, 2.5, 5)
+    for step, offset in enumerate(fault.offsets_s):
+        fault.apply(target, step)
+        assert target.offsets["idp"] == offset
+
+
+def test_toxics_are_promised_to_the_ledger(target: Any) -> None:
+    fault = FAULTS["slow"]
+    assert {undo.proxy for undo in fault.undos(target)} == {"gateway-1-to-idp", "gateway-2-to-idp", "accounts-to-idp"}  # type: ignore[union-attr]
+
+
+def test_stand_ins_have_every_capability_that_faults_ask_for() -> None:
+    capabilities = (ReportsState, ProbesUpstream, RotatesKeys, SkewsClock, InjectsErrors, FlushesCaches)
+    for capability in capabilities:
+        assert issubclass(StandIns, capability)
+    assert issubclass(LocalTarget, ControlsProcesses)
+    assert {need for fault in FAULTS.values() for need in fault.needs} <= {*capabilities, ControlsProcesses}
+    assert Target is not None

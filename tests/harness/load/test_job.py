@@ -1,0 +1,77 @@
+import pytest
+
+from harness.errors import UsageError
+from harness.experiment import LoadPlan, Stream
+from harness.load.job import LoadJob, Roles, check_host, check_hosts, check_roles, is_loopback
+from harness.targets.endpoints import Client, Endpoints, Gateway, Route, User
+
+WEB = Client(client_id="web", client_secret="s", grants=("authorization_code", "refresh_token"), scope="openid")
+OPAQUE = WEB.model_copy(update={"client_id": "web-opaque", "token_format": "opaque"})
+MACHINE = Client(client_id="machine", client_secret="s", grants=("client_credentials",), scope="read")
+
+
+def job(*flows, clients=(WEB, MACHINE), users=(User(username="alice", password="p"),), **changes):
+    endpoints = Endpoints(
+        issuer="http://127.0.0.1:1",
+        idp_url="http://127.0.0.1:1",
+        gateways=(Gateway(name="gateway-1", url="http://127.0.0.1:2"),),
+        routes=(Route(path="/orders", service="orders", audience="orders", scope="read"),),
+        clients=clients,
+        users=users,
+    )
+    return LoadJob(
+        plan=LoadPlan(streams=tuple(Stream(flow=flow, rate=1) for flow in flows)),
+        endpoints=endpoints.model_copy(update=changes),
+        seed=1,
+        duration_s=1,
+        samples_path="samples.jsonl",
+    )
+
+
+def test_a_job_is_one_line_of_json_both_ways():
+    first = job("api")
+    assert "\n" not in first.model_dump_json()
+    assert LoadJob.model_validate_json(first.model_dump_json()) == first
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "idp.localhost"])
+def test_loopback_is_recognised(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "example.com", "localhost.example.com", "0.0.0.0", ""])
+def test_everything_else_is_not_loopback(host):
+    assert not is_loopback(host)
+
+
+def test_load_is_only_sent_where_it_is_allowed():
+    with pytest.raises(UsageError, match="allow_hosts"):
+        check_hosts(job("api", idp_url="https://login.example.com"))
+    assert check_host("https://login.example.com/x", ("login.example.com",))
+    with pytest.raises(UsageError, match="not an http"):
+        check_host("ftp://127.0.0.1/", ())
+
+
+def test_roles_are_found_by_what_clients_may_do():
+    roles = Roles.of((OPAQUE, MACHINE, WEB))
+    assert roles.jwt_sessions == (WEB,)
+    assert roles.opaque_sessions == (OPAQUE,)
+    assert roles.machine == MACHINE
+    assert roles.machine_opaque is None
+
+
+@pytest.mark.parametrize(
+    ("flow", "clients", "users"),
+    [
+        ("api", (MACHINE,), (User(username="alice", password="p"),)),
+        ("api", (WEB,), ()),
+        ("opaque", (WEB, MACHINE), (User(username="alice", password="p"),)),
+        ("machine", (WEB,), ()),
+        ("canary", (WEB,), ()),
+        ("refresh", (WEB,), ()),
+    ],
+)
+def test_a_plan_that_the_clients_cannot_carry_out_names_the_flow(flow, clients, users):
+    wrong = job(flow, clients=clients, users=users)
+    with pytest.raises(UsageError, match=flow):
+        check_roles(wrong, Roles.of(clients))

@@ -1,0 +1,267 @@
+"""Reports as files: golden JUnit and Markdown (``IDCHAOS_UPDATE_GOLDEN=1`` rewrites them), and the page's promises."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from harness.errors import StoreError
+from harness.experiment import Verdict
+from harness.record import Event, RunRecord, load
+from harness.report import html, junit, markdown, write
+from harness.report.gallery import Gallery, gallery
+from harness.verdict import RunVerdict, judge_run
+
+GOLDEN = Path(__file__).parent / "golden"
+HOSTILE = "<script>alert(1)</script>\"'&$x^2$ | `@all` [a](http://evil.example) {{ 7*7 }} \x00\x1b\u202e"
+LARGEST_PAGE = 3 * 1024 * 1024
+
+
+def golden(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("IDCHAOS_UPDATE_GOLDEN") == "1":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def drawn(record: RunRecord) -> Gallery:
+    return gallery(record)
+
+
+@pytest.fixture
+def page(record: RunRecord, verdict: RunVerdict, drawn: Gallery) -> str:
+    return html.page(record, verdict, drawn)
+
+
+class Elements(HTMLParser):
+    """Collects start tags with their attributes, and checks that what is opened is closed."""
+
+    VOID = frozenset({"meta", "source", "img", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.stack: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.stack == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.found if name == tag]
+
+
+def hostile(document: dict[str, Any]) -> RunVerdict:
+    document["scenario"] = document["variant"] = document["run_dir"] = HOSTILE
+    document["reasons"] = [HOSTILE]
+    for part in (document["objectives"][0], document["invariants"][0], document["faults"][0]):
+        part["name"] = part["reason"] = HOSTILE
+    document["objectives"][0] |= {"why": HOSTILE, "note": HOSTILE, "sli": HOSTILE, "bound": HOSTILE, "phase": HOSTILE}
+    document["invariants"][0] |= {
+        "verdict": "FAIL",
+        "breaches": 1,
+        "evidence": [{"at": 1.0, "canary": HOSTILE, "kid": HOSTILE}],
+    }
+    document["faults"][0]["evidence"][0]["evidence"] = {HOSTILE: [HOSTILE]}
+    document["cleanup"] = {"clean": False, "left": [HOSTILE]}
+    document["reconciliation"][0] |= {"what": HOSTILE, "note": HOSTILE, "by_flow": {HOSTILE: 1}}
+    return RunVerdict.model_validate_json(json.dumps(document))
+
+
+def hostile_record(record: RunRecord) -> RunRecord:
+    samples = record.samples.copy()
+    samples.loc[samples["canary"] != "", "canary"] = HOSTILE
+    samples.loc[samples["kid"] != "", "kid"] = HOSTILE
+    told = dict.fromkeys(("summary", "target", "gateway", "repeat", "host"), HOSTILE)
+    manifest = record.manifest.model_copy(
+        update={"settings": {HOSTILE: HOSTILE}, "versions": {HOSTILE: HOSTILE}, "profile": HOSTILE}
+    )
+    manifest = type(manifest).model_validate(
+        {**manifest.model_dump(by_alias=True), **told, "changed_settings": {"a": HOSTILE}}
+    )
+    events = (*record.events, Event(at=0.0, event=HOSTILE, fields={HOSTILE: HOSTILE}))
+    faults = tuple(fault.model_copy(update={"name": HOSTILE, "detail": HOSTILE}) for fault in record.faults)
+    telemetry = tuple(dataclasses.replace(line, component=HOSTILE) for line in record.telemetry)
+    return dataclasses.replace(
+        record, samples=samples, manifest=manifest, events=events, faults=faults, telemetry=telemetry
+    )
+
+
+# --- golden files
+
+
+def test_junit_is_as_it_was(record: RunRecord, verdict: RunVerdict):
+    golden("junit.xml", junit.suite(record, verdict))
+
+
+def test_markdown_is_as_it_was(record: RunRecord, verdict: RunVerdict):
+    golden("summary.md", markdown.summary(record, verdict))
+
+
+# --- the page
+
+
+def test_the_page_loads_nothing_and_runs_nothing(page: str):
+    elements = Elements(page)
+    loaded = [attrs[name] or "" for _, attrs in elements.found for name in ("src", "srcset") if name in attrs]
+    assert loaded
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in loaded)
+    assert all((attrs["href"] or "").startswith("#") for attrs in elements.named("a"))
+    assert not re.search(r"url\(|@import|javascript:", page)
+    assert not any(elements.named(tag) for tag in ("script", "link", "iframe", "object", "form"))
+    assert len(page.encode()) < LARGEST_PAGE
+
+
+def test_the_page_says_everything_that_was_judged(page: str, verdict: RunVerdict):
+    for row in (*verdict.objectives, *verdict.invariants, *verdict.faults, *verdict.reconciliation):
+        assert (row.what if hasattr(row, "what") else row.name) in page
+    for text in (
+        "86.1 %",
+        "≥ 99.5 %",
+        "84.2 % to 87.8 %",
+        "2,311",
+        "it takes about 59 samples",
+        "gateway.jwks_cache_s = 2",
+    ):
+        assert text in page
+    order = [
+        page.index(text) for text in ("FAIL", ">What was asked</h2>", ">Faults and their proof</h2>", ">Plots</h2>")
+    ]
+    assert order == sorted(order)
+
+
+def test_every_picture_says_what_it_shows(page: str):
+    images = Elements(page).named("img")
+    assert len(images) == 6
+    assert all(len(attrs["alt"] or "") > 40 for attrs in images)
+    assert all(attrs["width"] and attrs["height"] for attrs in images)
+
+
+def test_headings_are_in_order_and_anchors_lead_somewhere(page: str):
+    elements = Elements(page)
+    levels = [int(tag[1]) for tag, _ in elements.found if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    ids = [attrs["id"] for _, attrs in elements.found if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    assert {(attrs["href"] or "")[1:] for attrs in elements.named("a")} <= set(ids)
+
+
+def test_hostile_strings_stay_text(record: RunRecord, verdict_document: dict[str, Any]):
+    bad = hostile_record(record)
+    text = html.page(bad, hostile(verdict_document), gallery(bad))
+    elements = Elements(text)
+    assert "<script" not in text
+    assert "{{ 7*7 }}" in text
+    assert not any(name.startswith("on") for _, attrs in elements.found for name in attrs)
+
+
+def test_a_breach_says_what_is_needed_to_replay_it(record: RunRecord, verdict_document: dict[str, Any], drawn: Gallery):
+    breach = {
+        "at": 1_767_225_615.2,
+        "status": 200,
+        "canary": "expired",
+        "phase": "fault",
+        "replica": "gateway-1",
+        "jti": "j-1",
+    }
+    verdict_document["invariants"][0] |= {"verdict": "FAIL", "breaches": 1, "evidence": [breach]}
+    text = html.page(record, RunVerdict.model_validate_json(json.dumps(verdict_document)), drawn)
+    assert "expired accepted" in text
+    assert "status: 200; replica: gateway-1; jti: j-1" in text
+
+
+# --- JUnit
+
+
+@pytest.mark.parametrize("verdict_of_run", list(Verdict))
+def test_only_pass_is_a_passed_suite(record: RunRecord, verdict_document: dict[str, Any], verdict_of_run: Verdict):
+    for row in (*verdict_document["objectives"], *verdict_document["invariants"]):
+        row["verdict"] = "PASS"
+    verdict_document["verdict"] = verdict_of_run.value
+    root = Xml.fromstring(junit.suite(record, RunVerdict.model_validate_json(json.dumps(verdict_document))))
+    (suite,) = root
+    failures, errors = int(suite.attrib["failures"]), int(suite.attrib["errors"])
+    assert (failures, errors) == {"PASS": (0, 0), "FAIL": (1, 0), "INCONCLUSIVE": (0, 1)}[verdict_of_run]
+
+
+def test_junit_counts_are_those_of_its_cases(record: RunRecord, verdict: RunVerdict):
+    root = Xml.fromstring(junit.suite(record, verdict))
+    (suite,) = root
+    cases = suite.findall("testcase")
+    assert [child.tag for child in suite] == ["properties"] + ["testcase"] * len(cases)
+    assert int(suite.attrib["tests"]) == len(cases) == 7
+    assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure")) == 2
+    assert int(suite.attrib["errors"]) == len(suite.findall("testcase/error")) == 1
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", suite.attrib["timestamp"])
+    for case in cases:
+        assert case.attrib["name"]
+        assert case.attrib["classname"].startswith("idchaos.jwks_outage.")
+        float(case.attrib["time"])
+
+
+def test_junit_of_hostile_strings_is_xml(record: RunRecord, verdict_document: dict[str, Any]):
+    Xml.fromstring(junit.suite(hostile_record(record), hostile(verdict_document)))
+
+
+# --- Markdown
+
+
+def test_markdown_of_hostile_strings_is_text(record: RunRecord, verdict_document: dict[str, Any]):
+    text = markdown.summary(hostile_record(record), hostile(verdict_document))
+    body = text[: text.index("Again:")]
+    assert not re.search(r"(?<!\\)[<\[|`]", re.sub(r"^\|.*\|$", "", body, flags=re.MULTILINE))
+    assert "@all" not in body
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {8}
+
+
+# --- writing, and missing parts
+
+
+def test_write_leaves_three_whole_files(run_dir: Path, record: RunRecord, verdict: RunVerdict):
+    before = {path.name for path in run_dir.iterdir()}
+    write(run_dir, record, verdict)
+    assert {path.name for path in run_dir.iterdir()} - before == {"report.html", "summary.md", "junit.xml"}
+
+
+def test_a_directory_that_is_gone_is_one_clear_error(tmp_path: Path, record: RunRecord, verdict: RunVerdict):
+    with pytest.raises(StoreError, match="cannot be written"):
+        write(tmp_path / "gone", record, verdict)
+
+
+@pytest.mark.parametrize("drop", [("samples",), ("telemetry",), ("samples", "telemetry")])
+def test_a_run_without_some_of_its_data_is_reported_with_what_there_is(build_run: Any, drop: tuple[str, ...]):
+    directory = build_run(drop=drop)
+    record = load(directory)
+    write(directory, record, judge_run(record))
+    text = (directory / "report.html").read_text(encoding="utf-8")
+    assert "Not drawn" in text
+    Elements(text)
+
+
+def test_a_run_of_which_only_the_first_line_was_written(build_run: Any):
+    directory = build_run(drop=("samples", "telemetry"))
+    journal = directory / "journal.jsonl"
+    journal.write_text(journal.read_text().split("\n", maxsplit=1)[0] + "\n")
+    record = load(directory)
+    write(directory, record, judge_run(record))
+    assert Elements((directory / "report.html").read_text(encoding="utf-8")).named("img") == []

@@ -1,0 +1,289 @@
+"""The command as a user types it: real processes, real traffic, verdicts, exit codes, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from harness.ledger import RUN_ID_VARIABLE, STATE_VARIABLE
+
+SHORT = {
+    "phases.warmup_s": 2,
+    "phases.baseline_s": 3,
+    "phases.recovery_s": 3,
+    "fault.duration_s": 5,
+    "gateway.jwks_cache_s": 1,
+    "gateway.revocation_cache_s": 0.5,
+    "gateway.introspection_cache_s": 0.5,
+    "load.rate": 100,
+    "load.canary_rate": 22,
+    "slo.success": 0.97,
+    # These tests share their machine with others: what they show does not depend on a quiet one.
+    "slo.late_p99_s": 1.0,
+    "slo.latency_p95_s": 2.0,
+}
+
+
+@dataclass
+class Idchaos:
+    """The command with a reports folder and a state folder of its own."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, STATE_VARIABLE: str(self.folder / "state")}
+
+    def words(self, *words: str, short: bool = True, **settings: object) -> list[str]:
+        known = {**(SHORT if short else {}), **{name.replace("__", "."): value for name, value in settings.items()}}
+        if words[:2] == ("run", "key_rotation"):
+            known.pop("fault.duration_s", None)
+        assignments = [word for name, value in known.items() for word in ("--set", f"{name}={value}")]
+        place = ["--reports", str(self.folder / "reports")] if words[0] == "run" else []
+        return [sys.executable, "-m", "harness", *words, *place, *(assignments if words[0] in ("run", "up") else [])]
+
+    def __call__(self, *words: str, **settings: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.words(*words, **settings),  # type: ignore[arg-type]
+            capture_output=True, text=True, timeout=180, env=self.environment, check=False,
+        )  # fmt: skip
+
+    def start(self, *words: str, **settings: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.words(*words, **settings),  # type: ignore[arg-type]
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
+        )  # fmt: skip
+
+    def run_dir(self, scenario: str) -> Path:
+        return (self.folder / "reports" / scenario / "latest").resolve()
+
+    def left(self) -> list[str]:
+        """Every process that was started below this command, still there; and every promise not kept."""
+        found = [path.name for path in (self.folder / "state").glob("*.ledger")]
+        for process in psutil.process_iter(["cmdline"]):
+            try:
+                environment = process.environ()
+            except psutil.Error:
+                continue
+            ours = environment.get(STATE_VARIABLE) == str(self.folder / "state")
+            if ours and RUN_ID_VARIABLE in environment and process.is_running():
+                found.append(" ".join(process.info["cmdline"] or [str(process.pid)])[:120])
+        return found
+
+
+@pytest.fixture
+def idchaos(tmp_path: Path) -> Iterator[Idchaos]:
+    command = Idchaos(tmp_path)
+    yield command
+    assert command.left() == []
+
+
+def the_run(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    document = json.loads(result.stdout)
+    assert document["verdict"] == document["runs"][0]["verdict"]
+    return dict(document["runs"][0])
+
+
+@pytest.mark.e2e
+def test_a_sound_gateway_survives_an_outage_of_the_jwks(idchaos: Idchaos) -> None:
+    result = idchaos("run", "jwks_outage", "--json")
+    run = the_run(result)
+    assert (run["verdict"], result.returncode) == ("PASS", 0), run["reasons"]
+    assert all(item["samples"] > 0 and item["interval"] for item in run["objectives"])
+    assert all(item["attempts"] > 0 and item["breaches"] == 0 for item in run["invariants"])
+    assert [fault["effect_proved"] for fault in run["faults"]] == [True]
+    assert run["cleanup"]["clean"] is True
+    names = {path.name for path in Path(run["run_dir"]).iterdir()}
+    assert names >= {"manifest.json", "journal.jsonl", "telemetry.jsonl", "samples.parquet", "verdict.json",
+                     "report.html", "summary.md", "junit.xml", "logs"}  # fmt: skip
+
+
+@pytest.mark.e2e
+def test_a_gateway_that_forgets_its_keys_fails_and_the_verdict_says_why(idchaos: Idchaos) -> None:
+    result = idchaos("run", "jwks_outage", "--json", gateway__jwks_stale_s=0)
+    run = the_run(result)
+    assert (run["verdict"], result.returncode) == ("FAIL", 1)
+    assert any("api_success_fault" in reason for reason in run["reasons"])
+    assert next(item for item in run["objectives"] if item["name"] == "api_success_fault")["verdict"] == "FAIL"
+
+
+@pytest.mark.e2e
+def test_a_gateway_that_goes_around_the_proxy_is_noticed_before_anything_is_concluded(idchaos: Idchaos) -> None:
+    result = idchaos("run", "jwks_outage", "--json", gateway__idp_path="direct")
+    run = the_run(result)
+    assert (run["verdict"], result.returncode) == ("INCONCLUSIVE", 2)
+    assert any("around the link gateway-1-to-idp" in reason for reason in run["reasons"])
+
+
+@pytest.mark.e2e
+def test_a_fault_that_no_cache_lives_to_feel_is_inconclusive(idchaos: Idchaos) -> None:
+    result = idchaos("run", "jwks_outage", "--json", gateway__jwks_cache_s=300, load__canary_rate=0.1)
+    run = the_run(result)
+    assert (run["verdict"], result.returncode) == ("INCONCLUSIVE", 2)
+    assert [fault["effect_proved"] for fault in run["faults"]] == [False]
+
+
+@pytest.mark.e2e
+def test_an_abrupt_rotation_shows_when_the_window_of_refusals_closed(idchaos: Idchaos) -> None:
+    result = idchaos("run", "key_rotation", "--json", rotation__mode="abrupt", tokens__access_ttl_s=6)
+    run = the_run(result)
+    assert (run["verdict"], result.returncode) == ("PASS", 0), run["reasons"]
+    window = next(item for item in run["objectives"] if item["name"] == "refusal_window")
+    assert window["value"] is not None
+    assert window["value"] <= 3
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("offset", "verdict", "code"), [(30, "PASS", 0), (120, "FAIL", 1)])
+def test_skew_within_the_leeway_passes_and_beyond_it_fails(
+    idchaos: Idchaos, offset: float, verdict: str, code: int
+) -> None:
+    result = idchaos("run", "clock_skew", "--json", skew__offset_s=offset, gateway__leeway_s=60)
+    run = the_run(result)
+    assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("cache", "verdict", "code"), [(0.5, "PASS", 0), (9, "FAIL", 1)])
+def test_revocation_is_felt_within_the_bound_or_the_run_fails(
+    idchaos: Idchaos, cache: float, verdict: str, code: int
+) -> None:
+    result = idchaos(
+        "run", "revocation_lag", "--json",
+        revocation__bound_s=4, gateway__revocation_cache_s=cache, tokens__access_ttl_s=60, revocation__rate=8,
+    )  # fmt: skip
+    run = the_run(result)
+    assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
+    assert any(item["name"] == "jwt_revocation_lag" and item["verdict"] == verdict for item in run["objectives"])
+
+
+def wait_for_phase(idchaos: Idchaos, scenario: str, phase: str, child: subprocess.Popen[str]) -> Path:
+    """The run directory, once the journal says that the phase has begun."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and child.poll() is None:
+        journal = idchaos.run_dir(scenario) / "journal.jsonl"
+        if journal.exists() and f'"phase_started", "phase": "{phase}"' in journal.read_text():
+            return journal.parent
+        time.sleep(0.05)
+    raise AssertionError(f"no phase {phase}: {child.communicate()}")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_stops_everything_and_keeps_what_it_recorded(
+    idchaos: Idchaos, number: signal.Signals
+) -> None:
+    child = idchaos.start("run", "jwks_outage")
+    run_dir = wait_for_phase(idchaos, "jwks_outage", "fault", child)
+    time.sleep(1)
+    child.send_signal(number)
+    _, stderr = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "Traceback" not in stderr
+    assert stderr.strip().splitlines()[-1] == "idchaos: interrupted"
+    again = idchaos("analyze", str(run_dir), "--json")
+    assert again.returncode == 2
+    assert any("interrupted" in reason for reason in the_run(again)["reasons"])
+
+
+@pytest.mark.e2e
+def test_a_killed_run_leaves_nothing_and_what_it_recorded_can_be_judged(idchaos: Idchaos) -> None:
+    child = idchaos.start("run", "jwks_outage")
+    run_dir = wait_for_phase(idchaos, "jwks_outage", "fault", child)
+    time.sleep(1)
+    child.kill()
+    child.communicate()
+    deadline = time.monotonic() + 3
+    while idchaos.left() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert idchaos.left() == []
+    again = idchaos("analyze", str(run_dir), "--json")
+    run = the_run(again)
+    assert (again.returncode, run["verdict"]) == (2, "INCONCLUSIVE")
+    assert (run_dir / "samples.parquet").exists()
+
+
+@pytest.mark.e2e
+def test_a_component_that_dies_in_mid_run_is_named(idchaos: Idchaos) -> None:
+    child = idchaos.start("run", "jwks_outage")
+    wait_for_phase(idchaos, "jwks_outage", "baseline", child)
+    (victim,) = [
+        process for process in psutil.Process(child.pid).children(recursive=True) if "fixtures.idp" in process.cmdline()
+    ]
+    victim.kill()
+    _, stderr = child.communicate(timeout=30)
+    assert child.returncode == 70
+    assert "idchaos: idp ended by itself (killed by signal 9)" in stderr
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.e2e
+def test_judging_a_stored_run_again_changes_no_byte(idchaos: Idchaos) -> None:
+    result = idchaos("run", "jwks_outage", "--json")
+    run_dir = idchaos.run_dir("jwks_outage")
+    first = (run_dir / "verdict.json").read_bytes()
+    again = idchaos("analyze", str(run_dir), "--json")
+    assert (run_dir / "verdict.json").read_bytes() == first
+    assert again.stdout == result.stdout
+    assert again.returncode == result.returncode
+
+
+@pytest.mark.e2e
+def test_up_leaves_a_target_running_and_down_stops_it(idchaos: Idchaos) -> None:
+    up = idchaos("up", "--json", short=False)
+    assert up.returncode == 0, up.stderr
+    where = json.loads(up.stdout)
+    assert set(where) >= {"issuer", "gateways", "services", "toxiproxy", "control", "clients", "users"}
+    again = idchaos("up", "--json", short=False)
+    assert again.returncode == 64
+    assert "up already" in again.stderr
+    down = idchaos("down")
+    assert (down.returncode, down.stdout) == (0, "target is down\n")
+    assert idchaos("down").returncode == 64
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run"], "Missing argument 'SCENARIO...'"),
+        (["run", "jwks_outrage"], "there are clock_skew, jwks_outage"),
+        (["run", "jwks_outage", "--profile", "slow"], "there are quick, ci, gameday"),
+        (["run", "jwks_outage", "--target", "cloud"], "there are local, docker"),
+        (["run", "jwks_outage", "--gateway", "kong"], "there are standin"),
+        (["run", "jwks_outage", "--seed", "-1"], "not in the range"),
+        (["run", "jwks_outage", "--rate", "fast"], "not a valid float"),
+        (["run", "jwks_outage", "--set", "gateway.jwks=1"], "did you mean"),
+        (["run", "jwks_outage", "--set", "load.rate=-1"], "should be greater than 0"),
+        (["run", "jwks_outage", "--rate", "-1"], "should be greater than 0"),
+        (["analyze", "/nowhere"], "no run directory"),
+        (["report", "/nowhere"], "no run directory"),
+        (["down"], "no target is up"),
+        (["frob"], "No such command 'frob'"),
+    ],
+)
+def test_bad_usage_is_one_clear_line(idchaos: Idchaos, words: list[str], says: str) -> None:
+    result = idchaos(*words, short=False)
+    assert result.returncode == 64, result.stderr
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    assert not (idchaos.folder / "reports").exists()
+
+
+def test_a_reports_folder_that_cannot_be_written_is_one_clear_line(idchaos: Idchaos) -> None:
+    (idchaos.folder / "reports").write_text("a file")
+    result = idchaos("run", "jwks_outage")
+    assert result.returncode == 64
+    assert result.stderr.splitlines()[-1].endswith("is a file.")
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,109 @@
+"""What must be undone is on disk before it is done, and is undone whoever reads it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from harness import guardian
+from harness.ledger import RUN_ID_VARIABLE, Containers, Ledger, Owner, Processes, read
+from harness.undo import carry_out_all, end_processes, processes_of
+
+
+def sleeper(run_id: str) -> subprocess.Popen[bytes]:
+    """A process of a run, which would live for an hour."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(3600)"], env={**os.environ, RUN_ID_VARIABLE: run_id}
+    )
+
+
+def test_what_was_written_is_pending_until_it_is_done(tmp_path: Path) -> None:
+    ledger = Ledger("run", tmp_path)
+    first = ledger.write(Processes(run_id="run"))
+    ledger.write(Containers(run_id="run"))
+    assert read(ledger.path)[1] == [Containers(run_id="run"), Processes(run_id="run")]  # the newest is undone first
+    ledger.done(first)
+    assert read(ledger.path)[1] == [Containers(run_id="run")]
+    ledger.close(clean=False)
+
+
+def test_a_clean_run_leaves_no_ledger(tmp_path: Path) -> None:
+    ledger = Ledger("run", tmp_path)
+    ledger.close(clean=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    ledger = Ledger("run", tmp_path)
+    ledger.close(clean=False)
+    assert stat.S_IMODE(ledger.path.stat().st_mode) == 0o600
+
+
+def test_a_torn_line_and_foreign_lines_are_passed_over(tmp_path: Path) -> None:
+    ledger = Ledger("run", tmp_path)
+    ledger.write(Processes(run_id="run"))
+    ledger.close(clean=False)
+    with ledger.path.open("a") as file:
+        file.write('[1]\n{"undo": {"kind": "nonsense"}, "id": 7}\n{"id": 2, "undo": {"ki')
+    owner, pending = read(ledger.path)
+    assert owner == Owner.this_process()
+    assert pending == [Processes(run_id="run")]
+
+
+def test_a_process_that_ended_or_whose_number_was_reused_owns_nothing() -> None:
+    this = Owner.this_process()
+    assert this.alive()
+    assert not this.model_copy(update={"created": this.created - 1}).alive()
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    owner = Owner(pid=child.pid, created=psutil.Process(child.pid).create_time())
+    child.wait()
+    assert not owner.alive()
+
+
+def test_a_runs_processes_are_found_by_its_id_and_ended() -> None:
+    child, other = sleeper("run-one"), sleeper("run-two")
+    try:
+        assert [process.pid for process in processes_of("run-one")] == [child.pid]
+        assert end_processes("run-one") == []
+        assert child.poll() is not None
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_undoing_twice_is_no_error(tmp_path: Path) -> None:
+    ledger = Ledger("run-none", tmp_path)
+    ledger.write(Processes(run_id="run-none"))
+    ledger.close(clean=False)
+    assert carry_out_all(ledger.path) == []
+    assert carry_out_all(ledger.path) == []
+    assert not ledger.path.exists()
+
+
+def test_the_guardian_ends_what_a_vanished_runner_left(tmp_path: Path) -> None:
+    ledger = Ledger("run-lost", tmp_path)
+    watcher = guardian.start(ledger.path)
+    ledger.write(Processes(run_id="run-lost"))
+    child = sleeper("run-lost")
+    guardian.dismiss(watcher)  # what it sees of a runner that was killed: the other end of its pipe is gone
+    assert watcher.returncode == 0
+    assert child.wait() < 0
+    assert not ledger.path.exists()
+    ledger.close(clean=False)
+
+
+def test_the_guardian_of_a_clean_run_does_nothing(tmp_path: Path) -> None:
+    ledger = Ledger("run-clean", tmp_path)
+    watcher = guardian.start(ledger.path)
+    child = sleeper("run-clean")
+    ledger.close(clean=True)
+    guardian.dismiss(watcher)
+    assert child.poll() is None
+    child.kill()
+    child.wait()

@@ -1,0 +1,81 @@
+"""Every scenario, in every variant and profile, is a sound experiment before anything is started."""
+
+from __future__ import annotations
+
+from itertools import chain, product
+
+import pytest
+
+from harness.errors import UsageError
+from harness.experiment import Canary, PhaseName
+from harness.faults.keys import KeyRotation
+from harness.scenario import Experiment, all_scenarios, scenario_named
+from harness.settings import PROFILES
+
+CASES = [
+    (name, variant, profile)
+    for (name, scenario), profile in product(all_scenarios().items(), PROFILES)
+    for variant in scenario.variants
+]
+
+
+def design(name: str, variant: str = "", profile: str = "quick", **settings: object) -> Experiment:
+    scenario = scenario_named(name)
+    overrides = {key.replace("__", "."): value for key, value in settings.items()}
+    return scenario.design(scenario.fill(profile, scenario.variants.get(variant, {}), overrides))
+
+
+@pytest.mark.parametrize(("name", "variant", "profile"), CASES)
+def test_every_objective_has_its_phase_and_every_canary_its_invariant(name: str, variant: str, profile: str) -> None:
+    plan = design(name, variant, profile).plan
+    phases = {phase.name for phase in plan.phases}
+    assert all(objective.phase == "all" or objective.phase in phases for objective in plan.objectives)
+    sent = set(plan.load.canaries.kinds if plan.load.canaries else ())
+    assert sent == set(chain.from_iterable(invariant.canaries for invariant in plan.invariants)) == set(Canary)
+    assert len({objective.name for objective in plan.objectives}) == len(plan.objectives)
+
+
+@pytest.mark.parametrize(("name", "variant", "profile"), CASES)
+def test_the_fault_ends_before_its_phase_does(name: str, variant: str, profile: str) -> None:
+    experiment = design(name, variant, profile)
+    length = {phase.name: phase.duration_s for phase in experiment.plan.phases}
+    for phase, faults in experiment.faults.items():
+        assert all(max(fault.steps()) < length[phase] for fault in faults)
+
+
+@pytest.mark.parametrize(("name", "variant", "profile"), CASES)
+def test_same_settings_same_experiment(name: str, variant: str, profile: str) -> None:
+    assert design(name, variant, profile) == design(name, variant, profile)
+
+
+@pytest.mark.parametrize("name", all_scenarios())
+def test_variants_are_what_settings_amount_to(name: str) -> None:
+    scenario = scenario_named(name)
+    for variant, overrides in scenario.variants.items():
+        assert scenario.variant_of(scenario.fill("quick", overrides)) == variant
+
+
+def test_an_overlapping_rotation_publishes_for_a_cache_life_and_keeps_the_old_key_for_a_token_life() -> None:
+    (fault,) = design("key_rotation", gateway__jwks_cache_s=7, tokens__access_ttl_s=20).faults[PhaseName.FAULT]
+    assert isinstance(fault, KeyRotation)
+    publish, sign, retire = fault.steps()
+    assert sign - publish >= 7
+    assert retire - sign >= 20
+
+
+def test_the_quick_profile_is_long_enough_to_decide_three_nines() -> None:
+    plan = design("jwks_outage").plan
+    fault_s = next(phase.duration_s for phase in plan.phases if phase.name is PhaseName.FAULT)
+    api = next(stream for stream in plan.load.streams if stream.flow == "api")
+    assert api.rate * fault_s >= 2995
+
+
+def test_canaries_lie_beyond_every_clock_error_of_the_run() -> None:
+    plan = design("clock_skew", skew__offset_s=-500, gateway__leeway_s=60).plan
+    assert plan.load.canaries is not None
+    assert plan.load.canaries.clock_margin_s > 560
+
+
+def test_tokens_that_expire_before_the_bound_are_refused_beforehand() -> None:
+    with pytest.raises(UsageError, match="they must live longer"):
+        design("revocation_lag", tokens__access_ttl_s=20)
