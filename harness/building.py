@@ -124,7 +124,7 @@ def api_latency(settings: CommonSettings, phase: PhaseName) -> Objective:
 
 
 def at_most(
-    name: str, sli: str, phase: PhaseName | Literal["all"], limit: float, unit: Literal["share", "s"], why: str
+    limit: float, unit: Literal["share", "s"], sli: str, *, name: str, phase: PhaseName | Literal["all"], why: str
 ) -> Objective:
     """An objective with an upper bound."""
     return Objective(name=name, sli=sli, phase=phase, bound=Bound(op="<=", limit=limit, unit=unit), why=why)

@@ -86,7 +86,7 @@ def make_target(name: str, settings: CommonSettings, run_id: str) -> tuple[Targe
     if name == "docker":
         from harness.targets.compose import ComposeTarget
 
-        return ComposeTarget(settings, run_id), (Processes(run_id=run_id), Containers(run_id=run_id))
+        return ComposeTarget(settings, run_id), (Containers(run_id=run_id), Processes(run_id=run_id))
     from harness.targets.local import LocalTarget
 
     return LocalTarget(settings, run_id), (Processes(run_id=run_id),)
@@ -161,7 +161,7 @@ def judge(run_dir: Path) -> tuple[Any, RunVerdict]:
     from harness.verdict import judge_run
 
     stream, parquet = run_dir / "samples.stream", run_dir / "samples.parquet"
-    if stream.exists() and not parquet.exists():
+    if not parquet.exists() and stream.exists() and stream.stat().st_size:
         samples.compact(stream, parquet)
         stream.unlink()
     record = records.load(run_dir)

@@ -33,7 +33,7 @@ class Processes(Value):
 
 
 class Containers(Value):
-    """Undo: remove every container, network and volume that carries the run's id as a label."""
+    """Undo: remove every container and network that carries the run's id as a label."""
 
     kind: Literal["containers"] = "containers"
     run_id: str

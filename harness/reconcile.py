@@ -92,6 +92,9 @@ def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[
     extra = as_number(_dig(record.generator, ("unsampled", endpoint))) if endpoint else None
     low = len(answered) + int(extra or 0)
     what = f"clients and {name}" + (f" ({endpoint})" if endpoint else "")
+    if endpoint and record.status != "completed" and "unsampled" not in record.generator:
+        # Cut short before its summary: nobody knows how many requests of its own it made.
+        return Row(what, low, low, seen.count, flows, "the load generator ended without a summary")
     return Row(what, low, low + unsure, seen.count, flows, seen.note)
 
 

@@ -224,7 +224,9 @@ class Run:
                 if faults:
                     self._hold(faults, begins, ends, ledger, proofs)
                 elif self._faults_after(phase):
-                    self._prove("before", [(f, partial(f.check_before, self._target)) for f in self._faults_after(phase)])
+                    self._prove(
+                        "before", [(f, partial(f.check_before, self._target)) for f in self._faults_after(phase)]
+                    )
                 self._wait_until(ends)
                 if phase.name is PhaseName.BASELINE:
                     self._check_baseline(phase)

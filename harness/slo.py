@@ -42,6 +42,12 @@ must do.
 """
 
 
+WITHHELD = frozenset({"jwks_unavailable", "introspection_unavailable", "revocations_unavailable"})
+"""Reasons of a validator that could not decide. It let nobody in, so the invariant was tried and held in that
+phase; it is no decided attempt, and none of these alone makes PASS.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A verdict and, unless it is a plain PASS, one sentence why."""
@@ -116,22 +122,26 @@ def _would_take(bound: Bound, measured: Measurement, seconds: float) -> str:
 
 
 def _needed(bound: Bound, measured: Measurement) -> int | None:
+    """Samples that would decide it if everything else stays as it is; ``None`` when no number of them
+    would.
+    """
     deff = measured.samples / measured.effective if measured.effective else 1.0
     if measured.kind == "share":
         share, limit = measured.value, bound.limit
         if bound.op == "<=":
             share, limit = 1 - share, 1 - limit
-        if not 0 < limit < 1:
-            return None
-        return max(stats.samples_needed(limit), stats.samples_to_decide(share, limit, deff) or 0) or None
+        return stats.samples_to_decide(share, limit, deff) if 0 < limit < 1 else None
     if measured.kind == "quantile":
         least = math.ceil((measured.needed or 1) * deff)
+        if measured.samples < least:
+            return least
         edge = measured.high if bound.limit >= measured.value else measured.low
         distance = abs(bound.limit - measured.value)
-        if measured.samples < least or not math.isfinite(edge) or distance == 0:
-            return least if measured.samples < least else None
+        if not math.isfinite(edge) or not math.isfinite(distance) or distance < stats.TINY:
+            return None
         # The width of an interval shrinks with the square root of the number of samples.
-        return max(least, math.ceil(measured.samples * (abs(edge - measured.value) / distance) ** 2))
+        wanted = measured.samples * (abs(edge - measured.value) / distance) ** 2
+        return math.ceil(wanted) if wanted < stats.MOST_NEEDED else None
     return None
 
 
@@ -245,48 +255,50 @@ class InvariantJudgement:
 
 
 def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgement:
-    """FAIL on any accepted canary, in any phase; PASS only if each planned kind was refused in each phase."""
+    """FAIL on any accepted canary, in any phase; PASS only if each planned kind was tried in each phase and
+    refused.
+    """
     kinds = [str(kind) for kind in invariant.canaries]
-    tried = record.samples[record.samples["canary"].isin(kinds)]
+    tried = record.samples[record.samples["canary"].isin(kinds)].sort_values(["due_at", "sent_at"], kind="stable")
     breaches = tried[tried["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
     decided = tried[(tried["expected"] == "deny") & (tried["decision"] != "undecided")]
-    counts = tuple(
-        (kind, phase.value, int(((decided["canary"] == kind) & (decided["phase"] == phase.value)).sum()))
-        for kind in kinds
-        for phase in record.windows
-    )
+    evidence = tuple(_breach(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
     judgement = Judgement(Verdict.PASS)
-    if len(breaches):
-        first = _breach(breaches.sort_values(["due_at", "sent_at"], kind="stable").iloc[0])
+    if evidence:
+        first = evidence[0]
         judgement = Judgement(
             Verdict.FAIL,
             f"{invariant.name}: {len(breaches):,} of {len(decided):,} canaries were accepted, first {first['canary']} "
             f"in {first['phase'] or 'no phase'} by {first['replica'] or first['endpoint']}",
         )
-    elif missing := _missing(invariant, record, decided, counts):
+    elif missing := _missing(invariant, record, tried, decided):
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{invariant.name}: {missing}")
-    shown_rows = breaches.sort_values(["due_at", "sent_at"], kind="stable").head(SHOWN_BREACHES)
-    evidence = tuple(_breach(row) for _, row in shown_rows.iterrows())
+    counts = tuple((kind, phase.value, _count(decided, kind, phase)) for kind in kinds for phase in record.windows)
     return InvariantJudgement(len(decided), len(breaches), judgement, evidence, counts)
 
 
-def _missing(
-    invariant: Invariant, record: RunRecord, decided: pd.DataFrame, counts: Sequence[tuple[str, str, int]]
-) -> str:
+def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decided: pd.DataFrame) -> str:
     """What is missing for PASS; empty when nothing is."""
+    planned = record.plan.load.canaries
+    for kind in invariant.canaries:
+        if planned is None or kind not in planned.kinds:
+            return f"no canary of kind {kind} was planned"
+        if not (decided["canary"] == str(kind)).any():
+            skipped = record.generator.get("skipped")
+            unmade = skipped.get(str(kind)) if isinstance(skipped, dict) else None
+            return f"no decided attempt of {kind}" + (f" ({unmade} were due and could not be made)" if unmade else "")
     if len(decided) < invariant.min_attempts:
         return f"{len(decided):,} decided attempts, needs {invariant.min_attempts:,}"
-    planned = record.plan.load.canaries
-    unplanned = [kind for kind in invariant.canaries if planned is None or kind not in planned.kinds]
-    if unplanned:
-        return f"no canary of kind {unplanned[0]} was planned"
-    for kind in invariant.canaries:
-        if not any(count for name, _, count in counts if name == kind):
-            return f"no decided attempt of {kind}"
-    for name, phase, count in counts:
-        if not count and phase != PhaseName.WARMUP and Canary(name) not in NOT_IN_EVERY_PHASE:
-            return f"no decided attempt of {name} in {phase}"
+    held = tried[(tried["decision"] != "undecided") | tried["error_code"].isin(WITHHELD)]
+    for phase in record.windows:
+        for kind in invariant.canaries:
+            if phase is not PhaseName.WARMUP and kind not in NOT_IN_EVERY_PHASE and not _count(held, kind, phase):
+                return f"no decided attempt of {kind} in {phase}"
     return ""
+
+
+def _count(canaries: pd.DataFrame, kind: str, phase: PhaseName) -> int:
+    return int(((canaries["canary"] == str(kind)) & (canaries["phase"] == phase.value)).sum())
 
 
 def _breach(row: pd.Series) -> dict[str, str | float | int]:

@@ -90,7 +90,7 @@ def _name(process: psutil.Process) -> str:
 
 
 def remove_containers(run_id: str) -> list[str]:
-    """Remove a run's containers, networks and volumes."""
+    """Remove a run's containers, their anonymous volumes, and its networks."""
     import docker
     from docker.errors import APIError, DockerException, NotFound
 

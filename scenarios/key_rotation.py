@@ -19,7 +19,9 @@ Mode = Literal["overlap", "abrupt", "publish_late", "emergency"]
 class RotationSettings(Value):
     """How the rotation is done."""
 
-    mode: Mode = Field("overlap", description="overlap, abrupt, publish_late, or emergency (the old key is compromised)")
+    mode: Mode = Field(
+        "overlap", description="overlap, abrupt, publish_late, or emergency (the old key is compromised)"
+    )
     late_s: float = seconds(3, at_least=0.1, why="with publish_late: signing begins this long before publishing")
     settle_s: float = seconds(4, at_least=0.5, why="how long traffic is watched after the last act")
     lead_s: float | None = Field(

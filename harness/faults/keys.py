@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -149,7 +150,7 @@ class KeyRotation(Fault):
             Evidence(
                 source="target",
                 ok=self.new_kid in target.state(name)["jwks"]["kids"],
-                what=f"{name} caches {sorted(target.state(name)['jwks']['kids'])}",
+                what=f"{name} caches {_listed(target.state(name)['jwks']['kids'])}",
             )
             for name in GATEWAYS
         )
@@ -165,7 +166,7 @@ class KeyRotation(Fault):
         for name in GATEWAYS:
             kids = target.probe(name, IDP).kids or ()
             ok = all(kid in kids for kid in has) and not any(kid in kids for kid in lacks)
-            evidence.append(Evidence(source="probe", ok=ok, what=f"{name} fetches {sorted(kids)}"))
+            evidence.append(Evidence(source="probe", ok=ok, what=f"{name} fetches {_listed(kids)}"))
         return tuple(evidence)
 
 
@@ -182,6 +183,10 @@ def _describe(keys: dict[str, KeyInfo]) -> str:
     published = sorted(kid for kid, key in keys.items() if key.published)
     signing = [kid for kid, key in keys.items() if key.signing]
     return f"the IdP publishes {', '.join(published)}; signs with {', '.join(signing) or 'nothing'}"
+
+
+def _listed(kids: Iterable[str]) -> str:
+    return ", ".join(sorted(kids)) or "no keys"
 
 
 def _accepted(target: Target, component: str, kid: str) -> int:

@@ -104,8 +104,12 @@ class LinkFault(Fault):
         if state is None:
             return Evidence(source="control", ok=False, what=f"toxiproxy knows no {proxy}")
         if self.mode == "refused":
-            return Evidence(source="control", ok=not state.enabled, what=f"{proxy} enabled={state.enabled}")
-        return Evidence(source="control", ok=TOXIC in state.toxics, what=f"{proxy} toxics={list(state.toxics)}")
+            return Evidence(
+                source="control", ok=not state.enabled, what=f"{proxy} is {'on' if state.enabled else 'off'}"
+            )
+        return Evidence(
+            source="control", ok=TOXIC in state.toxics, what=f"{proxy} has toxics: {', '.join(state.toxics) or 'none'}"
+        )
 
     def _felt(self, result: ProbeResult) -> bool:
         if self.mode in ("refused", "timeout", "reset"):

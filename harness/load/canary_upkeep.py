@@ -27,7 +27,7 @@ from harness.targets.endpoints import Client, User
 
 _PERIOD_S = 4.0
 _SESSION = "canary"
-
+_MOST_OF_A_LIFE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,9 @@ class Item:
     bad_until: float = float("inf")
     client: Client | None = None
     """Of a refresh token to be replayed."""
+    known_at: set[int] | None = None
+    """Of a token revoked under load: the replicas that have refused it. While a fault keeps revocations from a
+    replica, accepting it is no breach; accepting it *again* is. ``None``: every replica must refuse it."""
 
 
 class Canaries:
@@ -67,12 +70,13 @@ class Canaries:
         ][:1]
         depth = max(2, int(rate * _PERIOD_S / len(plan.kinds)) + 2)
         self._forms = cycle(canaries.HMAC_KEYS)
-        self._stock: dict[Canary, deque[Item]] = {kind: deque(maxlen=_shelf(kind, depth, plan)) for kind in plan.kinds}
+        self._stock: dict[Canary, deque[Item]] = {kind: deque(maxlen=_shelf(kind, depth)) for kind in plan.kinds}
         self._own_key = ec.generate_private_key(ec.SECP256R1())
         self._jwks: list[dict[str, Any]] = []
-        self._keeper: gevent.Greenlet | None = None
+        self.keepers: list[gevent.Greenlet] = []
         self._secret = scene.endpoints.control_secret or ""
         self._depth = depth
+        self._under_load = False
 
     # --- arrivals ---
 
@@ -85,20 +89,30 @@ class Canaries:
         elif kind is Canary.REPLAYED:
             self._replay(item, due)
         else:
-            self._scene.call(
-                "canary",
-                bearer_line(item.value),
-                item.about,
-                due=due,
-                route=arrival.route,
-                replica=arrival.replica,
-                expected="deny",
-                canary=kind,
-                scheduled=True,
-            )
+            self._send(kind, item, arrival, due)
+
+    def _send(self, kind: Canary, item: Item, arrival: Arrival, due: float) -> None:
+        replica, known_at = arrival.replica, item.known_at
+        decision, code = self._scene.call(
+            "canary",
+            bearer_line(item.value),
+            item.about,
+            due=due,
+            route=arrival.route,
+            replica=replica,
+            expected="deny" if known_at is None or replica in known_at else "either",
+            canary=kind,
+            scheduled=True,
+        )
+        if known_at is not None and decision == "deny" and code != "token_expired":
+            known_at.add(replica)
 
     def _take(self, kind: Canary) -> Item | None:
-        """The oldest canary in stock that is surely bad now; the last one stays, for as long as it is bad."""
+        """The oldest canary in stock that is surely bad now.
+
+        It is used up, but for the last of its kind, which stays for as long as it is bad; a revoked token goes to the
+        end of the shelf instead, since it took long to ripen.
+        """
         now, stock = self._scene.clock.now(), self._stock[kind]
         while stock and stock[0].bad_until <= now:
             stock.popleft()
@@ -106,6 +120,8 @@ class Canaries:
             if item.bad_from <= now < item.bad_until:
                 if len(stock) > 1 or kind is Canary.REPLAYED:
                     stock.remove(item)
+                if kind is Canary.REVOKED and item not in stock:
+                    stock.append(item)
                 return item
         return None
 
@@ -128,13 +144,12 @@ class Canaries:
     def start(self) -> None:
         """Fill the stock, then keep it filled."""
         self._fill()
-        self._keeper = gevent.spawn(self._keep)
+        self._under_load = True
+        self.keepers = [gevent.spawn(self._keep)]
 
     def _keep(self) -> None:
-        while not self._scene.stopping:
-            gevent.sleep(_PERIOD_S)
-            if not self._scene.stopping:
-                self._fill()
+        while self._scene.rest(_PERIOD_S):
+            self._fill()
 
     def _fill(self) -> None:
         jobs = [gevent.spawn(self._fill_forged), gevent.spawn(self._fill_minted)]
@@ -151,7 +166,7 @@ class Canaries:
 
     def _machine_token(self) -> Token | None:
         step, body = self._scene.idp.client_credentials(self._machine)
-        self._scene.recorder.unsampled[step.endpoint] += 1
+        self._scene.upkeep(step)
         return token_from(body, session=_SESSION, asked_at=self._scene.asked_at(step)) if body else None
 
     def _fill_forged(self) -> None:
@@ -188,7 +203,6 @@ class Canaries:
             return next((key for key in self._jwks if key.get("kid") == kid), None)
 
         if Canary.HMAC_PUBLIC_KEY in self._stock and known() is None:
-            self._scene.recorder.unsampled["jwks"] += 1
             self._jwks = self._scene.idp.jwks() or self._jwks
         return known() or (self._jwks[0] if self._jwks else None)
 
@@ -222,25 +236,31 @@ class Canaries:
                 self._put(order.kind, minted["token"], bad_from=order.bad_from, bad_until=order.bad_until)
 
     def _fill_revoked(self) -> None:
-        """A JWT revoked now (RFC 7009), to be sent when no cache may still accept it."""
-        scene = self._scene
-        token = self._machine_token()
-        if token is None:
-            return
-        step = scene.idp.revoke(self._machine, token.value, "access_token")
-        scene.recorder.unsampled[step.endpoint] += 1
-        if step.decision == "accept":
-            bad_from = scene.clock.now() + self._plan.revoked_after_s
-            # Once it has expired, a refusal says nothing about revocation.
-            bad_until = token.obtained_at + token.life_s - self._plan.clock_margin_s
-            self._put(Canary.REVOKED, token.value, bad_from=bad_from, bad_until=bad_until)
+        """JWTs revoked now (RFC 7009), to be sent when no cache may still accept them."""
+        scene, after = self._scene, self._plan.revoked_after_s
+        # Those that will have expired by the time a new one is ripe don't count.
+        lasting = scene.clock.now() + after + _PERIOD_S
+        stock = self._stock[Canary.REVOKED]
+        for _ in range(self._depth - sum(item.bad_until > lasting for item in stock)):
+            token = self._machine_token()
+            if token is None:
+                return
+            step = scene.idp.revoke(self._machine, token.value, "access_token")
+            scene.upkeep(step)
+            if step.decision != "accept":
+                return
+            # Once it has expired, a refusal says nothing about revocation: it is no breach, but no attempt either.
+            bad_until = token.obtained_at + token.life_s * _MOST_OF_A_LIFE
+            known_at: set[int] | None = set() if self._under_load else None
+            bad_from = scene.clock.now() + after
+            stock.append(Item(token.value, token.about, bad_from, bad_until, known_at=known_at))
 
     def _fill_replayed(self) -> None:
         """A session of its own, refreshed once: its first refresh token is now a used one."""
         scene, stock = self._scene, self._stock[Canary.REPLAYED]
 
         def observe(step: Step) -> bool:
-            scene.recorder.unsampled[step.endpoint] += 1
+            scene.upkeep(step)
             return step.decision == "accept" and not scene.stopping
 
         while len(stock) < self._depth:
@@ -257,11 +277,9 @@ class Canaries:
             stock.append(Item(first, shown, client=client))
 
 
-def _shelf(kind: Canary, depth: int, plan: CanaryPlan) -> int:
-    """How many of a kind are kept: revoked tokens must ripen, and two kinds come in two makes."""
-    if kind is Canary.REVOKED:
-        return depth + int(plan.revoked_after_s / _PERIOD_S) + 1
-    return 2 * depth if kind in (Canary.NOT_YET_VALID, Canary.UNKNOWN_KID) else depth
+def _shelf(kind: Canary, depth: int) -> int:
+    """How many of a kind are kept: some come in two makes, and revoked tokens overlap while new ones ripen."""
+    return 2 * depth if kind in (Canary.NOT_YET_VALID, Canary.UNKNOWN_KID, Canary.REVOKED) else depth
 
 
 def _jti() -> str:

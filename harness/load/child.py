@@ -93,6 +93,7 @@ class Child:
             in_flight=generator.in_flight,
             skipped=dict(recorder.skipped),
             unsampled=dict(recorder.unsampled),
+            unsampled_unsure=dict(recorder.unsampled_unsure),
             interrupted=isinstance(self._error, Interrupted),
         )
 

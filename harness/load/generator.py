@@ -130,8 +130,10 @@ class Generator:
             self._machines.start()
         if self._canaries:
             self._canaries.start()
+        # Counts that are compared with the IdP's begin when the load generator is ready.
         self.prepared = dict(self._recorder.unsampled)
         self._recorder.unsampled.clear()
+        self._recorder.unsampled_unsure.clear()
 
     def run(self, start: float) -> None:
         """Generate the load from ``start`` (Unix time) on, inside one Locust user; returns when all is sent and
@@ -148,14 +150,20 @@ class Generator:
         if self.failure is not None:
             raise self.failure
         give_up = self._clock.now() + self.job.plan.timeout_s
-        self.scene.stopping = True
+        self.scene.stop()
         self._sessions.stop()
-        while self.in_flight and self._clock.now() < give_up:
+        # A request of a keeper is a sample too: without its record the counts would not agree.
+        keepers = [
+            *self._sessions.keepers,
+            *self._machines.keepers,
+            *(self._canaries.keepers if self._canaries else ()),
+        ]
+        while (self.in_flight or not all(keeper.dead for keeper in keepers)) and self._clock.now() < give_up:
             gevent.sleep(0.01)
 
     def stop(self) -> None:
         """Send nothing any more."""
-        self.scene.stopping = True
+        self.scene.stop()
         if self._scheduler:
             self._scheduler.stopped = True
 

@@ -139,7 +139,7 @@ class Idp:
             filled = filled_login(page.body, url, user.username, user.password) if page.status == 200 else None
             if filled is not None:
                 check_host(filled[0], self._allow_hosts)
-        except (UsageError, ValueError):
+        except (UsageError, ValueError):  # urljoin raises ValueError
             return None
         return filled
 

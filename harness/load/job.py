@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from harness.errors import UsageError
 from harness.experiment import LoadPlan
 from harness.targets.endpoints import Client, Endpoints
 from harness.values import Value
+
+_PLAIN = re.compile(r"[\x21-\x7e]+")
 
 
 class LoadJob(Value):
@@ -62,10 +65,13 @@ def check_host(url: str, allow_hosts: tuple[str, ...]) -> str:
     Raises:
         UsageError: not HTTP, or the host is neither loopback nor allowed.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host:
-        raise UsageError(f"{url}: not an http or https URL")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise UsageError(f"{url!r}: not a URL") from None
+    if parts.scheme not in ("http", "https") or not host or not _PLAIN.fullmatch(url):
+        raise UsageError(f"{url!r}: not an http or https URL")
     if not is_loopback(host) and host not in allow_hosts:
         raise UsageError(f"{host}: load is only sent to loopback; name other hosts in allow_hosts")
     return url

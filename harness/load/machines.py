@@ -25,7 +25,7 @@ class Machines:
         self._scene = scene
         self._client, self._opaque_client = roles.machine, roles.machine_opaque
         self._pooled: Token | None = None
-        self._keeper: gevent.Greenlet | None = None
+        self.keepers: list[gevent.Greenlet] = []
 
     def machine(self, arrival: Arrival, due: float) -> None:
         """Ask for a token (RFC 6749 section 4.4), then call an API once with it."""
@@ -60,14 +60,13 @@ class Machines:
         """Get the pooled token and keep it fresh."""
         if self._opaque_client is not None:
             self._renew(self._opaque_client)
-            self._keeper = gevent.spawn(self._keep, self._opaque_client)
+            self.keepers = [gevent.spawn(self._keep, self._opaque_client)]
 
     def _keep(self, client: Client) -> None:
         scene = self._scene
-        while not scene.stopping:
-            gevent.sleep(min(max(self._renew_at() - scene.clock.now(), 0.0), _RETRY_S))
+        while scene.rest(min(self._renew_at() - scene.clock.now(), _RETRY_S)):
             if scene.clock.now() >= self._renew_at() and not self._renew(client):
-                gevent.sleep(_RETRY_S)
+                scene.rest(_RETRY_S)
 
     def _renew_at(self) -> float:
         if self._pooled is None:
@@ -77,7 +76,7 @@ class Machines:
     def _renew(self, client: Client) -> bool:
         scene = self._scene
         step, body = scene.idp.client_credentials(client)
-        scene.recorder.unsampled[step.endpoint] += 1
+        scene.upkeep(step)
         if body:
             token = token_from(body, session=_SESSION, asked_at=scene.asked_at(step))
             self._pooled = replace(token, about=replace(token.about, format="opaque"))

@@ -74,7 +74,9 @@ class Recorder:
         self.skipped: Counter[str] = Counter()
         """Canaries that were due when none of their kind could be made."""
         self.unsampled: Counter[str] = Counter()
-        """Requests of the load generator's own upkeep, by IdP endpoint: they reach the IdP but are no samples."""
+        """Requests of the load generator's own upkeep that the IdP answered, by endpoint: they are no samples."""
+        self.unsampled_unsure: Counter[str] = Counter()
+        """Those without an answer, which the IdP may have seen."""
         self._lateness = array("d")
         self._spans: deque[_Span] = deque([_Span(now())], maxlen=5)
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gevent.event import Event
+
 from harness.experiment import Flow, LoadPlan
 from harness.load.arrivals import Arrival
 from harness.load.decide import at_gateway
@@ -15,6 +17,8 @@ from harness.load.recorder import NOTHING, About, Recorder
 from harness.load.wire import Sends
 from harness.samples import Decision, Expected
 from harness.targets.endpoints import Endpoints, Route
+
+_NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
 
 
 @dataclass
@@ -56,6 +60,16 @@ class Scene:
     gates: tuple[Gate, ...]
     stopping: bool = False
     """No new request is sent any more; those under way may end."""
+    _stopped: Event = field(default_factory=Event)
+
+    def stop(self) -> None:
+        """From now on no new request is sent."""
+        self.stopping = True
+        self._stopped.set()
+
+    def rest(self, seconds: float) -> bool:
+        """Sleep, but no longer than the load lasts; whether it still does."""
+        return not self._stopped.wait(max(seconds, 0.0))
 
     def rng(self, *names: object) -> random.Random:
         """Randomness of one purpose, from the seed."""
@@ -129,6 +143,14 @@ class Scene:
             scheduled=scheduled,
         )
         return answer.ended + offset
+
+    def upkeep(self, step: Step) -> None:
+        """Count a request at the IdP that serves the load generator itself and is no sample."""
+        answer, recorder = step.answer, self.recorder
+        if answer.status:
+            recorder.unsampled[step.endpoint] += 1
+        elif answer.error not in _NEVER_ARRIVED:
+            recorder.unsampled_unsure[step.endpoint] += 1
 
     def asked_at(self, step: Step) -> float:
         """When a request was sent, in Unix time."""

@@ -82,7 +82,7 @@ class Sessions:
         jwt = max(1, total - opaque) if wants_jwt and total else 0
         self.jwt = self._slots(0, jwt, roles.jwt_sessions)
         self.opaque = self._slots(jwt, opaque, roles.opaque_sessions)
-        self._keepers: list[gevent.Greenlet] = []
+        self.keepers: list[gevent.Greenlet] = []
 
     def _slots(self, first: int, count: int, clients: tuple[Client, ...]) -> list[Slot]:
         users = self._scene.endpoints.users
@@ -108,7 +108,7 @@ class Sessions:
 
         def log_in(slot: Slot) -> None:
             def observe(step: Step) -> bool:
-                self._scene.recorder.unsampled[step.endpoint] += 1
+                self._scene.upkeep(step)
                 if step.decision != "accept":
                     failures.append(step)
                 return step.decision == "accept"
@@ -127,7 +127,7 @@ class Sessions:
 
     def start(self) -> None:
         """Start the keepers."""
-        self._keepers = [gevent.spawn(self._keep, slot) for slot in self.slots]
+        self.keepers = [gevent.spawn(self._keep, slot) for slot in self.slots]
 
     def stop(self) -> None:
         """Stop the keepers; a request of theirs that is under way ends by itself."""

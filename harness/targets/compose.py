@@ -135,7 +135,7 @@ class ComposeTarget(StandIns):
     """Implements ``Target``, ``ControlsProcesses`` and all that ``StandIns`` does."""
 
     name = "docker"
-    components = STAND_INS
+    components: tuple[str, ...] = STAND_INS
 
     def __init__(self, settings: CommonSettings, run_id: str) -> None:
         self.credentials = Credentials.generate()

@@ -50,7 +50,7 @@ class LocalTarget(StandIns):
     """Implements ``Target``, ``ControlsProcesses`` and all that ``StandIns`` does."""
 
     name = "local"
-    components = STAND_INS
+    components: tuple[str, ...] = STAND_INS
 
     def __init__(self, settings: CommonSettings, run_id: str) -> None:
         self.credentials = Credentials.generate()

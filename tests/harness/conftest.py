@@ -1,4 +1,6 @@
-"""Runs written by hand: a few rows of samples, a few events, and the record that a stored run of them gives."""
+"""Runs written by hand: a few rows of samples, a few events, and the record that a stored run of them
+gives.
+"""
 
 from __future__ import annotations
 

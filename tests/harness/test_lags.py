@@ -1,4 +1,6 @@
-"""Lags on samples written by hand: windows of refusals, recovery, revocation, withdrawn keys, clock errors."""
+"""Lags on samples written by hand: windows of refusals, recovery, revocation, withdrawn keys, clock
+errors.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,7 @@ FAULT = [{"at": 110.0, "event": "fault_applied", "fault": "f"}, {"at": 120.0, "e
 def rotated(traffic: Traffic, known_at: dict[str, float]) -> list[dict[str, Any]]:
     """The new key signs from 112 s on; each gateway refuses it until it knows it."""
     rows = traffic(110, 120, kid=lambda n: "new" if n >= 40 else "old")
-    return [
-        row | (DENIED if row["kid"] == "new" and row["due_at"] < known_at[row["replica"]] else {}) for row in rows
-    ]
+    return [row | (DENIED if row["kid"] == "new" and row["due_at"] < known_at[row["replica"]] else {}) for row in rows]
 
 
 def test_the_refusal_window_is_the_longest_over_replicas(make_record: Make, traffic: Traffic) -> None:
@@ -141,7 +141,9 @@ def test_one_refusal_among_accepts_is_one_cache_of_several(make_record: Make) ->
         (probe("p", refused_after=2.0, code="token_inactive", token_exp=113.0), "refused after the token had expired"),
     ],
 )
-def test_what_does_not_show_the_revocation_is_censored(make_record: Make, rows: list[dict[str, Any]], note: str) -> None:
+def test_what_does_not_show_the_revocation_is_censored(
+    make_record: Make, rows: list[dict[str, Any]], note: str
+) -> None:
     (row,) = sli.revocation_table(make_record(rows)).to_dict("records")
     assert row["censored"]
     assert row["note"] == note
@@ -196,7 +198,9 @@ def test_a_withdrawn_key_is_accepted_until_the_last_replica_knows(make_record: M
 
 
 def test_a_withdrawn_key_that_nobody_tried_is_no_pass(make_record: Make, traffic: Traffic) -> None:
-    rows = [row for row in withdrawn(traffic, {"gateway-1": 112.0, "gateway-2": 112.0}) if row["replica"] == "gateway-1"]
+    rows = [
+        row for row in withdrawn(traffic, {"gateway-1": 112.0, "gateway-2": 112.0}) if row["replica"] == "gateway-1"
+    ]
     rows += traffic(110, 120)
     measured = sli.measure(make_record(rows, events=[WITHDRAWN]), "retired_key_acceptance", "fault")
     assert math.isnan(measured.value)
@@ -205,7 +209,11 @@ def test_a_withdrawn_key_that_nobody_tried_is_no_pass(make_record: Make, traffic
 
 def test_expiry_does_not_close_the_window(make_record: Make, traffic: Traffic) -> None:
     rows = withdrawn(traffic, {"gateway-1": 113.0, "gateway-2": 113.0})
-    rows = [row | ({"error_code": "token_expired"} if row["decision"] == "deny" else {}) for row in rows if "decision" in row]
+    rows = [
+        row | ({"error_code": "token_expired"} if row["decision"] == "deny" else {})
+        for row in rows
+        if "decision" in row
+    ]
     rows += [row for row in withdrawn(traffic, {"gateway-1": 999, "gateway-2": 999}) if row["due_at"] < 113.0]
     measured = sli.measure(make_record(rows, events=[WITHDRAWN]), "retired_key_acceptance", "fault")
     assert math.isinf(measured.high)
@@ -215,7 +223,9 @@ def test_expiry_does_not_close_the_window(make_record: Make, traffic: Traffic) -
 
 
 def swept(traffic: Traffic, leeway: float, sign: int = 1) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The clock is off by 2, 4, 6, 8 s for two seconds each; tokens are obtained just before they are used."""
+    """The clock is off by 2, 4, 6, 8 s for two seconds each; tokens are obtained just before they are
+    used.
+    """
     events = [
         {"at": 110.0 + 2 * n, "event": "clock_skewed", "component": "idp", "offset_s": sign * 2.0 * (n + 1)}
         for n in range(4)

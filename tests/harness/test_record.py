@@ -128,7 +128,9 @@ def test_a_line_damaged_in_the_middle_is_skipped_and_noted(run_dir: Path) -> Non
 
 
 def test_expectations_follow_a_withdrawn_key(run_dir: Path) -> None:
-    """From its withdrawal on a token of that key must be refused, and what the samples said before is put right."""
+    """From its withdrawal on a token of that key must be refused, and what the samples said before is put
+    right.
+    """
     rows = [{"due_at": 105.0 + number, "endpoint": "/orders", "kid": "k1"} for number in range(4)]
     table = frame_of(rows)[list(COLUMNS)].astype(object).to_numpy().tolist()
     (run_dir / "samples.stream").write_text("\n".join([stream_header(), *map(json.dumps, table)]) + "\n")

@@ -31,7 +31,9 @@ def lines_of(*rows):
 @pytest.fixture
 def stream(tmp_path):
     path = tmp_path / "samples.jsonl"
-    path.write_text(stream_header() + "\n" + lines_of(row(due_at=1.0), row(due_at=2.0, status=503, decision="undecided")))
+    path.write_text(
+        stream_header() + "\n" + lines_of(row(due_at=1.0), row(due_at=2.0, status=503, decision="undecided"))
+    )
     return path
 
 

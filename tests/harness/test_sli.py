@@ -56,7 +56,7 @@ def test_selectors() -> None:
     ],
 )
 def test_bad_spelling_is_a_clear_error(text: str, said: str) -> None:
-    with pytest.raises(UsageError, match=".") as error:
+    with pytest.raises(UsageError) as error:
         sli.parse(text)
     assert said in str(error.value)
 
@@ -73,7 +73,9 @@ def test_any_text_is_an_sli_or_a_usage_error(text: str) -> None:
 
 
 def test_shares_of_good_traffic(make_record: Make, traffic: Traffic) -> None:
-    """100 good requests: 90 ok, 6 refused, 4 unanswered. Canaries and undecidable ones are not good traffic."""
+    """100 good requests: 90 ok, 6 refused, 4 unanswered. Canaries and undecidable ones are not good
+    traffic.
+    """
     rows = traffic(110, 115)
     rows[::20] = [row | DENIED for row in rows[::20]]
     rows[3] |= DENIED
@@ -131,7 +133,12 @@ def test_no_data(make_record: Make) -> None:
 def test_token_errors_by_flow(make_record: Make) -> None:
     refused = {"decision": "deny", "status": 400, "error_code": "invalid_grant"}
     rows = [
-        {"due_at": 110.0 + n / 10, "flow": flow, "endpoint": "token", **(refused if flow == "refresh" and n < 5 else {})}
+        {
+            "due_at": 110.0 + n / 10,
+            "flow": flow,
+            "endpoint": "token",
+            **(refused if flow == "refresh" and n < 5 else {}),
+        }
         for n in range(50)
         for flow in ("refresh", "machine")
     ]
@@ -141,7 +148,9 @@ def test_token_errors_by_flow(make_record: Make) -> None:
 
 
 def test_a_login_is_whole_or_failed(make_record: Make) -> None:
-    """Three logins: one ends with a token, one fails at the token, one is still under way when the load ends."""
+    """Three logins: one ends with a token, one fails at the token, one is still under way when the load
+    ends.
+    """
 
     def login(session: str, start: float, *steps: tuple[str, bool]) -> list[dict[str, Any]]:
         return [
@@ -173,7 +182,9 @@ def test_latency_is_from_when_it_was_due(make_record: Make, traffic: Traffic) ->
 
 @pytest.mark.parametrize("lost", [TIMED_OUT, REFUSED, DROPPED])
 def test_what_got_no_answer_is_never_quick(make_record: Make, traffic: Traffic, lost: dict[str, Any]) -> None:
-    """10 % without an answer: p95 is the time limit, even though connections were refused within a millisecond."""
+    """10 % without an answer: p95 is the time limit, even though connections were refused within a
+    millisecond.
+    """
     rows = traffic(110, 120)
     rows[::10] = [row | lost for row in rows[::10]]
     measured = sli.measure(make_record(rows), "latency_p95", "fault")
@@ -182,7 +193,9 @@ def test_what_got_no_answer_is_never_quick(make_record: Make, traffic: Traffic, 
 
 
 def test_change_against_the_baseline(make_record: Make, traffic: Traffic) -> None:
-    slow = traffic(100, 110, latency_s=lambda n: 0.01 + n * 1e-5) + traffic(110, 120, latency_s=lambda n: 0.11 + n * 1e-5)
+    slow = traffic(100, 110, latency_s=lambda n: 0.01 + n * 1e-5) + traffic(
+        110, 120, latency_s=lambda n: 0.11 + n * 1e-5
+    )
     measured = sli.measure(make_record(slow), "latency_p95_change", "fault")
     assert measured.low <= measured.value <= measured.high
     assert measured.value == pytest.approx(0.1, abs=0.001)
@@ -231,7 +244,10 @@ def test_the_order_of_samples_is_irrelevant(
 ) -> None:
     rng = np.random.default_rng(4)
     rows = [row | (DENIED if rng.random() < 0.1 else {}) for row in traffic(100, 130, latency_s=lambda _: rng.random())]
-    events = [{"at": 110.0, "event": "fault_applied", "fault": "f"}, {"at": 120.0, "event": "fault_healed", "fault": "f"}]
+    events = [
+        {"at": 110.0, "event": "fault_applied", "fault": "f"},
+        {"at": 120.0, "event": "fault_healed", "fault": "f"},
+    ]
     mixed = list(rows)
     shuffle.shuffle(mixed)
     for name in ("success_rate", "latency_p95", "refusal_window", "recovery_time"):

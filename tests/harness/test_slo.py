@@ -1,4 +1,6 @@
-"""What measurements, canaries and proofs amount to: samples written by hand, and the verdict that they must give."""
+"""What measurements, canaries and proofs amount to: samples written by hand, and the verdict that they must
+give.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def test_half_refused_fails_three_nines(make_record: Make, traffic: Traffic) -> 
 
 
 def test_dependent_failures_can_not_decide_what_independent_ones_can(make_record: Make, traffic: Traffic) -> None:
-    """2 % of 6,000 requests failed. Spread evenly that fails 99 %; within one bad second it may be an accident."""
+    """2 % of 6,000 requests failed. Spread evenly that fails 99 %; within one bad second it may be an
+    accident.
+    """
     rows = traffic(110, 120, rate=600)
     apart = [row | (DENIED if n % 50 == 0 else {}) for n, row in enumerate(rows)]
     together = [row | (DENIED if 1200 <= n < 1320 else {}) for n, row in enumerate(rows)]
@@ -181,7 +185,9 @@ def dropped(row: dict[str, Any]) -> dict[str, Any]:
 def test_drops_of_its_own_are_told_from_drops_that_slow_answers_cause(
     make_record: Make, make_plan: MakePlan, traffic: Traffic
 ) -> None:
-    """At most 20 in flight. Quick answers leave that empty, so a drop is the generator's; hanging ones fill it."""
+    """At most 20 in flight. Quick answers leave that empty, so a drop is the generator's; hanging ones fill
+    it.
+    """
     plan = make_plan(max_in_flight=20)
     quick = [dropped(row) if n % 10 == 0 else row for n, row in enumerate(traffic(110, 120))]
     health = slo.generator_health(make_record(quick, plan=plan), PhaseName.FAULT)
@@ -279,11 +285,11 @@ def test_a_breach_during_warm_up_or_between_phases_counts(make_record: Make, mak
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([], "0 decided attempts, needs 10"),
+        ([], "no decided attempt of expired"),
         (canaries(spans=(100,)), "6 decided attempts, needs 10"),
         (canaries(spans=(100, 120)), "no decided attempt of expired in fault"),
         (canaries((Canary.EXPIRED,)) * 2, "no decided attempt of alg_none"),
-        ([row | {"decision": "undecided", "status": 503} for row in canaries()], "0 decided attempts, needs 10"),
+        ([row | {"decision": "undecided", "status": 503} for row in canaries()], "no decided attempt of expired"),
     ],
 )
 def test_what_was_not_tried_is_not_shown(
@@ -291,6 +297,27 @@ def test_what_was_not_tried_is_not_shown(
 ) -> None:
     found = slo.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
     assert found.judgement == slo.Judgement(Verdict.INCONCLUSIVE, f"no bad token is accepted: {said}")
+
+
+def test_a_validator_without_keys_lets_nobody_in(make_record: Make, make_plan: MakePlan) -> None:
+    """While keys can't be had the gateway answers 503: not a refusal, but the canary did not get in
+    either.
+    """
+    away = {"decision": "undecided", "status": 503, "error_code": "jwks_unavailable"}
+    rows = [row | (away if 110 <= row["due_at"] < 120 else {}) for row in canaries()]
+    found = slo.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
+    assert (found.judgement.verdict, found.attempts) == (Verdict.PASS, 12)
+    lost = [row | ({"status": 0, "error_code": "read_timeout"} if row["status"] == 503 else {}) for row in rows]
+    found = slo.judge_invariant(NEVER, make_record(lost, plan=make_plan(canaries=CANARIES)))
+    assert found.judgement.verdict is Verdict.INCONCLUSIVE
+
+
+def test_canaries_that_could_not_be_made_are_told(make_record: Make, make_plan: MakePlan) -> None:
+    record = make_record(
+        canaries((Canary.EXPIRED,)), plan=make_plan(canaries=CANARIES), generator={"skipped": {"alg_none": 9}}
+    )
+    found = slo.judge_invariant(NEVER, record)
+    assert "no decided attempt of alg_none (9 were due and could not be made)" in found.judgement.reason
 
 
 def test_a_canary_that_was_not_planned_is_not_shown(make_record: Make, make_plan: MakePlan) -> None:
@@ -311,9 +338,7 @@ PROOF = [
 
 
 def fault(proof: list[Any], **times: Any) -> FaultRecord:
-    effects = tuple(
-        Effect(moment=moment, source=source, ok=ok, evidence="seen") for moment, source, ok in proof
-    )
+    effects = tuple(Effect(moment=moment, source=source, ok=ok, evidence="seen") for moment, source, ok in proof)
     return FaultRecord(name="down", **({"applied_at": 110.0, "healed_at": 120.0} | times), effects=effects)
 
 

@@ -8,9 +8,10 @@ from harness.targets.endpoints import Client, Endpoints, Gateway, Route, User
 WEB = Client(client_id="web", client_secret="s", grants=("authorization_code", "refresh_token"), scope="openid")
 OPAQUE = WEB.model_copy(update={"client_id": "web-opaque", "token_format": "opaque"})
 MACHINE = Client(client_id="machine", client_secret="s", grants=("client_credentials",), scope="read")
+ALICE = User(username="alice", password="p")
 
 
-def job(*flows, clients=(WEB, MACHINE), users=(User(username="alice", password="p"),), **changes):
+def job(*flows, clients=(WEB, MACHINE), users=(ALICE,), **changes):
     endpoints = Endpoints(
         issuer="http://127.0.0.1:1",
         idp_url="http://127.0.0.1:1",
@@ -48,8 +49,15 @@ def test_load_is_only_sent_where_it_is_allowed():
     with pytest.raises(UsageError, match="allow_hosts"):
         check_hosts(job("api", idp_url="https://login.example.com"))
     assert check_host("https://login.example.com/x", ("login.example.com",))
-    with pytest.raises(UsageError, match="not an http"):
-        check_host("ftp://127.0.0.1/", ())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://127.0.0.1/", "127.0.0.1:80", "http://", "http://127.0.0.1/a b", "http://[", "http://127.0.0.1:x/", ""],
+)
+def test_what_is_no_http_url_is_refused(url):
+    with pytest.raises(UsageError, match="not a"):
+        check_host(url, ())
 
 
 def test_roles_are_found_by_what_clients_may_do():
@@ -63,9 +71,9 @@ def test_roles_are_found_by_what_clients_may_do():
 @pytest.mark.parametrize(
     ("flow", "clients", "users"),
     [
-        ("api", (MACHINE,), (User(username="alice", password="p"),)),
+        ("api", (MACHINE,), (ALICE,)),
         ("api", (WEB,), ()),
-        ("opaque", (WEB, MACHINE), (User(username="alice", password="p"),)),
+        ("opaque", (WEB, MACHINE), (ALICE,)),
         ("machine", (WEB,), ()),
         ("canary", (WEB,), ()),
         ("refresh", (WEB,), ()),

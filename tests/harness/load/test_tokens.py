@@ -1,0 +1,38 @@
+import json
+import math
+
+import pytest
+
+from harness.load.tokens import b64, peek, token_from
+
+CLAIMS = {"iss": "https://idp", "iat": 1000, "exp": 1300, "jti": "j1"}
+JWT = f"{b64(json.dumps({'alg': 'RS256', 'kid': 'k1'}).encode())}.{b64(json.dumps(CLAIMS).encode())}.c2ln"
+
+
+def test_a_jwt_tells_its_key_and_times():
+    token = token_from({"access_token": JWT, "expires_in": 300}, session="s0.1", asked_at=2000.0)
+    about = token.about
+    assert (about.kid, about.jti, about.format, about.iat, about.exp) == ("k1", "j1", "jwt", 1000.0, 1300.0)
+    assert token.bearer == b"Authorization: Bearer " + JWT.encode() + b"\r\n"
+    assert JWT not in repr(token)
+
+
+def test_an_opaque_token_tells_nothing():
+    about = token_from({"access_token": "opaque", "expires_in": 300}, session="s", asked_at=0.0).about
+    assert (about.kid, about.format) == ("", "opaque")
+    assert math.isnan(about.exp)
+
+
+def test_a_token_lives_by_the_clients_clock_whatever_the_idps_says():
+    token = token_from({"access_token": JWT, "expires_in": 300}, session="s", asked_at=2000.0)
+    assert token.usable(2298.9)
+    assert not token.usable(2299.1)  # a token that ends on the way would be refused rightly
+
+
+def test_without_expires_in_the_claims_say_how_long():
+    assert token_from({"access_token": JWT}, session="s", asked_at=0.0).life_s == 300
+
+
+@pytest.mark.parametrize("text", ["", "a.b", "a.b.c", "e30.W10.x", "....", "é.é.é"])
+def test_what_is_no_jwt_has_no_claims(text):
+    assert peek(text) == ({}, {})
