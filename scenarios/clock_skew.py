@@ -84,10 +84,14 @@ def objectives(settings: ClockSkewSettings) -> tuple[Objective, ...]:
         )  # fmt: skip
         found.append(
             at_most(
-                f"refused_{side}", sli, PhaseName.FAULT, threshold + tolerance, "s",
-                "Tokens are still accepted although the clocks differ by more than the leeway.",
+                threshold + tolerance,
+                "s",
+                sli,
+                name=f"refused_{side}",
+                phase=PhaseName.FAULT,
+                why="Tokens are still accepted although the clocks differ by more than the leeway.",
             )
-        )  # fmt: skip
+        )
     return (*found, recovery)
 
 

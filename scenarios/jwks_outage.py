@@ -23,9 +23,7 @@ class OutageSettings(Value):
     """How the JWKS fails."""
 
     mode: Mode = Field("refused", description="what a key fetch meets")
-    duration_s: float = seconds(
-        12, at_least=1, why="how long it fails; longer than gateway.jwks_cache_s, or nobody asks"
-    )
+    duration_s: float = seconds(12, at_least=1, why="how long it fails; beyond gateway.jwks_cache_s, or nobody asks")
     latency_s: float = seconds(3, at_least=0.001, why="with mode slow: how much later answers come")
 
 

@@ -19,9 +19,7 @@ Mode = Literal["overlap", "abrupt", "publish_late", "emergency"]
 class RotationSettings(Value):
     """How the rotation is done."""
 
-    mode: Mode = Field(
-        "overlap", description="overlap, abrupt, publish_late, or emergency (the old key is compromised)"
-    )
+    mode: Mode = Field("overlap", description="how; in an emergency the old key is compromised")
     late_s: float = seconds(3, at_least=0.1, why="with publish_late: signing begins this long before publishing")
     settle_s: float = seconds(4, at_least=0.5, why="how long traffic is watched after the last act")
     lead_s: float | None = Field(
@@ -62,30 +60,40 @@ def objectives(settings: KeyRotationSettings) -> tuple[Objective, ...]:
     """What each mode may cost: nothing when keys overlap; one cooldown when they don't."""
     gateway, rotation = settings.gateway, settings.rotation
     window = gateway.jwks_cooldown_s + gateway.jwks_timeout_s
-    why_window = "A new key stayed unknown for longer than one refetch takes."
     recovery = api_success(settings, PhaseName.RECOVERY)
     match rotation.mode:
         case "overlap":
             return api_success(settings, PhaseName.FAULT), api_latency(settings, PhaseName.FAULT), recovery
         case "abrupt":
-            return at_most("refusal_window", "refusal_window", PhaseName.FAULT, window, "s", why_window), recovery
+            return refusals(window), recovery
         case "publish_late":
-            limit = rotation.late_s + window
-            return at_most("refusal_window", "refusal_window", PhaseName.FAULT, limit, "s", why_window), recovery
+            return refusals(rotation.late_s + window), recovery
         case "emergency":
             lag = fault(settings).allowed_lag_s
             return (
-                at_most("refusal_window", "refusal_window", PhaseName.FAULT, window, "s", why_window),
+                refusals(window),
                 at_most(
-                    "withdrawn_key_acceptance",
-                    "retired_key_acceptance",
-                    "all",
                     lag,
                     "s",
-                    "Tokens of a compromised key were accepted for longer than a cache lives.",
+                    "retired_key_acceptance",
+                    name="withdrawn_key_acceptance",
+                    phase="all",
+                    why="Tokens of a compromised key were accepted for longer than a cache lives.",
                 ),
                 recovery,
             )
+
+
+def refusals(limit_s: float) -> Objective:
+    """Good tokens of the new key may be refused for this long after it began to sign."""
+    return at_most(
+        limit_s,
+        "s",
+        "refusal_window",
+        name="refusal_window",
+        phase=PhaseName.FAULT,
+        why="A new key stayed unknown for longer than one refetch takes.",
+    )
 
 
 def design(settings: KeyRotationSettings) -> Experiment:

@@ -71,12 +71,12 @@ def design(settings: RevocationLagSettings) -> Experiment:
             objectives=(
                 *(
                     at_most(
-                        f"{form}_revocation_lag",
-                        f"revocation_lag_p99{{format={form}}}",
-                        "all",
                         bound,
                         "s",
-                        "Stolen tokens went on working after they were revoked.",
+                        f"revocation_lag_p99{{format={form}}}",
+                        name=f"{form}_revocation_lag",
+                        phase="all",
+                        why="Stolen tokens went on working after they were revoked.",
                     )
                     for form in ("jwt", "opaque")
                 ),

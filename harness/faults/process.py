@@ -10,7 +10,7 @@ from harness.targets.base import ControlsProcesses, ReportsState, Target
 
 
 class ProcessFault(Fault):
-    """``kill``: SIGKILL, started again on healing · ``pause``: frozen until then · ``restart``: killed, started at once."""
+    """``kill``: SIGKILL, started again on healing · ``pause``: frozen until then · ``restart``: killed and started."""
 
     kind: Literal["process"] = "process"
     component: str
