@@ -88,6 +88,7 @@ def everyday_load(
             kinds=tuple(kind for kind in Canary if kind not in without),
             clock_margin_s=settings.gateway.leeway_s + abs(clock_error_s) + CLOCK_SLACK_S,
             retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,
+            replayed_after_s=settings.tokens.refresh_grace_s,
             revoked_after_s=revocation_window_s(settings),
         ),
         revocations=revocations,

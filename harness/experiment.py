@@ -83,6 +83,8 @@ class CanaryPlan(Value):
     """How far beyond its bound a time claim lies: leeway plus every clock error that the run causes, plus slack."""
     retired_after_s: Seconds = 0.0
     """A retired key may still be in caches for this long after it was withdrawn; earlier canaries are not sent."""
+    replayed_after_s: Seconds = 0.0
+    """A used refresh token may be used again within the IdP's grace; earlier replays are not sent."""
     revoked_after_s: Seconds = 0.0
     """A revoked token may still be accepted from caches for this long; earlier canaries are not sent."""
 
@@ -92,6 +94,9 @@ class RevocationPlan(Value):
 
     formats: tuple[Literal["jwt", "opaque"], ...] = ("jwt", "opaque")
     poll_every_s: PositiveFloat = 0.1
+    poll_growth: float = Field(0.1, ge=0)
+    """Later polls come after this share of the time since the revocation, if that is longer: the error of a lag stays
+    below that share of it, and long lags don't cost thousands of requests."""
     give_up_after_s: PositiveFloat = 32.0
     """A replica that has not refused by then is right-censored."""
     confirm_denials: PositiveInt = 3

@@ -8,7 +8,8 @@ every component, from just before the load generator started and from after it e
 Of a gateway ``requests.total``, ``requests.upstream.<service>`` and ``requests.by_reason`` are read, of a
 service ``requests.total``, of the IdP ``requests.<endpoint>.total``; which is which shows by what it
 reports. The generator's summary tells of requests to the IdP that are no samples
-(``unsampled.<endpoint>``).
+(``unsampled.<endpoint>``; ``unsampled_unsure.<endpoint>`` got no answer). ``own`` tells of the harness's own proofs:
+``{"gateway-1": n, "idp/token": n}``.
 
 What the client saw comes from the samples. A request that got an answer was surely seen by who answered;
 one that was sent and got none (time-out, reset) may have been, and so may each attempt before a retry; one
@@ -90,7 +91,9 @@ def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[
     seen = _growth(record, name, *counter)
     flows = tuple((str(flow), int(count)) for flow, count in sorted(answered["flow"].value_counts().items()))
     extra = as_number(_dig(record.generator, ("unsampled", endpoint))) if endpoint else None
-    low = len(answered) + int(extra or 0)
+    unsure += int(as_number(_dig(record.generator, ("unsampled_unsure", endpoint))) or 0) if endpoint else 0
+    own = as_number(_dig(record.counts, ("own", f"{name}/{endpoint}" if endpoint else name)))
+    low = len(answered) + int(extra or 0) + int(own or 0)
     what = f"clients and {name}" + (f" ({endpoint})" if endpoint else "")
     if endpoint and record.status != "completed" and "unsampled" not in record.generator:
         # Cut short before its summary: nobody knows how many requests of its own it made.
@@ -132,10 +135,10 @@ def _growth(record: RunRecord, name: str, *path: str) -> _Grown:
 
 
 def restarted(record: RunRecord, name: str, before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> bool:
-    """A changed start id (``started`` or ``pid``), or a total that fell: in these reports, or between any
+    """A changed start id (``instance``, ``started`` or ``pid``), or a total that fell: in these reports, or between any
     in telemetry.
     """
-    for key in ("started", "pid"):
+    for key in ("instance", "started", "pid"):
         if key in before and before[key] != after.get(key):
             return True
     start, end = _total(before), _total(after)

@@ -358,7 +358,7 @@ class Run:
 
     def _count(self) -> None:
         if self._counts_before:
-            self._directory.record("counts", before=self._counts_before, after=self._states())
+            self._directory.record("counts", before=self._counts_before, after=self._states(), own=self._target.sent)
 
 
 def unsteady(reports: list[Mapping[str, Any]], late_p99_s: float) -> str | None:

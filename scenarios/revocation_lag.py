@@ -19,8 +19,8 @@ class RevocationSettings(Value):
     """How much is revoked, and how soon it must be felt."""
 
     bound_s: float = seconds(30, at_least=0.1, why="every replica must refuse a revoked token within this time")
-    rate: float = Field(4, gt=0, le=200, description="tokens revoked per second, JWTs and opaque ones")
-    poll_every_s: float = seconds(0.2, at_least=0.02, why="how often each replica is asked about each revoked token")
+    rate: float = Field(20, gt=0, le=200, description="tokens revoked per second, JWTs and opaque ones")
+    poll_every_s: float = seconds(0.2, at_least=0.02, why="how soon a replica is asked again about a revoked token")
 
 
 class RevocationFault(Value):
@@ -73,12 +73,14 @@ def design(settings: RevocationLagSettings) -> Experiment:
                     at_most(
                         bound,
                         "s",
-                        f"revocation_lag_p99{{format={form}}}",
-                        name=f"{form}_revocation_lag",
+                        f"{sli}{{format={form}}}",
+                        name=f"{form}_{sli}",
                         phase="all",
                         why="Stolen tokens went on working after they were revoked.",
                     )
                     for form in ("jwt", "opaque")
+                    # The quantile speaks of all tokens, with confidence; the longest, of those that were seen.
+                    for sli in ("revocation_lag_p95", "revocation_lag_max")
                 ),
                 api_success(settings, PhaseName.FAULT),
             ),

@@ -119,7 +119,7 @@ class Revocations(Fault):
 
 @contextmanager
 def _client(target: Target) -> Iterator[OidcClient]:
-    oidc = OidcClient(target.endpoints)
+    oidc = OidcClient(target.endpoints, target.sent)
     try:
         yield oidc
     finally:

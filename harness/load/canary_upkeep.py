@@ -273,8 +273,9 @@ class Canaries:
             observe(step)
             if not again or again.get("refresh_token") in (None, first):
                 return  # no answer, or an IdP that does not rotate: there is nothing to replay
-            shown = About(session=_SESSION, obtained_at=scene.clock.now(), iat=NAN, exp=NAN)
-            stock.append(Item(first, shown, client=client))
+            now = scene.clock.now()
+            shown = About(session=_SESSION, obtained_at=now, iat=NAN, exp=NAN)
+            stock.append(Item(first, shown, bad_from=now + self._plan.replayed_after_s, client=client))
 
 
 def _shelf(kind: Canary, depth: int) -> int:

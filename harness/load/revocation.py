@@ -7,7 +7,6 @@ until they are judged. A poll refused as ``token_expired`` is no refusal for rev
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Literal
 
@@ -90,11 +89,10 @@ class Probes:
 
     def _poll(self, token: Token, route: int, replica: int) -> None:
         """Poll one replica on schedule. A poll whose time passes while the one before still waits is left out."""
-        scene, every = self._scene, self._plan.poll_every_s
-        start = scene.clock.now()
-        refusals = number = 0
+        scene = self._scene
+        start = due = scene.clock.now()
+        refusals = 0
         while refusals < self._plan.confirm_denials and not scene.stopping:
-            due = start + number * every
             if due - start > self._plan.give_up_after_s:
                 return
             gevent.sleep(max(due - scene.clock.now(), 0.0))
@@ -110,4 +108,13 @@ class Probes:
                 expected="either",
             )
             refusals = refusals + 1 if decision == "deny" else 0
-            number = max(number + 1, math.ceil((scene.clock.now() - start) / every))
+            # Once refused, the next ones only confirm it: soon, so that a probe does not take longer than its lag.
+            due = next_poll(due, start, scene.clock.now(), self._plan, confirming=refusals > 0)
+
+
+def next_poll(due: float, start: float, now: float, plan: RevocationPlan, *, confirming: bool) -> float:
+    """When the poll after the one due at ``due`` is due, on the schedule that began at ``start``; never in the past."""
+    while True:
+        due += plan.poll_every_s if confirming else max(plan.poll_every_s, plan.poll_growth * (due - start))
+        if due >= now:
+            return due

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -46,6 +47,8 @@ class Target(Protocol):
 
     name: str
     components: tuple[str, ...]
+    sent: Counter[str]
+    """API and IdP requests that the harness itself made beside the load, as proofs: ``gateway-1``, ``idp/token`` ..."""
 
     @property
     def endpoints(self) -> Endpoints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ class StandIns:
 
     def __init__(self, control: Mapping[str, str], secret: str) -> None:
         self._control = control
+        self.sent: Counter[str] = Counter()
         # Control traffic is rare; keep-alive would only leave connections that a killed process resets.
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {secret}", "Connection": "close"},

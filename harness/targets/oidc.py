@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import httpx
 
 from harness.errors import TargetError
 from harness.targets.endpoints import Client, Endpoints, Gateway, Route
 
 TIMEOUT_S = 5.0
+COUNTED_AS = {"token_endpoint": "token", "revocation_endpoint": "revoke", "introspection_endpoint": "introspect"}
 
 
 class OidcClient:
-    """A confidential client at the target's IdP, with discovery done (OpenID Connect Discovery 1.0)."""
+    """A confidential client at the target's IdP, with discovery done (OpenID Connect Discovery 1.0).
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    What it sends is counted in ``sent`` (``gateway-1``, ``idp/token`` ...), so that counts of clients and target agree.
+    """
+
+    def __init__(self, endpoints: Endpoints, sent: Counter[str]) -> None:
         self._endpoints = endpoints
+        self._sent = sent
         self._http = httpx.Client(timeout=TIMEOUT_S, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
         self._metadata: dict[str, str] = self._json(
             self._send("GET", f"{endpoints.idp_url}/.well-known/openid-configuration"), "discovery"
@@ -47,6 +54,7 @@ class OidcClient:
 
     def call(self, gateway: Gateway, route: Route, token: str) -> int:
         """The status of one API call; 0 when there was no answer."""
+        self._sent[gateway.name] += 1
         try:
             return self._http.get(gateway.url + route.path, headers={"Authorization": f"Bearer {token}"}).status_code
         except httpx.HTTPError:
@@ -54,6 +62,7 @@ class OidcClient:
 
     def _post(self, endpoint: str, client: Client, form: dict[str, str]) -> httpx.Response:
         auth = httpx.BasicAuth(client.client_id, client.client_secret or "")
+        self._sent[f"idp/{COUNTED_AS[endpoint]}"] += 1
         return self._send("POST", self._metadata[endpoint], data=form, auth=auth)
 
     def _send(self, method: str, url: str, **kwargs: object) -> httpx.Response:

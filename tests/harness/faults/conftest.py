@@ -76,6 +76,7 @@ class FakeTarget:
     dead: set[str] = field(default_factory=set)
     instances: Counter[str] = field(default_factory=Counter)
     stuck_clock: bool = False
+    sent: Counter[str] = field(default_factory=Counter)
 
     @property
     def endpoints(self) -> Any:
