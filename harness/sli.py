@@ -13,7 +13,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -186,15 +186,42 @@ def _latency(record: RunRecord, selector: Selector, phase: When, q: float, colum
     """The q-quantile of all good traffic, whatever came of it. What got no answer counts as slow as the
     time limit at least: a refused connection is quick, but nobody was served quickly.
     """
+    values, seconds, lost = _latencies(record, selector, phase, column)
+    estimate = stats.quantile(values, q, seconds)
+    limit = record.plan.load.timeout_s
+    note = f"{lost:,} of {len(values):,} got no answer and count as {limit:g} s or more" if lost else ""
+    return _measured(estimate, "quantile", "s", note=note, q=q)
+
+
+def _latencies(record: RunRecord, selector: Selector, phase: When, column: str) -> tuple[stats.Floats, stats.Ints, int]:
+    """Latencies, the second in which each was due, and how many of them got no answer."""
     frame = selector.choose(good_traffic(record.in_phase(phase)))
     values = _floats(frame, column)
     unanswered = (frame["status"].to_numpy() == 0) | np.isnan(values)
-    limit = record.plan.load.timeout_s
-    values = np.where(unanswered, np.fmax(values, limit), values)
-    estimate = stats.quantile(values, q, stats.seconds_of(_floats(frame, "due_at")))
-    lost = int(unanswered.sum())
-    note = f"{lost:,} of {len(frame):,} got no answer and count as {limit:g} s or more" if lost else ""
-    return _measured(estimate, "quantile", "s", note=note, q=q)
+    values = np.where(unanswered, np.fmax(values, record.plan.load.timeout_s), values)
+    return values, stats.seconds_of(_floats(frame, "due_at")), int(unanswered.sum())
+
+
+def within(record: RunRecord, sli: str, phase: When, limit: float) -> stats.Estimate | None:
+    """Of a quantile SLI: the share of samples that are at most ``limit``; ``None`` for other SLIs.
+
+    The q-quantile is at most ``limit`` exactly when a share of q is. Asking that way around decides with fewer samples
+    than the quantile's own interval, which is wide where samples are sparse, however far the limit lies beyond them.
+    A lag that was last seen going on before ``limit`` may have been either: the lower bound takes it for longer, the
+    upper bound for within.
+    """
+    selector = parse(sli)
+    family = _quantile_of(selector.name)
+    if family is None:
+        return None
+    if family[0] == "revocation_lag":
+        table = _revoked_in(record, selector, phase)
+        short = _floats(table, "lag_s") <= limit
+        surely = short & ~table["censored"].to_numpy(dtype=bool)
+        seconds = stats.seconds_of(_floats(table, "revoked_at"))
+        return replace(stats.proportion(surely, seconds), high=stats.proportion(short, seconds).high)
+    values, seconds, _ = _latencies(record, selector, phase, f"{family[0]}_s")
+    return stats.proportion(values <= limit, seconds)
 
 
 def _change(name: str) -> Sli:

@@ -56,11 +56,14 @@ class Judgement:
     reason: str = ""
 
 
-def judge(objective: Objective, measured: Measurement, seconds: float | None) -> Judgement:
+def judge(
+    objective: Objective, measured: Measurement, seconds: float | None, within: stats.Estimate | None = None
+) -> Judgement:
     """Judge a measurement against an objective's bound.
 
     ``seconds``: how long the phase lasted, for telling how long it would have to be; ``None``: it never
-    began.
+    began. ``within``: of a quantile with an upper bound, the share of samples that keep to it, which decides then
+    (see :func:`harness.sli.within`).
     """
     bound = objective.bound
     where = f"{objective.name} in {objective.phase}"
@@ -72,6 +75,8 @@ def judge(objective: Objective, measured: Measurement, seconds: float | None) ->
         )
         note = f" ({measured.note})" if measured.note else ""
         return Judgement(Verdict.INCONCLUSIVE, f"{where}: nothing was measured{note}; {needs}")
+    if within is not None and measured.q is not None and bound.op == "<=":
+        return _judge_quantile(objective, measured, seconds, within)
     low, high = measured.low, measured.high
     meets = low >= bound.limit if bound.op == ">=" else high <= bound.limit
     misses = high < bound.limit if bound.op == ">=" else low > bound.limit
@@ -82,6 +87,26 @@ def judge(objective: Objective, measured: Measurement, seconds: float | None) ->
         return Judgement(Verdict.FAIL, f"{said} misses {bound.op} {shown(bound.limit, measured)}{_note(measured)}")
     undecided = f"{said} can't decide {bound.op} {shown(bound.limit, measured)} from {measured.samples:,} samples"
     return Judgement(Verdict.INCONCLUSIVE, f"{undecided}; {_would_take(bound, measured, seconds)}{_note(measured)}")
+
+
+def _judge_quantile(objective: Objective, measured: Measurement, seconds: float, within: stats.Estimate) -> Judgement:
+    """At most ``limit`` is the q-quantile exactly when a share of q is at most ``limit``."""
+    q, limit = measured.q or 0.0, objective.bound.limit
+    if within.low >= q:
+        return Judgement(Verdict.PASS)
+    said = f"{objective.name} in {objective.phase}: {shown(measured.value, measured)}"
+    share = f"{within.value * 100:.4g} % [{within.low * 100:.4g} %, {within.high * 100:.4g} %] are within"
+    share = f"{share} {shown(limit, measured)}, of {q * 100:g} %"
+    if within.high < q:
+        return Judgement(Verdict.FAIL, f"{said} misses <= {shown(limit, measured)}: {share}{_note(measured)}")
+    deff = within.samples / within.effective if within.effective else 1.0
+    needed = stats.samples_to_decide(within.value, q, deff)
+    rate = within.samples / seconds if seconds > 0 else 0.0
+    take = "more samples alone can't decide it"
+    if needed is not None and rate:
+        take = f"it takes about {needed:,} samples, {math.ceil(needed / rate):,} s at this rate"
+    undecided = f"{said} can't decide <= {shown(limit, measured)} from {within.samples:,} samples: {share}; {take}"
+    return Judgement(Verdict.INCONCLUSIVE, f"{undecided}{_note(measured)}")
 
 
 def shown(value: float, measured: Measurement) -> str:

@@ -246,7 +246,8 @@ def _objective(record: RunRecord, objective: Objective, health: dict[PhaseName, 
     window = record.window(objective.phase)
     try:
         measured = sli.measure(record, objective.sli, objective.phase)
-        judged = slo.judge(objective, measured, window[1] - window[0] if window else None)
+        within = sli.within(record, objective.sli, objective.phase, objective.bound.limit)
+        judged = slo.judge(objective, measured, window[1] - window[0] if window else None, within)
     except UsageError as error:
         measured = sli.NO_DATA
         judged = slo.Judgement(Verdict.INCONCLUSIVE, f"{objective.name} in {objective.phase}: {error}")

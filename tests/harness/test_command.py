@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import docker
 import psutil
 import pytest
 
-from harness.ledger import RUN_ID_VARIABLE, STATE_VARIABLE
+from harness.ledger import RUN_ID_VARIABLE, RUN_LABEL, STATE_VARIABLE
 
 SHORT = {
     "phases.warmup_s": 2,
@@ -40,6 +41,7 @@ class Idchaos:
     """The command with a reports folder and a state folder of its own."""
 
     folder: Path
+    target: str = "local"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -50,7 +52,8 @@ class Idchaos:
         if words[:2] == ("run", "key_rotation"):
             known.pop("fault.duration_s", None)
         assignments = [word for name, value in known.items() for word in ("--set", f"{name}={value}")]
-        place = ["--reports", str(self.folder / "reports")] if words[0] == "run" else []
+        place = ["--reports", str(self.folder / "reports"), "--target", self.target] if words[0] == "run" else []
+        place = place[:2] if "--target" in words else place
         return [sys.executable, "-m", "harness", *words, *place, *(assignments if words[0] in ("run", "up") else [])]
 
     def __call__(self, *words: str, **settings: object) -> subprocess.CompletedProcess[str]:
@@ -84,9 +87,33 @@ class Idchaos:
 
 @pytest.fixture
 def idchaos(tmp_path: Path) -> Iterator[Idchaos]:
+    """The command at local processes."""
     command = Idchaos(tmp_path)
     yield command
     assert command.left() == []
+
+
+@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.docker)])
+def anywhere(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Idchaos]:
+    """The command at each target in turn: a verdict does not depend on where the parts run."""
+    command = Idchaos(tmp_path, target=request.param)
+    yield command
+    assert command.left() == []
+    if request.param == "docker":
+        assert containers_and_networks() == []
+
+
+def containers_and_networks() -> list[str]:
+    """What is left of any run in the engine."""
+    engine = docker.from_env()
+    try:
+        label = {"label": RUN_LABEL}
+        return [
+            each.name
+            for each in (*engine.containers.list(all=True, filters=label), *engine.networks.list(filters=label))
+        ]
+    finally:
+        engine.close()
 
 
 def the_run(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -96,8 +123,8 @@ def the_run(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 @pytest.mark.e2e
-def test_a_sound_gateway_survives_an_outage_of_the_jwks(idchaos: Idchaos) -> None:
-    result = idchaos("run", "jwks_outage", "--json")
+def test_a_sound_gateway_survives_an_outage_of_the_jwks(anywhere: Idchaos) -> None:
+    result = anywhere("run", "jwks_outage", "--json")
     run = the_run(result)
     assert (run["verdict"], result.returncode) == ("PASS", 0), run["reasons"]
     assert all(item["samples"] > 0 and item["interval"] for item in run["objectives"])
@@ -110,8 +137,8 @@ def test_a_sound_gateway_survives_an_outage_of_the_jwks(idchaos: Idchaos) -> Non
 
 
 @pytest.mark.e2e
-def test_a_gateway_that_forgets_its_keys_fails_and_the_verdict_says_why(idchaos: Idchaos) -> None:
-    result = idchaos("run", "jwks_outage", "--json", gateway__jwks_stale_s=0)
+def test_a_gateway_that_forgets_its_keys_fails_and_the_verdict_says_why(anywhere: Idchaos) -> None:
+    result = anywhere("run", "jwks_outage", "--json", gateway__jwks_stale_s=0)
     run = the_run(result)
     assert (run["verdict"], result.returncode) == ("FAIL", 1)
     assert any("api_success_fault" in reason for reason in run["reasons"])
@@ -119,8 +146,8 @@ def test_a_gateway_that_forgets_its_keys_fails_and_the_verdict_says_why(idchaos:
 
 
 @pytest.mark.e2e
-def test_a_gateway_that_goes_around_the_proxy_is_noticed_before_anything_is_concluded(idchaos: Idchaos) -> None:
-    result = idchaos("run", "jwks_outage", "--json", gateway__idp_path="direct")
+def test_a_gateway_that_goes_around_the_proxy_is_noticed_before_anything_is_concluded(anywhere: Idchaos) -> None:
+    result = anywhere("run", "jwks_outage", "--json", gateway__idp_path="direct")
     run = the_run(result)
     assert (run["verdict"], result.returncode) == ("INCONCLUSIVE", 2)
     assert any("around the link gateway-1-to-idp" in reason for reason in run["reasons"])
@@ -135,8 +162,8 @@ def test_a_fault_that_no_cache_lives_to_feel_is_inconclusive(idchaos: Idchaos) -
 
 
 @pytest.mark.e2e
-def test_an_abrupt_rotation_shows_when_the_window_of_refusals_closed(idchaos: Idchaos) -> None:
-    result = idchaos("run", "key_rotation", "--json", rotation__mode="abrupt", tokens__access_ttl_s=6)
+def test_an_abrupt_rotation_shows_when_the_window_of_refusals_closed(anywhere: Idchaos) -> None:
+    result = anywhere("run", "key_rotation", "--json", rotation__mode="abrupt", tokens__access_ttl_s=6)
     run = the_run(result)
     assert (run["verdict"], result.returncode) == ("PASS", 0), run["reasons"]
     window = next(item for item in run["objectives"] if item["name"] == "refusal_window")
@@ -147,9 +174,9 @@ def test_an_abrupt_rotation_shows_when_the_window_of_refusals_closed(idchaos: Id
 @pytest.mark.e2e
 @pytest.mark.parametrize(("offset", "verdict", "code"), [(30, "PASS", 0), (120, "FAIL", 1)])
 def test_skew_within_the_leeway_passes_and_beyond_it_fails(
-    idchaos: Idchaos, offset: float, verdict: str, code: int
+    anywhere: Idchaos, offset: float, verdict: str, code: int
 ) -> None:
-    result = idchaos("run", "clock_skew", "--json", skew__offset_s=offset, gateway__leeway_s=60)
+    result = anywhere("run", "clock_skew", "--json", skew__offset_s=offset, gateway__leeway_s=60)
     run = the_run(result)
     assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
 
@@ -157,9 +184,9 @@ def test_skew_within_the_leeway_passes_and_beyond_it_fails(
 @pytest.mark.e2e
 @pytest.mark.parametrize(("cache", "verdict", "code"), [(0.5, "PASS", 0), (9, "FAIL", 1)])
 def test_revocation_is_felt_within_the_bound_or_the_run_fails(
-    idchaos: Idchaos, cache: float, verdict: str, code: int
+    anywhere: Idchaos, cache: float, verdict: str, code: int
 ) -> None:
-    result = idchaos(
+    result = anywhere(
         "run", "revocation_lag", "--json",
         revocation__bound_s=4, gateway__revocation_cache_s=cache, tokens__access_ttl_s=60, revocation__rate=30,
     )  # fmt: skip
@@ -168,7 +195,7 @@ def test_revocation_is_felt_within_the_bound_or_the_run_fails(
     assert any(item["name"] == "jwt_revocation_lag_p95" and item["verdict"] == verdict for item in run["objectives"])
 
 
-def wait_for_phase(idchaos: Idchaos, scenario: str, phase: str, child: subprocess.Popen[str]) -> Path:
+def wait_for_phase(anywhere: Idchaos, scenario: str, phase: str, child: subprocess.Popen[str]) -> Path:
     """The run directory, once the journal says that the phase has begun."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and child.poll() is None:

@@ -30,7 +30,9 @@ def objective(sli_name: str = "success_rate", op: Any = ">=", limit: float = 0.9
 
 def judged(record: RunRecord, wanted: Objective) -> slo.Judgement:
     window = record.window(wanted.phase)
-    return slo.judge(wanted, sli.measure(record, wanted.sli, wanted.phase), window[1] - window[0] if window else None)
+    measured = sli.measure(record, wanted.sli, wanted.phase)
+    within = sli.within(record, wanted.sli, wanted.phase, wanted.bound.limit)
+    return slo.judge(wanted, measured, window[1] - window[0] if window else None, within)
 
 
 # --- objectives
@@ -84,6 +86,25 @@ def test_p95_needs_59_samples(make_record: Make, traffic: Traffic) -> None:
     assert "it takes about 59 samples, 12 s at this rate" in few.reason
     assert judged(make_record(traffic(110, 120, rate=6)), wanted).verdict is Verdict.PASS
     assert judged(make_record(traffic(110, 120, latency_s=0.6)), wanted).verdict is Verdict.FAIL
+
+
+def test_a_quantile_is_decided_by_who_keeps_to_the_bound(make_record: Make, traffic: Traffic) -> None:
+    """One slow second says little about p95, but everything is far below 2 s, and nothing is below 5 ms."""
+    rows = traffic(110, 115, rate=100, latency_s=lambda n: 0.3 if 200 <= n < 300 else 0.01)
+    record = make_record(rows)
+    assert judged(record, objective("latency_p95", "<=", 2.0, "s")).verdict is Verdict.PASS
+    undecided = judged(record, objective("latency_p95", "<=", 0.1, "s"))
+    assert undecided.verdict is Verdict.INCONCLUSIVE
+    assert "80 % [" in undecided.reason
+    failed = judged(record, objective("latency_p95", "<=", 0.005, "s"))
+    assert failed.verdict is Verdict.FAIL
+    assert "0 % [" in failed.reason
+
+
+def test_unanswered_requests_do_not_keep_to_a_latency_bound(make_record: Make, traffic: Traffic) -> None:
+    lost = {"status": 0, "decision": "undecided", "outcome": "unavailable", "latency_s": 0.001}
+    rows = [row | (lost if number % 4 == 0 else {}) for number, row in enumerate(traffic(110, 120, rate=100))]
+    assert judged(make_record(rows), objective("latency_p95", "<=", 2.0, "s")).verdict is Verdict.FAIL
 
 
 def test_error_rates_are_judged_from_the_other_side(make_record: Make, traffic: Traffic) -> None:
