@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Idchaos:
 
     folder: Path
     target: str = "local"
+    children: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -63,10 +64,19 @@ class Idchaos:
         )  # fmt: skip
 
     def start(self, *words: str, **settings: object) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             self.words(*words, **settings),  # type: ignore[arg-type]
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
         )  # fmt: skip
+        self.children.append(child)
+        return child
+
+    def end(self) -> None:
+        """A test that failed half-way must not leave its command running."""
+        for child in self.children:
+            if child.poll() is None:
+                child.terminate()
+            child.communicate(timeout=30)
 
     def run_dir(self, scenario: str) -> Path:
         return (self.folder / "reports" / scenario / "latest").resolve()
@@ -90,6 +100,7 @@ def idchaos(tmp_path: Path) -> Iterator[Idchaos]:
     """The command at local processes."""
     command = Idchaos(tmp_path)
     yield command
+    command.end()
     assert command.left() == []
 
 
@@ -98,6 +109,7 @@ def anywhere(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Idchaos
     """The command at each target in turn: a verdict does not depend on where the parts run."""
     command = Idchaos(tmp_path, target=request.param)
     yield command
+    command.end()
     assert command.left() == []
     if request.param == "docker":
         assert containers_and_networks() == []
@@ -195,7 +207,7 @@ def test_revocation_is_felt_within_the_bound_or_the_run_fails(
     assert any(item["name"] == "jwt_revocation_lag_p95" and item["verdict"] == verdict for item in run["objectives"])
 
 
-def wait_for_phase(anywhere: Idchaos, scenario: str, phase: str, child: subprocess.Popen[str]) -> Path:
+def wait_for_phase(idchaos: Idchaos, scenario: str, phase: str, child: subprocess.Popen[str]) -> Path:
     """The run directory, once the journal says that the phase has begun."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and child.poll() is None:
