@@ -34,7 +34,11 @@ docker-test: $(READY)  ## Run the four scenarios on Docker with the real Toxipro
 	@$(BIN)/python -m pytest scenarios --target docker
 
 example: $(READY)  ## Make reports/example again, from a real run.
-	@$(BIN)/python -m docs.example
+	rm -rf build/example
+	@$(BIN)/idchaos run jwks_outage --seed 7 --reports build/example
+	rm -rf reports/example
+	cp -r "$$(readlink -f build/example/jwks_outage/latest)" reports/example
+	@$(BIN)/idchaos report reports/example
 
 clean:  ## Remove the virtual environment and caches; keep reports.
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -127,7 +127,7 @@ class Recorder:
         )
         self._lines.append(_encode(row))
         self.recorded += 1
-        self._count(outcome, due, sent, ended, scheduled)
+        self._count(outcome, due, sent, ended, scheduled, bool(canary))
 
     def unsent(
         self,
@@ -159,12 +159,15 @@ class Recorder:
             token=token,
         )
 
-    def _count(self, outcome: Outcome, due: float, sent: float, ended: float, scheduled: bool) -> None:
+    def _count(  # noqa: PLR0917 - called for every sample
+        self, outcome: Outcome, due: float, sent: float, ended: float, scheduled: bool, canary: bool
+    ) -> None:
         span = self._spans[-1]
         span.outcomes[outcome] += 1
         if outcome in _GOOD:
             span.good += 1
-        else:
+        elif not (canary and outcome is Outcome.UNAVAILABLE):
+            # A bad token on which nobody could decide was not let in, and no user was kept out.
             span.bad += 1
         if math.isnan(sent):
             return
