@@ -129,7 +129,7 @@ def _default(model: type[Any], name: str) -> Any:
 def run_scenarios(scenarios: tuple[str, ...], assignments: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Run scenarios one after the other; the worst verdict decides the exit code."""
     from harness.launch import Request, prepare, run
-    from harness.terminal import watching
+    from harness.terminal import show_verdict, watching
 
     overrides = parse_assignments(assignments)
     rate = options.pop("rate")
@@ -137,24 +137,30 @@ def run_scenarios(scenarios: tuple[str, ...], assignments: tuple[str, ...], as_j
         overrides["load.rate"] = rate
     command = ("idchaos", *sys.argv[1:])
     prepared = [prepare(Request(scenario=name, overrides=overrides, command=command, **options)) for name in scenarios]
-    verdicts = []
-    for each in prepared:
-        with watching(each, quiet=as_json) as observer:
-            verdicts.append(run(each, observer))
-        if not as_json:
-            from harness.terminal import show_verdict
-
-            show_verdict(verdicts[-1])
+    verdicts: list[Any] = []
+    try:
+        for each in prepared:
+            with watching(each, quiet=as_json) as observer:
+                verdicts.append(run(each, observer))
+            if not as_json:
+                show_verdict(verdicts[-1])
+    except (IdchaosError, KeyboardInterrupt) as error:
+        # What was judged before is not lost with the run that could not be completed.
+        if as_json:
+            _conclude(verdicts, as_json, error=str(error) or "interrupted")
+        raise
     return _conclude(verdicts, as_json)
 
 
-def _conclude(verdicts: list[Any], as_json: bool) -> int:
+def _conclude(verdicts: list[Any], as_json: bool, error: str | None = None) -> int:
+    """Print the JSON document when asked for; the exit code. An ``error``: not all could be judged."""
     from harness.experiment import Verdict
 
-    worst = Verdict.worst([verdict.verdict for verdict in verdicts])
+    judged = [verdict.verdict for verdict in verdicts]
+    worst = Verdict.worst(judged if error is None else [*judged, Verdict.INCONCLUSIVE])
     if as_json:
-        runs = [json.loads(verdict.to_json()) for verdict in verdicts]
-        print(json.dumps({"verdict": worst, "runs": runs}, indent=2))
+        document: dict[str, Any] = {"verdict": worst, "runs": [json.loads(verdict.to_json()) for verdict in verdicts]}
+        print(json.dumps(document if error is None else document | {"error": error}, indent=2))
     return EXIT_BY_VERDICT[worst]
 
 

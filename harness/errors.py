@@ -9,8 +9,10 @@
     ├── UndecidableError     2  the run was ended because nothing could be concluded from it
     ├── FaultError          70  a fault could not be applied or healed
     ├── LoadError           70  the load generator did not start, or died
-    ├── StoreError          70  the run directory cannot be written (a full disk, no permission)
-    └── Interrupted        130  Ctrl-C or SIGTERM
+    └── StoreError          70  the run directory cannot be written (a full disk, no permission)
+
+    KeyboardInterrupt
+    └── Interrupted        130  Ctrl-C or SIGTERM: not an error, so that nothing that handles errors swallows it
 """
 
 from __future__ import annotations
@@ -81,8 +83,8 @@ class StoreError(IdchaosError):
     code = "store_failed"
 
 
-class Interrupted(IdchaosError):
+class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM."""
 
-    code = "interrupted"
-    exit_code = ExitCode.INTERRUPTED
+    code: ClassVar[str] = "interrupted"
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERRUPTED

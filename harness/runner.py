@@ -122,7 +122,7 @@ class Run:
             status = "aborted"
             record("error", code=error.code, message=str(error))
             raise
-        except (Interrupted, KeyboardInterrupt) as error:
+        except KeyboardInterrupt as error:
             status = "interrupted"
             record("error", code=Interrupted.code, message="interrupted")
             raise Interrupted("interrupted") from error
@@ -131,8 +131,10 @@ class Run:
             raise
         finally:
             with signals_ignored():
-                self._finish(ledger, status)
-                guardian.dismiss(watcher)
+                try:
+                    self._finish(ledger, status)
+                finally:
+                    guardian.dismiss(watcher)
 
     # --- before the load -------------------------------------------------------------------------------------------
 
@@ -279,8 +281,8 @@ class Run:
         for active in reversed(self._active):
             try:
                 events = active.fault.heal(self._target)
-            except IdchaosError as error:
-                failures.append(str(error))
+            except Exception as error:
+                failures.append(f"{active.fault.title}: not healed: {_said(error)}")
                 continue
             for event in events:
                 self._directory.record(event.event, **event.fields)
@@ -337,17 +339,21 @@ class Run:
 
     def _finish(self, ledger: Ledger, status: str) -> None:
         """Heal, stop, count, and say what is left. Each step is taken even when the one before failed."""
-        self._show("stopping")
+        with contextlib.suppress(Exception):  # a watcher that went away must not keep anything from being stopped
+            self._show("stopping")
         record = self._directory.record
         left: list[str] = []
         for step in (self._heal, self._generator.stop, self._scraper.stop, self._count):
             try:
                 step()
-            except IdchaosError as error:
-                left.append(str(error))
+            except Exception as error:
+                left.append(_said(error))
         with contextlib.suppress(IdchaosError):
             record("load_ended", summary={k: v for k, v in self._generator.summary.items() if k != "event"})
-        left += self._target.stop()
+        try:
+            left += self._target.stop()
+        except Exception as error:
+            left.append(_said(error))
         if processes_of(self._run_id):
             left += end_processes(self._run_id)
         with contextlib.suppress(IdchaosError):
@@ -359,6 +365,11 @@ class Run:
     def _count(self) -> None:
         if self._counts_before:
             self._directory.record("counts", before=self._counts_before, after=self._states(), own=self._target.sent)
+
+
+def _said(error: Exception) -> str:
+    """An error's own line; of one that nobody foresaw, its kind too."""
+    return str(error) if isinstance(error, IdchaosError) else f"{type(error).__name__}: {error}"
 
 
 def unsteady(reports: list[Mapping[str, Any]], late_p99_s: float) -> str | None:

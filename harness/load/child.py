@@ -102,7 +102,7 @@ class Child:
     def _work(self) -> None:
         try:
             self._load()
-        except IdchaosError as error:
+        except (IdchaosError, Interrupted) as error:
             self._error = self._error or error
         except Exception as error:  # the parent gets one clear line, never a traceback
             self._error = self._error or error

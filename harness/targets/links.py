@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import requests
+import toxiproxy.api
 from toxiproxy import Toxiproxy
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
@@ -14,6 +15,25 @@ from harness.errors import FaultError
 
 API_TIMEOUT_S = 5.0
 Result = TypeVar("Result")
+
+
+class _Direct(requests.Session):
+    """Never through an HTTP proxy that the environment names, and never for longer than the time limit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs.setdefault("timeout", API_TIMEOUT_S)
+        # Control traffic is rare; a kept connection would only be one that a restarted server resets.
+        kwargs["headers"] = {**(kwargs.get("headers") or {}), "Connection": "close"}
+        return super().request(*args, **kwargs)
+
+
+_http = _Direct()
+# The client library calls ``requests.get`` and the like, which know no time limit and obey HTTP_PROXY.
+toxiproxy.api.requests = _http
 
 
 @dataclass(frozen=True)
@@ -72,9 +92,7 @@ class Links:
 
     def state(self) -> dict[str, ProxyState]:
         """Every proxy as the server reports it now."""
-        document = self._call(
-            "read proxies", lambda: requests.get(f"http://{self.api}/proxies", timeout=API_TIMEOUT_S).json()
-        )
+        document = self._call("read proxies", lambda: _http.get(f"http://{self.api}/proxies").json())
         return {
             name: ProxyState(
                 enabled=proxy["enabled"],
@@ -87,9 +105,7 @@ class Links:
 
     def version(self) -> str:
         """The server's version, as it says it."""
-        document = self._call(
-            "read version", lambda: requests.get(f"http://{self.api}/version", timeout=API_TIMEOUT_S).json()
-        )
+        document = self._call("read version", lambda: _http.get(f"http://{self.api}/version").json())
         return str(document["version"])
 
     def _proxy(self, name: str) -> Any:

@@ -204,7 +204,8 @@ def test_revocation_is_felt_within_the_bound_or_the_run_fails(
     )  # fmt: skip
     run = the_run(result)
     assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
-    assert any(item["name"] == "jwt_revocation_lag_p95" and item["verdict"] == verdict for item in run["objectives"])
+    # What was seen decides the longest lag at once; a quantile of so short a run may stay undecided.
+    assert any(item["name"] == "jwt_revocation_lag_max" and item["verdict"] == verdict for item in run["objectives"])
 
 
 def wait_for_phase(idchaos: Idchaos, scenario: str, phase: str, child: subprocess.Popen[str]) -> Path:

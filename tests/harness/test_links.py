@@ -1,0 +1,47 @@
+"""Toxiproxy's client: neither the environment's HTTP proxy nor a server that hangs gets in its way."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from harness.errors import FaultError
+from harness.targets.links import API_TIMEOUT_S, Links
+
+
+class Recorded(requests.adapters.BaseAdapter):
+    """Answers nothing, and remembers how it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timeout: object = None
+        self.proxies: object = None
+
+    def send(self, request: object, **options: object) -> requests.Response:  # type: ignore[override]
+        self.timeout, self.proxies = options["timeout"], options["proxies"]
+        raise requests.ConnectionError("nobody there")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.fixture(name="wire")
+def _wire(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    wire = Recorded()
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
+    monkeypatch.setattr("harness.targets.links._http.adapters", {"http://": wire})
+    return wire
+
+
+def test_what_the_client_library_sends_goes_straight_to_the_server_and_not_for_ever(wire: Recorded) -> None:
+    with pytest.raises(FaultError, match="could not disable proxy p: nobody there"):
+        Links("127.0.0.1:1").disable("p")
+    assert not wire.proxies
+    assert wire.timeout == API_TIMEOUT_S
+
+
+def test_what_is_read_directly_does_so_too(wire: Recorded) -> None:
+    with pytest.raises(FaultError, match="could not read version"):
+        Links("127.0.0.1:1").version()
+    assert not wire.proxies
+    assert wire.timeout == API_TIMEOUT_S
