@@ -71,6 +71,13 @@ def _run_options(command: Command) -> Command:
             click.option(
                 "--profile", default="quick", show_default=True, help=f"How long and how much: {', '.join(PROFILES)}."
             ),
+            click.option(
+                "--defect",
+                "defects",
+                multiple=True,
+                metavar="NAME",
+                help="Let the stand-ins do something wrong, to see it caught; list --defects shows what.",
+            ),
         )
     ):
         command = option(command)
@@ -86,10 +93,15 @@ _reports_option = click.option(
 
 
 @cli.command("list")
+@click.option("--defects", is_flag=True, help="List the defects that the stand-ins can be given instead.")
 @_json_option
-def list_scenarios(as_json: bool) -> None:
+def list_scenarios(defects: bool, as_json: bool) -> None:
     """List the scenarios, their variants, and what they cover."""
     from harness.scenario import all_scenarios
+
+    if defects:
+        _list_defects(as_json)
+        return
 
     scenarios = all_scenarios().values()
     if as_json:
@@ -111,6 +123,20 @@ def list_scenarios(as_json: bool) -> None:
     for scenario in scenarios:
         print(f"{scenario.name:<16} {scenario.summary}")
         print(f"{'':<16} variants: {', '.join(scenario.variants)}; covers {', '.join(scenario.covers)}")
+
+
+def _list_defects(as_json: bool) -> None:
+    from harness.targets.defects import DEFECTS
+
+    if as_json:
+        print(
+            json.dumps(
+                [defect.model_dump(include={"name", "meaning", "parts"}) for defect in DEFECTS.values()], indent=2
+            )
+        )
+        return
+    for defect in DEFECTS.values():
+        print(f"{defect.name:<36} {defect.meaning}")
 
 
 def _default(model: type[Any], name: str) -> Any:
@@ -203,11 +229,13 @@ def _judge(run_dir: Path) -> tuple[Any, Any]:
 @_run_options
 @_set_option
 @_json_option
-def up(target: str, gateway: str, profile: str, assignments: tuple[str, ...], as_json: bool) -> None:
+def up(
+    *, target: str, gateway: str, profile: str, defects: tuple[str, ...], assignments: tuple[str, ...], as_json: bool
+) -> None:
     """Start a target, leave it running, and print where everything is."""
     from harness.standing import bring_up, describe
 
-    standing = bring_up(target, gateway, profile, parse_assignments(assignments))
+    standing = bring_up(target, gateway, profile, parse_assignments(assignments), defects)
     print(json.dumps(standing.document(), indent=2) if as_json else describe(standing))
 
 

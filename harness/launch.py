@@ -19,6 +19,7 @@ from harness.rundir import RunDirectory, write_atomically
 from harness.runner import Observer, Run
 from harness.scenario import DEFAULT_PROFILE, Experiment, Scenario, scenario_named
 from harness.settings import CommonSettings, differing, profile
+from harness.targets import defects
 from harness.targets.base import Target
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Request:
     gateway: str = "standin"
     profile: str = DEFAULT_PROFILE
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    defects: tuple[str, ...] = ()
+    """What the stand-ins are to do wrong: names of :data:`harness.targets.defects.DEFECTS`."""
     seed: int | None = None
     reports: Path = Path("reports")
     command: tuple[str, ...] = ()
@@ -52,6 +55,7 @@ class Prepared:
     settings: CommonSettings
     experiment: Experiment
     seed: int
+    defects: tuple[str, ...] = ()
 
 
 def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared:
@@ -63,10 +67,11 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     scenario = scenario or scenario_named(request.scenario)
     check_target(request.target, request.gateway)
     profile(request.profile)
+    chosen = defects.known(request.defects)
     settings = scenario.fill(request.profile, request.overrides)
     experiment = scenario.design(settings)
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
-    return Prepared(request, scenario, settings, experiment, seed)
+    return Prepared(request, scenario, settings, experiment, seed, chosen)
 
 
 def check_target(target: str, gateway: str) -> None:
@@ -81,15 +86,18 @@ def check_target(target: str, gateway: str) -> None:
         raise UsageError(f"--gateway: {gateway!r} is unknown; there are {', '.join(GATEWAYS)}")
 
 
-def make_target(name: str, settings: CommonSettings, run_id: str) -> tuple[Target, tuple[Undo, ...]]:
-    """A target of that name, not started, and what the ledger must promise before it is."""
+def make_target(
+    name: str, settings: CommonSettings, run_id: str, wrong: tuple[str, ...] = ()
+) -> tuple[Target, tuple[Undo, ...]]:
+    """A target of that name with the defects ``wrong``, not started, and what the ledger must promise before it is."""
+    told = defects.by_part(wrong)
     if name == "docker":
         from harness.targets.compose import ComposeTarget
 
-        return ComposeTarget(settings, run_id), (Containers(run_id=run_id), Processes(run_id=run_id))
+        return ComposeTarget(settings, run_id, told), (Containers(run_id=run_id), Processes(run_id=run_id))
     from harness.targets.local import LocalTarget
 
-    return LocalTarget(settings, run_id), (Processes(run_id=run_id),)
+    return LocalTarget(settings, run_id, told), (Processes(run_id=run_id),)
 
 
 def new_run_id() -> str:
@@ -104,7 +112,7 @@ def run(prepared: Prepared, observer: Observer | None = None) -> RunVerdict:
         IdchaosError: the run could not be completed. What was recorded has been judged and reported all the same.
     """
     request, run_id = prepared.request, new_run_id()
-    target, undos = make_target(request.target, prepared.settings, run_id)
+    target, undos = make_target(request.target, prepared.settings, run_id, prepared.defects)
     directory = RunDirectory.create(request.reports, prepared.scenario.name, manifest(prepared, target.name))
     execution = Run(
         prepared.experiment,
@@ -180,6 +188,7 @@ def manifest(prepared: Prepared, target: str) -> dict[str, Any]:
         "target": target,
         "gateway": request.gateway,
         "seed": prepared.seed,
+        "defects": list(prepared.defects),
         "settings": prepared.settings.model_dump(mode="json"),
         "changed_settings": differing(prepared.settings),
         "plan": plan.model_dump(mode="json"),
@@ -200,6 +209,8 @@ def repeat_command(prepared: Prepared) -> str:
     request = prepared.request
     words = ["idchaos", "run", request.scenario, "--target", request.target, "--profile", request.profile]
     words += ["--seed", str(prepared.seed)]
+    for name in prepared.defects:
+        words += ["--defect", name]
     for name, value in request.overrides.items():
         words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     return shlex.join(words)

@@ -87,6 +87,8 @@ class Manifest(Value):
     seed: int
     plan: Plan
     faults: tuple[PlannedFault, ...] = ()
+    defects: tuple[str, ...] = ()
+    """What the stand-ins were told to do wrong."""
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     versions: dict[str, JsonValue] = Field(default_factory=dict)
     run_dir: str | None = None

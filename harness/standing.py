@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from harness.errors import StoreError, UsageError
 from harness.ledger import Ledger, read, state_dir
 from harness.runner import signals_ignored
 from harness.settings import CommonSettings, fill, profile
+from harness.targets import defects
 from harness.targets.base import Target
 from harness.undo import carry_out, carry_out_all
 
@@ -25,6 +26,7 @@ class Standing:
 
     run_id: str
     target: Target
+    defects: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Where everything is. Holds secrets: whoever asked for a target on this machine is their owner."""
@@ -33,6 +35,7 @@ class Standing:
         return {
             "run_id": self.run_id,
             "target": self.target.name,
+            "defects": list(self.defects),
             "issuer": endpoints.issuer,
             "gateways": [gateway.model_dump() for gateway in endpoints.gateways],
             "services": [service.model_dump() for service in endpoints.services],
@@ -47,8 +50,10 @@ class Standing:
         }
 
 
-def bring_up(target_name: str, gateway: str, profile_name: str, overrides: Mapping[str, Any]) -> Standing:
-    """Start a target and leave it running.
+def bring_up(
+    target_name: str, gateway: str, profile_name: str, overrides: Mapping[str, Any], wrong: Sequence[str] = ()
+) -> Standing:
+    """Start a target, with the defects ``wrong``, and leave it running.
 
     Raises:
         UsageError: one is up already, or a name or setting is wrong.
@@ -57,19 +62,20 @@ def bring_up(target_name: str, gateway: str, profile_name: str, overrides: Mappi
     from harness.launch import check_target, make_target, new_run_id
 
     check_target(target_name, gateway)
+    chosen = defects.known(wrong)
     note = state_dir() / UP_FILE
     if note.exists():
         raise UsageError(f"a target is up already ({note}); stop it first: idchaos down")
     known = {name: value for name, value in profile(profile_name).items() if not name.startswith("fault.")}
     settings = fill(CommonSettings, known, overrides)
     run_id = new_run_id()
-    target, undos = make_target(target_name, settings, run_id)
+    target, undos = make_target(target_name, settings, run_id, chosen)
     ledger = Ledger(run_id)
     for undo in undos:
         ledger.write(undo)
     logs = state_dir() / f"{run_id}.logs"
     logs.mkdir(parents=True)
-    standing = Standing(run_id, target)
+    standing = Standing(run_id, target, chosen)
     try:
         target.start(logs)
         _write_private(note, json.dumps(standing.document(), indent=2))
@@ -100,6 +106,8 @@ def describe(standing: Standing) -> str:
     for client in where["clients"]:
         grants = ", ".join(client["grants"])
         lines.append(f"  client     {client['client_id']}  secret {client.get('client_secret', '(public)')}  {grants}")
+    if where["defects"]:
+        lines.append(f"  defects    {', '.join(where['defects'])}: this system is wrong on purpose")
     lines += [f"  user       {user['username']}  password {user['password']}" for user in where["users"]]
     return "\n".join(lines)
 

@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--profile", default="quick", help="idchaos: how long and how much: quick, ci, gameday")
     group.addoption("--seed", type=int, default=None, help="idchaos: same seed, same plan")
     group.addoption("--set", action="append", default=[], metavar="KEY=VALUE", help="idchaos: change a setting")
+    group.addoption("--defect", action="append", default=[], metavar="NAME", help="idchaos: a defect of the stand-ins")
     group.addoption("--reports", default="reports", help="idchaos: where run directories are made")
     group.addoption("--all-variants", action="store_true", help="idchaos: run every variant, not just the first")
 
@@ -71,6 +72,7 @@ class ScenarioTest(pytest.Item):
             profile=option("--profile"),
             seed=option("--seed"),
             overrides={**self.scenario.variants[self.name], **parse_assignments(option("--set"))},
+            defects=tuple(option("--defect")),
             reports=Path(option("--reports")),
             command=("pytest", *self.config.invocation_params.args),
         )

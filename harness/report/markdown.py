@@ -7,7 +7,7 @@ import re
 from harness.experiment import Verdict
 from harness.record import RunRecord
 from harness.report import words
-from harness.report.summary import GLYPHS, checks, command_line, reasons
+from harness.report.summary import GLYPHS, checks, command_line, defects_asked_for, reasons
 from harness.verdict import ObjectiveVerdict, RunVerdict
 
 MOST_REASONS = 8
@@ -19,6 +19,8 @@ def summary(record: RunRecord, verdict: RunVerdict) -> str:
     manifest = record.manifest
     name, variant = escape(verdict.scenario), escape(verdict.variant)
     lines = [f"### {GLYPHS[verdict.verdict]} {verdict.verdict}: {name}{f' ({variant})' if variant else ''}", ""]
+    wrong = defects_asked_for(record)
+    lines += [f"**{escape(wrong)}**", ""] if wrong else []
     why = reasons(verdict)
     lines += [f"- {escape(reason.text)}" for reason in why[:MOST_REASONS]]
     if len(why) > MOST_REASONS:

@@ -116,6 +116,12 @@ def _counts(verdict: RunVerdict) -> tuple[str, Verdict]:
     return "all reconcile", Verdict.PASS
 
 
+def defects_asked_for(record: RunRecord) -> str:
+    """One line that tells whoever reads the report that the target was wrong on purpose; empty when it was not."""
+    asked = record.manifest.defects
+    return f"Defects were asked for: {', '.join(asked)}. The stand-ins misbehave on purpose." if asked else ""
+
+
 def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Settings by dotted name, whether they were stored nested or not."""
     flat: dict[str, Any] = {}
@@ -144,6 +150,8 @@ def command_line(record: RunRecord) -> str:
     if isinstance(repeat, str) and repeat:
         return repeat
     parts = ["idchaos", "run", manifest.scenario, "--profile", manifest.profile, "--seed", str(manifest.seed)]
+    for name in manifest.defects:
+        parts += ["--defect", name]
     for name, value in sorted((changed_settings(record) or {}).items()):
         parts += ["--set", f"{name}={value}"]
     return shlex.join(parts)

@@ -137,11 +137,14 @@ class ComposeTarget(StandIns):
     name = "docker"
     components: tuple[str, ...] = STAND_INS
 
-    def __init__(self, settings: CommonSettings, run_id: str) -> None:
+    def __init__(
+        self, settings: CommonSettings, run_id: str, defects: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
         self.credentials = Credentials.generate()
         self.layout = docker_layout()
         super().__init__(self.layout.control, self.credentials.control_secret)
         self._settings = settings
+        self._defects = defects or {}
         self._run_id = run_id
         self._project = project_name(run_id)
         self._down: set[str] = set()
@@ -167,7 +170,7 @@ class ComposeTarget(StandIns):
         """Build the image, start Toxiproxy and the IdP, create the proxies, then start all others."""
         if not COMPOSE_FILE.is_file():
             raise TargetError(f"docker: {COMPOSE_FILE} is missing: run from a checkout of idchaos, {INSTEAD}")
-        documents = settings_documents(self.layout, self._settings, self.credentials)
+        documents = settings_documents(self.layout, self._settings, self.credentials, self._defects)
         self._logs = logs
         self._environment = compose_environment(self.layout, self._run_id, self.credentials.control_secret, documents)
         self._command = compose_command()

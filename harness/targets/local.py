@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -52,11 +53,14 @@ class LocalTarget(StandIns):
     name = "local"
     components: tuple[str, ...] = STAND_INS
 
-    def __init__(self, settings: CommonSettings, run_id: str) -> None:
+    def __init__(
+        self, settings: CommonSettings, run_id: str, defects: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
         self.credentials = Credentials.generate()
         self.layout = local_layout()
         super().__init__(self.layout.control, self.credentials.control_secret)
         self._settings = settings
+        self._defects = defects or {}
         self._run_id = run_id
         self._processes: dict[str, Process] = {}
         self._down: set[str] = set()
@@ -76,7 +80,7 @@ class LocalTarget(StandIns):
 
     def start(self, logs: Path) -> None:
         """Start Toxiproxy, its proxies, and every stand-in; wait until all answer."""
-        documents = settings_documents(self.layout, self._settings, self.credentials)
+        documents = settings_documents(self.layout, self._settings, self.credentials, self._defects)
         self._processes["toxiproxy"] = self._toxiproxy(logs)
         for name in STAND_INS:
             self._processes[name] = Process(

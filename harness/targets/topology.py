@@ -194,13 +194,16 @@ def service_settings(name: str, layout: Layout, settings: CommonSettings) -> dic
     return document
 
 
-def settings_documents(layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, dict[str, Any]]:
-    """The settings document of every stand-in, by component."""
-    return {
+def settings_documents(
+    layout: Layout, settings: CommonSettings, credentials: Credentials, defects: Mapping[str, tuple[str, ...]]
+) -> dict[str, dict[str, Any]]:
+    """The settings document of every stand-in, by component. ``defects``: what each component is to do wrong."""
+    documents = {
         IDP: idp_settings(layout, settings, credentials),
         **{name: gateway_settings(name, layout, settings, credentials) for name in GATEWAYS},
         **{name: service_settings(name, layout, settings) for name in SERVICES},
     }
+    return {name: document | {"defects": list(defects.get(name, ()))} for name, document in documents.items()}
 
 
 def issuer(layout: Layout) -> str:

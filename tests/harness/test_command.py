@@ -306,6 +306,8 @@ def test_up_leaves_a_target_running_and_down_stops_it(idchaos: Idchaos) -> None:
         (["run", "jwks_outage", "--set", "gateway.jwks=1"], "did you mean"),
         (["run", "jwks_outage", "--set", "load.rate=-1"], "should be greater than 0"),
         (["run", "jwks_outage", "--rate", "-1"], "should be greater than 0"),
+        (["run", "jwks_outage", "--defect", "no_aud_chek"], "did you mean no_aud_check"),
+        (["up", "--defect", "frob"], "idchaos list --defects"),
         (["analyze", "/nowhere"], "no run directory"),
         (["report", "/nowhere"], "no run directory"),
         (["down"], "no target is up"),

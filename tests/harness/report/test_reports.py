@@ -148,6 +148,17 @@ def test_the_page_says_everything_that_was_judged(page: str, verdict: RunVerdict
     assert order == sorted(order)
 
 
+def test_a_target_that_was_wrong_on_purpose_is_called_so_at_the_top(
+    record: RunRecord, verdict: RunVerdict, drawn: Gallery, page: str
+) -> None:
+    manifest = record.manifest.model_copy(update={"defects": ("no_aud_check", "zero_leeway")})
+    wrong = dataclasses.replace(record, manifest=manifest)
+    said = "Defects were asked for: no_aud_check, zero_leeway."
+    assert said in html.page(wrong, verdict, drawn)
+    assert said.replace("_", r"\_") in markdown.summary(wrong, verdict)
+    assert "Defects were asked for" not in page + markdown.summary(record, verdict)
+
+
 def test_every_picture_says_what_it_shows(page: str):
     images = [attrs for attrs in Elements(page).named("img") if attrs.get("class") != "paper"]
     assert len(images) == 6

@@ -1,0 +1,76 @@
+"""Defects by name: the list is whole, each part is told its share, and a request for one leaves its trace."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from fixtures.common.defects import Defect as ValidatorDefect
+from fixtures.gateway.settings import GatewaySettings
+from fixtures.idp.settings import Defect as IdpDefect
+from fixtures.idp.settings import IdpSettings
+from fixtures.service.settings import ServiceSettings
+from harness.errors import UsageError
+from harness.launch import Request, manifest, prepare
+from harness.settings import CommonSettings
+from harness.targets.defects import DEFECTS, by_part, known
+from harness.targets.local import local_layout
+from harness.targets.topology import GATEWAYS, IDP, STAND_INS, Credentials, settings_documents
+
+READERS = {
+    IDP: IdpSettings,
+    **dict.fromkeys(GATEWAYS, GatewaySettings),
+    **dict.fromkeys(("orders", "accounts"), ServiceSettings),
+}
+
+
+def documents(*names: str) -> Mapping[str, dict[str, Any]]:
+    return settings_documents(local_layout(), CommonSettings(), Credentials.generate(), by_part(names))
+
+
+def test_every_defect_of_the_stand_ins_is_listed_and_nothing_else() -> None:
+    told = {
+        part: {defect.told or defect.name for defect in DEFECTS.values() if part in defect.parts} for part in STAND_INS
+    }
+    assert told[IDP] == {str(defect) for defect in IdpDefect}
+    assert told["gateway-1"] | told["gateway-2"] | told["accounts"] == {str(defect) for defect in ValidatorDefect}
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_the_stand_ins_understand_every_defect_and_somebody_has_it(name: str) -> None:
+    read = {part: READERS[part].model_validate(document).defects for part, document in documents(name).items()}
+    wrong = {part for part, defects in read.items() if defects}
+    assert wrong == set(DEFECTS[name].parts)
+    assert {str(defect) for part in wrong for defect in read[part]} == {DEFECTS[name].told or name}
+
+
+def test_a_sound_system_is_told_of_no_defect() -> None:
+    assert all(document["defects"] == [] for document in documents().values())
+
+
+def test_revocations_are_lost_on_one_replica_only() -> None:
+    assert by_part(["revocation_lost_on_one_replica"]) == {"gateway-2": ("revocation_ignored",)}
+    both = by_part(["revocation_ignored", "revocation_lost_on_one_replica"])
+    assert both == dict.fromkeys(GATEWAYS, ("revocation_ignored",))
+
+
+def test_names_are_taken_once_and_an_unknown_one_is_met_with_the_nearest() -> None:
+    assert known(["no_aud_check", "alg_none_accepted", "no_aud_check"]) == ("no_aud_check", "alg_none_accepted")
+    with pytest.raises(UsageError, match=r"'no_aud_chek' is unknown; did you mean no_aud_check.*list --defects"):
+        known(["no_aud_chek"])
+
+
+def test_a_request_with_a_defect_is_in_the_manifest_and_can_be_repeated() -> None:
+    prepared = prepare(Request("jwks_outage", defects=("no_aud_check", "raw_tokens_in_logs"), seed=7))
+    told = manifest(prepared, "local")
+    assert told["defects"] == ["no_aud_check", "raw_tokens_in_logs"]
+    words = shlex.split(told["repeat"])
+    assert [words[at + 1] for at, word in enumerate(words) if word == "--defect"] == told["defects"]
+
+
+def test_an_unknown_defect_is_refused_before_anything_starts() -> None:
+    with pytest.raises(UsageError, match="list --defects"):
+        prepare(Request("jwks_outage", defects=("frob",)))
