@@ -20,6 +20,10 @@ from harness.experiment import (
 from harness.settings import CommonSettings
 
 CLOCK_SLACK_S = 120.0
+SHORTEST_SOUND_LIFE = 0.5
+"""A sound validator refreshes keys no sooner than after this share of their life."""
+REPORTING_SLACK_S = 2.0
+"""Counters are reported now and then: their growth may be that of a window which is so much longer."""
 CACHE_SLACK_S = 1.0
 """A cache may be older than its life by the fetch that replaces it."""
 
@@ -35,6 +39,7 @@ INVARIANTS: dict[str, tuple[Canary, ...]] = {
     "tampered_tokens_refused": (Canary.TAMPERED,),
     "revoked_tokens_refused": (Canary.REVOKED,),
     "replayed_tokens_refused": (Canary.REPLAYED,),
+    "unknown_opaque_refused": (Canary.UNKNOWN_OPAQUE,),
 }
 """Invariants by name: one for each way in which a token can be bad."""
 
@@ -124,8 +129,53 @@ def api_latency(settings: CommonSettings, phase: PhaseName) -> Objective:
     )
 
 
+def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objective, ...]:
+    """What is asked of every run, whatever its fault: honest answers, and no stampede on the IdP's keys."""
+    asked = (
+        at_most(
+            0,
+            "count",
+            "refusals_told_as_errors",
+            name="refusals_are_4xx",
+            phase="all",
+            why="A bad token that is answered with 5xx wakes people up, and hides real outages among refusals.",
+        ),
+        at_most(
+            0,
+            "count",
+            "outages_told_as_refusals",
+            name="outages_are_5xx",
+            phase="all",
+            why="An outage that is answered with 4xx logs good users out: clients throw their tokens away.",
+        ),
+    )
+    # A sound validator asks again when keys have aged, or a cooldown after the last time, whatever tokens it is sent.
+    apart_s = min(settings.gateway.jwks_cooldown_s, SHORTEST_SOUND_LIFE * settings.gateway.jwks_cache_s)
+    if apart_s == 0:
+        return asked
+    lasting_s = sum(span.duration_s for span in spans if span.name is not PhaseName.WARMUP)
+    limit = ((lasting_s + REPORTING_SLACK_S) / apart_s + 1) / lasting_s
+    return (
+        *asked,
+        at_most(
+            limit,
+            "1/s",
+            "jwks_fetch_rate_max",
+            name="key_fetches_bounded",
+            phase="all",
+            why="Whoever can send junk, or waits for keys, can make a validator flood the IdP.",
+        ),
+    )
+
+
 def at_most(
-    limit: float, unit: Literal["share", "s"], sli: str, *, name: str, phase: PhaseName | Literal["all"], why: str
+    limit: float,
+    unit: Literal["share", "s", "1/s", "count"],
+    sli: str,
+    *,
+    name: str,
+    phase: PhaseName | Literal["all"],
+    why: str,
 ) -> Objective:
     """An objective with an upper bound."""
     return Objective(name=name, sli=sli, phase=phase, bound=Bound(op="<=", limit=limit, unit=unit), why=why)

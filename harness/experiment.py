@@ -59,6 +59,7 @@ class Canary(StrEnum):
     TAMPERED = "tampered"
     REVOKED = "revoked"
     REPLAYED = "replayed"
+    UNKNOWN_OPAQUE = "unknown_opaque"
 
 
 class Stream(Value):

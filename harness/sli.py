@@ -23,6 +23,7 @@ import pandas as pd
 from harness import lags, stats
 from harness.errors import UsageError
 from harness.experiment import PhaseName
+from harness.load.decide import UNDECIDED_REASONS
 from harness.record import RunRecord
 from harness.stats import Bools, Floats
 
@@ -351,8 +352,7 @@ def _fetches(counter: str, per_s: float, unit: str) -> Sli:
 
     def sli(record: RunRecord, selector: Selector, phase: When) -> Measurement:
         window = record.window(phase)
-        components = sorted({p.component for p in record.telemetry if "jwks" in p.state and p.component != "idp"})
-        wanted = dict(selector.where).get("replica", tuple(components))
+        wanted = dict(selector.where).get("replica", _validators(record))
         grown = [_growth(record.series(name, "jwks", counter), window) for name in wanted] if window else []
         if window is None or not grown or None in grown:
             return _rate(
@@ -364,6 +364,29 @@ def _fetches(counter: str, per_s: float, unit: str) -> Sli:
         return _rate(high * scale, low * scale, high * scale, int(reports), unit=unit)
 
     return sli
+
+
+def _busiest(counter: str) -> Sli:
+    """The same of the one validator whose counter grew most: a sum would hide one replica's stampede."""
+    each = _fetches(counter, 1.0, "1/s")
+
+    def sli(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+        chosen = dict(selector.where).get("replica", _validators(record))
+        found = {name: each(record, Selector(selector.name, (("replica", (name,)),)), phase) for name in chosen}
+        told = {name: one for name, one in found.items() if one.samples}
+        if not told:
+            return each(record, selector, phase)
+        name, most = max(told.items(), key=lambda item: item[1].value)
+        high = most.high if len(told) == len(found) else math.inf
+        low = max(one.low for one in told.values())
+        return replace(most, low=low, high=high, note=f"most at {name}")
+
+    return sli
+
+
+def _validators(record: RunRecord) -> tuple[str, ...]:
+    """Every component that reports a key cache."""
+    return tuple(sorted({p.component for p in record.telemetry if "jwks" in p.state and p.component != "idp"}))
 
 
 def _growth(series: list[tuple[float, float]], window: tuple[float, float] | None) -> tuple[float, float, int] | None:
@@ -384,6 +407,37 @@ def _increase(series: list[tuple[float, float]]) -> float:
     """Sum of increments; a counter that falls was restarted from 0."""
     values = [value for _, value in series]
     return sum(later - earlier if later >= earlier else later for earlier, later in pairwise(values))
+
+
+def _misstated(wrong: Callable[[pd.DataFrame], pd.Series[bool]]) -> Sli:
+    """Gateways' answers whose status says one thing and whose reason says another; clients go by the status.
+
+    Nothing is estimated: one such answer is one too many. Looked at is every answer that accepts nothing and says why.
+    """
+
+    def sli(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+        answers = _api(selector.choose(record.in_phase(phase)))
+        told = answers["error_code"].ne("") & ~answers["error_code"].str.startswith("http_")
+        told_why = answers[answers["decision"].ne("accept") & answers["status"].gt(0) & told]
+        found = told_why[wrong(told_why)]
+        note = "no gateway refused anything and said why" if told_why.empty else ""
+        if len(found):
+            first = found.sort_values("due_at", kind="stable").iloc[0]
+            note = f"first: {first['status']} for {first['error_code']} by {first['replica']}"
+        count = float(len(found)) if len(told_why) else math.nan
+        return _rate(count, count, count, len(told_why), unit="count", note=note)
+
+    return sli
+
+
+def _refusal_as_error(answers: pd.DataFrame) -> pd.Series[bool]:
+    """A bad token, and nobody was kept from deciding: yet 5xx."""
+    return answers["expected"].eq("deny") & answers["status"].ge(500) & ~answers["error_code"].isin(UNDECIDED_REASONS)
+
+
+def _outage_as_refusal(answers: pd.DataFrame) -> pd.Series[bool]:
+    """It could not be decided: yet 4xx, as if it had been."""
+    return answers["status"].lt(500) & answers["error_code"].isin(UNDECIDED_REASONS)
 
 
 # --- helpers
@@ -442,6 +496,9 @@ REGISTRY: dict[str, Sli] = {
     "latency_p95_change": _change("latency_p95"),
     "jwks_fetch_failures": _fetches("fetch_failures", 60.0, "1/min"),
     "jwks_fetch_rate": _fetches("fetches", 1.0, "1/s"),
+    "jwks_fetch_rate_max": _busiest("fetches"),
+    "refusals_told_as_errors": _misstated(_refusal_as_error),
+    "outages_told_as_refusals": _misstated(_outage_as_refusal),
     "refusal_window": _refusal_window,
     "recovery_time": _recovery_time,
     "revocation_lag_max": _revocation_max,

@@ -117,6 +117,8 @@ def shown(value: float, measured: Measurement) -> str:
         return "unbounded" if value > 0 else "-unbounded"
     if measured.unit == "share":
         return f"{value * 100:.4g} %"
+    if measured.unit == "count":
+        return f"{value:,.0f}"
     return f"{value:.4g} {measured.unit}"
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import api_latency, api_success, at_most, everyday_load, invariants, phases
+from harness.building import api_latency, api_success, at_most, every_run, everyday_load, invariants, phases
 from harness.experiment import Bound, Objective, PhaseName, Plan
 from harness.faults.clock import ClockSkew
 from harness.scenario import Experiment, Scenario
@@ -103,13 +103,14 @@ def design(settings: ClockSkewSettings) -> Experiment:
     worst = max(abs(offset) for offset in skew.offsets_s) + abs(skew.drift_ppm) * 1e-6 * duration
     # Tokens of the wrong clock stay in use until they are refreshed; what they meet is not the recovery's fault.
     recovery = settings.phases.recovery_s + (settings.tokens.access_ttl_s if sweeping else 0.0)
+    spans = phases(settings, duration, recovery)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
             variant=settings.skew.mode,
-            phases=phases(settings, duration, recovery),
+            phases=spans,
             load=everyday_load(settings, clock_error_s=worst),
-            objectives=objectives(settings),
+            objectives=(*objectives(settings), *every_run(settings, spans)),
             invariants=invariants(),
         ),
         faults={PhaseName.FAULT: (skew,)},

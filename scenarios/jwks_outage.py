@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import api_latency, api_success, everyday_load, invariants, phases
+from harness.building import api_latency, api_success, every_run, everyday_load, invariants, phases
 from harness.experiment import PhaseName, Plan
 from harness.faults.base import Fault
 from harness.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
@@ -51,16 +51,18 @@ def fault(settings: JwksOutage) -> Fault:
 
 def design(settings: JwksOutage) -> Experiment:
     """Traffic with JWTs goes on while no validator gets keys; then keys are back."""
+    spans = phases(settings, settings.fault.duration_s)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
             variant=settings.fault.mode,
-            phases=phases(settings, settings.fault.duration_s),
+            phases=spans,
             load=everyday_load(settings),
             objectives=(
                 api_success(settings, PhaseName.FAULT),
                 api_latency(settings, PhaseName.FAULT),
                 api_success(settings, PhaseName.RECOVERY),
+                *every_run(settings, spans),
             ),
             invariants=invariants(),
         ),

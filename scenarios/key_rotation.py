@@ -6,7 +6,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import CACHE_SLACK_S, api_latency, api_success, at_most, everyday_load, invariants, phases
+from harness.building import (
+    CACHE_SLACK_S,
+    api_latency,
+    api_success,
+    at_most,
+    every_run,
+    everyday_load,
+    invariants,
+    phases,
+)
 from harness.experiment import Objective, PhaseName, Plan
 from harness.faults.keys import KeyRotation
 from harness.scenario import Experiment, Scenario
@@ -99,13 +108,14 @@ def refusals(limit_s: float) -> Objective:
 def design(settings: KeyRotationSettings) -> Experiment:
     """Traffic goes on through every act of the rotation."""
     rotation = fault(settings)
+    spans = phases(settings, rotation.steps()[-1] + settings.rotation.settle_s)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
             variant=settings.rotation.mode,
-            phases=phases(settings, rotation.steps()[-1] + settings.rotation.settle_s),
+            phases=spans,
             load=everyday_load(settings),
-            objectives=objectives(settings),
+            objectives=(*objectives(settings), *every_run(settings, spans)),
             invariants=invariants(),
         ),
         faults={PhaseName.FAULT: (rotation,)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import api_success, at_most, everyday_load, invariants, phases
+from harness.building import api_success, at_most, every_run, everyday_load, invariants, phases
 from harness.errors import UsageError
 from harness.experiment import PhaseName, Plan, RevocationPlan, Stream
 from harness.faults.revocation import Revocations
@@ -57,11 +57,12 @@ def design(settings: RevocationLagSettings) -> Experiment:
         starts_s=starts,
         ends_s=starts + settings.fault.duration_s,
     )
+    spans = phases(settings, settings.fault.duration_s, follow + WATCH_MARGIN_S)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
             variant="probes",
-            phases=phases(settings, settings.fault.duration_s, follow + WATCH_MARGIN_S),
+            phases=spans,
             load=everyday_load(
                 settings,
                 opaque_share=0.2,
@@ -83,6 +84,7 @@ def design(settings: RevocationLagSettings) -> Experiment:
                     for sli in ("revocation_lag_p95", "revocation_lag_max")
                 ),
                 api_success(settings, PhaseName.FAULT),
+                *every_run(settings, spans),
             ),
             invariants=invariants(),
         ),

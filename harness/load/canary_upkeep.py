@@ -176,6 +176,7 @@ class Canaries:
         jwk = self._public_key(token.about.kid)
         minted = self._control is not None
         forge: dict[Canary, Callable[[int], str | None]] = {
+            Canary.UNKNOWN_OPAQUE: lambda _: secrets.token_urlsafe(32),
             Canary.ALG_NONE: lambda _: canaries.alg_none(token.value, _jti()),
             Canary.HMAC_PUBLIC_KEY: lambda _: (
                 canaries.hmac_with_public_key(token.value, _jti(), jwk, next(self._forms)) if jwk else None

@@ -234,6 +234,67 @@ def test_a_validator_that_fell_silent_is_no_data(make_record: Make) -> None:
     assert measured.samples == 0
 
 
+def test_a_stampede_at_one_validator_does_not_drown_among_the_others(make_record: Make) -> None:
+    told = fetches(list(range(12)), [0] * 12) + fetches([5 * n for n in range(12)], [0] * 12, "gateway-2")
+    measured = sli.measure(make_record(telemetry=told), "jwks_fetch_rate_max", "fault")
+    assert (measured.low, measured.value, measured.note) == (
+        pytest.approx(4.5),
+        pytest.approx(5.5),
+        "most at gateway-2",
+    )
+    quiet = sli.measure(make_record(telemetry=told), "jwks_fetch_rate_max{replica=gateway-1}", "fault")
+    assert quiet.value == pytest.approx(1.1)
+
+
+def test_where_one_validator_is_silent_the_greatest_rate_is_only_known_from_below(make_record: Make) -> None:
+    told = fetches(list(range(12)), [0] * 12) + fetches([0] * 3, [0] * 3, "gateway-2")
+    measured = sli.measure(make_record(telemetry=told), "jwks_fetch_rate_max", "fault")
+    assert (measured.low, measured.high) == (pytest.approx(0.9), math.inf)
+    nobody = sli.measure(make_record(telemetry=[]), "jwks_fetch_rate_max", "fault")
+    assert (nobody.samples, math.isnan(nobody.value)) == (0, True)
+
+
+# --- answers that say one thing and mean another
+
+BAD = {"expected": "deny", "canary": "expired", "flow": "canary", "endpoint": "/orders", "replica": "gateway-1"}
+REFUSAL = BAD | {"decision": "deny", "status": 401, "error_code": "token_expired"}
+REFUSAL_AS_500 = BAD | {"decision": "undecided", "status": 500, "error_code": "token_expired"}
+OUTAGE = BAD | {"decision": "undecided", "status": 503, "error_code": "jwks_unavailable"}
+OUTAGE_AS_401 = BAD | {"decision": "undecided", "status": 401, "error_code": "jwks_unavailable"}
+NO_REASON = BAD | {"decision": "undecided", "status": 500, "error_code": "http_500"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "refusals", "outages", "looked_at"),
+    [
+        ((REFUSAL, OUTAGE), 0, 0, 2),
+        ((REFUSAL, REFUSAL_AS_500, OUTAGE), 1, 0, 3),
+        ((REFUSAL, OUTAGE_AS_401, OUTAGE_AS_401), 0, 2, 3),
+        # Who does not say why can't contradict himself; nor can who did not answer.
+        ((REFUSAL, NO_REASON, BAD | TIMED_OUT), 0, 0, 1),
+    ],
+)
+def test_answers_whose_status_contradicts_their_reason_are_counted(
+    make_record: Make, answers: tuple[dict[str, Any], ...], refusals: int, outages: int, looked_at: int
+) -> None:
+    record = make_record([answer | {"due_at": 112.0 + n} for n, answer in enumerate(answers)])
+    found = {
+        name: sli.measure(record, name, "fault") for name in ("refusals_told_as_errors", "outages_told_as_refusals")
+    }
+    assert [one.value for one in found.values()] == [refusals, outages]
+    assert {one.samples for one in found.values()} == {looked_at}
+    assert all(one.low == one.value == one.high for one in found.values())
+
+
+def test_the_first_contradiction_is_named(make_record: Make) -> None:
+    record = make_record([REFUSAL_AS_500 | {"due_at": 113.0}])
+    assert sli.measure(record, "refusals_told_as_errors", "fault").note == "first: 500 for token_expired by gateway-1"
+
+
+def test_where_nobody_said_why_nothing_is_known(make_record: Make, traffic: Traffic) -> None:
+    assert math.isnan(sli.measure(make_record(traffic(110, 120)), "refusals_told_as_errors", "fault").value)
+
+
 # --- everything
 
 
