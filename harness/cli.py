@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from harness.commands.zoo import zoo
 from harness.errors import ExitCode, IdchaosError, Interrupted, StoreError, UsageError
 from harness.settings import PROFILES, names, parse_assignments
 
@@ -255,3 +256,6 @@ def recover() -> int:
     left, message = recover_all()
     print(message)
     return ExitCode.HARNESS if left else ExitCode.PASS
+
+
+cli.add_command(zoo)

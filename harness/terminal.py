@@ -13,13 +13,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from harness.experiment import Verdict
 from harness.runner import Observer, Progress
 
 if TYPE_CHECKING:
     from harness.launch import Prepared
     from harness.verdict import RunVerdict
+    from harness.zoo import Matrix
 
 COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
+CAUGHT = {"PASS": "caught", "FAIL": "MISSED", "INCONCLUSIVE": "undecided"}
+"""A row's verdict, said of its defect."""
 REFRESH_S = 0.25
 LOG_WIDTH = 160
 
@@ -116,6 +120,33 @@ def show_verdict(verdict: RunVerdict) -> None:
     if not verdict.cleanup.clean:
         console.print(Text("  clean-up: not clean; run: idchaos recover", style="bold yellow"))
     console.print(f"  report: {verdict.run_dir}/report.html")
+
+
+def show_matrix(matrix: Matrix) -> None:
+    """Every defect with what caught it, every sound run with its verdict, on stdout."""
+    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for heading in ("", "defect", "run", "outcome"):
+        table.add_column(heading)
+    for row in matrix.rows:
+        mark = Text(CAUGHT[row.verdict], style=COLOURS[row.verdict])
+        table.add_row(mark, row.defect, f"{row.scenario} · {row.variant}", row.line())
+    for runs in matrix.sound:
+        table.add_row(_verdict(runs.verdict), "none", f"{runs.scenario} · {runs.variant}", runs.line())
+    console.print(table)
+    caught = sum(row.verdict is Verdict.PASS for row in matrix.rows)
+    passed = sum(runs.verdicts.count(Verdict.PASS) for runs in matrix.sound)
+    whole = sum(len(runs.verdicts) for runs in matrix.sound)
+    console.print(
+        Text.assemble(
+            _verdict(matrix.verdict),
+            f"  {caught} of {len(matrix.rows)} defects caught by name; {passed} of {whole} sound runs passed",
+        )
+    )
+
+
+def _verdict(verdict: Verdict) -> Text:
+    return Text(verdict, style=COLOURS[verdict])
 
 
 def _number(value: float | None) -> str:

@@ -208,6 +208,28 @@ def test_revocation_is_felt_within_the_bound_or_the_run_fails(
     assert any(item["name"] == "jwt_revocation_lag_max" and item["verdict"] == verdict for item in run["objectives"])
 
 
+@pytest.mark.e2e
+def test_a_defect_is_caught_by_name_and_the_same_run_passes_without_it(idchaos: Idchaos) -> None:
+    result = idchaos("zoo", "--defect", "no_aud_check", "--json", "--reports", str(idchaos.folder / "reports"))
+    document = json.loads(result.stdout)
+    assert (document["verdict"], result.returncode) == ("PASS", 0), document
+    (row,), (sound,) = document["rows"], document["sound"]
+    assert (row["defect"], row["caught"], row["caught_by"]) == ("no_aud_check", True, ["audience_enforced"])
+    assert (sound["runs"], sound["verdicts"]) == (1, ["PASS"])
+    manifest = json.loads((Path(row["run_dir"]) / "manifest.json").read_text())
+    assert manifest["defects"] == ["no_aud_check"]
+    assert "Defects were asked for: no_aud_check" in (Path(row["run_dir"]) / "report.html").read_text()
+
+
+def test_every_defect_can_be_listed(idchaos: Idchaos) -> None:
+    plain, listed = idchaos("list", "--defects"), idchaos("list", "--defects", "--json")
+    defects = json.loads(listed.stdout)
+    assert {"name": "no_aud_check", "meaning": "A token for another audience is accepted."}.items() <= next(
+        defect.items() for defect in defects if defect["name"] == "no_aud_check"
+    )
+    assert [line.split()[0] for line in plain.stdout.splitlines()] == [defect["name"] for defect in defects]
+
+
 def wait_for_phase(idchaos: Idchaos, scenario: str, phase: str, child: subprocess.Popen[str]) -> Path:
     """The run directory, once the journal says that the phase has begun."""
     deadline = time.monotonic() + 60
@@ -308,6 +330,8 @@ def test_up_leaves_a_target_running_and_down_stops_it(idchaos: Idchaos) -> None:
         (["run", "jwks_outage", "--rate", "-1"], "should be greater than 0"),
         (["run", "jwks_outage", "--defect", "no_aud_chek"], "did you mean no_aud_check"),
         (["up", "--defect", "frob"], "idchaos list --defects"),
+        (["zoo", "--defect", "no_aud_chek"], "did you mean no_aud_check"),
+        (["zoo", "--sound", "0"], "not in the range"),
         (["analyze", "/nowhere"], "no run directory"),
         (["report", "/nowhere"], "no run directory"),
         (["down"], "no target is up"),

@@ -1,0 +1,265 @@
+"""Negative controls: the judge is judged. Systems that are wrong in one known way must each be caught by name, and the
+same runs at a sound system must pass. Rows in, matrix out; knows no single scenario and no single defect.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import IdchaosError, UsageError
+from harness.experiment import Verdict
+from harness.launch import Prepared, Request, prepare
+from harness.report.markdown import escape
+from harness.report.summary import GLYPHS
+from harness.targets.defects import DEFECTS, known
+from harness.values import Value
+from harness.verdict import RunVerdict
+
+
+class Trial(Value):
+    """A scenario, with settings that make it short. Several defects may share one; each has a run of its own."""
+
+    scenario: str
+    settings: dict[str, Any]
+
+
+class Row(Value):
+    """A defect, the trial that must catch it, and the objectives or invariants that may say so: those that name it."""
+
+    defect: str
+    trial: Trial
+    caught_by: tuple[str, ...]
+
+
+class Control(Value):
+    """What became of one row."""
+
+    defect: str
+    scenario: str
+    variant: str
+    verdict: Verdict
+    """PASS: caught by a name that names it. FAIL: missed, or caught under other names alone."""
+    caught_by: tuple[str, ...] = ()
+    """Of the names that may catch it: those that failed."""
+    besides: tuple[str, ...] = ()
+    """What else failed."""
+    reason: str = ""
+    run_dir: str = ""
+
+    def line(self) -> str:
+        """What became of it, on one line."""
+        besides = f" (and {', '.join(self.besides)})" if self.besides else ""
+        return f"caught by {', '.join(self.caught_by)}{besides}" if self.caught_by else self.reason
+
+
+class SoundRuns(Value):
+    """A trial without a defect, as often as asked for."""
+
+    scenario: str
+    variant: str
+    verdicts: tuple[Verdict, ...]
+    reasons: tuple[str, ...] = ()
+    run_dirs: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS only if every run was."""
+        return Verdict.worst(list(self.verdicts))
+
+    def line(self) -> str:
+        """What became of it, on one line."""
+        return "; ".join((", ".join(self.verdicts), *self.reasons))
+
+
+class Matrix(Value):
+    """All rows, and all sound runs."""
+
+    rows: tuple[Control, ...]
+    sound: tuple[SoundRuns, ...]
+
+    @classmethod
+    def of(cls, results: Iterable[Control | SoundRuns]) -> Matrix:
+        """Put together what :func:`run` gave."""
+        found = list(results)
+        return cls(
+            rows=tuple(each for each in found if isinstance(each, Control)),
+            sound=tuple(each for each in found if isinstance(each, SoundRuns)),
+        )
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all."""
+        return Verdict.worst([*(row.verdict for row in self.rows), *(runs.verdict for runs in self.sound)])
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "verdict": self.verdict.value,
+            "rows": [{"caught": row.verdict is Verdict.PASS, **row.model_dump(mode="json")} for row in self.rows],
+            "sound": [
+                {"runs": len(runs.verdicts), "verdict": runs.verdict.value, **runs.model_dump(mode="json")}
+                for runs in self.sound
+            ],
+        }
+
+
+Execute = Callable[[Prepared], RunVerdict]
+"""Runs what was prepared and judges it; raises ``IdchaosError`` as :func:`harness.launch.run` does."""
+
+
+def all_rows() -> tuple[Row, ...]:
+    """Every row, from the module ``scenarios.zoo``."""
+    rows: tuple[Row, ...] = importlib.import_module("scenarios.zoo").ROWS
+    return rows
+
+
+def choose(rows: Sequence[Row], defects: Iterable[str]) -> tuple[Row, ...]:
+    """The rows of these defects; all of them when none is named.
+
+    Raises:
+        UsageError: a defect is unknown, or has no row.
+    """
+    wanted = known(defects)
+    for name in wanted:
+        if not any(row.defect == name for row in rows):
+            raise UsageError(f"--defect: the zoo has no row for {name}: no scenario looks for it yet")
+    return tuple(row for row in rows if not wanted or row.defect in wanted)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One trial: its sound runs, then a run for each row."""
+
+    sound: tuple[Prepared, ...]
+    controls: tuple[tuple[Row, Prepared], ...]
+
+    def __len__(self) -> int:
+        return len(self.sound) + len(self.controls)
+
+
+def plan(
+    rows: Sequence[Row], *, sound: int, target: str, reports: Path, command: tuple[str, ...] = ()
+) -> tuple[Planned, ...]:
+    """What will be run, checked before anything is. ``sound``: how many runs of each trial go without a defect.
+
+    Raises:
+        UsageError: a scenario, setting or defect is unknown, or a row names what its scenario does not judge.
+    """
+
+    def prepared(trial: Trial, *defects: str) -> Prepared:
+        request = Request(
+            trial.scenario, target=target, overrides=trial.settings, defects=defects, reports=reports, command=command
+        )
+        return prepare(request)
+
+    trials = [row.trial for at, row in enumerate(rows) if row.trial not in [earlier.trial for earlier in rows[:at]]]
+    planned = tuple(
+        Planned(
+            sound=tuple(prepared(trial) for _ in range(sound)),
+            controls=tuple((row, prepared(trial, row.defect)) for row in rows if row.trial == trial),
+        )
+        for trial in trials
+    )
+    for row, run in (control for each in planned for control in each.controls):
+        _check_names(row, run)
+    return planned
+
+
+def _check_names(row: Row, prepared: Prepared) -> None:
+    asked = prepared.experiment.plan
+    judged = [*(item.name for item in asked.objectives), *(item.name for item in asked.invariants)]
+    unknown = [name for name in row.caught_by if name not in judged]
+    if unknown:
+        raise UsageError(
+            f"zoo: {row.defect}: {row.trial.scenario} judges no {unknown[0]}; it judges {', '.join(judged)}"
+        )
+
+
+def run(planned: Iterable[Planned], execute: Execute) -> Iterator[Control | SoundRuns]:
+    """Run one after the other; each result as soon as there is one. A run that could not be completed is INCONCLUSIVE,
+    and the rest goes on.
+    """
+    for trial in planned:
+        yield judge_sound(trial.sound, [_attempt(execute, prepared) for prepared in trial.sound])
+        for row, prepared in trial.controls:
+            yield judge_control(row, prepared, _attempt(execute, prepared))
+
+
+def _attempt(execute: Execute, prepared: Prepared) -> RunVerdict | IdchaosError:
+    try:
+        return execute(prepared)
+    except IdchaosError as error:
+        return error
+
+
+def judge_sound(prepared: Sequence[Prepared], came: Sequence[RunVerdict | IdchaosError]) -> SoundRuns:
+    """A sound target must pass, run after run."""
+    asked = prepared[0].experiment.plan
+    return SoundRuns(
+        scenario=asked.scenario,
+        variant=asked.variant,
+        verdicts=tuple(one.verdict if isinstance(one, RunVerdict) else Verdict.INCONCLUSIVE for one in came),
+        reasons=tuple(reason for one in came for reason in _reasons(one)),
+        run_dirs=tuple(one.run_dir for one in came if isinstance(one, RunVerdict)),
+    )
+
+
+def judge_control(row: Row, prepared: Prepared, came: RunVerdict | IdchaosError) -> Control:
+    """A defect is caught when something that names it has failed. Failing for another reason is no catch: whoever reads
+    that report would look for the wrong thing.
+    """
+    failed = _failed(came)
+    by = tuple(name for name in row.caught_by if name in failed)
+    besides = tuple(name for name in failed if name not in by)
+    if by:
+        verdict, reason = Verdict.PASS, ""
+    elif isinstance(came, IdchaosError) or came.verdict is Verdict.INCONCLUSIVE:
+        verdict, reason = Verdict.INCONCLUSIVE, "; ".join(_reasons(came))
+    elif came.verdict is Verdict.FAIL:
+        verdict, reason = Verdict.FAIL, f"caught by {', '.join(besides)} alone, not by {' or '.join(row.caught_by)}"
+    else:
+        verdict, reason = Verdict.FAIL, f"missed: the run passed; {' or '.join(row.caught_by)} should have failed"
+    return Control(
+        defect=row.defect,
+        scenario=row.trial.scenario,
+        variant=prepared.experiment.plan.variant,
+        verdict=verdict,
+        caught_by=by,
+        besides=besides,
+        reason=reason,
+        run_dir="" if isinstance(came, IdchaosError) else came.run_dir,
+    )
+
+
+def _failed(came: RunVerdict | IdchaosError) -> tuple[str, ...]:
+    """Objectives and invariants that failed."""
+    if isinstance(came, IdchaosError):
+        return ()
+    invariants = tuple(item.name for item in came.invariants if item.verdict is Verdict.FAIL)
+    return invariants + tuple(item.name for item in came.objectives if item.verdict is Verdict.FAIL)
+
+
+def _reasons(came: RunVerdict | IdchaosError) -> tuple[str, ...]:
+    return (str(came),) if isinstance(came, IdchaosError) else came.reasons
+
+
+def markdown(matrix: Matrix) -> str:
+    """The matrix as Markdown tables."""
+    lines = ["| | defect | what it is | run | caught by | failed besides |", "|---|---|---|---|---|---|"]
+    for row in matrix.rows:
+        by = ", ".join(f"`{name}`" for name in row.caught_by) or f"**{escape(row.reason)}**"
+        cells = [GLYPHS[row.verdict], f"`{row.defect}`", escape(DEFECTS[row.defect].meaning), _trial(row), by]
+        lines.append(f"| {' | '.join([*cells, ', '.join(f'`{name}`' for name in row.besides) or '–'])} |")
+    lines += ["", "| | run without a defect | verdicts |", "|---|---|---|"]
+    for runs in matrix.sound:
+        verdicts = ", ".join(runs.verdicts) + "".join(f"; {escape(reason)}" for reason in runs.reasons)
+        lines.append(f"| {GLYPHS[runs.verdict]} | {_trial(runs)} | {verdicts} |")
+    return "\n".join(lines) + "\n"
+
+
+def _trial(item: Control | SoundRuns) -> str:
+    return f"{escape(item.scenario)} ({escape(item.variant)})"

@@ -1,0 +1,93 @@
+"""The defect zoo as data: for each defect of the stand-ins, the run that must catch it and the names that may say so.
+
+``idchaos zoo`` runs it. A new defect is one more row, or a reason in ``WITHOUT_ROW``.
+"""
+
+from __future__ import annotations
+
+from harness.zoo import Row, Trial
+
+SHORT = {
+    "phases.warmup_s": 2,
+    "phases.baseline_s": 2,
+    "phases.recovery_s": 5,
+    "gateway.jwks_cache_s": 1,
+    "gateway.revocation_cache_s": 0.5,
+    "gateway.introspection_cache_s": 0.5,
+    "load.rate": 100,
+    "load.canary_rate": 60,
+    # A few hundred requests a phase can't prove more nines than this.
+    "slo.success": 0.97,
+    # Phases as short as these must not hang on one bad second of a busy machine's scheduler.
+    "slo.late_p99_s": 1,
+}
+
+# Keys outlive the fault by a second or two, and no more: whoever does not fetch again soon is left without any.
+OUTAGE = Trial(
+    scenario="jwks_outage",
+    settings=SHORT | {"fault.mode": "refused", "fault.duration_s": 2.5, "gateway.jwks_stale_s": 4},
+)
+SLOW = Trial(
+    scenario="jwks_outage",
+    settings=SHORT | {"fault.mode": "slow", "fault.latency_s": 1, "fault.duration_s": 4, "phases.recovery_s": 3},
+)
+GARBAGE = Trial(
+    scenario="jwks_outage",
+    settings=SHORT | {"fault.mode": "garbage", "fault.duration_s": 3, "phases.recovery_s": 3},
+)
+ROTATION = Trial(
+    scenario="key_rotation",
+    settings=SHORT
+    | {
+        "rotation.mode": "abrupt",
+        "rotation.overlap_s": 4,
+        "tokens.access_ttl_s": 4,
+        "gateway.jwks_timeout_s": 1,
+        "phases.recovery_s": 3,
+    },
+)
+SKEW = Trial(
+    scenario="clock_skew",
+    settings=SHORT | {"skew.mode": "step", "skew.offset_s": 3, "fault.duration_s": 4, "phases.recovery_s": 3},
+)
+
+ROWS = (
+    Row(defect="fail_open_on_jwks_outage", trial=OUTAGE, caught_by=("unknown_keys_refused", "retired_keys_refused")),
+    Row(defect="fail_open_on_introspection_outage", trial=OUTAGE, caught_by=("unknown_opaque_refused",)),
+    Row(defect="no_aud_check", trial=OUTAGE, caught_by=("audience_enforced",)),
+    Row(defect="no_iss_check", trial=OUTAGE, caught_by=("issuer_enforced",)),
+    Row(defect="no_exp_check", trial=OUTAGE, caught_by=("expired_tokens_refused",)),
+    Row(defect="no_nbf_check", trial=OUTAGE, caught_by=("early_tokens_refused",)),
+    Row(defect="huge_leeway", trial=OUTAGE, caught_by=("expired_tokens_refused", "early_tokens_refused")),
+    Row(defect="alg_none_accepted", trial=OUTAGE, caught_by=("unsigned_tokens_refused",)),
+    Row(defect="hmac_public_key_accepted", trial=OUTAGE, caught_by=("algorithm_confusion_refused",)),
+    Row(defect="unknown_kid_falls_back_to_any_key", trial=OUTAGE, caught_by=("unknown_keys_refused",)),
+    Row(defect="retired_key_kept_forever", trial=OUTAGE, caught_by=("retired_keys_refused",)),
+    Row(defect="jwks_refetched_on_each_unknown_kid", trial=OUTAGE, caught_by=("key_fetches_bounded",)),
+    Row(defect="cache_wiped_on_failed_fetch", trial=OUTAGE, caught_by=("api_success_fault",)),
+    Row(defect="failed_fetch_cached_long", trial=OUTAGE, caught_by=("api_success_recovery",)),
+    Row(defect="revocation_ignored", trial=OUTAGE, caught_by=("revoked_tokens_refused",)),
+    Row(defect="revocation_lost_on_one_replica", trial=OUTAGE, caught_by=("revoked_tokens_refused",)),
+    Row(defect="refusal_as_500", trial=OUTAGE, caught_by=("refusals_are_4xx",)),
+    Row(defect="outage_as_401", trial=OUTAGE, caught_by=("outages_are_5xx",)),
+    Row(defect="refresh_reuse_not_detected", trial=OUTAGE, caught_by=("replayed_tokens_refused",)),
+    Row(defect="no_single_flight", trial=SLOW, caught_by=("key_fetches_bounded",)),
+    Row(defect="synchronous_refresh", trial=SLOW, caught_by=("api_latency_fault",)),
+    Row(defect="bad_jwks_replaces_good_keys", trial=GARBAGE, caught_by=("api_success_fault",)),
+    Row(defect="keys_never_reloaded", trial=ROTATION, caught_by=("refusal_window", "api_success_recovery")),
+    Row(defect="zero_leeway", trial=SKEW, caught_by=("api_success_fault",)),
+)
+"""One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
+
+WITHOUT_ROW = {
+    "kid_path_followed": "no canary has a path for a kid yet",
+    "identity_headers_passed_through": "no canary sends identity headers yet",
+    "raw_tokens_in_logs": "no invariant reads the logs yet",
+    "revocation_forgotten_after_restart": "no scenario restarts a gateway yet",
+    "code_redeemable_twice": "no canary redeems a code again yet",
+    "pkce_not_checked": "no canary redeems a code with the wrong verifier yet",
+    "redirect_uri_prefix_match": "no canary asks for a redirect URI like a registered one yet",
+    "refresh_race_logs_out": "no scenario refreshes twice at once yet",
+    "secret_rotation_keeps_grants": "no scenario rotates a client secret yet",
+}
+"""Defects that nothing looks for, and why."""

@@ -1,0 +1,149 @@
+"""The judge is judged: what counts as caught, and what the whole zoo says. No run is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import IdchaosError, Interrupted, TargetError, UsageError
+from harness.experiment import Verdict
+from harness.launch import Prepared
+from harness.record import Cleanup
+from harness.verdict import InvariantVerdict, ObjectiveVerdict, RunVerdict
+from harness.zoo import Matrix, Row, Trial, choose, markdown, plan, run
+
+PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+OUTAGE = Trial(scenario="jwks_outage", settings={"fault.duration_s": 3})
+SKEW = Trial(scenario="clock_skew", settings={"skew.offset_s": 2})
+NO_AUD = Row(defect="no_aud_check", trial=OUTAGE, caught_by=("audience_enforced",))
+NO_EXP = Row(defect="no_exp_check", trial=OUTAGE, caught_by=("expired_tokens_refused", "api_success_fault"))
+ZERO = Row(defect="zero_leeway", trial=SKEW, caught_by=("api_success_fault",))
+
+
+def came(verdict: Verdict, *, objectives: tuple[str, ...] = (), invariants: tuple[str, ...] = ()) -> RunVerdict:
+    """A run's verdict in which these failed, and another objective was met."""
+    judged = [(name, FAIL) for name in objectives] + [("api_latency_fault", PASS)]
+    return RunVerdict(
+        scenario="jwks_outage", variant="refused", profile="quick", seed=1, verdict=verdict,
+        reasons=() if verdict is PASS else ("because",), run_dir="reports/x", started_at=0.0, status="completed",
+        objectives=tuple(
+            ObjectiveVerdict(
+                name=name, sli="success_rate", phase="fault", value=1.0, interval=(1.0, 1.0), samples=9, effective=9.0,
+                unit="share", bound=">= 0.9", verdict=each, reason="", note="", why="",
+            )
+            for name, each in judged
+        ),
+        invariants=tuple(
+            InvariantVerdict(name=name, attempts=9, breaches=9, verdict=FAIL, reason="accepted") for name in invariants
+        ),
+        faults=(), cleanup=Cleanup(clean=True), slis=(), revocation_lag=(), reconciliation=(), generator=(),
+    )  # fmt: skip
+
+
+SOUND = came(PASS)
+
+
+def zoo(*rows: Row, wrong: RunVerdict | BaseException, sound: RunVerdict = SOUND, times: int = 1) -> Matrix:
+    """The matrix of these rows when every defect ends in ``wrong`` and every sound run in ``sound``."""
+
+    def execute(prepared: Prepared) -> RunVerdict:
+        result = wrong if prepared.defects else sound
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    return Matrix.of(run(plan(rows, sound=times, target="local", reports=Path("reports")), execute))
+
+
+def test_a_defect_is_caught_when_what_names_it_fails() -> None:
+    matrix = zoo(NO_AUD, wrong=came(FAIL, invariants=("audience_enforced",)))
+    (row,) = matrix.rows
+    assert (row.verdict, row.caught_by, row.besides, row.reason) == (PASS, ("audience_enforced",), (), "")
+    assert matrix.verdict is PASS
+
+
+def test_any_of_several_names_will_do_and_what_else_failed_is_told() -> None:
+    (row,) = zoo(NO_EXP, wrong=came(FAIL, objectives=("api_success_fault",), invariants=("issuer_enforced",))).rows
+    assert (row.verdict, row.caught_by, row.besides) == (PASS, ("api_success_fault",), ("issuer_enforced",))
+
+
+def test_failing_under_another_name_alone_is_no_catch() -> None:
+    matrix = zoo(NO_AUD, wrong=came(FAIL, objectives=("api_success_fault",)))
+    (row,) = matrix.rows
+    assert (row.verdict, row.caught_by) == (FAIL, ())
+    assert row.reason == "caught by api_success_fault alone, not by audience_enforced"
+    assert matrix.verdict is FAIL
+
+
+def test_a_run_that_passes_has_missed_its_defect() -> None:
+    matrix = zoo(NO_AUD, wrong=SOUND)
+    assert matrix.rows[0].verdict is matrix.verdict is FAIL
+    assert matrix.rows[0].reason.startswith("missed")
+
+
+@pytest.mark.parametrize("wrong", [came(INCONCLUSIVE), TargetError("gateway-1 did not start")])
+def test_a_run_that_concludes_nothing_is_no_catch_and_no_miss(wrong: RunVerdict | IdchaosError) -> None:
+    matrix = zoo(NO_AUD, wrong=wrong)
+    assert matrix.rows[0].verdict is matrix.verdict is INCONCLUSIVE
+    assert matrix.rows[0].reason in ("because", "gateway-1 did not start")
+
+
+@pytest.mark.parametrize("verdict", [FAIL, INCONCLUSIVE])
+def test_catching_every_defect_is_worth_nothing_where_a_sound_system_does_not_pass(verdict: Verdict) -> None:
+    matrix = zoo(NO_AUD, wrong=came(FAIL, invariants=("audience_enforced",)), sound=came(verdict))
+    assert matrix.rows[0].verdict is PASS
+    assert matrix.sound[0].verdict is matrix.verdict is verdict
+    assert matrix.sound[0].reasons == ("because",)
+
+
+def test_an_interrupted_zoo_ends_at_once() -> None:
+    with pytest.raises(Interrupted):
+        zoo(NO_AUD, wrong=Interrupted("interrupted"))
+
+
+def test_each_trial_is_run_soundly_and_then_with_one_defect_at_a_time() -> None:
+    planned = plan((NO_AUD, ZERO, NO_EXP), sound=2, target="local", reports=Path("reports"))
+    runs = [[*(one.defects for one in each.sound), *(one.defects for _, one in each.controls)] for each in planned]
+    assert runs == [[(), (), ("no_aud_check",), ("no_exp_check",)], [(), (), ("zero_leeway",)]]
+    assert len({one.seed for each in planned for one in each.sound}) == 4
+
+
+def test_the_document_says_who_caught_what() -> None:
+    matrix = zoo(NO_AUD, wrong=came(FAIL, invariants=("audience_enforced",)), times=2)
+    document = matrix.document()
+    assert document["verdict"] == "PASS"
+    (row,), (sound,) = document["rows"], document["sound"]
+    assert (row["defect"], row["scenario"], row["caught"], row["caught_by"]) == (
+        "no_aud_check", "jwks_outage", True, ["audience_enforced"],
+    )  # fmt: skip
+    assert (sound["scenario"], sound["runs"], sound["verdicts"]) == ("jwks_outage", 2, ["PASS", "PASS"])
+
+
+def test_the_markdown_matrix_has_a_line_for_each_defect_and_each_sound_trial() -> None:
+    text = markdown(zoo(NO_AUD, ZERO, wrong=came(FAIL, invariants=("audience_enforced",))))
+    assert "| ✓ | `no_aud_check` | A token for another audience is accepted. |" in text
+    assert "**caught by audience\\_enforced alone, not by api\\_success\\_fault**" in text
+    assert text.count("| PASS |") == 2
+
+
+def refused(act: Callable[[], Any]) -> str:
+    with pytest.raises(UsageError) as error:
+        act()
+    return str(error.value)
+
+
+def test_a_row_whose_scenario_does_not_judge_its_names_is_refused_before_anything_runs() -> None:
+    typo = NO_AUD.model_copy(update={"caught_by": ("audience_enforcd",)})
+    said = refused(lambda: plan((typo,), sound=1, target="local", reports=Path("reports")))
+    assert "jwks_outage judges no audience_enforcd" in said
+
+
+def test_rows_are_chosen_by_defect() -> None:
+    rows = (NO_AUD, NO_EXP, ZERO)
+    assert choose(rows, ()) == rows
+    assert choose(rows, ("zero_leeway", "no_aud_check")) == (NO_AUD, ZERO)
+    assert "did you mean no_aud_check" in refused(lambda: choose(rows, ("no_aud_chek",)))
+    assert "has no row for alg_none_accepted" in refused(lambda: choose(rows, ("alg_none_accepted",)))

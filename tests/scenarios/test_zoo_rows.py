@@ -1,0 +1,31 @@
+"""The zoo's rows: every defect has one, or a reason why not; and every row can be run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from harness.targets.defects import DEFECTS
+from harness.zoo import all_rows, plan
+from scenarios.zoo import ROWS, WITHOUT_ROW
+
+LONGEST_RUN_S = 20
+
+
+def test_every_defect_has_a_row_or_a_reason_why_not() -> None:
+    with_row = Counter(row.defect for row in ROWS)
+    assert set(with_row.values()) == {1}
+    assert with_row.keys() & WITHOUT_ROW.keys() == set()
+    assert with_row.keys() | WITHOUT_ROW.keys() == DEFECTS.keys()
+
+
+def test_every_row_names_what_its_scenario_judges_and_is_short() -> None:
+    planned = plan(all_rows(), sound=1, target="local", reports=Path("reports"))
+    assert sum(len(each.controls) for each in planned) == len(ROWS)
+    assert all(run.experiment.plan.duration_s <= LONGEST_RUN_S for each in planned for run in each.sound)
+
+
+def test_what_may_catch_a_defect_is_there_to_pass_without_it() -> None:
+    """The same trial, with and without the defect, differs in nothing but the defect."""
+    for each in plan(all_rows(), sound=1, target="local", reports=Path("reports")):
+        assert all(run.experiment == each.sound[0].experiment for _, run in each.controls)
