@@ -36,6 +36,8 @@ STEADY_SUCCESS = 0.99
 STEADY_FACTOR, STEADY_SLACK_S = 2.0, 0.05
 """The median latency of the baseline's second half may be this many times the first's, plus this."""
 SHOWN_BREACHES = 20
+WITHDRAWN_KEYS, BAD_TOKENS = "withdrawn_keys_refused", "bad_tokens_refused"
+"""See :func:`implied_invariants`."""
 NOT_IN_EVERY_PHASE = frozenset({Canary.RETIRED_KEY, Canary.REVOKED, Canary.REPLAYED})
 """Canaries that are only surely bad after something has happened in the run: one decided attempt in all
 must do.
@@ -285,21 +287,68 @@ def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgeme
     """
     kinds = [str(kind) for kind in invariant.canaries]
     tried = record.samples[record.samples["canary"].isin(kinds)].sort_values(["due_at", "sent_at"], kind="stable")
+    decided = _decided(tried)
     breaches = tried[tried["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
-    decided = tried[(tried["expected"] == "deny") & (tried["decision"] != "undecided")]
-    evidence = tuple(_breach(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
     judgement = Judgement(Verdict.PASS)
-    if evidence:
-        first = evidence[0]
-        judgement = Judgement(
-            Verdict.FAIL,
-            f"{invariant.name}: {len(breaches):,} of {len(decided):,} canaries were accepted, first {first['canary']} "
-            f"in {first['phase'] or 'no phase'} by {first['replica'] or first['endpoint']}",
-        )
+    if len(breaches):
+        judgement = _breached(invariant.name, breaches, decided, "canaries")
     elif missing := _missing(invariant, record, tried, decided):
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{invariant.name}: {missing}")
     counts = tuple((kind, phase.value, _count(decided, kind, phase)) for kind in kinds for phase in record.windows)
-    return InvariantJudgement(len(decided), len(breaches), judgement, evidence, counts)
+    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches), counts)
+
+
+def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement], ...]:
+    """What no plan needs to ask for, each with its name: whatever was wrongly accepted is a breach, planned or not.
+
+    :data:`WITHDRAWN_KEYS`, of runs that withdrew a key: nobody takes its tokens once caches must have forgotten it,
+    be they of sessions or of canaries; PASS takes a decided attempt for each key. :data:`BAD_TOKENS`: breaches
+    that no invariant watches.
+    """
+    samples = record.samples.sort_values(["due_at", "sent_at"], kind="stable")
+    accepted = samples["outcome"] == str(Outcome.WRONGLY_ACCEPTED)
+    keys = sorted({event.text("kid") for event in record.named("key_withdrawn")})
+    of_keys = samples["kid"].isin(keys) & samples["canary"].isin(["", str(Canary.RETIRED_KEY)])
+    watched = {str(kind) for invariant in record.plan.invariants for kind in invariant.canaries}
+    unwatched = samples[accepted & ~of_keys & ~samples["canary"].isin(watched)]
+    found = []
+    if keys:
+        found.append((WITHDRAWN_KEYS, _withdrawn(keys, samples[of_keys])))
+    if len(unwatched):
+        judgement = _breached(BAD_TOKENS, unwatched, _decided(unwatched), "requests")
+        found.append((BAD_TOKENS, InvariantJudgement(len(unwatched), len(unwatched), judgement, _evidence(unwatched))))
+    return tuple(found)
+
+
+def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
+    decided = _decided(tried)
+    breaches = tried[tried["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
+    untried = [key for key in keys if not (decided["kid"] == key).any()]
+    judgement = Judgement(Verdict.PASS)
+    if len(breaches):
+        judgement = _breached(WITHDRAWN_KEYS, breaches, decided, "requests")
+    elif untried:
+        what = f"no decided attempt with {', '.join(untried)} after caches must have forgotten it"
+        judgement = Judgement(Verdict.INCONCLUSIVE, f"{WITHDRAWN_KEYS}: {what}")
+    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches))
+
+
+def _decided(tried: pd.DataFrame) -> pd.DataFrame:
+    return tried[(tried["expected"] == "deny") & (tried["decision"] != "undecided")]
+
+
+def _breached(name: str, breaches: pd.DataFrame, decided: pd.DataFrame, what: str) -> Judgement:
+    first = _breach(breaches.iloc[0])
+    return Judgement(
+        Verdict.FAIL,
+        f"{name}: {len(breaches):,} of {len(decided):,} {what} were accepted, first"
+        f" {first['canary'] or 'a token of ' + str(first['kid'])}"
+        f" in {first['phase'] or 'no phase'} by {first['replica'] or first['endpoint']}",
+    )
+
+
+def _evidence(breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...]:
+    return tuple(_breach(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
 
 
 def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decided: pd.DataFrame) -> str:
