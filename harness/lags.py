@@ -79,9 +79,10 @@ def timed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def refusal_window(good: pd.DataFrame, origin: float, replicas: Sequence[str], kid: str | None = None) -> Bracket:
-    """Origin to the last refusal of a good token, the longest over replicas.
+    """Origin to the last good token that was not let in, the longest over replicas.
 
-    ``good``: samples whose right answer is to accept, due from ``origin`` on. ``kid``: the key that signs
+    Refused or not decided (503, no answer), the user was not served either way. What the load generator dropped by
+    itself tells nothing. ``good``: samples whose right answer is to accept, due from ``origin`` on. ``kid``: the key that signs
     since then, if the cause is a rotation; each replica must then have met a token of that key, and the
     window is open until it accepted one.
     """
@@ -92,19 +93,21 @@ def refusal_window(good: pd.DataFrame, origin: float, replicas: Sequence[str], k
 
 
 def _refusals(all_good: pd.DataFrame, watched: pd.DataFrame, replica: str, origin: float, exposed: float) -> Bracket:
-    mine = all_good[all_good["replica"] == replica]
-    refused = mine[mine["outcome"] == "wrongly_denied"]
-    if refused.empty:
+    mine = all_good[(all_good["replica"] == replica) & (all_good["error_code"] != "dropped")]
+    unserved = mine[mine["outcome"] != "ok"]
+    if unserved.empty:
         accepted = watched[(watched["replica"] == replica) & (watched["outcome"] == "ok")]
         if accepted.empty:
             return Bracket(math.nan, 0.0, math.inf, len(mine), f"{replica} accepted nothing that would show it")
         # Between the first token that it could have met and the first that it accepted, nobody knows.
         return Bracket(0.0, 0.0, max(0.0, float(accepted["at"].iloc[0]) - exposed), len(mine))
-    last = refused.iloc[-1]
-    after = mine[(mine["at"] > last["at"]) & (mine["outcome"] == "ok") & (mine["kid"] == last["kid"])]
+    last = unserved.iloc[-1]
+    after = mine[(mine["at"] > last["at"]) & (mine["outcome"] == "ok")]
+    if last["kid"]:  # without it there was no token to send: any that is let in again will do
+        after = after[after["kid"] == last["kid"]]
     lag = max(0.0, float(last["at"]) - origin)
     if after.empty:
-        return Bracket(math.inf, lag, math.inf, len(mine), f"{replica} still refused good tokens at the end")
+        return Bracket(math.inf, lag, math.inf, len(mine), f"{replica} did not let good tokens in at the end")
     return Bracket(lag, lag, float(after["at"].iloc[0]) - origin, len(mine), f"longest at {replica}")
 
 

@@ -85,7 +85,7 @@ def objectives(settings: KeyRotationSettings) -> tuple[Objective, ...]:
 
 
 def refusals(limit_s: float) -> Objective:
-    """Good tokens of the new key may be refused for this long after it began to sign."""
+    """Good tokens may be refused, or left undecided, for this long after the new key began to sign."""
     return at_most(
         limit_s,
         "s",

@@ -43,7 +43,21 @@ def test_refusals_that_go_on_to_the_end_have_no_upper_bound(make_record: Make, t
     measured = sli.measure(make_record(rows, events=[SIGNING]), "refusal_window", "fault")
     assert measured.low == pytest.approx(7.95, abs=0.002)
     assert math.isinf(measured.high)
-    assert measured.note == "gateway-2 still refused good tokens at the end"
+    assert measured.note == "gateway-2 did not let good tokens in at the end"
+
+
+def test_a_replica_that_can_not_decide_keeps_the_window_open(make_record: Make, traffic: Traffic) -> None:
+    """It knew the new key for a moment; 503 for the rest of the phase serves nobody either."""
+    rows = [row | (DOWN if row["due_at"] > 113 else {}) for row in rotated(traffic, {"gateway-1": 0, "gateway-2": 0})]
+    measured = sli.measure(make_record(rows, events=[SIGNING]), "refusal_window", "fault")
+    assert measured.low == pytest.approx(7.95, abs=0.06)
+    assert math.isinf(measured.high)
+
+
+def test_what_the_load_generator_dropped_is_no_refusal(make_record: Make, traffic: Traffic) -> None:
+    rows = rotated(traffic, {"gateway-1": 0, "gateway-2": 0})
+    rows[-1] |= DOWN | {"error_code": "dropped", "status": 0, "sent_at": math.nan}
+    assert sli.measure(make_record(rows, events=[SIGNING]), "refusal_window", "fault").value == 0.0
 
 
 def test_no_refusals_are_a_window_of_nothing(make_record: Make, traffic: Traffic) -> None:

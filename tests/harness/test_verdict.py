@@ -236,7 +236,7 @@ def test_what_is_not_finite_is_null_with_a_note(build: Build) -> None:
     assert lag["value"] is None
     assert lag["interval"][1] is None
     assert lag["interval"][0] > 8
-    assert "still refused good tokens at the end" in lag["note"]
+    assert "did not let good tokens in at the end" in lag["note"]
     assert lag["verdict"] == "INCONCLUSIVE"
 
 
