@@ -28,6 +28,10 @@ NOT_OF_REVOCATION = frozenset(
     }
 )  # fmt: skip
 """Reasons of refusals that say nothing about whether a revocation was known."""
+OF_KEYS = frozenset({"kid_unknown", "signature_invalid"})
+"""Reasons of refusals that say that a key is not, or no longer, known."""
+NOT_OF_KEYS = (NOT_OF_REVOCATION - OF_KEYS) | {"token_revoked", "token_inactive"}
+"""Reasons of refusals that say nothing about whether a key was forgotten."""
 LAG_COLUMNS = (
     "probe",
     "replica",
@@ -145,9 +149,11 @@ def retired_key_acceptance(
 ) -> Bracket:
     """Withdrawal of a key to the last accepted token that it had signed, the longest over keys and replicas.
 
-    All traffic counts, canaries and sessions alike. A refusal because the token had expired closes no window.
+    Only tokens that are good but for their key count: those of sessions, and the ``retired_key`` canary. Other canaries
+    carry the old ``kid`` too, and are refused for what else is wrong with them. A refusal closes the window if its
+    reason is one of :data:`OF_KEYS`, or if neither its reason (:data:`NOT_OF_KEYS`) nor expiry explains it otherwise.
     """
-    frame = timed(samples)
+    frame = timed(samples[samples["canary"].isin(["", "retired_key"])])
     found = []
     for event in withdrawals:
         signed = frame[(frame["kid"] == event.text("kid")) & (frame["at"] >= event.at) & (frame["at"] < until)]
@@ -158,7 +164,9 @@ def retired_key_acceptance(
 def _acceptance(rows: pd.DataFrame, event: Event, replica: str) -> Bracket:
     decided = rows[rows["decision"] != "undecided"]
     accepted = decided[decided["decision"] == "accept"]
-    refused = decided[(decided["decision"] == "deny") & (decided["error_code"] != "token_expired")]
+    unexplained = ~decided["error_code"].isin(NOT_OF_KEYS) & (decided["at"] < decided["token_exp"].fillna(math.inf))
+    of_key = decided["error_code"].isin(OF_KEYS) | unexplained
+    refused = decided[(decided["decision"] == "deny") & of_key]
     last = float(accepted["at"].iloc[-1]) if len(accepted) else event.at
     after = refused[refused["at"] > last]
     lag = last - event.at

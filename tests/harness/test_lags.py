@@ -233,6 +233,36 @@ def test_expiry_does_not_close_the_window(make_record: Make, traffic: Traffic) -
     assert math.isinf(measured.high)
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"canary": "tampered", "error_code": "signature_invalid"},
+        {"canary": "wrong_audience", "error_code": "audience_mismatch"},
+        {"error_code": "token_revoked"},
+        {"error_code": "invalid_token", "token_exp": 115.0},
+    ],
+)
+def test_a_refusal_for_another_reason_does_not_close_the_window(
+    make_record: Make, traffic: Traffic, refusal: dict[str, Any]
+) -> None:
+    """Both gateways go on accepting the key; then each refuses a token of it that is bad in another way as well."""
+    rows = traffic(110, 115, kid="bad", expected="either")
+    no = {"kid": "bad", "decision": "deny", "status": 401, "expected": "either"} | refusal
+    rows += traffic(116, 116.1, **no)
+    measured = sli.measure(make_record(rows, events=[WITHDRAWN]), "retired_key_acceptance", "fault")
+    assert measured.low == pytest.approx(2.95, abs=0.06)
+    assert math.isinf(measured.high)
+
+
+def test_a_canary_of_the_withdrawn_key_closes_the_window(make_record: Make, traffic: Traffic) -> None:
+    """Tokens of sessions may have expired by then."""
+    rows = traffic(110, 113, kid="bad", expected="either")
+    no = {"kid": "bad", "decision": "deny", "status": 401, "expected": "deny", "error_code": "kid_unknown"}
+    rows += traffic(116, 116.1, canary="retired_key", flow="canary", **no)
+    measured = sli.measure(make_record(rows, events=[WITHDRAWN]), "retired_key_acceptance", "fault")
+    assert measured.high == pytest.approx(4.05, abs=0.06)
+
+
 # --- clocks
 
 
