@@ -86,8 +86,8 @@ def refusal_window(good: pd.DataFrame, origin: float, replicas: Sequence[str], k
     """Origin to the last good token that was not let in, the longest over replicas.
 
     Refused or not decided (503, no answer), the user was not served either way. What the load generator dropped by
-    itself tells nothing. ``good``: samples whose right answer is to accept, due from ``origin`` on. ``kid``: the key that signs
-    since then, if the cause is a rotation; each replica must then have met a token of that key, and the
+    itself tells nothing. ``good``: samples whose right answer is to accept, due from ``origin`` on. ``kid``: the key
+    that signs since then, if the cause is a rotation; each replica must then have met a token of that key, and the
     window is open until it accepted one.
     """
     frame = timed(good)

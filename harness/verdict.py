@@ -337,7 +337,7 @@ def _count(row: Row) -> Count:
         what=row.what,
         expected=(row.low, row.high),
         seen=row.seen,
-        agrees=row.gap == 0,
+        agrees=row.agrees,
         by_flow=dict(row.by_flow),
         note=row.note,
     )
