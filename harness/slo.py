@@ -35,6 +35,8 @@ STEADY_SUCCESS = 0.99
 """A baseline below this is no baseline: an existing fault would be taken for the effect of ours."""
 STEADY_FACTOR, STEADY_SLACK_S = 2.0, 0.05
 """The median latency of the baseline's second half may be this many times the first's, plus this."""
+RIPENING_S = 10.0
+"""Ample time to revoke a token anew after a fault, beside the time that caches have to learn of it."""
 SHOWN_BREACHES = 20
 WITHDRAWN_KEYS, BAD_TOKENS = "withdrawn_keys_refused", "bad_tokens_refused"
 """See :func:`implied_invariants`."""
@@ -363,12 +365,29 @@ def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decid
             return f"no decided attempt of {kind}" + (f" ({unmade} were due and could not be made)" if unmade else "")
     if len(decided) < invariant.min_attempts:
         return f"{len(decided):,} decided attempts, needs {invariant.min_attempts:,}"
+    if Canary.REVOKED in invariant.canaries and (missing := _missing_after_healing(record, decided)):
+        return missing
     held = tried[(tried["decision"] != "undecided") | tried["error_code"].isin(WITHHELD)]
     for phase in record.windows:
         for kind in invariant.canaries:
             if phase is not PhaseName.WARMUP and kind not in NOT_IN_EVERY_PHASE and not _count(held, kind, phase):
                 return f"no decided attempt of {kind} in {phase}"
     return ""
+
+
+def _missing_after_healing(record: RunRecord, decided: pd.DataFrame) -> str:
+    """A fault may keep the news of revocations from a replica; afterwards it must be heard again. Empty when that was
+    tried, or when the recovery is too short for it.
+    """
+    planned, window = record.plan.load.canaries, record.window(PhaseName.RECOVERY)
+    healed = max((fault.healed_at for fault in record.faults if fault.healed_at is not None), default=None)
+    if planned is None or window is None or healed is None:
+        return ""
+    due = healed + planned.revoked_after_s
+    if window[1] < due + planned.revoked_after_s + RIPENING_S:
+        return ""
+    revoked = decided[(decided["canary"] == str(Canary.REVOKED)) & (decided["sent_at"] > due)]
+    return "" if len(revoked) else "no decided attempt of revoked after the fault was healed"
 
 
 def _count(canaries: pd.DataFrame, kind: str, phase: PhaseName) -> int:
