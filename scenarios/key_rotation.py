@@ -99,11 +99,15 @@ def refusals(limit_s: float) -> Objective:
 def design(settings: KeyRotationSettings) -> Experiment:
     """Traffic goes on through every act of the rotation."""
     rotation = fault(settings)
+    # The last act withdraws the old key: caches have their time to forget it, and then it is tried.
+    lag = max(0.0, rotation.allowed_lag_s - settings.rotation.settle_s)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
             variant=settings.rotation.mode,
-            phases=phases(settings, rotation.steps()[-1] + settings.rotation.settle_s),
+            phases=phases(
+                settings, rotation.steps()[-1] + settings.rotation.settle_s, settings.phases.recovery_s + lag
+            ),
             load=everyday_load(settings),
             objectives=objectives(settings),
             invariants=invariants(),
