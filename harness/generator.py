@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from harness.errors import LoadError
 from harness.ledger import RUN_ID_VARIABLE
-from harness.load.job import LoadJob
+from harness.load.job import LoadJob, Start, Withdrawn
 
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 5.0
@@ -58,9 +58,13 @@ class Generator:
         """
         return self._wait("ready", READY_WITHIN_S)
 
-    def begin(self, start: float) -> None:
-        """Set the load's first moment, in Unix time."""
-        self._tell(json.dumps({"start": start}))
+    def begin(self, start: float, withdrawn: tuple[Withdrawn, ...] = ()) -> None:
+        """Set the load's first moment, in Unix time; ``withdrawn``: keys that are gone since the preparation."""
+        self._tell(Start(start=start, withdrawn=withdrawn).model_dump_json())
+
+    def withdrawn(self, key: Withdrawn) -> None:
+        """Say that a key was withdrawn while the load runs: its tokens become canaries."""
+        self._tell(key.model_dump_json())
 
     def check(self) -> None:
         """Say so when it has failed.

@@ -28,6 +28,10 @@ NOT_OF_REVOCATION = frozenset(
     }
 )  # fmt: skip
 """Reasons of refusals that say nothing about whether a revocation was known."""
+OF_KEYS = frozenset({"kid_unknown", "signature_invalid"})
+"""Reasons of refusals that say that a key is not, or no longer, known."""
+NOT_OF_KEYS = (NOT_OF_REVOCATION - OF_KEYS) | {"token_revoked", "token_inactive"}
+"""Reasons of refusals that say nothing about whether a key was forgotten."""
 LAG_COLUMNS = (
     "probe",
     "replica",
@@ -79,10 +83,11 @@ def timed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def refusal_window(good: pd.DataFrame, origin: float, replicas: Sequence[str], kid: str | None = None) -> Bracket:
-    """Origin to the last refusal of a good token, the longest over replicas.
+    """Origin to the last good token that was not let in, the longest over replicas.
 
-    ``good``: samples whose right answer is to accept, due from ``origin`` on. ``kid``: the key that signs
-    since then, if the cause is a rotation; each replica must then have met a token of that key, and the
+    Refused or not decided (503, no answer), the user was not served either way. What the load generator dropped by
+    itself tells nothing. ``good``: samples whose right answer is to accept, due from ``origin`` on. ``kid``: the key
+    that signs since then, if the cause is a rotation; each replica must then have met a token of that key, and the
     window is open until it accepted one.
     """
     frame = timed(good)
@@ -92,19 +97,21 @@ def refusal_window(good: pd.DataFrame, origin: float, replicas: Sequence[str], k
 
 
 def _refusals(all_good: pd.DataFrame, watched: pd.DataFrame, replica: str, origin: float, exposed: float) -> Bracket:
-    mine = all_good[all_good["replica"] == replica]
-    refused = mine[mine["outcome"] == "wrongly_denied"]
-    if refused.empty:
+    mine = all_good[(all_good["replica"] == replica) & (all_good["error_code"] != "dropped")]
+    unserved = mine[mine["outcome"] != "ok"]
+    if unserved.empty:
         accepted = watched[(watched["replica"] == replica) & (watched["outcome"] == "ok")]
         if accepted.empty:
             return Bracket(math.nan, 0.0, math.inf, len(mine), f"{replica} accepted nothing that would show it")
         # Between the first token that it could have met and the first that it accepted, nobody knows.
         return Bracket(0.0, 0.0, max(0.0, float(accepted["at"].iloc[0]) - exposed), len(mine))
-    last = refused.iloc[-1]
-    after = mine[(mine["at"] > last["at"]) & (mine["outcome"] == "ok") & (mine["kid"] == last["kid"])]
+    last = unserved.iloc[-1]
+    after = mine[(mine["at"] > last["at"]) & (mine["outcome"] == "ok")]
+    if last["kid"]:  # without it there was no token to send: any that is let in again will do
+        after = after[after["kid"] == last["kid"]]
     lag = max(0.0, float(last["at"]) - origin)
     if after.empty:
-        return Bracket(math.inf, lag, math.inf, len(mine), f"{replica} still refused good tokens at the end")
+        return Bracket(math.inf, lag, math.inf, len(mine), f"{replica} did not let good tokens in at the end")
     return Bracket(lag, lag, float(after["at"].iloc[0]) - origin, len(mine), f"longest at {replica}")
 
 
@@ -142,9 +149,11 @@ def retired_key_acceptance(
 ) -> Bracket:
     """Withdrawal of a key to the last accepted token that it had signed, the longest over keys and replicas.
 
-    All traffic counts, canaries and sessions alike. A refusal because the token had expired closes no window.
+    Only tokens that are good but for their key count: those of sessions, and the ``retired_key`` canary. Other canaries
+    carry the old ``kid`` too, and are refused for what else is wrong with them. A refusal closes the window if its
+    reason is one of :data:`OF_KEYS`, or if neither its reason (:data:`NOT_OF_KEYS`) nor expiry explains it otherwise.
     """
-    frame = timed(samples)
+    frame = timed(samples[samples["canary"].isin(["", "retired_key"])])
     found = []
     for event in withdrawals:
         signed = frame[(frame["kid"] == event.text("kid")) & (frame["at"] >= event.at) & (frame["at"] < until)]
@@ -155,7 +164,9 @@ def retired_key_acceptance(
 def _acceptance(rows: pd.DataFrame, event: Event, replica: str) -> Bracket:
     decided = rows[rows["decision"] != "undecided"]
     accepted = decided[decided["decision"] == "accept"]
-    refused = decided[(decided["decision"] == "deny") & (decided["error_code"] != "token_expired")]
+    unexplained = ~decided["error_code"].isin(NOT_OF_KEYS) & (decided["at"] < decided["token_exp"].fillna(math.inf))
+    of_key = decided["error_code"].isin(OF_KEYS) | unexplained
+    refused = decided[(decided["decision"] == "deny") & of_key]
     last = float(accepted["at"].iloc[-1]) if len(accepted) else event.at
     after = refused[refused["at"] > last]
     lag = last - event.at

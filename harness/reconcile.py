@@ -14,7 +14,9 @@ reports. The generator's summary tells of requests to the IdP that are no sample
 What the client saw comes from the samples. A request that got an answer was surely seen by who answered;
 one that was sent and got none (time-out, reset) may have been, and so may each attempt before a retry; one
 that was refused a connection, or never sent, was not. So each count must lie in a range, and anything
-outside it is a gap. A component that was restarted has lost its counts: it is named, not compared.
+outside it is a gap. Every component that was asked on either side has a row: one that can't be compared
+(not asked, or restarted and so without its counts) is named, and is a reason to withhold PASS unless a
+fault of the run killed it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from pydantic import JsonValue
 
 from harness.record import RunRecord, as_number
 
+UPSTREAM = ("requests", "upstream")
 NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
 IDP_ENDPOINTS = ("authorize", "login", "token", "userinfo", "revoke", "end_session")
 """What only clients of the load ask; ``jwks``, ``introspect``, ``revocations`` and ``discovery`` are asked
@@ -47,17 +50,27 @@ class Row:
     seen: int | None
     by_flow: tuple[tuple[str, int], ...] = ()
     note: str = ""
+    """Why it could not be compared; empty when it was."""
+    excused: bool = False
+    """The run itself explains that."""
+
+    @property
+    def agrees(self) -> bool:
+        """Compared and within the range, or excused from it."""
+        return not self.reason
 
     @property
     def gap(self) -> int:
-        """How far ``seen`` lies outside the range; 0 when it agrees, or has nothing to say."""
+        """How far ``seen`` lies outside the range; 0 when it agrees, or could not be compared."""
         if self.seen is None or self.note:
             return 0
         return max(0, self.low - self.seen) or max(0, self.seen - self.high)
 
     @property
     def reason(self) -> str:
-        """One sentence about the gap, empty without one."""
+        """One sentence about the gap, or why there is no comparison; empty when all is well."""
+        if self.note:
+            return "" if self.excused else f"counts do not reconcile: {self.what}: {self.note}"
         if not self.gap or self.seen is None:
             return ""
         wanted = f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
@@ -65,11 +78,17 @@ class Row:
 
 
 def reconcile(record: RunRecord) -> tuple[Row, ...]:
-    """All comparisons that the recorded counts allow; none when no counts were recorded."""
-    after = _side(record, "after")
-    gateways = [name for name, state in after.items() if isinstance(_dig(state, ("requests", "upstream")), dict)]
-    idps = [name for name, state in after.items() if "issuer" in state]
-    services = [name for name in after if name not in gateways and name not in idps and _total(after[name]) is not None]
+    """All comparisons, and what keeps others from being made; none when no counts were recorded.
+
+    What a component is shows by what it reported on either side. One that counts nothing has nothing to compare.
+    """
+    before, after = _side(record, "before"), _side(record, "after")
+    told = {name: (before.get(name, {}), after.get(name, {})) for name in sorted({*before, *after})}
+    gateways = [n for n, states in told.items() if any(isinstance(_dig(s, UPSTREAM), dict) for s in states)]
+    idps = [name for name, states in told.items() if any("issuer" in state for state in states)]
+    rest = [name for name in told if name not in gateways and name not in idps]
+    services = [name for name in rest if any(_total(state) is not None for state in told[name])]
+    silent = [name for name in rest if name not in services and any("error" in state for state in told[name])]
     sent = record.samples[record.samples["sent_at"].notna()]
     asked = sent[sent["endpoint"].str.startswith("/")]
     unsure = int((asked["status"] == 0).sum()) + int(asked["retry"].sum())
@@ -81,6 +100,7 @@ def reconcile(record: RunRecord) -> tuple[Row, ...]:
             for name in idps
             for endpoint in IDP_ENDPOINTS
         ),
+        *(Row(name, 0, 0, None, (), f"{name} was not asked before and after the load") for name in silent),
     )
 
 
@@ -97,8 +117,8 @@ def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[
     what = f"clients and {name}" + (f" ({endpoint})" if endpoint else "")
     if endpoint and record.status != "completed" and "unsampled" not in record.generator:
         # Cut short before its summary: nobody knows how many requests of its own it made.
-        return Row(what, low, low, seen.count, flows, "the load generator ended without a summary")
-    return Row(what, low, low + unsure, seen.count, flows, seen.note)
+        return Row(what, low, low, seen.count, flows, "the load generator ended without a summary", excused=True)
+    return Row(what, low, low + unsure, seen.count, flows, seen.note, seen.excused)
 
 
 def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], unsure: int) -> Row:
@@ -112,16 +132,18 @@ def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], unsure:
     slack = unsure + sum(grown.count or 0 for grown in failed)
     total = sum(grown.count or 0 for grown in passed)
     seen = _growth(record, service, "requests", "total")
-    notes = [grown.note for grown in (*passed, seen) if grown.note]
-    return Row(
-        f"gateways and {service}", max(0, total - slack), total + slack, seen.count, (), notes[0] if notes else ""
-    )
+    # What nothing excuses comes first: one such part is enough to leave the whole unknown.
+    noted = sorted((grown for grown in (*passed, seen) if grown.note), key=lambda grown: grown.excused)
+    worst = noted[0] if noted else seen
+    what, low, high = f"gateways and {service}", max(0, total - slack), total + slack
+    return Row(what, low, high, seen.count, (), worst.note, worst.excused)
 
 
 @dataclass(frozen=True, slots=True)
 class _Grown:
     count: int | None
     note: str = ""
+    excused: bool = False
 
 
 def _growth(record: RunRecord, name: str, *path: str) -> _Grown:
@@ -130,7 +152,7 @@ def _growth(record: RunRecord, name: str, *path: str) -> _Grown:
     if before is None or after is None or _total(before) is None or _total(after) is None:
         return _Grown(None, f"{name} was not asked before and after the load")
     if restarted(record, name, before, after):
-        return _Grown(None, f"{name} was restarted and lost its counts")
+        return _Grown(None, f"{name} was restarted and lost its counts", excused=killed(record, name))
     return _Grown(int((as_number(_dig(after, path)) or 0) - (as_number(_dig(before, path)) or 0)))
 
 
@@ -147,6 +169,17 @@ def restarted(record: RunRecord, name: str, before: Mapping[str, JsonValue], aft
     within = known[1:-1] if len(known) > 2 else []
     falls = any(later < earlier for earlier, later in pairwise(within))
     return falls or (start is not None and end is not None and end < start)
+
+
+def killed(record: RunRecord, name: str) -> bool:
+    """Whether a fault of the run, once applied, killed this component."""
+    return any(
+        isinstance(fault.detail, dict)
+        and (fault.detail.get("kind"), fault.detail.get("component")) == ("process", name)
+        and fault.detail.get("how") in ("kill", "restart")
+        and fault.applied_at is not None
+        for fault in record.faults
+    )
 
 
 def _total(state: Mapping[str, JsonValue]) -> float | None:

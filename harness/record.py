@@ -204,7 +204,8 @@ def load(run_dir: Path | str) -> RunRecord:
     events, damage = read_events(directory / "journal.jsonl")
     telemetry, more = read_telemetry(directory / "telemetry.jsonl")
     windows, open_phases = phase_windows(events)
-    frame = sample_store.rejudge(read_samples(directory), facts(events, manifest.plan))
+    faults = fault_records(events, windows, manifest.faults)
+    frame = sample_store.rejudge(read_samples(directory), facts(events, manifest.plan, faults))
     ended = [event for event in events if event.event == "run_ended"]
     return RunRecord(
         run_dir=str(run_dir),
@@ -212,7 +213,7 @@ def load(run_dir: Path | str) -> RunRecord:
         status=_status(ended[-1].text("status")) if ended else "unfinished",
         windows=windows,
         open_phases=open_phases,
-        faults=fault_records(events, windows, manifest.faults),
+        faults=faults,
         events=events,
         samples=with_phase(frame, windows),
         telemetry=telemetry,
@@ -283,11 +284,11 @@ def _has_line(path: Path) -> bool:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def facts(events: tuple[Event, ...], plan: Plan) -> sample_store.Facts:
-    """What the journal knows of keys: from when on a good token's key was withdrawn, and for how long
-    caches may lag.
+def facts(events: tuple[Event, ...], plan: Plan, faults: tuple[FaultRecord, ...] = ()) -> sample_store.Facts:
+    """What the journal knows: from when on a good token's key was withdrawn, and when a fault may have kept the news
+    of a revocation from a replica; and for how long caches may lag behind either.
 
-    The lag is the event's own ``allowed_lag_s``, else the plan's ``retired_after_s``. Publishing a key
+    The lag of a key is the event's own ``allowed_lag_s``, else the plan's ``retired_after_s``. Publishing a key
     again ends it.
     """
     canaries = plan.load.canaries
@@ -305,7 +306,18 @@ def facts(events: tuple[Event, ...], plan: Plan) -> sample_store.Facts:
                     restored_at=later[0] if later else None,
                 )
             )
-    return sample_store.Facts(withdrawals=tuple(found))
+    lag = canaries.revoked_after_s if canaries else 0.0
+    disturbances = tuple(
+        sample_store.Disturbance(
+            start=fault.applied_at,
+            end=None if fault.healed_at is None else fault.healed_at + lag,
+            # A token is revoked right after it was obtained; the answer to that came within the time limit.
+            known_before=fault.applied_at - lag - plan.load.timeout_s,
+        )
+        for fault in faults
+        if fault.applied_at is not None
+    )
+    return sample_store.Facts(withdrawals=tuple(found), disturbances=disturbances)
 
 
 def with_phase(frame: pd.DataFrame, windows: Mapping[PhaseName, tuple[float, float]]) -> pd.DataFrame:

@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from harness import guardian
-from harness.errors import FaultError, IdchaosError, Interrupted, TargetError, UndecidableError
+from harness.errors import FaultError, IdchaosError, Interrupted, LoadError, TargetError, UndecidableError
 from harness.experiment import Canary, Phase, PhaseName
-from harness.faults.base import Evidence, Fault, Snapshot
+from harness.faults.base import Event, Evidence, Fault, Snapshot
 from harness.generator import Generator
 from harness.ledger import Ledger, Undo
-from harness.load.job import LoadJob
+from harness.load.job import LoadJob, Withdrawn
 from harness.rundir import RunDirectory
 from harness.scenario import Experiment
 from harness.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
@@ -174,7 +174,7 @@ class Run:
 
     def _start_load(self) -> None:
         self._show("logging in")
-        retired_at = self._retire_key()
+        retired_kid = self._key_to_retire()
         self._generator.launch(
             LoadJob(
                 plan=self._plan.load,
@@ -182,24 +182,27 @@ class Run:
                 seed=self._seed,
                 duration_s=self._plan.duration_s,
                 samples_path=self._directory.samples_stream,
-                retired_kid=RETIRED_KID if retired_at else None,
-                retired_at=retired_at,
+                retired_kid=retired_kid,
             )
         )
         ready = dict(self._generator.wait_ready())
+        withdrawn = (self._retire(retired_kid),) if retired_kid else ()
         # Logging in and minting canaries is not part of the load: counting begins here, on both sides.
         self._counts_before = self._states()
         self._t0 = time.time() + START_MARGIN_S
-        self._generator.begin(self._t0)
+        self._generator.begin(self._t0, withdrawn)
         self._directory.record("load_started", t0=self._t0, plan={k: v for k, v in ready.items() if k != "event"})
 
-    def _retire_key(self) -> float | None:
-        """Withdraw the key that the ``retired_key`` canary is signed with; returns when."""
+    def _key_to_retire(self) -> str | None:
+        """The key of the ``retired_key`` canary, which the load generator presents before it is withdrawn."""
         canaries = self._plan.load.canaries
-        if canaries is None or Canary.RETIRED_KEY not in canaries.kinds or not isinstance(self._target, RotatesKeys):
-            return None
-        self._target.retire_key(RETIRED_KID)
-        return time.time()
+        wanted = canaries is not None and Canary.RETIRED_KEY in canaries.kinds
+        return RETIRED_KID if wanted and isinstance(self._target, RotatesKeys) else None
+
+    def _retire(self, kid: str) -> Withdrawn:
+        assert isinstance(self._target, RotatesKeys) and self._plan.load.canaries is not None
+        self._target.retire_key(kid)
+        return Withdrawn(kid=kid, forgotten_from=time.time() + self._plan.load.canaries.retired_after_s)
 
     def _states(self) -> dict[str, Any]:
         if not isinstance(self._target, ReportsState):
@@ -268,8 +271,17 @@ class Run:
         if step == 0:
             self._directory.record("fault_applied", fault=fault.title, detail=fault.model_dump(mode="json"))
             active.proof = proofs.submit(fault.check_applied, self._target, active.before)
+        self._note(events)
+
+    def _note(self, events: tuple[Event, ...]) -> None:
+        """Write the acts of a fault down, and tell the load generator of keys that are gone."""
         for event in events:
             self._directory.record(event.event, **event.fields)
+            if event.event == "key_withdrawn":
+                lag = float(event.fields["allowed_lag_s"])
+                key = Withdrawn(kid=str(event.fields["kid"]), forgotten_from=time.time() + lag)
+                with contextlib.suppress(LoadError):  # one that is gone is noticed elsewhere; healing must go on
+                    self._generator.withdrawn(key)
 
     def _applied_proof(self, active: _Active) -> Callable[[], tuple[Evidence, ...]]:
         proof = active.proof
@@ -284,8 +296,7 @@ class Run:
             except Exception as error:
                 failures.append(f"{active.fault.title}: not healed: {_said(error)}")
                 continue
-            for event in events:
-                self._directory.record(event.event, **event.fields)
+            self._note(events)
             self._directory.record("fault_healed", fault=active.fault.title)
         self._active = []
         if failures:

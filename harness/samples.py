@@ -118,30 +118,68 @@ class Withdrawal(Value):
         return "either"
 
 
+class Disturbance(Value):
+    """A span in which a fault may keep the news of a revocation from a replica."""
+
+    start: float
+    known_before: float
+    """A token obtained before this moment, and revoked at once, was known to be revoked before the fault began."""
+    end: float | None = None
+    """When the fault was healed and caches have had their time since; ``None``: it was not healed."""
+
+    def excuses(self, obtained_at: float, began_at: float, ended_at: float) -> bool:
+        """Whether a replica need not know yet that a token was revoked, asked from ``began_at`` to ``ended_at``."""
+        over = self.end is not None and began_at >= self.end
+        return not over and ended_at > self.start and not obtained_at < self.known_before
+
+
 class Facts(Value):
     """What a run's journal knows that the load generator could not know when it sent a request."""
 
     withdrawals: tuple[Withdrawal, ...] = ()
+    disturbances: tuple[Disturbance, ...] = ()
 
 
 def rejudge(samples: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     """A copy of ``samples`` whose ``expected`` and ``outcome`` allow for ``facts``.
 
-    Only samples that expected ``accept`` change: a bad token stays bad whatever happens to keys.
+    A good token is no longer good once its key was withdrawn. A revoked one of which the load generator could not say
+    whether a replica must know it (``either``) must be refused, unless a fault of that time excuses it. Other bad
+    tokens stay bad whatever happens.
     """
     judged = samples.copy()
     for withdrawal in facts.withdrawals:
         at_stake = (judged["kid"] == withdrawal.kid) & (judged["expected"] == "accept") & judged["sent_at"].notna()
         chosen = judged.loc[at_stake]
-        expected = [
-            withdrawal.expected(began, began + took)
-            for began, took in zip(chosen["sent_at"], chosen["service_time_s"], strict=True)
-        ]
-        judged.loc[at_stake, "expected"] = expected
-        judged.loc[at_stake, "outcome"] = [
-            str(_OUTCOMES[wanted, decision]) for wanted, decision in zip(expected, chosen["decision"], strict=True)
-        ]
+        _expect(
+            judged,
+            at_stake,
+            [
+                withdrawal.expected(began, began + took)
+                for began, took in zip(chosen["sent_at"], chosen["service_time_s"], strict=True)
+            ],
+        )
+    unsure = (judged["canary"] == "revoked") & (judged["expected"] == "either") & judged["sent_at"].notna()
+    chosen = judged.loc[unsure]
+    asked = zip(chosen["token_obtained_at"], chosen["sent_at"], chosen["service_time_s"], strict=True)
+    _expect(
+        judged,
+        unsure,
+        [
+            "either" if any(each.excuses(got, began, began + took) for each in facts.disturbances) else "deny"
+            for got, began, took in asked
+        ],
+    )
     return judged
+
+
+def _expect(judged: pd.DataFrame, rows: pd.Series[bool], expected: list[Expected]) -> None:
+    """Set what was right for these rows, and so their outcomes, in place."""
+    decisions = judged.loc[rows, "decision"]
+    judged.loc[rows, "expected"] = expected
+    judged.loc[rows, "outcome"] = [
+        str(_OUTCOMES[wanted, decision]) for wanted, decision in zip(expected, decisions, strict=True)
+    ]
 
 
 # --- the store ----------------------------------------------------------------------------------------------------

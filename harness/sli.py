@@ -250,8 +250,8 @@ def _change(name: str) -> Sli:
 
 
 def _refusal_window(record: RunRecord, selector: Selector, phase: When) -> Measurement:
-    """From the moment a new key signs (else: the fault was applied) to the last refusal of a good token, by
-    replica.
+    """From the moment a new key signs (else: the fault was applied) to the last good token that was not let
+    in, by replica.
     """
     window = record.window(phase)
     if window is None:

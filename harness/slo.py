@@ -35,7 +35,11 @@ STEADY_SUCCESS = 0.99
 """A baseline below this is no baseline: an existing fault would be taken for the effect of ours."""
 STEADY_FACTOR, STEADY_SLACK_S = 2.0, 0.05
 """The median latency of the baseline's second half may be this many times the first's, plus this."""
+RIPENING_S = 10.0
+"""Ample time to revoke a token anew after a fault, beside the time that caches have to learn of it."""
 SHOWN_BREACHES = 20
+WITHDRAWN_KEYS, BAD_TOKENS = "withdrawn_keys_refused", "bad_tokens_refused"
+"""See :func:`implied_invariants`."""
 NOT_IN_EVERY_PHASE = frozenset({Canary.RETIRED_KEY, Canary.REVOKED, Canary.REPLAYED})
 """Canaries that are only surely bad after something has happened in the run: one decided attempt in all
 must do.
@@ -287,21 +291,68 @@ def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgeme
     """
     kinds = [str(kind) for kind in invariant.canaries]
     tried = record.samples[record.samples["canary"].isin(kinds)].sort_values(["due_at", "sent_at"], kind="stable")
+    decided = _decided(tried)
     breaches = tried[tried["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
-    decided = tried[(tried["expected"] == "deny") & (tried["decision"] != "undecided")]
-    evidence = tuple(_breach(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
     judgement = Judgement(Verdict.PASS)
-    if evidence:
-        first = evidence[0]
-        judgement = Judgement(
-            Verdict.FAIL,
-            f"{invariant.name}: {len(breaches):,} of {len(decided):,} canaries were accepted, first {first['canary']} "
-            f"in {first['phase'] or 'no phase'} by {first['replica'] or first['endpoint']}",
-        )
+    if len(breaches):
+        judgement = _breached(invariant.name, breaches, decided, "canaries")
     elif missing := _missing(invariant, record, tried, decided):
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{invariant.name}: {missing}")
     counts = tuple((kind, phase.value, _count(decided, kind, phase)) for kind in kinds for phase in record.windows)
-    return InvariantJudgement(len(decided), len(breaches), judgement, evidence, counts)
+    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches), counts)
+
+
+def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement], ...]:
+    """What no plan needs to ask for, each with its name: whatever was wrongly accepted is a breach, planned or not.
+
+    :data:`WITHDRAWN_KEYS`, of runs that withdrew a key: nobody takes its tokens once caches must have forgotten it,
+    be they of sessions or of canaries; PASS takes a decided attempt for each key. :data:`BAD_TOKENS`: breaches
+    that no invariant watches.
+    """
+    samples = record.samples.sort_values(["due_at", "sent_at"], kind="stable")
+    accepted = samples["outcome"] == str(Outcome.WRONGLY_ACCEPTED)
+    keys = sorted({event.text("kid") for event in record.named("key_withdrawn")})
+    of_keys = samples["kid"].isin(keys) & samples["canary"].isin(["", str(Canary.RETIRED_KEY)])
+    watched = {str(kind) for invariant in record.plan.invariants for kind in invariant.canaries}
+    unwatched = samples[accepted & ~of_keys & ~samples["canary"].isin(watched)]
+    found = []
+    if keys:
+        found.append((WITHDRAWN_KEYS, _withdrawn(keys, samples[of_keys])))
+    if len(unwatched):
+        judgement = _breached(BAD_TOKENS, unwatched, _decided(unwatched), "requests")
+        found.append((BAD_TOKENS, InvariantJudgement(len(unwatched), len(unwatched), judgement, _evidence(unwatched))))
+    return tuple(found)
+
+
+def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
+    decided = _decided(tried)
+    breaches = tried[tried["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
+    untried = [key for key in keys if not (decided["kid"] == key).any()]
+    judgement = Judgement(Verdict.PASS)
+    if len(breaches):
+        judgement = _breached(WITHDRAWN_KEYS, breaches, decided, "requests")
+    elif untried:
+        what = f"no decided attempt with {', '.join(untried)} after caches must have forgotten it"
+        judgement = Judgement(Verdict.INCONCLUSIVE, f"{WITHDRAWN_KEYS}: {what}")
+    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches))
+
+
+def _decided(tried: pd.DataFrame) -> pd.DataFrame:
+    return tried[(tried["expected"] == "deny") & (tried["decision"] != "undecided")]
+
+
+def _breached(name: str, breaches: pd.DataFrame, decided: pd.DataFrame, what: str) -> Judgement:
+    first = _breach(breaches.iloc[0])
+    return Judgement(
+        Verdict.FAIL,
+        f"{name}: {len(breaches):,} of {len(decided):,} {what} were accepted, first"
+        f" {first['canary'] or 'a token of ' + str(first['kid'])}"
+        f" in {first['phase'] or 'no phase'} by {first['replica'] or first['endpoint']}",
+    )
+
+
+def _evidence(breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...]:
+    return tuple(_breach(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
 
 
 def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decided: pd.DataFrame) -> str:
@@ -316,12 +367,29 @@ def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decid
             return f"no decided attempt of {kind}" + (f" ({unmade} were due and could not be made)" if unmade else "")
     if len(decided) < invariant.min_attempts:
         return f"{len(decided):,} decided attempts, needs {invariant.min_attempts:,}"
+    if Canary.REVOKED in invariant.canaries and (missing := _missing_after_healing(record, decided)):
+        return missing
     held = tried[(tried["decision"] != "undecided") | tried["error_code"].isin(WITHHELD)]
     for phase in record.windows:
         for kind in invariant.canaries:
             if phase is not PhaseName.WARMUP and kind not in NOT_IN_EVERY_PHASE and not _count(held, kind, phase):
                 return f"no decided attempt of {kind} in {phase}"
     return ""
+
+
+def _missing_after_healing(record: RunRecord, decided: pd.DataFrame) -> str:
+    """A fault may keep the news of revocations from a replica; afterwards it must be heard again. Empty when that was
+    tried, or when the recovery is too short for it.
+    """
+    planned, window = record.plan.load.canaries, record.window(PhaseName.RECOVERY)
+    healed = max((fault.healed_at for fault in record.faults if fault.healed_at is not None), default=None)
+    if planned is None or window is None or healed is None:
+        return ""
+    due = healed + planned.revoked_after_s
+    if window[1] < due + planned.revoked_after_s + RIPENING_S:
+        return ""
+    revoked = decided[(decided["canary"] == str(Canary.REVOKED)) & (decided["sent_at"] > due)]
+    return "" if len(revoked) else "no decided attempt of revoked after the fault was healed"
 
 
 def _count(canaries: pd.DataFrame, kind: str, phase: PhaseName) -> int:

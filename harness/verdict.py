@@ -171,7 +171,8 @@ def judge_run(record: RunRecord) -> RunVerdict:
     """Judge a stored run."""
     health = {name: slo.generator_health(record, name) for name in record.windows}
     objectives = tuple(_objective(record, objective, health) for objective in record.plan.objectives)
-    invariants = tuple(_invariant(record, index) for index in range(len(record.plan.invariants)))
+    planned = ((invariant.name, slo.judge_invariant(invariant, record)) for invariant in record.plan.invariants)
+    invariants = tuple(_invariant(name, found) for name, found in (*planned, *slo.implied_invariants(record)))
     faults = tuple(_fault(record, index) for index in range(len(record.faults)))
     counts = reconcile(record)
     claims = [
@@ -273,11 +274,9 @@ def _objective(record: RunRecord, objective: Objective, health: dict[PhaseName, 
     )
 
 
-def _invariant(record: RunRecord, index: int) -> InvariantVerdict:
-    invariant = record.plan.invariants[index]
-    found = slo.judge_invariant(invariant, record)
+def _invariant(name: str, found: slo.InvariantJudgement) -> InvariantVerdict:
     return InvariantVerdict(
-        name=invariant.name,
+        name=name,
         attempts=found.attempts,
         breaches=found.breaches,
         verdict=found.judgement.verdict,
@@ -338,7 +337,7 @@ def _count(row: Row) -> Count:
         what=row.what,
         expected=(row.low, row.high),
         seen=row.seen,
-        agrees=row.gap == 0,
+        agrees=row.agrees,
         by_flow=dict(row.by_flow),
         note=row.note,
     )

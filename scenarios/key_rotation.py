@@ -94,7 +94,7 @@ def objectives(settings: KeyRotationSettings) -> tuple[Objective, ...]:
 
 
 def refusals(limit_s: float) -> Objective:
-    """Good tokens of the new key may be refused for this long after it began to sign."""
+    """Good tokens may be refused, or left undecided, for this long after the new key began to sign."""
     return at_most(
         limit_s,
         "s",
@@ -108,7 +108,9 @@ def refusals(limit_s: float) -> Objective:
 def design(settings: KeyRotationSettings) -> Experiment:
     """Traffic goes on through every act of the rotation."""
     rotation = fault(settings)
-    spans = phases(settings, rotation.steps()[-1] + settings.rotation.settle_s)
+    # The last act withdraws the old key: caches have their time to forget it, and then it is tried.
+    lag = max(0.0, rotation.allowed_lag_s - settings.rotation.settle_s)
+    spans = phases(settings, rotation.steps()[-1] + settings.rotation.settle_s, settings.phases.recovery_s + lag)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,

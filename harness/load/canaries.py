@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -110,10 +111,11 @@ def mint_orders(
     now: float,
     margin_s: float,
     unknown: str,
-    retired_kid: str | None,
-    retired_from: float,
+    withdrawn: Mapping[str, float],
 ) -> list[MintOrder]:
     """What to mint at ``now`` (true time) for each kind that needs the IdP's keys.
+
+    ``withdrawn``: keys that are no longer published, and from when (Unix time) each must be forgotten.
 
     Time claims lie ``margin_s`` beyond their bound for as long as the canary is used: ``not_yet_valid`` is made
     twice, once close to the bound and good for a short while, once far away for when the IdP stops answering.
@@ -149,6 +151,6 @@ def mint_orders(
     order(Canary.WRONG_AUDIENCE, good | {"aud": [NOBODY]})
     order(Canary.WRONG_ISSUER, good | {"iss": NOBODY})
     order(Canary.UNKNOWN_KID, good, header={"kid": unknown})
-    if retired_kid is not None:
-        order(Canary.RETIRED_KEY, good, kid=retired_kid, bad_from=retired_from)
+    for kid, forgotten_from in withdrawn.items():
+        order(Canary.RETIRED_KEY, good, kid=kid, bad_from=forgotten_from)
     return orders

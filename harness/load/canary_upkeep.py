@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from harness.experiment import Canary, CanaryPlan
 from harness.load import canaries
 from harness.load.arrivals import Arrival
-from harness.load.decide import json_object
+from harness.load.decide import at_gateway, json_object
 from harness.load.idp import Step
-from harness.load.job import Roles
+from harness.load.job import Roles, Withdrawn
 from harness.load.recorder import NAN, About
 from harness.load.scene import Scene
 from harness.load.tokens import Token, about, bearer_line, peek, token_from
@@ -28,6 +28,7 @@ from harness.targets.endpoints import Client, User
 _PERIOD_S = 4.0
 _SESSION = "canary"
 _MOST_OF_A_LIFE = 0.9
+_PRESENT_ATTEMPTS, _PRESENT_AGAIN_S = 10, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,14 @@ class Canaries:
         *,
         control: Sends | None,
         retired_kid: str | None,
-        retired_at: float | None,
         rate: float,
     ) -> None:
         assert roles.machine is not None
         self._scene, self._plan, self._machine, self._control = scene, plan, roles.machine, control
-        self._retired_kid, self._retired_at = retired_kid, retired_at
+        self._retired_kid = retired_kid
+        self._never_known: set[str] = set()
+        self._withdrawn: dict[str, float] = {}
+        """Keys that are no longer published, and from when each must be forgotten."""
         self._logins: list[tuple[Client, User]] = [
             (client, user)
             for client in roles.jwt_sessions
@@ -142,10 +145,37 @@ class Canaries:
     # --- the stock ---
 
     def start(self) -> None:
-        """Fill the stock, then keep it filled."""
+        """Fill the stock, then keep it filled. A key that will be retired is presented everywhere first."""
+        if Canary.RETIRED_KEY in self._stock and self._retired_kid and not self._present(self._retired_kid):
+            # Whoever never knew the key need not forget it: a refusal would show nothing.
+            self._never_known.add(self._retired_kid)
         self._fill()
         self._under_load = True
         self.keepers = [gevent.spawn(self._keep)]
+
+    def withdrawn(self, key: Withdrawn) -> None:
+        """A key is no longer published: tokens of it are canaries from ``key.forgotten_from`` on."""
+        if Canary.RETIRED_KEY in self._stock and key.kid not in self._never_known:
+            self._withdrawn[key.kid] = key.forgotten_from
+            self.keepers.append(gevent.spawn(self._fill_minted))
+
+    def _present(self, kid: str) -> bool:
+        """Show a token of this key to every replica at every route; whether all accepted it."""
+        client = {"client_id": self._machine.client_id, "kid": kid}
+        scene, made = self._scene, self._mint([client])
+        if not made:
+            return False
+        left = [(gate, head) for gate in scene.gates for head in gate.heads]
+        for _ in range(_PRESENT_ATTEMPTS):
+            refused = []
+            for gate, head in left:
+                decision, _ = at_gateway(gate.site.send(head + bearer_line(made[0])))
+                if decision != "accept":
+                    refused.append((gate, head))
+            left = refused
+            if not left or not scene.rest(_PRESENT_AGAIN_S):
+                break
+        return not left
 
     def _keep(self) -> None:
         while self._scene.rest(_PERIOD_S):
@@ -209,8 +239,6 @@ class Canaries:
 
     def _fill_minted(self) -> None:
         """Ask the stand-in IdP's control API, directly: this path has no link and is never faulted."""
-        if self._control is None:
-            return
         now = self._scene.clock.now()
         orders = [
             order
@@ -221,20 +249,24 @@ class Canaries:
                 now=now,
                 margin_s=self._plan.clock_margin_s,
                 unknown=f"unknown-{_jti()}",
-                retired_kid=self._retired_kid,
-                retired_from=(self._retired_at or 0.0) + self._plan.retired_after_s,
+                withdrawn=self._withdrawn,
             )
         ]
+        for order, token in zip(orders, self._mint([order.spec for order in orders]), strict=False):
+            self._put(order.kind, token, bad_from=order.bad_from, bad_until=order.bad_until)
+
+    def _mint(self, specs: list[dict[str, Any]]) -> list[str]:
+        """Tokens made to order, as many as were asked for or none."""
+        if self._control is None or not specs:
+            return []
         head = self._control.head(
             "POST", "/mint", {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
         )
-        answer = self._control.send(head, json.dumps({"tokens": [order.spec for order in orders]}).encode())
+        answer = self._control.send(head, json.dumps({"tokens": specs}).encode())
         made = json_object(answer.body).get("tokens") if answer.status in (200, 201) else None
-        if not isinstance(made, list) or len(made) != len(orders):
-            return
-        for order, minted in zip(orders, made, strict=True):
-            if isinstance(minted, dict) and isinstance(minted.get("token"), str):
-                self._put(order.kind, minted["token"], bad_from=order.bad_from, bad_until=order.bad_until)
+        tokens = [minted.get("token") for minted in made if isinstance(minted, dict)] if isinstance(made, list) else []
+        whole = [token for token in tokens if isinstance(token, str)]
+        return whole if len(whole) == len(specs) else []
 
     def _fill_revoked(self) -> None:
         """JWTs revoked now (RFC 7009), to be sent when no cache may still accept them."""
@@ -279,9 +311,14 @@ class Canaries:
             stock.append(Item(first, shown, bad_from=now + self._plan.replayed_after_s, client=client))
 
 
+_IN_TWO_MAKES = frozenset({Canary.NOT_YET_VALID, Canary.UNKNOWN_KID, Canary.REVOKED, Canary.RETIRED_KEY})
+
+
 def _shelf(kind: Canary, depth: int) -> int:
-    """How many of a kind are kept: some come in two makes, and revoked tokens overlap while new ones ripen."""
-    return 2 * depth if kind in (Canary.NOT_YET_VALID, Canary.UNKNOWN_KID, Canary.REVOKED) else depth
+    """How many of a kind are kept: some come in two makes or of two keys, and revoked tokens overlap while new ones
+    ripen.
+    """
+    return 2 * depth if kind in _IN_TWO_MAKES else depth
 
 
 def _jti() -> str:

@@ -2,7 +2,7 @@
 
 ::
 
-    stdin   {job}  ────────────▶ {"start": unix} ──────────── (end of file: stop)
+    stdin   {job}  ────────────▶ {"start": unix} ──▶ {"kid": withdrawn} … ── (end of file: stop)
     stdout          {"event":"ready"} ──▶ {"event":"progress"} … {"event":"done"}  or  {"event":"failed"} at any time
 """
 
@@ -24,11 +24,11 @@ from pydantic import ValidationError
 
 from harness.errors import ExitCode, IdchaosError, Interrupted, LoadError, UsageError
 from harness.load.generator import Generator
-from harness.load.job import LoadJob, Start, event
+from harness.load.job import LoadJob, Start, Withdrawn, event
 from harness.load.recorder import Recorder
 from harness.load.scene import Clock
 
-Model = TypeVar("Model", LoadJob, Start)
+Model = TypeVar("Model", LoadJob, Start, Withdrawn)
 _FLUSH_EVERY_S = 0.1
 """Small and often: each flush holds up the load for as long as it takes to join its lines."""
 _REPORT_EVERY = 5
@@ -121,7 +121,10 @@ class Child:
                 prepared=generator.prepared,
             )
         )
-        start = _parse(Start, self._line()).start
+        order = _parse(Start, self._line())
+        start = order.start
+        for key in order.withdrawn:
+            generator.withdrawn(key)
         gevent.spawn(self._watch_stdin)
         # What lives now lives to the end: the collector need not look at it again while load flows.
         gc.collect()
@@ -136,9 +139,15 @@ class Child:
         return line
 
     def _watch_stdin(self) -> None:
-        """Whatever comes now, or nothing any more: the runner wants the end."""
-        while self._stdin.readline():
-            pass
+        """Keys that are withdrawn while the load runs; nothing any more: the runner wants the end."""
+        while line := self._stdin.readline():
+            try:
+                withdrawn = _parse(Withdrawn, line)
+            except IdchaosError as error:
+                self._end(error)
+                return
+            if self._generator:
+                self._generator.withdrawn(withdrawn)
         self._stop()
 
     def _flush_and_report(self, start: float) -> None:

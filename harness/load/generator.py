@@ -12,7 +12,7 @@ from harness.errors import LoadError
 from harness.load.arrivals import Arrival, Choices, Schedule, schedule
 from harness.load.canary_upkeep import Canaries
 from harness.load.idp import Idp
-from harness.load.job import LoadJob, Roles, check_hosts, check_roles
+from harness.load.job import LoadJob, Roles, Withdrawn, check_hosts, check_roles
 from harness.load.machines import Machines
 from harness.load.pacing import sleeper
 from harness.load.recorder import Recorder
@@ -82,7 +82,6 @@ class Generator:
             self._roles,
             control=self._site(control) if control else None,
             retired_kid=self.job.retired_kid,
-            retired_at=self.job.retired_at,
             rate=rate,
         )
 
@@ -160,6 +159,11 @@ class Generator:
         ]
         while (self.in_flight or not all(keeper.dead for keeper in keepers)) and self._clock.now() < give_up:
             gevent.sleep(0.01)
+
+    def withdrawn(self, key: Withdrawn) -> None:
+        """From ``key.forgotten_from`` on, nobody may accept this key."""
+        if self._canaries:
+            self._canaries.withdrawn(key)
 
     def stop(self) -> None:
         """Send nothing any more."""

@@ -30,15 +30,24 @@ class LoadJob(Value):
     allow_hosts: tuple[str, ...] = ()
     """Hosts beyond loopback that load may be sent to."""
     retired_kid: str | None = None
-    """A key that was withdrawn before the load; ``None``: no ``retired_key`` canaries."""
-    retired_at: float | None = None
-    """When, in Unix time."""
+    """A key that will be withdrawn between the preparation and the load. Its tokens are presented in the preparation:
+    only a validator that has known a key can fail to forget it."""
+
+
+class Withdrawn(Value):
+    """Any line after the start: a signing key was withdrawn from the key set."""
+
+    kid: str
+    forgotten_from: float
+    """From when (Unix time) no validator may accept it any more."""
 
 
 class Start(Value):
     """The second line: the load's first moment, in Unix time."""
 
     start: float
+    withdrawn: tuple[Withdrawn, ...] = ()
+    """Keys that were withdrawn since the preparation."""
 
 
 EventName = Literal["ready", "progress", "done", "failed"]

@@ -43,7 +43,21 @@ def test_refusals_that_go_on_to_the_end_have_no_upper_bound(make_record: Make, t
     measured = sli.measure(make_record(rows, events=[SIGNING]), "refusal_window", "fault")
     assert measured.low == pytest.approx(7.95, abs=0.002)
     assert math.isinf(measured.high)
-    assert measured.note == "gateway-2 still refused good tokens at the end"
+    assert measured.note == "gateway-2 did not let good tokens in at the end"
+
+
+def test_a_replica_that_can_not_decide_keeps_the_window_open(make_record: Make, traffic: Traffic) -> None:
+    """It knew the new key for a moment; 503 for the rest of the phase serves nobody either."""
+    rows = [row | (DOWN if row["due_at"] > 113 else {}) for row in rotated(traffic, {"gateway-1": 0, "gateway-2": 0})]
+    measured = sli.measure(make_record(rows, events=[SIGNING]), "refusal_window", "fault")
+    assert measured.low == pytest.approx(7.95, abs=0.06)
+    assert math.isinf(measured.high)
+
+
+def test_what_the_load_generator_dropped_is_no_refusal(make_record: Make, traffic: Traffic) -> None:
+    rows = rotated(traffic, {"gateway-1": 0, "gateway-2": 0})
+    rows[-1] |= DOWN | {"error_code": "dropped", "status": 0, "sent_at": math.nan}
+    assert sli.measure(make_record(rows, events=[SIGNING]), "refusal_window", "fault").value == 0.0
 
 
 def test_no_refusals_are_a_window_of_nothing(make_record: Make, traffic: Traffic) -> None:
@@ -217,6 +231,36 @@ def test_expiry_does_not_close_the_window(make_record: Make, traffic: Traffic) -
     rows += [row for row in withdrawn(traffic, {"gateway-1": 999, "gateway-2": 999}) if row["due_at"] < 113.0]
     measured = sli.measure(make_record(rows, events=[WITHDRAWN]), "retired_key_acceptance", "fault")
     assert math.isinf(measured.high)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"canary": "tampered", "error_code": "signature_invalid"},
+        {"canary": "wrong_audience", "error_code": "audience_mismatch"},
+        {"error_code": "token_revoked"},
+        {"error_code": "invalid_token", "token_exp": 115.0},
+    ],
+)
+def test_a_refusal_for_another_reason_does_not_close_the_window(
+    make_record: Make, traffic: Traffic, refusal: dict[str, Any]
+) -> None:
+    """Both gateways go on accepting the key; then each refuses a token of it that is bad in another way as well."""
+    rows = traffic(110, 115, kid="bad", expected="either")
+    no = {"kid": "bad", "decision": "deny", "status": 401, "expected": "either"} | refusal
+    rows += traffic(116, 116.1, **no)
+    measured = sli.measure(make_record(rows, events=[WITHDRAWN]), "retired_key_acceptance", "fault")
+    assert measured.low == pytest.approx(2.95, abs=0.06)
+    assert math.isinf(measured.high)
+
+
+def test_a_canary_of_the_withdrawn_key_closes_the_window(make_record: Make, traffic: Traffic) -> None:
+    """Tokens of sessions may have expired by then."""
+    rows = traffic(110, 113, kid="bad", expected="either")
+    no = {"kid": "bad", "decision": "deny", "status": 401, "expected": "deny", "error_code": "kid_unknown"}
+    rows += traffic(116, 116.1, canary="retired_key", flow="canary", **no)
+    measured = sli.measure(make_record(rows, events=[WITHDRAWN]), "retired_key_acceptance", "fault")
+    assert measured.high == pytest.approx(4.05, abs=0.06)
 
 
 # --- clocks

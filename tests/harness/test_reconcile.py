@@ -103,13 +103,36 @@ def test_a_generator_that_ended_without_a_summary_leaves_the_idp_uncompared(
     assert reasons(make_record(rows, counts=told, status="completed"))
 
 
-def test_a_restart_explains_lost_counts(make_record: Make, rows: list[dict[str, Any]]) -> None:
+KILLED = {
+    "at": 111.0,
+    "event": "fault_applied",
+    "fault": "kill gateway-1",
+    "detail": {"kind": "process", "component": "gateway-1", "how": "kill"},
+}
+
+
+def test_a_restart_that_a_fault_caused_explains_lost_counts(make_record: Make, rows: list[dict[str, Any]]) -> None:
     told = counts()
     told["after"]["gateway-1"]["requests"]["total"] = 2
-    record = make_record(rows, counts=told)
+    record = make_record(rows, counts=told, events=[KILLED])
     assert not reasons(record)
     notes = [row.note for row in reconcile(record) if row.note]
     assert notes == ["gateway-1 was restarted and lost its counts"] * 2
+
+
+@pytest.mark.parametrize(
+    "change", [{"component": "gateway-2"}, {"how": "pause"}, {"kind": "clock"}], ids=["another", "pause", "clock"]
+)
+def test_a_restart_that_nobody_caused_is_a_gap(
+    make_record: Make, rows: list[dict[str, Any]], change: dict[str, str]
+) -> None:
+    told = counts()
+    told["after"]["gateway-1"]["requests"]["total"] = 2
+    fault = KILLED | {"detail": {**KILLED["detail"], **change}}
+    assert reasons(make_record(rows, counts=told, events=[fault])) == [
+        "counts do not reconcile: clients and gateway-1: gateway-1 was restarted and lost its counts",
+        "counts do not reconcile: gateways and orders: gateway-1 was restarted and lost its counts",
+    ]
 
 
 def test_a_restart_shows_in_telemetry_even_when_the_totals_do_not(
@@ -117,17 +140,35 @@ def test_a_restart_shows_in_telemetry_even_when_the_totals_do_not(
 ) -> None:
     told = counts()
     told["after"]["gateway-1"]["requests"]["total"] = 50
-    assert reasons(make_record(rows, counts=told))
+    assert reasons(make_record(rows, counts=told, events=[KILLED]))
     seen = [(110.0 + n, "gateway-1", {"requests": {"total": total}}) for n, total in enumerate((20, 60, 3, 40))]
-    assert not reasons(make_record(rows, counts=told, telemetry=seen))
+    assert not reasons(make_record(rows, counts=told, events=[KILLED], telemetry=seen))
 
 
-def test_a_component_that_did_not_answer_is_named(make_record: Make, rows: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("name", ["gateway-1", "orders", "idp"])
+def test_a_component_that_did_not_answer_leaves_its_counts_open(
+    make_record: Make, rows: list[dict[str, Any]], side: str, name: str
+) -> None:
     told = counts()
-    told["before"]["orders"] = {"error": "no answer"}
-    (row,) = [row for row in reconcile(make_record(rows, counts=told)) if row.note]
-    assert row.note == "orders was not asked before and after the load"
-    assert row.seen is None
+    told[side][name] = {"error": "no answer"}
+    record = make_record(rows, counts=told)
+    assert {row.note for row in reconcile(record) if row.note} == {f"{name} was not asked before and after the load"}
+    assert f"{name} was not asked before and after the load" in reasons(record)[0]
+
+
+def test_a_component_that_never_answered_is_named(make_record: Make, rows: list[dict[str, Any]]) -> None:
+    told = counts()
+    told["before"]["accounts"] = told["after"]["accounts"] = {"error": "no answer"}
+    assert reasons(make_record(rows, counts=told)) == [
+        "counts do not reconcile: accounts: accounts was not asked before and after the load"
+    ]
+
+
+def test_a_component_that_counts_nothing_has_nothing_to_compare(make_record: Make, rows: list[dict[str, Any]]) -> None:
+    told = counts()
+    told["before"]["cache"] = told["after"]["cache"] = {"version": "1"}
+    assert not reasons(make_record(rows, counts=told))
 
 
 def test_without_counts_there_is_nothing_to_compare(make_record: Make, rows: list[dict[str, Any]]) -> None:

@@ -127,6 +127,22 @@ def test_a_line_damaged_in_the_middle_is_skipped_and_noted(run_dir: Path) -> Non
     assert record.status == "completed"
 
 
+@pytest.mark.parametrize(
+    ("asked", "outcome"), [(109.0, "wrongly_accepted"), (115.0, "ok"), (125.0, "wrongly_accepted")]
+)
+def test_a_revoked_token_is_excused_only_while_a_fault_is_in_force(run_dir: Path, asked: float, outcome: str) -> None:
+    row = {
+        "due_at": asked,
+        "canary": "revoked",
+        "expected": "either",
+        "token_obtained_at": 108.0,
+        "endpoint": "/orders",
+    }
+    rows = frame_of([row])[list(COLUMNS)].astype(object).to_numpy().tolist()
+    (run_dir / "samples.stream").write_text("\n".join([stream_header(), *map(json.dumps, rows)]) + "\n")
+    assert load(run_dir).samples["outcome"].tolist() == [outcome]
+
+
 def test_expectations_follow_a_withdrawn_key(run_dir: Path) -> None:
     """From its withdrawal on a token of that key must be refused, and what the samples said before is put
     right.

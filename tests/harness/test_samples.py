@@ -8,6 +8,7 @@ import pytest
 from harness.errors import StoreError
 from harness.samples import (
     COLUMNS,
+    Disturbance,
     Facts,
     Withdrawal,
     classify,
@@ -160,3 +161,20 @@ def test_rejudging_turns_late_acceptance_into_wrong_acceptance():
     judged = rejudge(frame, Facts(withdrawals=(Withdrawal(kid="old", at=10.0, allowed_lag_s=5.0),)))
     assert judged["outcome"].tolist() == ["ok", "wrongly_accepted", "denied", "ok", "denied", "unavailable"]
     assert frame["outcome"].iloc[1] == "ok"  # the samples themselves are left alone
+
+
+@pytest.mark.parametrize(
+    ("obtained", "asked", "excused"),
+    [
+        (95.0, 99.0, False),  # before the fault at 100
+        (95.0, 105.0, True),  # during it: the list of revocations may not have come through
+        (80.0, 105.0, False),  # during it, but known long before
+        (105.0, 122.0, True),  # healed at 120, and caches have 3 s more
+        (105.0, 124.0, False),
+    ],
+)
+def test_only_a_fault_excuses_a_replica_that_does_not_know_of_a_revocation(obtained, asked, excused):
+    outage = Disturbance(start=100.0, end=123.0, known_before=92.0)
+    row = {"canary": "revoked", "expected": "either", "token_obtained_at": obtained, "sent_at": asked}
+    judged = rejudge(frame_of([row, row | {"decision": "deny"}]), Facts(disturbances=(outage,)))
+    assert judged["outcome"].tolist() == ["ok" if excused else "wrongly_accepted", "denied"]

@@ -333,6 +333,25 @@ def test_a_validator_without_keys_lets_nobody_in(make_record: Make, make_plan: M
     assert found.judgement.verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("tried", "recovered_until", "holds"), [(False, 130, True), (False, 140, False), (True, 140, True)]
+)
+def test_revocations_must_be_heard_again_after_healing(
+    make_record: Make, make_plan: MakePlan, tried: bool, recovered_until: float, holds: bool
+) -> None:
+    """Of caches that may lag by 3 s, in a recovery long enough to revoke a token anew."""
+    plan = make_plan(canaries=CanaryPlan(kinds=(Canary.REVOKED,), clock_margin_s=10.0, revoked_after_s=3.0))
+    events = [
+        {"at": 110.0, "event": "fault_applied", "fault": "f"},
+        {"at": 120.0, "event": "fault_healed", "fault": "f"},
+    ]
+    spans = {"baseline": (100.0, 110.0), "fault": (110.0, 120.0), "recovery": (120.0, float(recovered_until))}
+    rows = canaries((Canary.REVOKED,), spans=(100, 125) if tried else (100,))
+    record = make_record(rows, plan=plan, windows=spans, events=events)
+    found = slo.judge_invariant(Invariant(name="revoked", canaries=(Canary.REVOKED,)), record)
+    assert found.judgement.verdict is (Verdict.PASS if holds else Verdict.INCONCLUSIVE)
+
+
 def test_canaries_that_could_not_be_made_are_told(make_record: Make, make_plan: MakePlan) -> None:
     record = make_record(
         canaries((Canary.EXPIRED,)), plan=make_plan(canaries=CANARIES), generator={"skipped": {"alg_none": 9}}

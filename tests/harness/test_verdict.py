@@ -236,7 +236,7 @@ def test_what_is_not_finite_is_null_with_a_note(build: Build) -> None:
     assert lag["value"] is None
     assert lag["interval"][1] is None
     assert lag["interval"][0] > 8
-    assert "still refused good tokens at the end" in lag["note"]
+    assert "did not let good tokens in at the end" in lag["note"]
     assert lag["verdict"] == "INCONCLUSIVE"
 
 
@@ -245,3 +245,55 @@ def test_numbers_are_rounded_so_that_every_machine_writes_the_same() -> None:
     assert number(-1e-12) == 0.0
     assert str(number(-1e-12)) == "0.0"
     assert number(float("nan")) is number(float("inf")) is number(None) is None
+
+
+# --- what no plan needs to ask for
+
+WITHDRAWN = {"at": 112.0, "event": "key_withdrawn", "kid": "old", "allowed_lag_s": 2.0}
+
+
+def sessions_of_a_withdrawn_key(refused_from: float) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
+    """Every fifth request still carries the old key; what is right from 114 s on is to refuse it."""
+
+    def spoil(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        mixed = [row if row.get("canary") or n % 5 == 0 else row | {"kid": "new"} for n, row in enumerate(rows)]
+        old = [row.get("kid") == "old" and row["due_at"] >= 112.0 for row in mixed]
+        return [
+            row
+            | ({"expected": "deny" if row["due_at"] > 114.0 else "either"} if was else {})
+            | (DENIED if was and row["due_at"] >= refused_from else {})
+            for row, was in zip(mixed, old, strict=True)
+        ]
+
+    return spoil
+
+
+def test_a_session_let_in_with_a_withdrawn_key_is_a_breach(build: Build) -> None:
+    """No canary is involved, and no objective speaks of it."""
+    verdict = judge_run(build(sessions_of_a_withdrawn_key(116.0), events=[*EVENTS, WITHDRAWN]))
+    assert verdict.verdict is Verdict.FAIL
+    (held,) = [each for each in verdict.invariants if each.name == "withdrawn_keys_refused"]
+    assert held.breaches == 7
+    assert held.evidence[0]["kid"] == "old"
+    assert "of old in fault by gateway" in held.reason
+
+
+def test_a_withdrawn_key_that_is_refused_in_time_passes(build: Build) -> None:
+    verdict = judge_run(build(sessions_of_a_withdrawn_key(113.0), events=[*EVENTS, WITHDRAWN]))
+    assert verdict.verdict is Verdict.PASS, verdict.reasons
+    assert verdict.invariants[-1].name == "withdrawn_keys_refused"
+
+
+def test_a_withdrawn_key_that_nobody_presented_again_shows_nothing(build: Build) -> None:
+    verdict = judge_run(build(events=[*EVENTS, WITHDRAWN | {"kid": "other"}]))
+    assert verdict.verdict is Verdict.INCONCLUSIVE
+    assert "no decided attempt with other" in verdict.reasons[0]
+
+
+def test_what_no_invariant_watches_is_a_breach_all_the_same(build: Build) -> None:
+    def accept(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [*rows, rows[-1] | {"canary": "tampered", "kid": "k", "decision": "accept", "status": 200}]
+
+    verdict = judge_run(build(accept))
+    assert verdict.verdict is Verdict.FAIL
+    assert verdict.reasons[0].startswith("bad_tokens_refused: 1 of 1 requests were accepted, first tampered")

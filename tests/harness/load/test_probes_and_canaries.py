@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections import Counter
 from types import SimpleNamespace
 
 import gevent
@@ -11,7 +12,7 @@ from harness.experiment import Canary, CanaryPlan, LoadPlan, RevocationPlan, Str
 from harness.load.arrivals import Arrival
 from harness.load.canary_upkeep import Canaries
 from harness.load.idp import Step
-from harness.load.job import Roles
+from harness.load.job import Roles, Withdrawn
 from harness.load.recorder import Recorder
 from harness.load.revocation import Probes, probe_formats
 from harness.load.scene import Clock, Gate, Scene
@@ -36,6 +37,8 @@ class World:
         self.numbers = itertools.count(1)
         self.lag_polls = {}
         self.unaware = set()
+        self.refusing = set()
+        self.presented = Counter()
 
     def _step(self, endpoint, decision="accept", code=""):
         if self.away:
@@ -73,10 +76,23 @@ class World:
     def jwks(self):
         return None if self.away else []
 
+    def control(self):
+        """The control API, which mints what it is asked for."""
+
+        def send(head, body=b"", *, replayable=True):
+            made = []
+            for order in json.loads(body)["tokens"]:
+                parts = [{"alg": "RS256", "kid": order.get("kid", "k1")}, order.get("claims", {})]
+                made.append({"token": ".".join(b64(json.dumps(part).encode()) for part in [*parts, "signature"])})
+            return Answer(status=200, sent=self.now, ended=self.now, body=json.dumps({"tokens": made}).encode())
+
+        return SimpleNamespace(base="", head=lambda *_: b"", send=send)
+
     def gateway(self, name):
         def send(head, body=b"", *, replayable=True):
             token = head.decode().partition("Bearer ")[2].strip()
-            status = 200
+            self.presented[name] += 1
+            status = 401 if name in self.refusing else 200
             if token in self.revoked and name not in self.unaware:
                 self.lag_polls[name] = self.lag_polls.get(name, 0) - 1
                 status = 200 if self.lag_polls[name] >= 0 else 401
@@ -180,14 +196,13 @@ def test_a_probe_whose_token_cannot_be_had_ends(world, scene, time_passes):
 # --- canaries ---
 
 
-def stock(scene, *kinds, **plan):
+def stock(scene, *kinds, control=None, retired_kid=None, **plan):
     made = Canaries(
         scene,
         CanaryPlan(kinds=kinds, clock_margin_s=MARGIN_S, **plan),
         Roles.of(scene.endpoints.clients),
-        control=None,
-        retired_kid=None,
-        retired_at=None,
+        control=control,
+        retired_kid=retired_kid,
         rate=1.0,
     )
     made._fill()
@@ -247,6 +262,56 @@ def test_a_token_revoked_under_load_must_be_refused_only_by_who_knew_of_it(world
     outcomes = [row["outcome"] for row in samples(scene)]
     each = len(outcomes) // 3
     assert outcomes == ["ok"] * each + ["denied"] * each + ["wrongly_accepted"] * each
+
+
+@pytest.fixture
+def presenting(world, scene, time_passes):
+    """A stock with a key that is to be retired; its tokens are presented to both gateways when it is made ready."""
+    canaries = stock(scene, Canary.RETIRED_KEY, control=world.control(), retired_kid="old")
+    canaries._keep = lambda: None
+    canaries.start()
+    return canaries
+
+
+def rest(canaries):
+    """Until what was started in the background is done."""
+    gevent.joinall(canaries.keepers)
+
+
+def test_a_key_is_accepted_everywhere_before_it_is_withdrawn_and_tried_again_afterwards(world, scene, presenting):
+    assert world.presented == {"gateway-1": 1, "gateway-2": 1}
+    presenting.canary(arrival(), due=world.now)
+    assert samples(scene) == []  # it is still a good one
+    presenting.withdrawn(Withdrawn(kid="old", forgotten_from=world.now + 5))
+    rest(presenting)
+    presenting.canary(arrival(), due=world.now)
+    assert samples(scene) == []  # caches may still hold it
+    world.now += 5
+    presenting.canary(arrival(), due=world.now)
+    (row,) = samples(scene)
+    assert (row["canary"], row["kid"], row["expected"]) == ("retired_key", "old", "deny")
+
+
+def test_a_key_withdrawn_under_load_is_tried_beside_the_first(world, scene, presenting):
+    for kid in ("old", "older"):
+        presenting.withdrawn(Withdrawn(kid=kid, forgotten_from=world.now))
+    rest(presenting)
+    for _ in range(4):
+        presenting.canary(arrival(), due=world.now)
+    assert {row["kid"] for row in samples(scene)} == {"old", "older"}
+
+
+def test_a_replica_that_never_knew_the_key_need_not_forget_it(world, scene, time_passes, monkeypatch):
+    monkeypatch.setattr("harness.load.canary_upkeep._PRESENT_AGAIN_S", 0.0)
+    world.refusing = {"gateway-2"}
+    canaries = stock(scene, Canary.RETIRED_KEY, control=world.control(), retired_kid="old")
+    canaries._keep = lambda: None
+    canaries.start()
+    canaries.withdrawn(Withdrawn(kid="old", forgotten_from=world.now))
+    rest(canaries)
+    canaries.canary(arrival(), due=world.now)
+    assert samples(scene) == []
+    assert scene.recorder.skipped == {"retired_key": 1}
 
 
 def test_a_replay_uses_a_refresh_token_that_was_used_before_once_for_each_family(scene):
