@@ -74,6 +74,7 @@ class FakeTarget:
     kids_used: Counter[str] = field(default_factory=Counter)
     issued: int = 0
     dead: set[str] = field(default_factory=set)
+    drifts: dict[str, float] = field(default_factory=dict)
     instances: Counter[str] = field(default_factory=Counter)
     stuck_clock: bool = False
     sent: Counter[str] = field(default_factory=Counter)
@@ -98,7 +99,7 @@ class FakeTarget:
         return {
             "instance": f"{component}#{self.instances[component]}",
             "time": time.time() + offset,
-            "clock": {"offset_s": offset},
+            "clock": {"offset_s": offset, "drift_ppm": self.drifts.get(component, 0.0)},
             "errors": self.errors,
             "injected": self.injected,
             "jwks": {
@@ -158,6 +159,7 @@ class FakeTarget:
     def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
         self.dead.add(component)
 
+            self.drifts[component] = drift_ppm
     def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
         self.dead.discard(component)
         if how == "kill":

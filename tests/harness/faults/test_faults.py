@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -143,8 +144,46 @@ def test_one_validator_that_never_asked_for_keys_is_named(target: Any) -> None:
 def test_a_clock_that_does_not_move_gives_no_proof(target: Any) -> None:
     target.stuck_clock = True
     fault = FAULTS["ahead"]
+    before = fault.snapshot(target)
     fault.apply(target, 0)
-    assert not any(item.ok for item in fault.check_applied(target, {}))
+    assert not any(item.ok for item in fault.check_applied(target, before))
+
+
+@pytest.mark.parametrize("fault", [
+    ClockSkew(component="idp", offsets_s=(0.3,)),
+    ClockSkew(component="idp", offsets_s=(3,), drift_ppm=100_000),
+    ClockSkew(component="idp", offsets_s=(0,), drift_ppm=100_000),
+])  # fmt: skip
+def test_neither_a_small_error_nor_a_drift_is_proved_by_a_clock_that_is_right(fault: ClockSkew, target: Any) -> None:
+    target.stuck_clock = True
+    before = {"at": time.time() - 60, "work": 0}
+    target.issued = 5
+    assert not proved(fault.check_applied(target, before))
+    assert not proved(fault.check_held(target, before))
+
+
+def test_an_error_that_cannot_be_seen_from_outside_is_not_proved_by_the_components_word(target: Any) -> None:
+    fault = ClockSkew(component="idp", offsets_s=(0.01,))
+    before = fault.snapshot(target)
+    fault.apply(target, 0)
+    assert [(item.source, item.ok) for item in fault.check_applied(target, before)] == [
+        ("control", True), ("probe", False),
+    ]  # fmt: skip
+
+
+def test_a_clock_that_was_put_right_too_early_gives_no_proof(target: Any) -> None:
+    fault = FAULTS["ahead"]
+    before = fault.snapshot(target)
+    fault.apply(target, 0)
+    work(target)
+    target.skew("idp", 0.0)  # as a restart in the meantime would
+    assert sources(item for item in fault.check_held(target, before) if not item.ok) == {"control", "probe"}
+
+
+def test_a_drift_that_goes_on_is_not_healed(target: Any) -> None:
+    fault = ClockSkew(component="idp", offsets_s=(0,), drift_ppm=100_000)
+    fault.apply(target, 0)
+    assert not proved(fault.check_healed(target))
 
 
 def test_the_offset_that_was_observed_is_recorded_beside_the_one_asked_for(target: Any) -> None:
@@ -209,3 +248,11 @@ def test_stand_ins_have_every_capability_that_faults_ask_for() -> None:
     assert issubclass(LocalTarget, ControlsProcesses)
     assert {need for fault in FAULTS.values() for need in fault.needs} <= {*capabilities, ControlsProcesses}
     assert Target is not None
+def test_a_rotation_without_lead_is_proved_although_the_next_act_has_been_done(target: Any) -> None:
+    fault = rotation("overlap")
+    before = fault.snapshot(target)
+    fault.apply(target, 0)
+    fault.apply(target, 1)
+    assert proved(fault.check_applied(target, before))
+
+
