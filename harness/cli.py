@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from harness.errors import ExitCode, IdchaosError, Interrupted, StoreError, UsageError
+from harness.errors import ExitCode, IdchaosError, Interrupted, NotStored, StoreError, UsageError
 from harness.settings import PROFILES, names, parse_assignments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -139,13 +139,22 @@ def run_scenarios(scenarios: tuple[str, ...], assignments: tuple[str, ...], as_j
     prepared = [prepare(Request(scenario=name, overrides=overrides, command=command, **options)) for name in scenarios]
     verdicts = []
     for each in prepared:
-        with watching(each, quiet=as_json) as observer:
-            verdicts.append(run(each, observer))
-        if not as_json:
-            from harness.terminal import show_verdict
-
-            show_verdict(verdicts[-1])
+        try:
+            with watching(each, quiet=as_json) as observer:
+                verdicts.append(run(each, observer))
+        except NotStored as error:
+            _show(error.verdict, as_json)
+            _conclude([*verdicts, error.verdict], as_json)
+            raise
+        _show(verdicts[-1], as_json)
     return _conclude(verdicts, as_json)
+
+
+def _show(verdict: Any, as_json: bool) -> None:
+    if not as_json:
+        from harness.terminal import show_verdict
+
+        show_verdict(verdict)
 
 
 def _conclude(verdicts: list[Any], as_json: bool) -> int:
@@ -163,14 +172,13 @@ def _conclude(verdicts: list[Any], as_json: bool) -> int:
 @_json_option
 def analyze(run_dir: Path, as_json: bool) -> int:
     """Judge a stored run again, from what is stored alone. Changes nothing but verdict.json."""
-    from harness.rundir import write_atomically
-    from harness.terminal import show_verdict
+    from harness.launch import store
 
     _, verdict = _judge(run_dir)
-    write_atomically(run_dir / "verdict.json", verdict.to_json())
-    if not as_json:
-        show_verdict(verdict)
-    return _conclude([verdict], as_json)
+    _show(verdict, as_json)
+    code = _conclude([verdict], as_json)
+    store(run_dir, verdict)
+    return code
 
 
 @cli.command()

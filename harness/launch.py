@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import secrets
@@ -13,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UndecidableError, UsageError
+from harness.errors import NotStored, StoreError, UndecidableError, UsageError
 from harness.ledger import Containers, Processes, Undo
 from harness.rundir import RunDirectory, write_atomically
 from harness.runner import Observer, Run
@@ -131,27 +132,45 @@ def conclude(run_dir: Path) -> RunVerdict:
     """Compact the samples, judge, write the verdict, draw the report. Can be repeated on a stored run.
 
     Raises:
-        StoreError: the directory can't be read or written.
+        NotStored: the directory can't be written; the error has the verdict.
+        StoreError: the directory can't be read.
     """
     record, verdict = judge(run_dir)
     draw(run_dir, record, verdict)
     return verdict
 
 
+def store(run_dir: Path, verdict: RunVerdict) -> None:
+    """Write ``verdict.json``.
+
+    Raises:
+        NotStored: the directory can't be written.
+    """
+    try:
+        write_atomically(run_dir / "verdict.json", verdict.to_json())
+    except StoreError as error:
+        raise NotStored(str(error), verdict) from error
+
+
 def draw(run_dir: Path, record: Any, verdict: RunVerdict) -> None:
     """Write the verdict and the report of a judged run.
 
     Raises:
-        StoreError: the directory can't be written.
+        NotStored: the directory can't be written.
     """
     from harness.report.write import write
 
-    write_atomically(run_dir / "verdict.json", verdict.to_json())
-    write(run_dir, record, verdict)
+    store(run_dir, verdict)
+    try:
+        write(run_dir, record, verdict)
+    except StoreError as error:
+        raise NotStored(str(error), verdict) from error
 
 
 def judge(run_dir: Path) -> tuple[Any, RunVerdict]:
     """A stored run's record and verdict. A run cut short still has its samples as a stream: they are compacted.
+
+    Where they can't be (a full disk), the stream is kept, and judged as it is.
 
     Raises:
         StoreError: the directory can't be read.
@@ -162,8 +181,10 @@ def judge(run_dir: Path) -> tuple[Any, RunVerdict]:
 
     stream, parquet = run_dir / "samples.stream", run_dir / "samples.parquet"
     if not parquet.exists() and stream.exists() and stream.stat().st_size:
-        samples.compact(stream, parquet)
-        stream.unlink()
+        # A stream that can't be read is for ``load`` to tell.
+        with contextlib.suppress(StoreError):
+            samples.compact(stream, parquet)
+            stream.unlink()
     record = records.load(run_dir)
     return record, judge_run(record)
 
