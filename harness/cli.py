@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from harness.errors import ExitCode, IdchaosError, Interrupted, NotStored, StoreError, UsageError
+from harness.errors import ExitCode, IdchaosError, Interrupted, NotStored, StoreError, UsageError, told
 from harness.settings import PROFILES, names, parse_assignments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -32,14 +32,14 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", ExitCode.INTERRUPTED)
     except IdchaosError as error:
-        _fail(str(error), error.exit_code)
+        _fail(told(error), error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.HARNESS)
     except Exception as error:
         if os.environ.get("IDCHAOS_TRACEBACK"):
             raise
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        what = f"{type(error).__name__}: {told(error)}" if str(error) else told(error)
         _fail(f"internal error: {what} (IDCHAOS_TRACEBACK=1 shows where)", ExitCode.HARNESS)
     sys.exit(code if isinstance(code, int) else ExitCode.PASS)
 

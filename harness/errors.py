@@ -100,3 +100,9 @@ class Interrupted(IdchaosError):
 
     code = "interrupted"
     exit_code = ExitCode.INTERRUPTED
+
+
+def told(error: BaseException) -> str:
+    """An error as users read it: what it says, and the notes of what went wrong after it (PEP 678)."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    return "; ".join((str(error) or type(error).__name__, *notes))

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import NotStored, StoreError, UndecidableError, UsageError
+from harness.errors import NotStored, StoreError, UndecidableError, UsageError, told
 from harness.ledger import Containers, Processes, Undo
 from harness.rundir import RunDirectory, write_atomically
 from harness.runner import Observer, Run
@@ -119,13 +119,25 @@ def run(prepared: Prepared, observer: Observer | None = None) -> RunVerdict:
     )
     try:
         execution.execute()
-    except UndecidableError:
-        # An early end is a verdict, INCONCLUSIVE; the journal holds the reason.
-        return conclude(directory.path)
-    except BaseException:
-        conclude(directory.path)
+    except BaseException as error:
+        verdict = _conclude_after(error, directory.path)
+        if isinstance(error, UndecidableError):
+            # An early end is a verdict, INCONCLUSIVE; the journal holds the reason.
+            return verdict
         raise
     return conclude(directory.path)
+
+
+def _conclude_after(first: BaseException, run_dir: Path) -> RunVerdict:
+    """Judge what was recorded until ``first`` ended the run. Whatever goes wrong now is noted on it, and it is raised.
+
+    A full disk, for one, fails the run and then its report: the user must hear what came first.
+    """
+    try:
+        return conclude(run_dir)
+    except BaseException as second:
+        first.add_note(f"then, while it was judged: {told(second)}")
+        raise first from first.__cause__
 
 
 def conclude(run_dir: Path) -> RunVerdict:
