@@ -14,12 +14,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from harness.errors import NotStored, StoreError, UndecidableError, UsageError, told
 from harness.ledger import Containers, Processes, Undo
 from harness.rundir import RunDirectory, write_atomically
 from harness.runner import Observer, Run
 from harness.scenario import DEFAULT_PROFILE, Experiment, Scenario, scenario_named
-from harness.settings import CommonSettings, differing, profile
+from harness.settings import CommonSettings, differing, plain, profile
 from harness.targets.base import Target
 
 if TYPE_CHECKING:
@@ -65,9 +67,35 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     check_target(request.target, request.gateway)
     profile(request.profile)
     settings = scenario.fill(request.profile, request.overrides)
-    experiment = scenario.design(settings)
+    experiment = _designed(scenario, settings, request)
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
     return Prepared(request, scenario, settings, experiment, seed)
+
+
+def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Request) -> Experiment:
+    """The experiment that settings amount to. Each is in its own range by now; together they may make no sense.
+
+    Raises:
+        UsageError: names the settings without which all would be well.
+    """
+    try:
+        return scenario.design(settings)
+    except (ValidationError, ArithmeticError) as error:
+        reason = plain(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else str(error)
+        culprits = [name for name in request.overrides if _is_sound(scenario, request, without=name)]
+        named = ", ".join(
+            f"{name}={json.dumps(request.overrides[name], default=str)}" for name in culprits or request.overrides
+        )
+        raise UsageError(f"{named or scenario.name}: makes no sound experiment: {reason}") from None
+
+
+def _is_sound(scenario: Scenario[Any], request: Request, *, without: str) -> bool:
+    rest = {name: value for name, value in request.overrides.items() if name != without}
+    try:
+        scenario.design(scenario.fill(request.profile, rest))
+    except (ValidationError, ArithmeticError, UsageError):
+        return False
+    return True
 
 
 def check_target(target: str, gateway: str) -> None:
