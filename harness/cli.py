@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from harness.commands.zoo import zoo
-from harness.errors import ExitCode, IdchaosError, Interrupted, StoreError, UsageError
+from harness.errors import ExitCode, IdchaosError, Interrupted, NotStored, StoreError, UsageError, told
 from harness.settings import PROFILES, names, parse_assignments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -33,14 +33,14 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", ExitCode.INTERRUPTED)
     except IdchaosError as error:
-        _fail(str(error), error.exit_code)
+        _fail(told(error), error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.HARNESS)
     except Exception as error:
         if os.environ.get("IDCHAOS_TRACEBACK"):
             raise
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        what = f"{type(error).__name__}: {told(error)}" if str(error) else told(error)
         _fail(f"internal error: {what} (IDCHAOS_TRACEBACK=1 shows where)", ExitCode.HARNESS)
     sys.exit(code if isinstance(code, int) else ExitCode.PASS)
 
@@ -156,7 +156,7 @@ def _default(model: type[Any], name: str) -> Any:
 def run_scenarios(scenarios: tuple[str, ...], assignments: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Run scenarios one after the other; the worst verdict decides the exit code."""
     from harness.launch import Request, prepare, run
-    from harness.terminal import show_verdict, watching
+    from harness.terminal import watching
 
     overrides = parse_assignments(assignments)
     rate = options.pop("rate")
@@ -169,14 +169,23 @@ def run_scenarios(scenarios: tuple[str, ...], assignments: tuple[str, ...], as_j
         for each in prepared:
             with watching(each, quiet=as_json) as observer:
                 verdicts.append(run(each, observer))
-            if not as_json:
-                show_verdict(verdicts[-1])
+            _show(verdicts[-1], as_json)
     except (IdchaosError, KeyboardInterrupt) as error:
-        # What was judged before is not lost with the run that could not be completed.
+        if isinstance(error, NotStored):
+            _show(error.verdict, as_json)
+            verdicts.append(error.verdict)
+        # What was judged is not lost with the run that could not be completed.
         if as_json:
-            _conclude(verdicts, as_json, error=str(error) or "interrupted")
+            _conclude(verdicts, as_json, error=told(error))
         raise
     return _conclude(verdicts, as_json)
+
+
+def _show(verdict: Any, as_json: bool) -> None:
+    if not as_json:
+        from harness.terminal import show_verdict
+
+        show_verdict(verdict)
 
 
 def _conclude(verdicts: list[Any], as_json: bool, error: str | None = None) -> int:
@@ -196,14 +205,13 @@ def _conclude(verdicts: list[Any], as_json: bool, error: str | None = None) -> i
 @_json_option
 def analyze(run_dir: Path, as_json: bool) -> int:
     """Judge a stored run again, from what is stored alone. Changes nothing but verdict.json."""
-    from harness.rundir import write_atomically
-    from harness.terminal import show_verdict
+    from harness.launch import store
 
     _, verdict = _judge(run_dir)
-    write_atomically(run_dir / "verdict.json", verdict.to_json())
-    if not as_json:
-        show_verdict(verdict)
-    return _conclude([verdict], as_json)
+    _show(verdict, as_json)
+    code = _conclude([verdict], as_json)
+    store(run_dir, verdict)
+    return code
 
 
 @cli.command()

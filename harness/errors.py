@@ -10,6 +10,7 @@
     ├── FaultError          70  a fault could not be applied or healed
     ├── LoadError           70  the load generator did not start, or died
     └── StoreError          70  the run directory cannot be written (a full disk, no permission)
+        └── NotStored       70  a verdict was reached, and could not be kept
 
     KeyboardInterrupt
     └── Interrupted        130  Ctrl-C or SIGTERM: not an error, so that nothing that handles errors swallows it
@@ -18,7 +19,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from harness.verdict import RunVerdict
 
 
 class ExitCode(IntEnum):
@@ -83,8 +87,24 @@ class StoreError(IdchaosError):
     code = "store_failed"
 
 
+class NotStored(StoreError):
+    """A verdict was reached, and it or its report cannot be written. The verdict is at least shown."""
+
+    code = "not_stored"
+
+    def __init__(self, message: str, verdict: RunVerdict) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM."""
 
     code: ClassVar[str] = "interrupted"
     exit_code: ClassVar[ExitCode] = ExitCode.INTERRUPTED
+
+
+def told(error: BaseException) -> str:
+    """An error as users read it: what it says, and the notes of what went wrong after it (PEP 678)."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    return "; ".join((str(error) or type(error).__name__, *notes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import secrets
@@ -13,12 +14,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UndecidableError, UsageError
+from pydantic import ValidationError
+
+from harness.errors import NotStored, StoreError, UndecidableError, UsageError, told
 from harness.ledger import Containers, Processes, Undo
 from harness.rundir import RunDirectory, write_atomically
 from harness.runner import Observer, Run
 from harness.scenario import DEFAULT_PROFILE, Experiment, Scenario, scenario_named
-from harness.settings import CommonSettings, differing, profile
+from harness.settings import CommonSettings, differing, plain, profile
 from harness.targets import defects
 from harness.targets.base import Target
 
@@ -69,9 +72,35 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     profile(request.profile)
     chosen = defects.known(request.defects)
     settings = scenario.fill(request.profile, request.overrides)
-    experiment = scenario.design(settings)
+    experiment = _designed(scenario, settings, request)
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
     return Prepared(request, scenario, settings, experiment, seed, chosen)
+
+
+def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Request) -> Experiment:
+    """The experiment that settings amount to. Each is in its own range by now; together they may make no sense.
+
+    Raises:
+        UsageError: names the settings without which all would be well.
+    """
+    try:
+        return scenario.design(settings)
+    except (ValidationError, ArithmeticError) as error:
+        reason = plain(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else str(error)
+        culprits = [name for name in request.overrides if _is_sound(scenario, request, without=name)]
+        named = ", ".join(
+            f"{name}={json.dumps(request.overrides[name], default=str)}" for name in culprits or request.overrides
+        )
+        raise UsageError(f"{named or scenario.name}: makes no sound experiment: {reason}") from None
+
+
+def _is_sound(scenario: Scenario[Any], request: Request, *, without: str) -> bool:
+    rest = {name: value for name, value in request.overrides.items() if name != without}
+    try:
+        scenario.design(scenario.fill(request.profile, rest))
+    except (ValidationError, ArithmeticError, UsageError):
+        return False
+    return True
 
 
 def check_target(target: str, gateway: str) -> None:
@@ -126,52 +155,88 @@ def run(prepared: Prepared, observer: Observer | None = None) -> RunVerdict:
     )
     try:
         execution.execute()
-    except UndecidableError:
-        # An early end is a verdict, INCONCLUSIVE; the journal holds the reason.
-        return conclude(directory.path)
-    except BaseException:
-        conclude(directory.path)
+    except BaseException as error:
+        verdict = _conclude_after(error, directory.path)
+        if isinstance(error, UndecidableError):
+            # An early end is a verdict, INCONCLUSIVE; the journal holds the reason.
+            return verdict
         raise
     return conclude(directory.path)
 
 
+def _conclude_after(first: BaseException, run_dir: Path) -> RunVerdict:
+    """Judge what was recorded until ``first`` ended the run. Whatever goes wrong now is noted on it, and it is raised.
+
+    A full disk, for one, fails the run and then its report: the user must hear what came first.
+    """
+    try:
+        return conclude(run_dir)
+    except BaseException as second:
+        first.add_note(f"then, while it was judged: {told(second)}")
+        raise first from first.__cause__
+
+
 def conclude(run_dir: Path) -> RunVerdict:
-    """Compact the samples, judge, write the verdict, draw the report. Can be repeated on a stored run.
+    """Compact the samples of a run that has ended, judge it, write the verdict, draw the report.
 
     Raises:
-        StoreError: the directory can't be read or written.
+        NotStored: the directory can't be written; the error has the verdict.
+        StoreError: the directory can't be read.
     """
+    compact(run_dir)
     record, verdict = judge(run_dir)
     draw(run_dir, record, verdict)
     return verdict
+
+
+def compact(run_dir: Path) -> None:
+    """Turn the stream of samples of a run that has ended into Parquet. Where that can't be done, the stream stays."""
+    from harness import samples
+
+    stream, parquet = run_dir / "samples.stream", run_dir / "samples.parquet"
+    if not parquet.exists() and stream.exists() and stream.stat().st_size:
+        # A full disk, or a stream that can't be read: both are for the judge to tell.
+        with contextlib.suppress(StoreError):
+            samples.compact(stream, parquet)
+            stream.unlink()
+
+
+def store(run_dir: Path, verdict: RunVerdict) -> None:
+    """Write ``verdict.json``.
+
+    Raises:
+        NotStored: the directory can't be written.
+    """
+    try:
+        write_atomically(run_dir / "verdict.json", verdict.to_json())
+    except StoreError as error:
+        raise NotStored(str(error), verdict) from error
 
 
 def draw(run_dir: Path, record: Any, verdict: RunVerdict) -> None:
     """Write the verdict and the report of a judged run.
 
     Raises:
-        StoreError: the directory can't be written.
+        NotStored: the directory can't be written.
     """
     from harness.report.write import write
 
-    write_atomically(run_dir / "verdict.json", verdict.to_json())
-    write(run_dir, record, verdict)
+    store(run_dir, verdict)
+    try:
+        write(run_dir, record, verdict)
+    except StoreError as error:
+        raise NotStored(str(error), verdict) from error
 
 
 def judge(run_dir: Path) -> tuple[Any, RunVerdict]:
-    """A stored run's record and verdict. A run cut short still has its samples as a stream: they are compacted.
+    """A stored run's record and verdict. Changes nothing: the run may still be going on.
 
     Raises:
         StoreError: the directory can't be read.
     """
     from harness import record as records
-    from harness import samples
     from harness.verdict import judge_run
 
-    stream, parquet = run_dir / "samples.stream", run_dir / "samples.parquet"
-    if not parquet.exists() and stream.exists() and stream.stat().st_size:
-        samples.compact(stream, parquet)
-        stream.unlink()
     record = records.load(run_dir)
     return record, judge_run(record)
 

@@ -9,6 +9,7 @@ pandas and pyarrow are imported where they are used: the load generator needs th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator
@@ -260,7 +261,8 @@ def compact(stream_path: Path, parquet_path: Path) -> int:
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise StoreError(f"{stream_path}: a value does not fit its column: {error}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a disk that can't be written, nothing can be removed either
+            partial.unlink(missing_ok=True)
     return count
 
 

@@ -166,10 +166,11 @@ def fill(model: type[Settings], *layers: Overrides) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{where}={json.dumps(first.get('input'), default=str)}: {_plain(first['msg'])}") from None
+        raise UsageError(f"{where}={json.dumps(first.get('input'), default=str)}: {plain(first['msg'])}") from None
 
 
-def _plain(message: str) -> str:
+def plain(message: str) -> str:
+    """What pydantic says of a value, in fewer words."""
     return (
         message.removeprefix("Value error, ")
         .replace("Input should be", "should be")

@@ -83,10 +83,10 @@ class ScenarioTest(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The verdict and its reasons, or an error's one line; no traceback."""
-        from harness.errors import IdchaosError
+        from harness.errors import IdchaosError, told
 
         if isinstance(excinfo.value, NotPassedError | IdchaosError):
-            return f"{self.scenario.name}[{self.name}]: {excinfo.value}"
+            return f"{self.scenario.name}[{self.name}]: {told(excinfo.value)}"
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.targets.base import ReportsState, SkewsClock, Target
 
-OBSERVATION_ERROR_S = 0.5
-"""An observed offset includes the time that the answer took to arrive."""
+CLOCKS_AGREE_S = 0.05
+"""How far the clocks of two sound parts may differ, also where they run on different machines."""
+REPORTED_ERROR_S = 1e-3
 
 
 class ClockSkew(Fault):
@@ -38,12 +39,12 @@ class ClockSkew(Fault):
         return tuple(index * self.dwell_s for index in range(len(self.offsets_s)))
 
     def snapshot(self, target: Target) -> Snapshot:
-        """How much the component has done with its clock."""
-        return {"work": _work(target, self.component)}
+        """When it was taken, and how much the component has done with its clock so far."""
+        return {"at": time.time(), "work": _work(target, self.component)}
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         """The clock is right."""
-        return self._offset_is(target, 0.0)
+        return self._right(target)
 
     def apply(self, target: Target, step: int) -> tuple[Event, ...]:
         """Set the clock; the journal keeps the offset that was observed afterwards, beside the one asked for."""
@@ -52,7 +53,7 @@ class ClockSkew(Fault):
         return (self._event(target, self.offsets_s[step]),)
 
     def _event(self, target: Target, asked: float) -> Event:
-        observed = round(_observed(target, self.component), 3)
+        observed = round(_read(target, self.component).differs_s, 3)
         return Event(
             event="clock_skewed",
             fields={
@@ -64,20 +65,16 @@ class ClockSkew(Fault):
         )
 
     def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
-        """The component reports the offset, and its time differs from ours by it."""
-        return self._offset_is(target, self.offsets_s[0])
+        """The component reports the offset, and its time differs from ours by it. A drift needs a while to show."""
+        return eventually(lambda: self._wrong(target, self.offsets_s[0], before["at"]))
 
     def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
-        """The component worked with the wrong clock."""
+        """The clock is still wrong, and the component worked with it."""
         work = _work(target, self.component) - before["work"]
-        return (
-            Evidence(
-                source="target",
-                ok=work > 0,
-                what=f"{self.component} issued or judged {work} tokens by its wrong clock"
-                f" (now {_observed(target, self.component):+.2f} s)",
-            ),
+        worked = Evidence(
+            source="target", ok=work > 0, what=f"{self.component} issued or judged {work} tokens by its wrong clock"
         )
+        return worked, *self._wrong(target, self.offsets_s[-1], before["at"])
 
     def heal(self, target: Target) -> tuple[Event, ...]:
         """Put the clock right."""
@@ -87,33 +84,62 @@ class ClockSkew(Fault):
 
     def check_healed(self, target: Target) -> tuple[Evidence, ...]:
         """The clock is right again."""
-        return eventually(lambda: self._offset_is(target, 0.0))
+        return eventually(lambda: self._right(target))
 
-    def _offset_is(self, target: Target, expected: float) -> tuple[Evidence, ...]:
-        assert isinstance(target, ReportsState)
-        reported = float(target.state(self.component)["clock"]["offset_s"])
-        observed = _observed(target, self.component)
-        slack = OBSERVATION_ERROR_S + abs(self.drift_ppm) * 1e-6 * 60
+    def _right(self, target: Target) -> tuple[Evidence, ...]:
+        clock = _read(target, self.component)
         return (
-            Evidence(
-                source="control",
-                ok=abs(reported - expected) <= slack,
-                what=f"{self.component} reports an offset of {reported:+.3f} s",
-            ),
-            Evidence(
-                source="probe",
-                ok=abs(observed - expected) <= slack,
-                what=f"{self.component}'s time differs from ours by {observed:+.3f} s",
-            ),
+            self._reports(clock, ok=clock.drift_ppm == 0 and abs(clock.offset_s) <= REPORTED_ERROR_S),
+            self._differs(clock, ok=abs(clock.differs_s) <= clock.uncertain_s),
+        )
+
+    def _wrong(self, target: Target, offset_s: float, since: float) -> tuple[Evidence, ...]:
+        """The clock is off by ``offset_s`` and what may have drifted ``since`` then, and that is not nothing."""
+        clock = _read(target, self.component)
+        low, high = sorted((offset_s, offset_s + self.drift_ppm * 1e-6 * (time.time() - since)))
+        reported = low - REPORTED_ERROR_S <= clock.offset_s <= high + REPORTED_ERROR_S
+        observed = low - clock.uncertain_s <= clock.differs_s <= high + clock.uncertain_s
+        asked_for_none = offset_s == 0 and self.drift_ppm == 0
+        return (
+            self._reports(clock, ok=reported and clock.drift_ppm == self.drift_ppm),
+            self._differs(clock, ok=observed and (asked_for_none or abs(clock.differs_s) > clock.uncertain_s)),
+        )
+
+    def _reports(self, clock: _Clock, *, ok: bool) -> Evidence:
+        drift = f", drifting {clock.drift_ppm:g} ppm" if clock.drift_ppm else ""
+        return Evidence(
+            source="control", ok=ok, what=f"{self.component} reports an offset of {clock.offset_s:+.3f} s{drift}"
+        )
+
+    def _differs(self, clock: _Clock, *, ok: bool) -> Evidence:
+        return Evidence(
+            source="probe",
+            ok=ok,
+            what=f"{self.component}'s time differs from ours by {clock.differs_s:+.3f} s (± {clock.uncertain_s:.3f} s)",
         )
 
 
-def _observed(target: Target, component: str) -> float:
-    """The component's time minus ours, at the middle of the question's round trip (Cristian 1989)."""
+class _Clock(NamedTuple):
+    """A component's clock: the error that it reports, and the one that was seen."""
+
+    offset_s: float
+    drift_ppm: float
+    differs_s: float
+    uncertain_s: float
+
+
+def _read(target: Target, component: str) -> _Clock:
+    """Its time minus ours, at the middle of the question's round trip, is known to half of that (Cristian 1989)."""
     assert isinstance(target, ReportsState)
     asked = time.time()
-    theirs = float(target.state(component)["time"])
-    return theirs - (asked + time.time()) / 2
+    state = target.state(component)
+    answered = time.time()
+    return _Clock(
+        offset_s=float(state["clock"]["offset_s"]),
+        drift_ppm=float(state["clock"]["drift_ppm"]),
+        differs_s=float(state["time"]) - (asked + answered) / 2,
+        uncertain_s=(answered - asked) / 2 + CLOCKS_AGREE_S,
+    )
 
 
 def _work(target: Target, component: str) -> int:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import math
+from typing import ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.ledger import ToxicsOff, Undo
 from harness.targets.base import ProbeResult, ProbesUpstream, ReportsState, Target
 from harness.targets.links import ProxyState
-from harness.targets.topology import PROBERS, proxies_of
+from harness.targets.topology import IDP, PROBERS, proxies_of
 
 Mode = Literal["refused", "timeout", "reset", "slow", "bandwidth", "partial"]
 TOXIC = "idchaos"
+MEASURABLE_S = 0.05
+"""A shorter delay can't be told from none on a busy machine, so it can't be proved."""
+OBSERVED_SHARE = 0.9
+"""Of the delay that was asked for: timers of two machines don't quite agree."""
+DOUBT = 1e-4
+"""How improbable the number of failures may be before a share of failing connections counts as disproved."""
+FEWEST_PROBES = 20
+BYTES_PER_KB = 1000
 
 
 class LinkFault(Fault):
@@ -22,6 +31,8 @@ class LinkFault(Fault):
     ``refused``: the proxy listens no more and live connections are closed · ``timeout``: data is swallowed, a
     black hole · ``reset``: connections end with RST · ``slow``: answers come ``latency_s`` (± ``jitter_s``) later ·
     ``bandwidth``: answers trickle at ``rate_kbs`` kB/s · ``partial``: a ``share`` of connections is reset.
+
+    What proves that validators felt it are their own key fetches: failed; slower; a share of them failed.
     """
 
     kind: Literal["link"] = "link"
@@ -30,11 +41,18 @@ class LinkFault(Fault):
     latency_s: float = Field(3.0, gt=0)
     jitter_s: float = Field(0.0, ge=0)
     rate_kbs: int = Field(1, ge=1)
-    share: float = Field(0.5, gt=0, le=1)
-    expect_failures: bool = True
-    """Whether validators' fetches must fail (or, when slow, take as long as the latency)."""
+    share: float = Field(0.5, ge=0.05, le=1)
 
     needs: ClassVar[tuple[type, ...]] = (ProbesUpstream, ReportsState)
+
+    @model_validator(mode="after")
+    def _can_be_proved(self) -> Self:
+        if self.mode == "slow" and self.latency_s - self.jitter_s < MEASURABLE_S:
+            raise ValueError(
+                f"latency_s={self.latency_s:g}, jitter_s={self.jitter_s:g}: the shortest delay should be at least"
+                f" {MEASURABLE_S:g} s, or it can't be told from none"
+            )
+        return self
 
     @property
     def title(self) -> str:
@@ -56,7 +74,7 @@ class LinkFault(Fault):
         return tuple(ToxicsOff(api=target.links.api, proxy=proxy, toxics=(TOXIC,)) for proxy in self.proxies)
 
     def snapshot(self, target: Target) -> Snapshot:
-        """Fetch counters of every validator behind the links."""
+        """The key fetches of every validator behind the links so far."""
         return {component: _fetches(target, component) for component in self._validators()}
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
@@ -92,11 +110,8 @@ class LinkFault(Fault):
     def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
         """Toxiproxy says so, and fresh connections meet it."""
         states = target.links.state()
-        control = tuple(self._in_force(proxy, states) for proxy in self.proxies)
-        return control + tuple(
-            Evidence(source="probe", ok=self._felt(result), what=f"{who} to {upstream} during: {_outcome(result)}")
-            for proxy in self.proxies
-            for who, upstream, result in _probes(target, proxy)
+        return tuple(self._in_force(proxy, states) for proxy in self.proxies) + tuple(
+            self._probed(target, who, upstream) for proxy in self.proxies for who, upstream in PROBERS.get(proxy, ())
         )
 
     def _in_force(self, proxy: str, states: dict[str, ProxyState]) -> Evidence:
@@ -111,32 +126,65 @@ class LinkFault(Fault):
             source="control", ok=TOXIC in state.toxics, what=f"{proxy} has toxics: {', '.join(state.toxics) or 'none'}"
         )
 
+    def _probed(self, target: Target, who: str, upstream: str) -> Evidence:
+        assert isinstance(target, ProbesUpstream)
+        if self.mode == "partial":
+            tries = self._probes_needed()
+            failed = sum(not target.probe(who, upstream).ok for _ in range(tries))
+            ok, met = self._is_share(failed, tries), f"{failed} of {tries} probes failed"
+        else:
+            result = target.probe(who, upstream)
+            ok, met = self._felt(result), _outcome(result)
+        return Evidence(source="probe", ok=ok, what=f"{who} to {upstream} during: {met}")
+
     def _felt(self, result: ProbeResult) -> bool:
-        if self.mode in ("refused", "timeout", "reset"):
-            return not result.ok
-        if self.mode == "slow":
-            return not result.ok or result.elapsed_s >= 0.9 * max(0.0, self.latency_s - self.jitter_s)
-        # One probe can't show a share or a trickle; what the target met over the whole window does.
-        return True
+        if self.mode in ("slow", "bandwidth"):
+            return self._is_late(result.elapsed_s, result.size_bytes or 0, result.error)
+        return not result.ok
+
+    def _is_late(self, took_s: float, size_bytes: int, error: str | None) -> bool:
+        """Whether a request took as long as the fault makes it, or longer than its sender was ready to wait."""
+        delay = self.latency_s - self.jitter_s if self.mode == "slow" else size_bytes / (self.rate_kbs * BYTES_PER_KB)
+        return error == "timeout" or took_s >= OBSERVED_SHARE * delay >= OBSERVED_SHARE * MEASURABLE_S
+
+    def _is_share(self, failed: int, tries: int) -> bool:
+        """Whether so many failures are no surprise if each connection fails with probability ``share``."""
+        from scipy.stats import binomtest  # here, for it takes longer to import than all else
+
+        return failed > 0 and bool(binomtest(failed, tries, self.share).pvalue >= DOUBT)
+
+    def _probes_needed(self) -> int:
+        """So many that without any failure the share is disproved."""
+        return FEWEST_PROBES if self.share == 1 else max(FEWEST_PROBES, math.ceil(math.log(DOUBT, 1 - self.share)))
 
     def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
-        """Every validator behind the links met it: its own fetches failed."""
-        if not self.expect_failures:
-            return ()
-        evidence = []
-        for component in self._validators():
-            fetches, failures = _fetches(target, component)
-            had_fetches, had_failures = before[component]
-            met = failures - had_failures
-            evidence.append(
-                Evidence(
-                    source="target",
-                    ok=met > 0,
-                    what=f"{component}: {met} of {fetches - had_fetches} key fetches failed during the fault"
-                    + ("" if met else "; it never felt the fault: is the fault longer than its cache lives?"),
-                )
-            )
-        return tuple(evidence)
+        """Every validator behind the links met it in its own key fetches."""
+        return tuple(self._met(target, component, before[component]) for component in self._validators())
+
+    def _met(self, target: Target, component: str, before: _Fetches) -> Evidence:
+        now = _fetches(target, component)
+        fetches, failures = now.begun - before.begun, now.failures - before.failures
+        if self.mode in ("slow", "bandwidth"):
+            during = [fetch for fetch in now.recent if fetch.number > before.begun]
+            late = sum(self._is_late(fetch.took_s, fetch.size_bytes, fetch.error) for fetch in during)
+            # One may have ended just before the fault began; so most must be late, not all.
+            ok = late > 0 and late >= len(during) / 2
+            longest = max((fetch.took_s for fetch in during), default=0.0)
+            met = f"{late} of its last {len(during)} key fetches were delayed, the longest took {longest:.2f} s"
+        elif self.mode == "partial":
+            ok, met = self._met_in_part(target, component, fetches, failures)
+        else:
+            ok, met = failures > 0, f"{failures} of {fetches} key fetches failed during the fault"
+        doubt = "" if ok else "; it never felt the fault: is the fault longer than its cache lives?"
+        return Evidence(source="target", ok=ok, what=f"{component}: {met}{doubt}")
+
+    def _met_in_part(self, target: Target, component: str, fetches: int, failures: int) -> tuple[bool, str]:
+        """A window has few fetches: probes by the same component make up for those that lack."""
+        assert isinstance(target, ProbesUpstream)
+        tries = max(0, self._probes_needed() - fetches)
+        failed = sum(not target.probe(component, IDP).ok for _ in range(tries))
+        ok = fetches > 0 and self._is_share(failures + failed, fetches + tries)
+        return ok, f"{failures} of {fetches} key fetches and {failed} of {tries} probes failed during the fault"
 
     def heal(self, target: Target) -> tuple[Event, ...]:
         """Toxic off, proxy on."""
@@ -172,7 +220,7 @@ class LinkFault(Fault):
 
     def _validators(self) -> tuple[str, ...]:
         return tuple(
-            component for proxy in self.proxies for component, upstream in PROBERS.get(proxy, ()) if upstream == "idp"
+            component for proxy in self.proxies for component, upstream in PROBERS.get(proxy, ()) if upstream == IDP
         )
 
 
@@ -181,10 +229,26 @@ def _probes(target: Target, proxy: str) -> list[tuple[str, str, ProbeResult]]:
     return [(who, upstream, target.probe(who, upstream)) for who, upstream in PROBERS.get(proxy, ())]
 
 
-def _fetches(target: Target, component: str) -> tuple[int, int]:
+class _Fetch(NamedTuple):
+    number: int
+    took_s: float
+    size_bytes: int
+    error: str | None
+
+
+class _Fetches(NamedTuple):
+    """A validator's key fetches since it started."""
+
+    begun: int
+    failures: int
+    recent: tuple[_Fetch, ...]
+
+
+def _fetches(target: Target, component: str) -> _Fetches:
     assert isinstance(target, ReportsState)
     jwks = target.state(component)["jwks"]
-    return int(jwks["fetches"]), int(jwks["fetch_failures"])
+    recent = tuple(_Fetch(**fetch) for fetch in jwks["recent_fetches"])
+    return _Fetches(int(jwks["fetches"]), int(jwks["fetch_failures"]), recent)
 
 
 def _outcome(result: ProbeResult) -> str:

@@ -28,6 +28,8 @@ class ProbeResult(Value):
     status: int | None = None
     error: str | None = None
     elapsed_s: float
+    size_bytes: int | None = None
+    """Of the answer's body."""
     kids: tuple[str, ...] | None = None
 
 

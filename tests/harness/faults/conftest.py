@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ class FakeLinks:
     api: str = "127.0.0.1:8474"
     off: set[str] = field(default_factory=set)
     toxics: dict[str, dict[str, str]] = field(default_factory=lambda: {proxy: {} for proxy in PROXIES})
+    toxicity: float = 1.0
     deaf: bool = False
     """Accept orders, and do nothing."""
 
@@ -41,6 +43,7 @@ class FakeLinks:
             raise FaultError(f"no proxy {proxy}")
         if not self.deaf:
             self.toxics[proxy][name] = kind
+            self.toxicity = toxicity
 
     def remove_toxic(self, proxy: str, name: str) -> None:
         self.toxics[proxy].pop(name, None)
@@ -65,9 +68,13 @@ class FakeTarget:
     around_the_proxy: bool = False
     fetches: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    took_s: float = 0.001
+    """How long each key fetch takes, and each probe that meets a toxic which slows it down."""
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
     injected: Counter[str] = field(default_factory=Counter)
     errors: dict[str, EndpointError] = field(default_factory=dict)
     offsets: dict[str, float] = field(default_factory=dict)
+    drifts: dict[str, float] = field(default_factory=dict)
     known: dict[str, KeyInfo] = field(
         default_factory=lambda: {"old": KeyInfo(kid="old", alg="RS256", published=True, signing=True)}
     )
@@ -98,13 +105,17 @@ class FakeTarget:
         return {
             "instance": f"{component}#{self.instances[component]}",
             "time": time.time() + offset,
-            "clock": {"offset_s": offset},
+            "clock": {"offset_s": offset, "drift_ppm": self.drifts.get(component, 0.0)},
             "errors": self.errors,
             "injected": self.injected,
             "jwks": {
                 "fetches": self.fetches[component],
                 "fetch_failures": self.failures[component],
                 "kids": [key.kid for key in self.known.values() if key.published],
+                "recent_fetches": [
+                    {"number": n, "took_s": self.took_s, "size_bytes": 1500, "error": None}
+                    for n in range(1, self.fetches[component] + 1)
+                ],
             },
             "kids_used": self.kids_used if component in GATEWAYS else {},
             "issued": {"access": self.issued},
@@ -117,16 +128,16 @@ class FakeTarget:
             if proxy in self.links.off:
                 return ProbeResult(ok=False, error="connect_refused", elapsed_s=0.001)
             kind = self.links.toxics[proxy].get("idchaos")
-            if kind in ("timeout", "reset_peer"):
+            if kind in ("timeout", "reset_peer") and self.chance.random() < self.links.toxicity:
                 return ProbeResult(ok=False, error="connection_reset", elapsed_s=0.001)
-            if kind == "latency":
-                return ProbeResult(ok=True, status=200, elapsed_s=3.0)
+            if kind in ("latency", "bandwidth"):
+                return ProbeResult(ok=True, status=200, elapsed_s=3.0, size_bytes=1500)
         if "jwks" in self.errors and upstream == "idp":
             self.injected["jwks"] += 1
             status = self.errors["jwks"].status
             return ProbeResult(ok=status == 200, status=status, elapsed_s=0.001)
         kids = tuple(key.kid for key in self.known.values() if key.published)
-        return ProbeResult(ok=True, status=200, elapsed_s=0.001, kids=kids)
+        return ProbeResult(ok=True, status=200, elapsed_s=0.001, size_bytes=1500, kids=kids)
 
     def keys(self) -> tuple[KeyInfo, ...]:
         return tuple(self.known.values())
@@ -148,6 +159,7 @@ class FakeTarget:
     def skew(self, component: str, offset_s: float, drift_ppm: float = 0.0) -> None:
         if not self.stuck_clock:
             self.offsets[component] = offset_s
+            self.drifts[component] = drift_ppm
 
     def inject(self, endpoint: str, error: EndpointError) -> None:
         self.errors[endpoint] = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -59,6 +60,8 @@ FAULTS: dict[str, Fault] = {
     "timeout": LinkFault(links=LINKS, mode="timeout"),
     "reset": LinkFault(links=LINKS, mode="reset"),
     "slow": LinkFault(links=LINKS, mode="slow", latency_s=3),
+    "bandwidth": LinkFault(links=LINKS, mode="bandwidth", rate_kbs=1),
+    "partial": LinkFault(links=LINKS, mode="partial", share=0.3),
     "error_5xx": EndpointFault(endpoint="jwks", error=ERROR_5XX, label="503"),
     "garbage": EndpointFault(endpoint="jwks", error=GARBAGE, label="HTML"),
     "empty": EndpointFault(endpoint="jwks", error=EMPTY, label="no keys"),
@@ -76,9 +79,10 @@ FAULTS: dict[str, Fault] = {
 
 def work(target: Any) -> None:
     """What a target does while a fault lasts: validators ask for keys in vain, tokens are issued and used."""
+    target.took_s = 3.0
     for name in VALIDATORS:
         target.fetches[name] += 3
-        target.failures[name] += 3
+        target.failures[name] += 1
     target.injected["jwks"] += 3
     target.issued += 7
     target.kids_used["new"] += 5
@@ -103,7 +107,7 @@ def test_a_fault_that_is_felt_proves_itself_and_its_healing(name: str, target: A
     assert proved(fault.check_healed(target))
 
 
-@pytest.mark.parametrize("name", ["refused", "timeout", "reset", "slow"])
+@pytest.mark.parametrize("name", ["refused", "timeout", "reset", "slow", "bandwidth", "partial"])
 def test_a_gateway_that_goes_around_the_proxy_gives_no_proof(name: str, target: Any) -> None:
     target.around_the_proxy = True
     fault = FAULTS[name]
@@ -113,7 +117,7 @@ def test_a_gateway_that_goes_around_the_proxy_gives_no_proof(name: str, target: 
     assert sources(failed) == {"probe"}
 
 
-@pytest.mark.parametrize("name", ["refused", "slow"])
+@pytest.mark.parametrize("name", ["refused", "slow", "bandwidth", "partial"])
 def test_a_control_plane_that_does_nothing_gives_no_proof(name: str, target: Any) -> None:
     target.links.deaf = True
     fault = FAULTS[name]
@@ -121,7 +125,7 @@ def test_a_control_plane_that_does_nothing_gives_no_proof(name: str, target: Any
     assert sources(item for item in fault.check_applied(target, {}) if not item.ok) == {"control", "probe"}
 
 
-@pytest.mark.parametrize("name", ["refused", "error_5xx", "empty", "ahead", "overlap"])
+@pytest.mark.parametrize("name", ["refused", "slow", "bandwidth", "partial", "error_5xx", "empty", "ahead", "overlap"])
 def test_a_target_that_did_nothing_meanwhile_gives_no_proof(name: str, target: Any) -> None:
     fault = FAULTS[name]
     before = fault.snapshot(target)
@@ -140,11 +144,101 @@ def test_one_validator_that_never_asked_for_keys_is_named(target: Any) -> None:
     assert "longer than its cache lives" in unfelt.what
 
 
+def held(fault: Fault, target: Any, *, took_s: float, before: int = 2, during: int = 3) -> list[bool]:
+    """What ``check_held`` says of each validator after so many key fetches before and during the fault."""
+    target.fetches.update(dict.fromkeys(VALIDATORS, before))
+    target.took_s = took_s
+    snapshot = fault.snapshot(target)
+    fault.apply(target, 0)
+    target.fetches.update(dict.fromkeys(VALIDATORS, during))
+    return [item.ok for item in fault.check_held(target, snapshot)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "took_s", "proved_by_each"),
+    [
+        (LinkFault(links=LINKS, mode="slow", latency_s=0.5), 0.51, True),
+        (LinkFault(links=LINKS, mode="slow", latency_s=0.5), 0.40, False),
+        (LinkFault(links=LINKS, mode="slow", latency_s=0.5, jitter_s=0.2), 0.31, True),
+        (LinkFault(links=LINKS, mode="bandwidth", rate_kbs=5), 0.31, True),
+        (LinkFault(links=LINKS, mode="bandwidth", rate_kbs=5), 0.20, False),
+        # 1500 bytes at 1 MB/s take 1.5 ms: whatever was measured was something else.
+        (LinkFault(links=LINKS, mode="bandwidth", rate_kbs=1000), 1.0, False),
+    ],
+)
+def test_slowness_is_proved_by_how_long_key_fetches_took(
+    fault: LinkFault, took_s: float, proved_by_each: bool, target: Any
+) -> None:
+    assert held(fault, target, took_s=took_s) == [proved_by_each] * 3
+
+
+def test_fetches_from_before_the_fault_prove_nothing(target: Any) -> None:
+    fault = LinkFault(links=LINKS, mode="slow", latency_s=0.5)
+    assert held(fault, target, took_s=3.0, before=5, during=0) == [False] * 3
+
+
+@pytest.mark.parametrize(("really", "proved_by_each"), [(0.3, True), (0.0, False), (1.0, False)])
+def test_a_share_is_proved_by_a_likely_number_of_failures(really: float, proved_by_each: bool, target: Any) -> None:
+    fault = LinkFault(links=LINKS, mode="partial", share=0.3)
+    before = fault.snapshot(target)
+    fault.apply(target, 0)
+    target.links.toxicity = really
+    target.fetches.update(dict.fromkeys(VALIDATORS, 4))
+    target.failures.update(dict.fromkeys(VALIDATORS, round(4 * really)))
+    probes = [item.ok for item in fault.check_applied(target, before) if item.source == "probe"]
+    assert probes == [proved_by_each] * 3
+    assert [item.ok for item in fault.check_held(target, before)] == [proved_by_each] * 3
+
+
+@pytest.mark.parametrize(("latency_s", "jitter_s"), [(0.01, 0), (0.2, 0.2)])
+def test_a_delay_that_may_be_none_is_no_fault(latency_s: float, jitter_s: float) -> None:
+    with pytest.raises(ValueError, match="can't be told from none"):
+        LinkFault(links=LINKS, mode="slow", latency_s=latency_s, jitter_s=jitter_s)
+
+
 def test_a_clock_that_does_not_move_gives_no_proof(target: Any) -> None:
     target.stuck_clock = True
     fault = FAULTS["ahead"]
+    before = fault.snapshot(target)
     fault.apply(target, 0)
-    assert not any(item.ok for item in fault.check_applied(target, {}))
+    assert not any(item.ok for item in fault.check_applied(target, before))
+
+
+@pytest.mark.parametrize("fault", [
+    ClockSkew(component="idp", offsets_s=(0.3,)),
+    ClockSkew(component="idp", offsets_s=(3,), drift_ppm=100_000),
+    ClockSkew(component="idp", offsets_s=(0,), drift_ppm=100_000),
+])  # fmt: skip
+def test_neither_a_small_error_nor_a_drift_is_proved_by_a_clock_that_is_right(fault: ClockSkew, target: Any) -> None:
+    target.stuck_clock = True
+    before = {"at": time.time() - 60, "work": 0}
+    target.issued = 5
+    assert not proved(fault.check_applied(target, before))
+    assert not proved(fault.check_held(target, before))
+
+
+def test_an_error_that_cannot_be_seen_from_outside_is_not_proved_by_the_components_word(target: Any) -> None:
+    fault = ClockSkew(component="idp", offsets_s=(0.01,))
+    before = fault.snapshot(target)
+    fault.apply(target, 0)
+    assert [(item.source, item.ok) for item in fault.check_applied(target, before)] == [
+        ("control", True), ("probe", False),
+    ]  # fmt: skip
+
+
+def test_a_clock_that_was_put_right_too_early_gives_no_proof(target: Any) -> None:
+    fault = FAULTS["ahead"]
+    before = fault.snapshot(target)
+    fault.apply(target, 0)
+    work(target)
+    target.skew("idp", 0.0)  # as a restart in the meantime would
+    assert sources(item for item in fault.check_held(target, before) if not item.ok) == {"control", "probe"}
+
+
+def test_a_drift_that_goes_on_is_not_healed(target: Any) -> None:
+    fault = ClockSkew(component="idp", offsets_s=(0,), drift_ppm=100_000)
+    fault.apply(target, 0)
+    assert not proved(fault.check_healed(target))
 
 
 def test_the_offset_that_was_observed_is_recorded_beside_the_one_asked_for(target: Any) -> None:
@@ -179,6 +273,14 @@ def test_only_an_emergency_makes_tokens_of_the_old_key_bad(target: Any) -> None:
         events = [event for step in range(len(fault.steps())) for event in fault.apply(target, step)]
         withdrawn[mode] = events[-1].fields["compromised"]
     assert withdrawn == {"overlap": False, "emergency": True}
+
+
+def test_a_rotation_without_lead_is_proved_although_the_next_act_has_been_done(target: Any) -> None:
+    fault = rotation("overlap")
+    before = fault.snapshot(target)
+    fault.apply(target, 0)
+    fault.apply(target, 1)
+    assert proved(fault.check_applied(target, before))
 
 
 def test_a_rotation_that_broke_off_is_completed_by_healing(target: Any) -> None:
