@@ -1,7 +1,8 @@
 """Service level indicators: from a run's samples to numbers with intervals. Pure.
 
 An SLI is written as a name with selectors: ``success_rate{flow=api,replica=gateway-1}``; alternatives are
-separated by ``|``. Selectors are columns of the samples; ``skew_threshold`` takes ``side`` as well.
+separated by ``|``. Selectors are columns of the samples; the thresholds of clock errors
+(``skew_threshold_min``, ``skew_threshold_max``: the first and the last validator to refuse) take ``side`` as well.
 
 *Good traffic* below means samples of no canary whose right answer is to accept. Whatever the harness could
 not send (dropped, no session, no token) is in the denominator as well: the user behind it was not served.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -97,7 +98,12 @@ def parse(text: str) -> Selector:
     where = []
     for part in filter(None, (match["where"] or "").split(",")):
         key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not value or key not in (*COLUMNS, "side") or (key == "side") != (name == "skew_threshold"):
+        if (
+            not equals
+            or not value
+            or key not in (*COLUMNS, "side")
+            or (key == "side") != name.startswith("skew_threshold")
+        ):
             raise UsageError(f"SLI {text!r}: {part.strip()!r} is no selector of it; there are {', '.join(COLUMNS)}")
         if key == "side" and value not in ("ahead", "behind"):
             raise UsageError(f"SLI {text!r}: side is ahead or behind")
@@ -328,7 +334,7 @@ def _retired_key(record: RunRecord, selector: Selector, phase: When) -> Measurem
 
 
 def skew_steps(record: RunRecord, phase: When = "all") -> tuple[lags.SkewStep, ...]:
-    """Share of refusals at each step of the clocks, for the threshold and for its plot."""
+    """Refusals at each step of the clocks, by validator, for the thresholds and for their plot."""
     window = record.window(phase)
     if window is None:
         return ()
@@ -336,8 +342,13 @@ def skew_steps(record: RunRecord, phase: When = "all") -> tuple[lags.SkewStep, .
     return lags.skew_steps(record.samples, events, window[1])
 
 
-def _skew_threshold(record: RunRecord, selector: Selector, phase: When) -> Measurement:
-    return _bracketed(lags.skew_threshold(skew_steps(record, phase), selector.one("side", "ahead")))
+def _skew_threshold(worst: Callable[[Iterable[lags.Bracket]], lags.Bracket]) -> Sli:
+    """Over validators: one that refuses early or late is not hidden by those that don't."""
+
+    def sli(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+        return _bracketed(worst(lags.skew_thresholds(skew_steps(record, phase), selector.one("side", "ahead"))))
+
+    return sli
 
 
 # --- counters
@@ -503,5 +514,6 @@ REGISTRY: dict[str, Sli] = {
     "recovery_time": _recovery_time,
     "revocation_lag_max": _revocation_max,
     "retired_key_acceptance": _retired_key,
-    "skew_threshold": _skew_threshold,
+    "skew_threshold_min": _skew_threshold(lags.least),
+    "skew_threshold_max": _skew_threshold(lags.longest),
 }

@@ -73,12 +73,11 @@ def objectives(settings: ClockSkewSettings) -> tuple[Objective, ...]:
         return api_success(settings, PhaseName.FAULT), api_latency(settings, PhaseName.FAULT), recovery
     found: list[Objective] = []
     for side, threshold in zip(("ahead", "behind"), thresholds(settings), strict=True):
-        sli = f"skew_threshold{{side={side}}}"
         tolerance = settings.skew.tolerance_s
         least = Bound(op=">=", limit=max(0.0, threshold - tolerance), unit="s")
         found.append(
             Objective(
-                name=f"tolerated_{side}", sli=sli, phase=PhaseName.FAULT, bound=least,
+                name=f"tolerated_{side}", sli=f"skew_threshold_min{{side={side}}}", phase=PhaseName.FAULT, bound=least,
                 why="Good tokens are refused although the clocks differ by less than the leeway.",
             )
         )  # fmt: skip
@@ -86,7 +85,7 @@ def objectives(settings: ClockSkewSettings) -> tuple[Objective, ...]:
             at_most(
                 threshold + tolerance,
                 "s",
-                sli,
+                f"skew_threshold_max{{side={side}}}",
                 name=f"refused_{side}",
                 phase=PhaseName.FAULT,
                 why="Tokens are still accepted although the clocks differ by more than the leeway.",

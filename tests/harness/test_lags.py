@@ -266,40 +266,82 @@ def test_a_canary_of_the_withdrawn_key_closes_the_window(make_record: Make, traf
 # --- clocks
 
 
-def swept(traffic: Traffic, leeway: float, sign: int = 1) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The clock is off by 2, 4, 6, 8 s for two seconds each; tokens are obtained just before they are
-    used.
+Leeways = Callable[[str, str], float]
+
+
+def swept(
+    traffic: Traffic, leeway: Leeways, sign: int = 1, component: str = "idp"
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The clock is off by 2, 4, 6, 8 s for two seconds each; tokens are obtained just before they are used.
+
+    ``leeway`` of a replica and a service: the greatest clock error that this validator accepts.
     """
     events = [
-        {"at": 110.0 + 2 * n, "event": "clock_skewed", "component": "idp", "offset_s": sign * 2.0 * (n + 1)}
+        {"at": 110.0 + 2 * n, "event": "clock_skewed", "component": component, "offset_s": sign * 2.0 * (n + 1)}
         for n in range(4)
     ]
     rows = []
-    for row in traffic(110, 118):
+    for number, row in enumerate(traffic(110, 118, rate=40.0)):
+        row |= {"service": "orders" if number % 4 < 2 else "accounts", "token_obtained_at": row["due_at"] - 0.01}
         offset = 2.0 * (int(row["due_at"] - 110.0) // 2 + 1)
-        rows.append(row | (DENIED if offset > leeway else {}) | {"token_obtained_at": row["due_at"] - 0.01})
+        rows.append(row | (DENIED if offset > leeway(row["replica"], row["service"]) else {}))
     return rows, events
+
+
+def brackets(record: RunRecord, side: str = "ahead") -> list[tuple[float, float]]:
+    """The first validator to refuse, and the last."""
+    found = [sli.measure(record, f"skew_threshold_{which}{{side={side}}}", "fault") for which in ("min", "max")]
+    return [(measured.low, measured.high) for measured in found]
 
 
 @pytest.mark.parametrize(("side", "sign"), [("ahead", 1), ("behind", -1)])
 def test_the_threshold_is_bracketed_by_the_steps(make_record: Make, traffic: Traffic, side: str, sign: int) -> None:
-    rows, events = swept(traffic, 5.0, sign)
+    rows, events = swept(traffic, lambda *_: 5.0, sign)
     record = make_record(rows, events=events)
-    measured = sli.measure(record, f"skew_threshold{{side={side}}}", "fault")
-    assert (measured.low, measured.value, measured.high) == (4.0, 5.0, 6.0)
-    assert [step.share for step in sli.skew_steps(record)] == [0.0, 0.0, 1.0, 1.0]
+    assert brackets(record, side) == [(4.0, 6.0), (4.0, 6.0)]
+    assert [step.share for step in sli.skew_steps(record)] == [0.0] * 8 + [1.0] * 8
     other = "behind" if side == "ahead" else "ahead"
-    assert math.isnan(sli.measure(record, f"skew_threshold{{side={other}}}", "fault").value)
+    assert math.isnan(sli.measure(record, f"skew_threshold_min{{side={other}}}", "fault").value)
 
 
 def test_a_threshold_beyond_the_sweep_has_no_upper_bound(make_record: Make, traffic: Traffic) -> None:
-    rows, events = swept(traffic, 100.0)
-    measured = sli.measure(make_record(rows, events=events), "skew_threshold{side=ahead}", "fault")
-    assert measured.low == 8.0
-    assert math.isinf(measured.high)
+    rows, events = swept(traffic, lambda *_: 100.0)
+    assert brackets(make_record(rows, events=events)) == [(8.0, math.inf)] * 2
+
+
+def test_one_validator_that_never_checks_is_not_hidden_by_the_others(make_record: Make, traffic: Traffic) -> None:
+    """Three of four requests are refused in time, and most of those at gateway-2 as well: ``accounts`` checks again."""
+    rows, events = swept(traffic, lambda *where: 100.0 if where == ("gateway-2", "orders") else 5.0)
+    assert brackets(make_record(rows, events=events)) == [(4.0, 6.0), (8.0, math.inf)]
+
+
+def test_one_validator_without_leeway_is_not_hidden_by_the_others(make_record: Make, traffic: Traffic) -> None:
+    rows, events = swept(traffic, lambda replica, _: 0.0 if replica == "gateway-2" else 5.0)
+    assert brackets(make_record(rows, events=events)) == [(0.0, 2.0), (4.0, 6.0)]
+
+
+@pytest.mark.parametrize("component", ["gateway-1", "accounts"])
+def test_a_wrong_clock_is_judged_by_the_requests_that_pass_it(
+    make_record: Make, traffic: Traffic, component: str
+) -> None:
+    """The other half of the traffic is never refused, and never met that clock."""
+    rows, events = swept(traffic, lambda *where: 5.0 if component in where else 100.0, component=component)
+    assert brackets(make_record(rows, events=events)) == [(4.0, 6.0), (4.0, 6.0)]
+
+
+def test_steps_of_too_few_requests_leave_the_bracket_wider(make_record: Make, traffic: Traffic) -> None:
+    rows, events = swept(traffic, lambda *_: 5.0)
+    sparse = [row for n, row in enumerate(rows) if not 112 <= row["due_at"] < 114 or n % 40 < 4]
+    assert brackets(make_record(sparse, events=events)) == [(2.0, 6.0), (2.0, 6.0)]
+
+
+def test_a_step_counts_at_the_offset_that_was_observed(make_record: Make, traffic: Traffic) -> None:
+    rows, events = swept(traffic, lambda *_: 5.0)
+    seen = [event | {"observed_s": event["offset_s"] - 0.25} for event in events]
+    assert brackets(make_record(rows, events=seen)) == [(3.75, 5.75)] * 2
 
 
 def test_tokens_of_before_a_step_tell_nothing_of_it(make_record: Make, traffic: Traffic) -> None:
-    rows, events = swept(traffic, 5.0)
+    rows, events = swept(traffic, lambda *_: 5.0)
     old = [row | {"token_obtained_at": 90.0} for row in rows]
-    assert math.isnan(sli.measure(make_record(old, events=events), "skew_threshold{side=ahead}", "fault").value)
+    assert math.isnan(sli.measure(make_record(old, events=events), "skew_threshold_max{side=ahead}", "fault").value)

@@ -50,7 +50,7 @@ def test_selectors() -> None:
         ("success_rate{flow}", "'flow' is no selector"),
         ("success_rate{colour=red}", "no selector"),
         ("success_rate{flow=api", "expected name{selector=value,...}"),
-        ("skew_threshold{side=left}", "ahead or behind"),
+        ("skew_threshold_min{side=left}", "ahead or behind"),
         ("success_rate{side=ahead}", "no selector"),
         ("", "expected name"),
     ],
@@ -124,7 +124,7 @@ def test_what_was_dropped_was_not_served(make_record: Make, traffic: Traffic) ->
 
 def test_no_data(make_record: Make) -> None:
     for name in sli.names():
-        spelling = name + ("{side=ahead}" if name == "skew_threshold" else "")
+        spelling = name + ("{side=ahead}" if name.startswith("skew_threshold") else "")
         measured = sli.measure(make_record(), spelling, "fault")
         assert math.isnan(measured.value), name
         assert measured.samples == 0
