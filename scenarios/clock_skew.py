@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from harness.building import api_latency, api_success, at_most, every_run, everyday_load, invariants, phases
+from harness.errors import UsageError
 from harness.experiment import Bound, Objective, PhaseName, Plan
 from harness.faults.clock import ClockSkew
 from harness.scenario import Experiment, Scenario
@@ -15,6 +16,10 @@ from harness.values import Value
 
 SWEEP_MARGIN_S = 3.0
 SWEEP_STEPS = 6
+SEEN_S = 0.1
+"""The least clock error that can be told from the time that a question takes."""
+SHOWS_WITHIN_S = 5.0
+"""A clock error must show this soon after it was set, or the fault can't be proved."""
 
 
 class SkewSettings(Value):
@@ -66,6 +71,27 @@ def fault(settings: ClockSkewSettings) -> ClockSkew:
     return ClockSkew(component=skew.component, offsets_s=(skew.offset_s,), drift_ppm=skew.drift_ppm)
 
 
+def check(settings: ClockSkewSettings) -> None:
+    """Refuse an error of a clock that nobody could see.
+
+    Raises:
+        UsageError: which setting is too small, and what would be enough.
+    """
+    skew, duration = settings.skew, settings.fault.duration_s
+    if skew.mode == "sweep":
+        if skew.drift_ppm:
+            raise UsageError(f"skew.drift_ppm={skew.drift_ppm:g}: a sweep sets offsets; a drift is for skew.mode=step")
+        return
+    shows_within = duration if abs(skew.offset_s) >= SEEN_S else min(SHOWS_WITHIN_S, duration)
+    if skew.drift_ppm and abs(skew.drift_ppm) * 1e-6 * shows_within < SEEN_S:
+        raise UsageError(
+            f"skew.drift_ppm={skew.drift_ppm:g}: too slow to be seen within {shows_within:g} s;"
+            f" at least {SEEN_S / shows_within * 1e6:,.0f} ppm would be"
+        )
+    if not skew.drift_ppm and abs(skew.offset_s) < SEEN_S:
+        raise UsageError(f"skew.offset_s={skew.offset_s:g}: too small to be seen; at least {SEEN_S:g} s would be")
+
+
 def objectives(settings: ClockSkewSettings) -> tuple[Objective, ...]:
     """A step must not be noticed. A sweep must find the thresholds where the settings put them."""
     recovery = api_success(settings, PhaseName.RECOVERY)
@@ -95,7 +121,12 @@ def objectives(settings: ClockSkewSettings) -> tuple[Objective, ...]:
 
 
 def design(settings: ClockSkewSettings) -> Experiment:
-    """Traffic goes on under the wrong clock; then the clock is right again."""
+    """Traffic goes on under the wrong clock; then the clock is right again.
+
+    Raises:
+        UsageError: the clock would be wrong by less than anyone can see.
+    """
+    check(settings)
     skew = fault(settings)
     sweeping = settings.skew.mode == "sweep"
     duration = len(skew.offsets_s) * skew.dwell_s if sweeping else settings.fault.duration_s

@@ -76,6 +76,20 @@ def test_canaries_lie_beyond_every_clock_error_of_the_run() -> None:
     assert plan.load.canaries.clock_margin_s > 560
 
 
+@pytest.mark.parametrize(
+    ("skew", "says"),
+    [
+        ({"skew__offset_s": 0}, "skew.offset_s=0: too small to be seen"),
+        ({"skew__drift_ppm": 1000}, "too slow to be seen within 12 s"),
+        ({"skew__offset_s": 0, "skew__drift_ppm": 10_000}, "too slow to be seen within 5 s; at least 20,000 ppm"),
+        ({"skew__mode": "sweep", "skew__drift_ppm": 50_000}, "a drift is for skew.mode=step"),
+    ],
+)
+def test_a_clock_error_that_nobody_could_see_is_refused_beforehand(skew: dict[str, object], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        design("clock_skew", **skew)
+
+
 def test_tokens_that_expire_before_the_bound_are_refused_beforehand() -> None:
     with pytest.raises(UsageError, match="they must live longer"):
         design("revocation_lag", tokens__access_ttl_s=20)
