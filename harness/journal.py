@@ -229,7 +229,9 @@ class _Round:
         elif event.text("moment") in get_args(Moment) and event.text("source") in get_args(Source):
             fields = {key: event.fields.get(key) for key in ("moment", "source", "evidence")}
             ok = event.fields.get("ok") is True
-            self.effects.append(Effect.model_validate({**fields, "ok": ok, "at": event.at}))
+            made_at = event.number("made_at")  # a proof is written down when all of it is there
+            at = event.at if made_at is None else made_at
+            self.effects.append(Effect.model_validate({**fields, "ok": ok, "at": at}))
 
     def record(self, windows: Mapping[PhaseName, tuple[float, float]]) -> FaultRecord:
         at = self.applied_at

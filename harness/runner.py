@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from harness import guardian
 from harness.errors import FaultError, IdchaosError, Interrupted, LoadError, TargetError, UndecidableError
@@ -30,6 +30,7 @@ TICK_S = 0.05
 BAD_SHARE_LIMIT = 0.05
 
 Moment = Literal["before", "during", "after"]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,14 @@ class _Active:
     fault: Fault
     before: Snapshot
     proof: Future[tuple[Evidence, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """Evidence about a fault that is being gathered in another thread."""
+
+    fault: Fault
+    evidence: Future[tuple[Evidence, ...]]
 
 
 class Run:
@@ -218,25 +227,30 @@ class Run:
     # --- phases ----------------------------------------------------------------------------------------------------
 
     def _run_phases(self, ledger: Ledger) -> None:
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="proof") as proofs:
+        proofs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="proof")
+        try:
             begins = self._t0
+            healing: list[_Proof] = []
             for phase in self._plan.phases:
                 self._wait_until(begins)
                 self._stage = phase.name
                 self._directory.record("phase_started", phase=phase.name)
                 ends = begins + phase.duration_s
                 faults = self._experiment.faults.get(phase.name, ())
-                if faults:
-                    self._hold(faults, begins, ends, ledger, proofs)
-                elif self._faults_after(phase):
-                    self._prove(
-                        "before", [(f, partial(f.check_before, self._target)) for f in self._faults_after(phase)]
-                    )
+                healed = self._hold(faults, begins, ends, ledger, proofs) if faults else []
+                coming = () if faults else self._faults_after(phase)
+                self._record_proofs("before", [_Proof(f, proofs.submit(f.check_before, self._target)) for f in coming])
                 self._wait_until(ends)
+                # That a fault is gone is proved while the next phase goes on: what is due then is no more its doing.
+                self._record_proofs("after", healing)
+                healing = healed
                 if phase.name is PhaseName.BASELINE:
                     self._check_baseline(phase)
                 self._directory.record("phase_ended", phase=phase.name)
                 begins = ends
+            self._record_proofs("after", healing)
+        finally:
+            proofs.shutdown(wait=False, cancel_futures=True)
 
     def _faults_after(self, phase: Phase) -> tuple[Fault, ...]:
         """The faults of the phase that follows."""
@@ -246,9 +260,12 @@ class Run:
 
     def _hold(
         self, faults: tuple[Fault, ...], begins: float, ends: float, ledger: Ledger, proofs: ThreadPoolExecutor
-    ) -> None:
-        """Apply the faults step by step, prove them, hold until the phase ends, heal, prove the healing."""
-        self._active = [_Active(fault, fault.snapshot(self._target)) for fault in faults]
+    ) -> list[_Proof]:
+        """Apply the faults step by step, prove them, hold until the phase ends, and heal; the proofs of the healing,
+        which are being made.
+        """
+        snapshots = [proofs.submit(fault.snapshot, self._target) for fault in faults]
+        self._active = [_Active(fault, self._awaited(taken)) for fault, taken in zip(faults, snapshots, strict=True)]
         due = sorted(
             (begins + at, number, step) for number, fault in enumerate(faults) for step, at in enumerate(fault.steps())
         )
@@ -257,10 +274,11 @@ class Run:
             if at < ends:
                 self._apply(self._active[number], step, ledger, proofs)
         self._wait_until(ends)
-        self._prove("during", [(active.fault, self._applied_proof(active)) for active in self._active])
-        self._prove("during", [(a.fault, partial(a.fault.check_held, self._target, a.before)) for a in self._active])
+        applied = [_Proof(active.fault, active.proof) for active in self._active if active.proof is not None]
+        held = [_Proof(a.fault, proofs.submit(a.fault.check_held, self._target, a.before)) for a in self._active]
+        self._record_proofs("during", [*applied, *held])
         self._heal()
-        self._prove("after", [(fault, partial(fault.check_healed, self._target)) for fault in faults])
+        return [_Proof(fault, proofs.submit(fault.check_healed, self._target)) for fault in faults]
 
     def _apply(self, active: _Active, step: int, ledger: Ledger, proofs: ThreadPoolExecutor) -> None:
         fault = active.fault
@@ -283,10 +301,6 @@ class Run:
                 with contextlib.suppress(LoadError):  # one that is gone is noticed elsewhere; healing must go on
                     self._generator.withdrawn(key)
 
-    def _applied_proof(self, active: _Active) -> Callable[[], tuple[Evidence, ...]]:
-        proof = active.proof
-        return proof.result if proof is not None else tuple
-
     def _heal(self) -> None:
         """Heal whatever is in force. One fault that can't be healed must not keep the others from it."""
         failures = []
@@ -302,17 +316,33 @@ class Run:
         if failures:
             raise FaultError("; ".join(failures))
 
-    def _prove(self, moment: Moment, checks: list[tuple[Fault, Callable[[], tuple[Evidence, ...]]]]) -> None:
-        for fault, check in checks:
+    def _record_proofs(self, moment: Moment, proofs: Sequence[_Proof]) -> None:
+        """Wait for these proofs, and write the evidence down."""
+        for proof in proofs:
             try:
-                evidence = check()
+                evidence = self._awaited(proof.evidence)
             except (IdchaosError, KeyError, TypeError, ValueError) as error:
+                if not proof.evidence.done() or proof.evidence.exception() is not error:
+                    raise  # not the proof went wrong, but the run
                 # A proof that could not be made is no proof; the judge makes that INCONCLUSIVE.
                 evidence = (Evidence(source="probe", ok=False, what=f"could not be checked: {error}"),)
             for item in evidence:
                 self._directory.record(
-                    "fault_effect", fault=fault.title, moment=moment, source=item.source, ok=item.ok, evidence=item.what
+                    "fault_effect",
+                    fault=proof.fault.title,
+                    moment=moment,
+                    source=item.source,
+                    ok=item.ok,
+                    evidence=item.what,
+                    made_at=item.at,
                 )
+
+    def _awaited(self, future: Future[Result]) -> Result:
+        """What the other thread found. Meanwhile a target or a load that dies is noticed."""
+        while not future.done():
+            self._watch()
+            wait_for([future], timeout=TICK_S)
+        return future.result()
 
     def _check_baseline(self, phase: Phase) -> None:
         reports = [report for report in self._generator.progress if report["at"] > time.time() - phase.duration_s + 1]

@@ -12,6 +12,8 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from harness.ledger import Undo
 from harness.targets.base import Target
 from harness.values import Value
@@ -27,6 +29,8 @@ class Evidence(Value):
     ok: bool
     what: str
     """A plain sentence with the observed values."""
+    at: float = Field(default_factory=time.time)
+    """When it was observed, Unix time."""
 
 
 class Event(Value):

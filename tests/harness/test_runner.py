@@ -1,0 +1,127 @@
+"""How a run goes through its phases, at a target and with a load generator that do nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import pytest
+from pydantic import Field
+
+from harness import journal
+from harness.errors import TargetError
+from harness.experiment import Phase, PhaseName, Plan
+from harness.faults.base import Event, Evidence, Fault, Snapshot
+from harness.runner import Run
+from harness.scenario import Experiment
+from harness.targets.base import Target
+
+PATIENCE_S = 5.0
+"""What a check waits for at most, when the run does not do what it should."""
+
+
+class Nothing(Fault):
+    """A fault that does nothing, and proves it by what a test says."""
+
+    kind: Literal["nothing"] = "nothing"
+    held: Callable[[], bool] = Field(lambda: True, exclude=True)
+    healed: Callable[[], bool] = Field(lambda: True, exclude=True)
+
+    @property
+    def title(self) -> str:
+        return "nothing"
+
+    def check_before(self, target: Target) -> tuple[Evidence, ...]:
+        return (Evidence(source="probe", ok=True, what="fine", at=5.0),)
+
+    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+        return ()
+
+    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+        return ()
+
+    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+        return (Evidence(source="target", ok=self.held(), what="held"),)
+
+    def heal(self, target: Target) -> tuple[Event, ...]:
+        return ()
+
+    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+        return (Evidence(source="probe", ok=self.healed(), what="healed"),)
+
+
+class Journal:
+    """The journal, and a signal for each event that a test waits for."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.recovering = threading.Event()
+
+    def record(self, event: str, **fields: Any) -> None:
+        self.events.append({"event": event, **fields})
+        if (event, fields.get("phase")) == ("phase_started", "recovery"):
+            self.recovering.set()
+
+    def told(self) -> list[str]:
+        """Events in short: ``fault_healed``, ``phase_started recovery``, ``fault_effect after``."""
+        return [f"{e['event']} {e.get('phase') or e.get('moment') or ''}".strip() for e in self.events]
+
+
+@pytest.fixture
+def book() -> Journal:
+    return Journal()
+
+
+def run_of(fault: Fault, book: Journal, plan: Plan, died: Callable[[], str | None] = lambda: None) -> Run:
+    """A run of phases that are over at once."""
+    phases = tuple(
+        Phase(name=name, duration_s=0.01) for name in (PhaseName.WARMUP, PhaseName.FAULT, PhaseName.RECOVERY)
+    )
+    run = Run.__new__(Run)
+    run._plan = plan.model_copy(update={"phases": phases})
+    run._experiment = Experiment(plan=run._plan, faults={PhaseName.FAULT: (fault,)})
+    run._directory = book  # type: ignore[assignment]
+    run._target = SimpleNamespace(died=died)  # type: ignore[assignment]
+    run._generator = SimpleNamespace(check=lambda: None, progress=[])  # type: ignore[assignment]
+    run._observer = SimpleNamespace(update=lambda _: None)
+    run._active, run._t0, run._stage = [], 0.0, ""
+    return run
+
+
+def test_recovery_begins_with_healing_and_its_proof_is_made_meanwhile(book: Journal, make_plan: Any) -> None:
+    fault = Nothing(healed=lambda: book.recovering.wait(PATIENCE_S))
+    run_of(fault, book, make_plan())._run_phases(ledger=None)  # type: ignore[arg-type]
+    told = book.told()
+    assert told[told.index("fault_healed") :] == [
+        "fault_healed",
+        "phase_ended fault",
+        "phase_started recovery",
+        "fault_effect after",
+        "phase_ended recovery",
+    ]
+    assert book.events[-2]["ok"]
+
+
+def test_a_target_that_dies_is_noticed_while_a_proof_is_made(book: Journal, make_plan: Any) -> None:
+    checking, noticed = threading.Event(), threading.Event()
+
+    def held() -> bool:
+        checking.set()
+        return noticed.wait(PATIENCE_S)
+
+    run = run_of(Nothing(held=held), book, make_plan(), died=lambda: "orders died" if checking.is_set() else None)
+    with pytest.raises(TargetError, match="orders died"):
+        run._run_phases(ledger=None)  # type: ignore[arg-type]
+    assert not noticed.is_set()
+    noticed.set()
+
+
+def test_evidence_is_stamped_when_it_was_made(book: Journal, make_plan: Any) -> None:
+    run_of(Nothing(), book, make_plan())._run_phases(ledger=None)  # type: ignore[arg-type]
+    before = next(event for event in book.events if event.get("moment") == "before")
+    assert before["made_at"] == 5.0
+    fields = {key: value for key, value in before.items() if key != "event"}
+    (fault,) = journal.fault_records((journal.Event(at=99.0, event="fault_effect", fields=fields),), {})
+    assert fault.effects[0].at == 5.0
