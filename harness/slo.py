@@ -230,10 +230,11 @@ def generator_health(record: RunRecord, phase: PhaseName | str) -> GeneratorHeal
 
 
 def in_flight(samples: pd.DataFrame, moments: np.ndarray[tuple[int], np.dtype[np.float64]]) -> stats.Ints:
-    """How much was in flight at each moment: requests waiting for answers, and revocation probes from first
-    to last poll.
+    """How much of what ``max_in_flight`` bounds was in flight at each moment: requests waiting for answers, and
+    revocation probes until their token was revoked. Their polls are outside that bound.
     """
-    sent = samples[samples["sent_at"].notna()]
+    polls = (samples["flow"] == "revocation") & (samples["expected"] == "either")
+    sent = samples[samples["sent_at"].notna() & ~polls]
     sent = sent.assign(end=sent["sent_at"] + sent["service_time_s"].fillna(0.0))
     probing = sent["flow"] == "revocation"
     probes = sent[probing].groupby("session").agg(sent_at=("sent_at", "min"), end=("end", "max"))

@@ -157,8 +157,12 @@ class Generator:
             *self._machines.keepers,
             *(self._canaries.keepers if self._canaries else ()),
         ]
-        while (self.in_flight or not all(keeper.dead for keeper in keepers)) and self._clock.now() < give_up:
+        while self._busy(keepers) and self._clock.now() < give_up:
             gevent.sleep(0.01)
+
+    def _busy(self, keepers: list[gevent.Greenlet]) -> bool:
+        polling = self._probes.polling if self._probes else 0
+        return bool(self.in_flight or polling or not all(keeper.dead for keeper in keepers))
 
     def withdrawn(self, key: Withdrawn) -> None:
         """From ``key.forgotten_from`` on, nobody may accept this key."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 import gevent
+from gevent.pool import Group
 
 from harness.experiment import RevocationPlan
 from harness.load.arrivals import Arrival
@@ -37,9 +38,17 @@ class Probes:
     def __init__(self, scene: Scene, plan: RevocationPlan, formats: tuple[tuple[Format, Client], ...]) -> None:
         self._scene, self._plan, self._formats = scene, plan, formats
         self._count = 0
+        self._polls = Group()
+
+    @property
+    def polling(self) -> int:
+        """Replicas that are being polled. They wait far longer than they ask, and so are outside the bound of
+        requests in flight: a revocation that takes long to be felt must leave room for the load.
+        """
+        return len(self._polls)
 
     def probe(self, arrival: Arrival, due: float) -> None:
-        """One probe, from its token to the last replica's refusal."""
+        """One probe: returns when its token was revoked. That is polled for until the last replica refuses it."""
         scene = self._scene
         token_format, client = self._formats[arrival.kind]
         self._count += 1
@@ -51,8 +60,8 @@ class Probes:
         token = token_from(body, session=name, asked_at=scene.asked_at(step))
         if not self._accepted_everywhere(token, arrival) or not self._revoke(client, token):
             return
-        polls = [gevent.spawn(self._poll, token, arrival.route, replica) for replica in range(len(scene.gates))]
-        gevent.joinall(polls)
+        for replica in range(len(scene.gates)):
+            self._polls.spawn(self._poll, token, arrival.route, replica)
 
     def _accepted_everywhere(self, token: Token, arrival: Arrival) -> bool:
         """Use the token at every replica: caches know it now. A probe that was not accepted proves nothing later."""

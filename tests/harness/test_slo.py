@@ -221,6 +221,17 @@ def test_drops_of_its_own_are_told_from_drops_that_slow_answers_cause(
     assert not health.reasons
 
 
+def test_probes_that_wait_between_polls_do_not_make_a_drop_the_targets_doing(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic
+) -> None:
+    """Each of 20 replicas that lag is polled for ten seconds; that takes no room from the 20 in flight."""
+    probe = {"flow": "revocation", "endpoint": "/orders", "expected": "either", "replica": "gateway-1"}
+    polls = [probe | {"session": f"p{n}", "due_at": at} for n in range(20) for at in (110.0, 120.0)]
+    rows = [dropped(row) if n % 10 == 0 else row for n, row in enumerate(traffic(110, 120))]
+    health = slo.generator_health(make_record([*polls, *rows], plan=make_plan(max_in_flight=20)), PhaseName.FAULT)
+    assert (health.own_dropped, health.target_dropped) == (20, 0)
+
+
 # --- the baseline
 
 

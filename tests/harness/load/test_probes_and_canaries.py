@@ -153,6 +153,7 @@ def probe(scene, plan):
     roles = Roles.of(scene.endpoints.clients)
     probes = Probes(scene, plan, probe_formats(plan, roles))
     gevent.spawn(probes.probe, arrival(), scene.clock.now()).join()
+    probes._polls.join()
     return samples(scene)
 
 
@@ -176,6 +177,16 @@ def test_a_probe_uses_revokes_and_polls_every_replica(world, scene, time_passes)
     for replica, accepted in (("gateway-1", 2), ("gateway-2", 5)):
         decisions = [row["decision"] for row in polls if row["replica"] == replica]
         assert decisions == ["accept"] * accepted + ["deny"] * 3
+
+
+def test_a_probe_holds_no_room_of_the_load_while_it_is_polled(world, scene):
+    """Its arrival is over when the token is revoked; the replicas are asked from then on."""
+    world.unaware = {"gateway-1", "gateway-2"}
+    probes = Probes(scene, RevocationPlan(), probe_formats(RevocationPlan(), Roles.of(scene.endpoints.clients)))
+    gevent.spawn(probes.probe, arrival(), scene.clock.now()).join(timeout=1)
+    assert probes.polling == 2
+    assert [row["endpoint"] for row in samples(scene)[:4]] == ["token", "/orders", "/orders", "revoke"]
+    probes._polls.kill()
 
 
 def test_a_replica_that_never_refuses_is_given_up(world, scene, time_passes):
