@@ -23,7 +23,8 @@ from harness.load.tokens import b64, peek, unb64
 NOBODY: Final = "https://nobody.invalid"
 _FAR_S: Final = 86_400.0
 _LIFE_S: Final = 3_600.0
-_NEAR_S: Final = 15.0
+_NEAR_S: Final = 6.0
+"""A little longer than until the next stock is made."""
 
 HmacKey = Literal["pem", "pem_stripped", "jwk"]
 HMAC_KEYS: Final[tuple[HmacKey, ...]] = ("pem", "pem_stripped", "jwk")

@@ -76,6 +76,19 @@ def test_canaries_lie_beyond_every_clock_error_of_the_run() -> None:
     assert plan.load.canaries.clock_margin_s > 560
 
 
+def test_canaries_lie_close_enough_beyond_the_leeway_to_find_one_that_is_too_wide() -> None:
+    """A validator with a minute of leeway where five seconds were set must accept an expired token of this plan."""
+    plan = design("jwks_outage", gateway__leeway_s=5).plan
+    assert plan.load.canaries is not None
+    assert 5 < plan.load.canaries.clock_margin_s <= 15
+
+
+def test_a_canary_that_is_slow_on_its_way_is_not_valid_when_it_arrives() -> None:
+    plan = design("jwks_outage", gateway__leeway_s=5, load__timeout_s=30).plan
+    assert plan.load.canaries is not None
+    assert plan.load.canaries.clock_margin_s >= 35
+
+
 @pytest.mark.parametrize(
     ("skew", "says"),
     [

@@ -90,6 +90,7 @@ def test_time_claims_lie_beyond_their_bound_by_the_margin_for_as_long_as_a_canar
     for early in (near, far):
         assert early.spec["claims"]["nbf"] - early.bad_until >= 6
         assert early.bad_until > 10_000
+    assert near.spec["claims"]["nbf"] <= 10_000 + 6 + 10  # close enough to find a leeway that is too wide
     assert far.bad_until > near.bad_until + 3_600
 
 
