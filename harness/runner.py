@@ -20,6 +20,7 @@ from harness.ledger import Ledger, Undo
 from harness.load.job import LoadJob, Withdrawn
 from harness.rundir import RunDirectory
 from harness.scenario import Experiment
+from harness.steadiness import unsteady
 from harness.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
 from harness.targets.topology import PROBERS, RETIRED_KID
 from harness.telemetry import Scraper
@@ -27,7 +28,6 @@ from harness.undo import end_processes, processes_of
 
 START_MARGIN_S = 0.3
 TICK_S = 0.05
-BAD_SHARE_LIMIT = 0.05
 
 Moment = Literal["before", "during", "after"]
 Result = TypeVar("Result")
@@ -411,24 +411,6 @@ class Run:
 def _said(error: Exception) -> str:
     """An error's own line; of one that nobody foresaw, its kind too."""
     return str(error) if isinstance(error, IdchaosError) else f"{type(error).__name__}: {error}"
-
-
-def unsteady(reports: list[Mapping[str, Any]], late_p99_s: float) -> str | None:
-    """Why a baseline is no base to compare with, or ``None``. ``reports`` are the generator's, each over about 2 s."""
-    if not reports:
-        return "the load generator reported nothing"
-    latest = max(float(report.get("late_p99_s") or 0.0) for report in reports)
-    if latest > late_p99_s:
-        return (
-            f"the load generator is {latest * 1000:.0f} ms behind its schedule (p99; at most {late_p99_s * 1000:.0f})"
-        )
-    good = sum(int(report.get("ok") or 0) for report in reports)
-    bad = sum(int(report.get("bad") or 0) for report in reports)
-    if good + bad == 0:
-        return "no request was answered"
-    if bad / (good + bad) > BAD_SHARE_LIMIT:
-        return f"{bad / (good + bad):.1%} of good requests failed without any fault"
-    return None
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness import stats
+from harness import stats, steadiness
 from harness.experiment import Bound, Canary, Invariant, Objective, Outcome, PhaseName, Verdict
 from harness.record import FaultRecord, RunRecord
 from harness.sli import Measurement, good_traffic
@@ -31,10 +31,6 @@ FULL = 0.9
 """From this share of ``max_in_flight`` on, the bound is held full by slow answers: a drop then is the
 target's doing.
 """
-STEADY_SUCCESS = 0.99
-"""A baseline below this is no baseline: an existing fault would be taken for the effect of ours."""
-STEADY_FACTOR, STEADY_SLACK_S = 2.0, 0.05
-"""The median latency of the baseline's second half may be this many times the first's, plus this."""
 RIPENING_S = 10.0
 """Ample time to revoke a token anew after a fault, beside the time that caches have to learn of it."""
 SHOWN_BREACHES = 20
@@ -256,17 +252,11 @@ def baseline_reasons(record: RunRecord) -> tuple[str, ...]:
     good = good_traffic(record.in_phase(PhaseName.BASELINE))
     if good.empty:
         return ("the baseline has no good traffic",)
-    reasons = []
-    success = float(good["outcome"].eq("ok").mean())
-    if success < STEADY_SUCCESS:
-        reasons.append(
-            f"the baseline is not steady: only {success * 100:.4g} % of good requests succeeded before any fault"
-        )
+    ok = int(good["outcome"].eq("ok").sum())
     halves = good["due_at"] < sum(window) / 2
     before, after = (float(good.loc[half, "latency_s"].median()) for half in (halves, ~halves))
-    if not after <= before * STEADY_FACTOR + STEADY_SLACK_S or not before <= after * STEADY_FACTOR + STEADY_SLACK_S:
-        reasons.append(f"the baseline is not steady: median latency went from {before:.3g} s to {after:.3g} s")
-    return tuple(reasons)
+    found = (steadiness.failing(ok, len(good) - ok), steadiness.drifting(before, after))
+    return tuple(f"the baseline is not steady: {reason}" for reason in found if reason)
 
 
 # --- invariants

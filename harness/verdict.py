@@ -170,7 +170,8 @@ class _Claim:
 def judge_run(record: RunRecord) -> RunVerdict:
     """Judge a stored run."""
     health = {name: slo.generator_health(record, name) for name in record.windows}
-    objectives = tuple(_objective(record, objective, health) for objective in record.plan.objectives)
+    baseline = slo.baseline_reasons(record)
+    objectives = tuple(_objective(record, objective, health, baseline) for objective in record.plan.objectives)
     planned = ((invariant.name, slo.judge_invariant(invariant, record)) for invariant in record.plan.invariants)
     invariants = tuple(_invariant(name, found) for name, found in (*planned, *slo.implied_invariants(record)))
     faults = tuple(_fault(record, index) for index in range(len(record.faults)))
@@ -181,6 +182,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
     ]
     withheld = [
         *_withheld(record, counts),
+        *baseline,
         *(reason for each in faults for reason in each.reason.split("\n") if reason),
     ]
     judged = [claim.verdict for claim in claims] or [Verdict.INCONCLUSIVE]
@@ -239,11 +241,13 @@ def _withheld(record: RunRecord, counts: Sequence[Row]) -> list[str]:
     if record.status == "completed" and not counts:
         reasons.append("counts do not reconcile: no counts were recorded")
     reasons += [row.reason for row in counts if row.reason]
-    reasons += slo.baseline_reasons(record)
     return reasons
 
 
-def _objective(record: RunRecord, objective: Objective, health: dict[PhaseName, GeneratorHealth]) -> ObjectiveVerdict:
+def _objective(
+    record: RunRecord, objective: Objective, health: dict[PhaseName, GeneratorHealth], baseline: Sequence[str]
+) -> ObjectiveVerdict:
+    """``baseline``: why there is none to compare later phases with, so that nothing in them is the fault's doing."""
     window = record.window(objective.phase)
     try:
         measured = sli.measure(record, objective.sli, objective.phase)
@@ -254,8 +258,9 @@ def _objective(record: RunRecord, objective: Objective, health: dict[PhaseName, 
         judged = slo.Judgement(Verdict.INCONCLUSIVE, f"{objective.name} in {objective.phase}: {error}")
     phases = health if objective.phase == "all" else [objective.phase]
     late = [reason for phase in phases if phase in health for reason in health[phase].reasons]
-    if measured.of_generator and late and judged.verdict is not Verdict.INCONCLUSIVE:
-        reason = f"{objective.name} in {objective.phase}: {judged.verdict} withheld: {'; '.join(dict.fromkeys(late))}"
+    doubts = [*late, *(baseline if objective.phase not in (PhaseName.WARMUP, PhaseName.BASELINE) else ())]
+    if measured.of_generator and doubts and judged.verdict is not Verdict.INCONCLUSIVE:
+        reason = f"{objective.name} in {objective.phase}: {judged.verdict} withheld: {'; '.join(dict.fromkeys(doubts))}"
         judged = slo.Judgement(Verdict.INCONCLUSIVE, reason)
     return ObjectiveVerdict(
         name=objective.name,

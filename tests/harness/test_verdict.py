@@ -177,6 +177,21 @@ def test_an_unsteady_baseline_withholds_pass(build: Build) -> None:
     assert "the baseline is not steady" in verdict.reasons[0]
 
 
+def test_what_follows_an_unsteady_baseline_is_not_the_faults_doing(build: Build) -> None:
+    """Half of the good requests are refused in the fault, and some were before: who can say what it did?"""
+
+    def worse(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row | (DENIED if row["due_at"] < 104 and n % 3 == 0 else {}) for n, row in enumerate(refuse(rows))]
+
+    in_baseline = success(PhaseName.BASELINE)
+    verdict = judge_run(build(worse, objectives=(success(), in_baseline)))
+    assert verdict.verdict is Verdict.FAIL  # of the baseline itself
+    in_fault, before = verdict.objectives
+    assert in_fault.verdict is Verdict.INCONCLUSIVE
+    assert "FAIL withheld: the baseline is not steady: only" in in_fault.reason
+    assert before.verdict is Verdict.FAIL
+
+
 def test_a_plan_without_anything_to_judge_is_inconclusive(build: Build, make_plan: MakePlan) -> None:
     verdict = judge_run(build(plan=make_plan()))
     assert verdict.verdict is Verdict.INCONCLUSIVE
