@@ -139,8 +139,8 @@ class Child:
         return line
 
     def _watch_stdin(self) -> None:
-        """Keys that are withdrawn while the load runs; nothing any more: the runner wants the end."""
-        while line := self._stdin.readline():
+        """Keys that are withdrawn while the load runs; nothing more, or half a line: the runner wants the end."""
+        while (line := self._stdin.readline()).endswith(b"\n"):
             try:
                 withdrawn = _parse(Withdrawn, line)
             except IdchaosError as error:

@@ -226,6 +226,25 @@ async def test_a_load_that_is_cut_short_keeps_what_it_recorded(target, tmp_path,
     assert len(samples(tmp_path)) == events[-1]["recorded"] > 0
 
 
+async def test_a_key_withdrawn_under_load_is_news_and_not_the_end(target, tmp_path):
+    async with child() as driver:
+        await driver.begin(job_for(target, tmp_path, ("api", 50), duration_s=0.5))
+        driver.tell({"kid": "k1", "forgotten_from": time.time()})
+        events, code, stderr, _ = await driver.end()
+    assert (code, stderr) == (0, "")
+    assert events[-1]["event"] == "done" and not events[-1]["interrupted"]
+
+
+async def test_an_order_that_makes_no_sense_is_one_clear_line(target, tmp_path):
+    async with child() as driver:
+        await driver.begin(job_for(target, tmp_path, ("api", 50), duration_s=60))
+        driver.tell({"forgotten_from": "soon"})
+        events, code, stderr, _ = await driver.end()
+    assert (code, stderr) == (70, "")
+    assert (events[-1]["event"], events[-1]["code"]) == ("failed", "bad_usage")
+    assert events[-1]["message"].startswith("Withdrawn: kid: ")
+
+
 async def test_a_full_disk_is_one_clear_line(target, tmp_path):
     def small_disk():
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
