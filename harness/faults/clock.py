@@ -13,6 +13,8 @@ from harness.targets.base import ReportsState, SkewsClock, Target
 CLOCKS_AGREE_S = 0.05
 """How far the clocks of two sound parts may differ, also where they run on different machines."""
 REPORTED_ERROR_S = 1e-3
+SET_WITHIN_S = 1.0
+"""A step is taken this soon after it is due, at most; what may have drifted meanwhile is unknown."""
 
 
 class ClockSkew(Fault):
@@ -74,7 +76,7 @@ class ClockSkew(Fault):
         worked = Evidence(
             source="target", ok=work > 0, what=f"{self.component} issued or judged {work} tokens by its wrong clock"
         )
-        return worked, *self._wrong(target, self.offsets_s[-1], before["at"])
+        return worked, *self._wrong(target, self.offsets_s[-1], before["at"] + self.steps()[-1])
 
     def heal(self, target: Target) -> tuple[Event, ...]:
         """Put the clock right."""
@@ -94,9 +96,13 @@ class ClockSkew(Fault):
         )
 
     def _wrong(self, target: Target, offset_s: float, since: float) -> tuple[Evidence, ...]:
-        """The clock is off by ``offset_s`` and what may have drifted ``since`` then, and that is not nothing."""
+        """The clock is off by ``offset_s`` and by what it has drifted since it was set, at ``since`` or a little later;
+        and that is not nothing.
+        """
         clock = _read(target, self.component)
-        low, high = sorted((offset_s, offset_s + self.drift_ppm * 1e-6 * (time.time() - since)))
+        longest = time.time() - since
+        drifts = (self.drift_ppm * 1e-6 * lasted for lasted in (max(0.0, longest - SET_WITHIN_S), longest))
+        low, high = sorted(offset_s + drift for drift in drifts)
         reported = low - REPORTED_ERROR_S <= clock.offset_s <= high + REPORTED_ERROR_S
         observed = low - clock.uncertain_s <= clock.differs_s <= high + clock.uncertain_s
         asked_for_none = offset_s == 0 and self.drift_ppm == 0

@@ -235,6 +235,15 @@ def test_a_clock_that_was_put_right_too_early_gives_no_proof(target: Any) -> Non
     assert sources(item for item in fault.check_held(target, before) if not item.ok) == {"control", "probe"}
 
 
+def test_a_drift_that_left_the_clock_where_it_was_gives_no_proof(target: Any) -> None:
+    """The component says that it drifts; after a minute its time is still off by the first step alone."""
+    fault = ClockSkew(component="idp", offsets_s=(3,), drift_ppm=100_000)
+    fault.apply(target, 0)
+    work(target)
+    held = fault.check_held(target, {"at": time.time() - 60, "work": 0})
+    assert sources(item for item in held if not item.ok) == {"control", "probe"}
+
+
 def test_a_drift_that_goes_on_is_not_healed(target: Any) -> None:
     fault = ClockSkew(component="idp", offsets_s=(0,), drift_ppm=100_000)
     fault.apply(target, 0)
