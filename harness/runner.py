@@ -240,10 +240,10 @@ class Run:
                 healed = self._hold(faults, begins, ends, ledger, proofs) if faults else []
                 coming = () if faults else self._faults_after(phase)
                 self._record_proofs("before", [_Proof(f, proofs.submit(f.check_before, self._target)) for f in coming])
-                self._wait_until(ends)
                 # That a fault is gone is proved while the next phase goes on: what is due then is no more its doing.
                 self._record_proofs("after", healing)
                 healing = healed
+                self._wait_until(ends)
                 if phase.name is PhaseName.BASELINE:
                     self._check_baseline(phase)
                 self._directory.record("phase_ended", phase=phase.name)
