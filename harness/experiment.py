@@ -130,6 +130,11 @@ class Bound(Value):
     limit: float
     unit: Literal["share", "s", "1/s", "count"] = "share"
 
+    @property
+    def text(self) -> str:
+        """``>= 0.999``, ``<= 30 s``."""
+        return f"{self.op} {self.limit:g}" + ("" if self.unit in ("share", "count") else f" {self.unit}")
+
 
 class Objective(Value):
     """An SLI, a phase, a bound. Judged PASS, FAIL or INCONCLUSIVE."""
