@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from harness import sli, slo
 from harness.errors import UsageError
 from harness.experiment import Objective, PhaseName, Verdict
+from harness.measures import Measure, measures
 from harness.reconcile import Row, reconcile
 from harness.record import Cleanup, Effect, RunRecord
 from harness.slo import GeneratorHealth
@@ -141,6 +142,8 @@ class RunVerdict(Value):
     cleanup: Cleanup
     """Reported apart: it does not change the verdict."""
     slis: tuple[SliValue, ...]
+    measures: tuple[Measure, ...]
+    """The guide's, over the whole run: they inform, and change no verdict."""
     revocation_lag: tuple[dict[str, JsonValue], ...]
     reconciliation: tuple[Count, ...]
     generator: tuple[Generator, ...]
@@ -196,6 +199,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
         faults=tuple(each.model_copy(update={"reason": each.reason.replace("\n", "; ")}) for each in faults),
         cleanup=record.cleanup,
         slis=_slis(record),
+        measures=measures(record, health),
         revocation_lag=_revocation_lag(record),
         reconciliation=tuple(_count(row) for row in counts),
         generator=tuple(_generator(name, health[name]) for name in record.windows),
