@@ -18,6 +18,7 @@ from harness import sli, slo
 from harness.errors import UsageError
 from harness.experiment import Objective, PhaseName, Verdict
 from harness.measures import Measure, measures
+from harness.paging import Paging, paging
 from harness.reconcile import Row, reconcile
 from harness.record import Cleanup, Effect, RunRecord
 from harness.slo import GeneratorHealth
@@ -144,6 +145,8 @@ class RunVerdict(Value):
     slis: tuple[SliValue, ...]
     measures: tuple[Measure, ...]
     """The guide's, over the whole run: they inform, and change no verdict."""
+    paging: Paging | None
+    """Would it have paged? ``null`` where nothing came after the warm-up."""
     revocation_lag: tuple[dict[str, JsonValue], ...]
     reconciliation: tuple[Count, ...]
     generator: tuple[Generator, ...]
@@ -200,6 +203,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
         cleanup=record.cleanup,
         slis=_slis(record),
         measures=measures(record, health),
+        paging=paging(record, health),
         revocation_lag=_revocation_lag(record),
         reconciliation=tuple(_count(row) for row in counts),
         generator=tuple(_generator(name, health[name]) for name in record.windows),
