@@ -78,7 +78,7 @@ def _measure(row: Measure) -> str:
         escape(f"{row.id} {row.name}"),
         f"**{words.number(row.value, row.unit)}**",
         escape(words.bound(row.target, row.unit)) if row.target else words.NOTHING,
-        escape(met(row)),
+        escape(row.note if row.met is None else met(row)),
         f"{row.samples:,}",
     ]
     return f"| {' | '.join(cells)} |"
