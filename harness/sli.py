@@ -10,6 +10,7 @@ not send (dropped, no session, no token) is in the denominator as well: the user
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 from collections import Counter
@@ -348,8 +349,12 @@ def _recovery_time(record: RunRecord, selector: Selector, phase: When) -> Measur
     return _bracketed(lags.recovery_time(after, max(healed), window[1]))
 
 
+@functools.lru_cache(maxsize=1)
 def revocation_table(record: RunRecord) -> pd.DataFrame:
-    """Every revocation probe at every replica; see :func:`harness.lags.revocation_lags`."""
+    """Every revocation probe at every replica; see :func:`harness.lags.revocation_lags`.
+
+    Kept for the record that was asked for last: it takes seconds, and many SLIs are made of it.
+    """
     plan = record.plan.load.revocations
     return lags.revocation_lags(record.samples, plan.confirm_denials if plan else 3)
 

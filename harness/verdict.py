@@ -143,9 +143,9 @@ class RunVerdict(Value):
     cleanup: Cleanup
     """Reported apart: it does not change the verdict."""
     slis: tuple[SliValue, ...]
-    measures: tuple[Measure, ...]
+    measures: tuple[Measure, ...] = ()
     """The guide's, over the whole run: they inform, and change no verdict."""
-    paging: Paging | None
+    paging: Paging | None = None
     """Would it have paged? ``null`` where nothing came after the warm-up."""
     revocation_lag: tuple[dict[str, JsonValue], ...]
     reconciliation: tuple[Count, ...]
