@@ -91,6 +91,7 @@ def everyday_load(
     return LoadPlan(
         streams=(*streams, *extra),
         sessions=load.sessions,
+        typo_share=load.typo_share,
         timeout_s=load.timeout_s,
         max_in_flight=load.max_in_flight,
         canaries=CanaryPlan(

@@ -112,6 +112,8 @@ class LoadPlan(Value):
     """Logged-in sessions that ``api`` and ``opaque`` arrivals are spread over."""
     refresh_at: float = Field(0.8, gt=0, lt=1)
     """A session refreshes at this share of its access token's life, jittered by up to 10 % of that life."""
+    typo_share: float = Field(0.0, ge=0, le=1)
+    """Of the users who arrive to log in, those who mistype their password first."""
     timeout_s: PositiveFloat = 5.0
     max_in_flight: PositiveInt = 400
     canaries: CanaryPlan | None = None
@@ -129,6 +131,11 @@ class Bound(Value):
     op: Literal[">=", "<="]
     limit: float
     unit: Literal["share", "s", "1/s", "count"] = "share"
+
+    @property
+    def text(self) -> str:
+        """``>= 0.999``, ``<= 30 s``."""
+        return f"{self.op} {self.limit:g}" + ("" if self.unit in ("share", "count") else f" {self.unit}")
 
 
 class Objective(Value):

@@ -108,7 +108,7 @@ def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[
     """Clients and whom they asked."""
     answered = asked[asked["status"] != 0]
     unsure = int(((asked["status"] == 0) & ~asked["error_code"].isin(NEVER_ARRIVED)).sum()) + int(asked["retry"].sum())
-    seen = _growth(record, name, *counter)
+    seen = growth(record, name, *counter)
     flows = tuple((str(flow), int(count)) for flow, count in sorted(answered["flow"].value_counts().items()))
     extra = as_number(_dig(record.generator, ("unsampled", endpoint))) if endpoint else None
     unsure += int(as_number(_dig(record.generator, ("unsampled_unsure", endpoint))) or 0) if endpoint else 0
@@ -123,15 +123,15 @@ def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[
 
 def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], unsure: int) -> Row:
     """Gateways and a service: a hop that failed, or whose client hung up, may or may not have arrived."""
-    passed = [_growth(record, gateway, "requests", "upstream", service) for gateway in gateways]
+    passed = [growth(record, gateway, "requests", "upstream", service) for gateway in gateways]
     failed = [
-        _growth(record, gateway, "requests", "by_reason", reason)
+        growth(record, gateway, "requests", "by_reason", reason)
         for gateway in gateways
         for reason in ("upstream_unavailable", "upstream_timeout", "client_gone")
     ]
     slack = unsure + sum(grown.count or 0 for grown in failed)
     total = sum(grown.count or 0 for grown in passed)
-    seen = _growth(record, service, "requests", "total")
+    seen = growth(record, service, "requests", "total")
     # What nothing excuses comes first: one such part is enough to leave the whole unknown.
     noted = sorted((grown for grown in (*passed, seen) if grown.note), key=lambda grown: grown.excused)
     worst = noted[0] if noted else seen
@@ -140,20 +140,22 @@ def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], unsure:
 
 
 @dataclass(frozen=True, slots=True)
-class _Grown:
+class Grown:
+    """How much a counter grew over the load; ``None``: not told, and ``note`` says why."""
+
     count: int | None
     note: str = ""
     excused: bool = False
 
 
-def _growth(record: RunRecord, name: str, *path: str) -> _Grown:
+def growth(record: RunRecord, name: str, *path: str) -> Grown:
     """Growth of a component's counter from before to after; a counter that is absent before was 0."""
     before, after = _side(record, "before").get(name), _side(record, "after").get(name)
     if before is None or after is None or _total(before) is None or _total(after) is None:
-        return _Grown(None, f"{name} was not asked before and after the load")
+        return Grown(None, f"{name} was not asked before and after the load")
     if restarted(record, name, before, after):
-        return _Grown(None, f"{name} was restarted and lost its counts", excused=killed(record, name))
-    return _Grown(int((as_number(_dig(after, path)) or 0) - (as_number(_dig(before, path)) or 0)))
+        return Grown(None, f"{name} was restarted and lost its counts", excused=killed(record, name))
+    return Grown(int((as_number(_dig(after, path)) or 0) - (as_number(_dig(before, path)) or 0)))
 
 
 def restarted(record: RunRecord, name: str, before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> bool:

@@ -11,8 +11,10 @@ not send (dropped, no session, no token) is in the denominator as well: the user
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -21,7 +23,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from harness import lags, stats
+from harness import lags, reconcile, stats
 from harness.errors import UsageError
 from harness.experiment import PhaseName
 from harness.load.decide import UNDECIDED_REASONS
@@ -32,7 +34,7 @@ Kind = Literal["share", "quantile", "lag", "rate"]
 When = PhaseName | Literal["all"]
 COLUMNS = ("flow", "endpoint", "replica", "service", "format", "kid", "session", "canary", "error_code")
 _SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\{(?P<where>[^{}]*)\})?")
-_QUANTILE = re.compile(r"(?P<family>latency|revocation_lag|service_time)_p(?P<digits>[1-9][0-9]{0,3})")
+_QUANTILE = re.compile(r"(?P<family>latency|revocation_lag|service_time|token_lifetime)_p(?P<digits>[1-9][0-9]{0,3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ class Measurement:
 
 NO_DATA = Measurement(math.nan, -math.inf, math.inf, 0, 0.0, "", "rate", note="nothing was measured")
 """Of an SLI that can't be measured at all."""
+BEHIND_THE_GATEWAY = frozenset({"upstream_unavailable", "upstream_timeout"})
+"""Why a gateway could not answer although it had let the token pass."""
+MISUSE_CANARIES = frozenset({"wrong_audience", "replayed", "code_replayed"})
+"""Canaries that a detector of misuse is there for."""
+_FOREIGN = "audience_mismatch"
 
 
 def parse(text: str) -> Selector:
@@ -113,7 +120,8 @@ def parse(text: str) -> Selector:
 
 def names() -> tuple[str, ...]:
     """All names; of quantiles, the usual ones."""
-    return (*REGISTRY, "latency_p50", "latency_p95", "latency_p99", "revocation_lag_p50", "revocation_lag_p95")
+    quantiles = ("latency_p50", "latency_p95", "latency_p99", "revocation_lag_p50", "revocation_lag_p95")
+    return (*REGISTRY, *quantiles, "token_lifetime_p95")
 
 
 def measure(record: RunRecord, sli: str | Selector, phase: When) -> Measurement:
@@ -126,6 +134,8 @@ def measure(record: RunRecord, sli: str | Selector, phase: When) -> Measurement:
     family = _quantile_of(selector.name)
     if family and family[0] == "revocation_lag":
         return _revocation_quantile(record, selector, phase, family[1])
+    if family and family[0] == "token_lifetime":
+        return _token_lifetime(record, selector, phase, family[1])
     if family:
         return _latency(record, selector, phase, family[1], column=f"{family[0]}_s")
     return REGISTRY[selector.name](record, selector, phase)
@@ -168,6 +178,23 @@ def _token_errors(*flows: str) -> Sli:
     return sli
 
 
+def _validation_success(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Of the good tokens sent to a gateway, those that it let pass; a service behind it that then failed is not
+    validation's fault. What never arrived was never validated; what got no answer counts as not passed.
+    """
+    frame = selector.choose(good_traffic(_api(record.in_phase(phase))))
+    frame = frame[frame["sent_at"].notna() & ~frame["error_code"].isin(reconcile.NEVER_ARRIVED)]
+    passed = frame["decision"].eq("accept") | frame["error_code"].isin(BEHIND_THE_GATEWAY)
+    return share_of(frame, passed.to_numpy(dtype=bool))
+
+
+def _registration_errors(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Of clients' requests to register themselves (RFC 7591), those that failed."""
+    frame = selector.choose(good_traffic(record.in_phase(phase)))
+    frame = frame[frame["endpoint"] == "register"]
+    return share_of(frame, frame["outcome"].ne("ok").to_numpy(dtype=bool))
+
+
 def _login_success(record: RunRecord, selector: Selector, phase: When) -> Measurement:
     """Logins, each of several requests, that ended with a token. One that was still under way at the end is
     not counted.
@@ -184,6 +211,47 @@ def _login_success(record: RunRecord, selector: Selector, phase: When) -> Measur
     window = record.window(phase) or (0.0, 0.0)
     logins = logins[logins["due_at"].between(*window, inclusive="left") & (logins["token"] | ~logins["ok"])]
     return share_of(logins, logins["ok"].to_numpy(dtype=bool))
+
+
+def _login_retries(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Mean number of times that users had to try again before they were logged in: passwords mistyped, logins that
+    failed and were begun anew. Of logins that ended with a token, by the time of its request.
+    """
+    logins = record.samples[record.samples["flow"] == "login"]
+    mistyped = Counter(logins.loc[logins["expected"] == "deny", "session"])
+    done = selector.choose(good_traffic(record.in_phase(phase)))
+    done = done[(done["flow"] == "login") & (done["endpoint"] == "token") & (done["outcome"] == "ok")]
+    pairs = zip(done["session"], done["retry"], strict=True)
+    retries = np.array([begun_anew + mistyped[session] for session, begun_anew in pairs], dtype=np.int64)
+    estimate = stats.mean_count(retries, stats.seconds_of(_floats(done, "due_at")))
+    return _measured(estimate, "rate", "retries")
+
+
+# --- tokens
+
+
+def token_uses(record: RunRecord, phase: When, selector: Selector | None = None) -> pd.DataFrame:
+    """Good traffic that carried a token which tells its life (opaque ones don't).
+
+    Columns: ``jti``, ``due_at``, ``life_s`` (``exp`` - ``iat``), and ``left_s`` when it was sent, by the client's own
+    clock, so that a skewed IdP changes nothing.
+    """
+    used = good_traffic(_api(record.in_phase(phase))).sort_values("due_at", kind="stable")
+    used = selector.choose(used) if selector else used
+    used = used.assign(life_s=used["token_exp"] - used["token_iat"])
+    used = used.assign(left_s=used["token_obtained_at"] + used["life_s"] - used["sent_at"])
+    return used.loc[used["life_s"].notna() & (used["jti"] != ""), ["jti", "due_at", "life_s", "left_s"]]
+
+
+def _token_lifetimes(record: RunRecord, selector: Selector, phase: When) -> tuple[Floats, stats.Ints]:
+    """Of each token its life, and the second of its first use."""
+    tokens = token_uses(record, phase, selector).drop_duplicates("jti")
+    return _floats(tokens, "life_s"), stats.seconds_of(_floats(tokens, "due_at"))
+
+
+def _token_lifetime(record: RunRecord, selector: Selector, phase: When, q: float) -> Measurement:
+    values, seconds = _token_lifetimes(record, selector, phase)
+    return _measured(stats.quantile(values, q, seconds), "quantile", "s", q=q, of_generator=False)
 
 
 # --- latencies
@@ -227,6 +295,9 @@ def within(record: RunRecord, sli: str, phase: When, limit: float) -> stats.Esti
         surely = short & ~table["censored"].to_numpy(dtype=bool)
         seconds = stats.seconds_of(_floats(table, "revoked_at"))
         return replace(stats.proportion(surely, seconds), high=stats.proportion(short, seconds).high)
+    if family[0] == "token_lifetime":
+        lifetimes, seconds = _token_lifetimes(record, selector, phase)
+        return stats.proportion(lifetimes <= limit, seconds)
     values, seconds, _ = _latencies(record, selector, phase, f"{family[0]}_s")
     return stats.proportion(values <= limit, seconds)
 
@@ -284,8 +355,12 @@ def _recovery_time(record: RunRecord, selector: Selector, phase: When) -> Measur
     return _bracketed(lags.recovery_time(after, max(healed), window[1]))
 
 
+@functools.lru_cache(maxsize=1)
 def revocation_table(record: RunRecord) -> pd.DataFrame:
-    """Every revocation probe at every replica; see :func:`harness.lags.revocation_lags`."""
+    """Every revocation probe at every replica; see :func:`harness.lags.revocation_lags`.
+
+    Kept for the record that was asked for last: it takes seconds, and many SLIs are made of it.
+    """
     plan = record.plan.load.revocations
     return lags.revocation_lags(record.samples, plan.confirm_denials if plan else 3)
 
@@ -451,6 +526,46 @@ def _outage_as_refusal(answers: pd.DataFrame) -> pd.Series[bool]:
     return answers["status"].lt(500) & answers["error_code"].isin(UNDECIDED_REASONS)
 
 
+def _misuse_alerts(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Alerts of the target's own detectors of misuse that no canary explains.
+
+    Canaries misuse tokens on purpose; each that was refused for it is an alert that had to come. Detectors are read
+    before and after the load: there is one count for the whole of it, warm-up included. A canary without an answer may
+    or may not have raised one, so the bounds allow for both.
+    """
+    if phase != "all":
+        return _rate(math.nan, 0.0, math.inf, 0, unit="alerts", note="detectors are read for the whole load only")
+    raised = [reconcile.growth(record, name, *path) for name, path in _detectors(record)]
+    untold = next((each.note for each in raised if each.count is None), "")
+    if not raised or untold:
+        note = untold or "no component counts misuse"
+        return _rate(math.nan, 0.0, math.inf, 0, unit="alerts", note=note)
+    sent = record.samples[record.samples["sent_at"].notna()]
+    provoking = sent[sent["canary"].isin(MISUSE_CANARIES)]
+    refused = provoking["error_code"].eq(_FOREIGN) | (
+        provoking["endpoint"].eq("token") & provoking["decision"].eq("deny")
+    )
+    unanswered = provoking["status"].eq(0) & ~provoking["error_code"].isin(reconcile.NEVER_ARRIVED)
+    high = max(0, sum(each.count or 0 for each in raised) - int(refused.sum()))
+    low = max(0, high - int(unanswered.sum()))
+    return _rate(high, low, high, int(sent["status"].ne(0).sum()), unit="alerts")
+
+
+def _detectors(record: RunRecord) -> list[tuple[str, tuple[str, ...]]]:
+    """Component and counter: an IdP's of used codes and refresh tokens that came again, a validator's of tokens for
+    another audience.
+    """
+    after = record.counts.get("after")
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for name, state in after.items() if isinstance(after, dict) else ():
+        requests = state.get("requests") if isinstance(state, dict) else None
+        if isinstance(state, dict) and "replays_detected" in state:
+            found.append((name, ("replays_detected",)))
+        if isinstance(requests, dict) and isinstance(requests.get("by_reason"), dict):
+            found.append((name, ("requests", "by_reason", _FOREIGN)))
+    return found
+
+
 # --- helpers
 
 
@@ -503,6 +618,10 @@ REGISTRY: dict[str, Sli] = {
     "token_issuance_error_rate": _token_errors("login", "refresh", "machine"),
     "refresh_error_rate": _token_errors("refresh"),
     "login_success_rate": _login_success,
+    "login_retries": _login_retries,
+    "token_validation_success_rate": _validation_success,
+    "registration_error_rate": _registration_errors,
+    "misuse_alerts": _misuse_alerts,
     "success_rate_change": _change("success_rate"),
     "latency_p95_change": _change("latency_p95"),
     "jwks_fetch_failures": _fetches("fetch_failures", 60.0, "1/min"),

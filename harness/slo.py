@@ -54,6 +54,8 @@ class Judgement:
 
     verdict: Verdict
     reason: str = ""
+    needed: int | None = None
+    """Of an undecided one: samples that would decide it, if everything else stays as it is."""
 
 
 def judge(
@@ -86,7 +88,8 @@ def judge(
     if misses:
         return Judgement(Verdict.FAIL, f"{said} misses {bound.op} {shown(bound.limit, measured)}{_note(measured)}")
     undecided = f"{said} can't decide {bound.op} {shown(bound.limit, measured)} from {measured.samples:,} samples"
-    return Judgement(Verdict.INCONCLUSIVE, f"{undecided}; {_would_take(bound, measured, seconds)}{_note(measured)}")
+    reason = f"{undecided}; {_would_take(bound, measured, seconds)}{_note(measured)}"
+    return Judgement(Verdict.INCONCLUSIVE, reason, _needed(bound, measured))
 
 
 def _judge_quantile(objective: Objective, measured: Measurement, seconds: float, within: stats.Estimate) -> Judgement:
@@ -106,7 +109,7 @@ def _judge_quantile(objective: Objective, measured: Measurement, seconds: float,
     if needed is not None and rate:
         take = f"it takes about {needed:,} samples, {math.ceil(needed / rate):,} s at this rate"
     undecided = f"{said} can't decide <= {shown(limit, measured)} from {within.samples:,} samples: {share}; {take}"
-    return Judgement(Verdict.INCONCLUSIVE, f"{undecided}{_note(measured)}")
+    return Judgement(Verdict.INCONCLUSIVE, f"{undecided}{_note(measured)}", needed)
 
 
 def shown(value: float, measured: Measurement) -> str:

@@ -134,6 +134,32 @@ def proportion(good: Bools, clusters: Ints) -> Estimate:
     return Estimate(share, *clopper_pearson(share, effective), n, effective)
 
 
+def mean_count(counts: Ints, clusters: Ints) -> Estimate:
+    """The mean of counts (events per trial, rare and without a greatest one), with exact Poisson bounds.
+
+    Bounds: Garwood, Biometrika 28, 1936, in the chi-square form, on the effective number of trials. Its design effect
+    is the variance of the mean under clustering (as in :func:`design_effect`) over a Poisson mean's, so it pays for
+    overdispersion too. Without any event n counts in full: 3 / n bounds the mean from above. Trials of one second
+    count as one.
+    """
+    n = len(counts)
+    if n == 0:
+        return Estimate(math.nan, 0.0, math.inf, 0, 0.0)
+    mean = float(counts.mean())
+    _, index = np.unique(clusters, return_inverse=True)
+    sizes = np.bincount(index)
+    m = len(sizes)
+    effective = 1.0
+    if m > 1:
+        residuals = np.bincount(index, weights=counts) - mean * sizes
+        clustered = m / (m - 1) * float(residuals @ residuals) / n**2
+        effective = n / max(1.0, clustered / (mean / n)) if mean else float(n)
+    events = mean * effective
+    low = float(stats.chi2.ppf(ALPHA, 2 * events)) / 2 / effective if events > TINY else 0.0
+    high = float(stats.chi2.ppf(1 - ALPHA, 2 * events + 2)) / 2 / effective
+    return Estimate(mean, min(low, mean), max(high, mean), n, effective)
+
+
 def quantile(values: Floats, q: float, clusters: Ints) -> Estimate:
     """The q-quantile (its order statistic, never interpolated) with distribution-free bounds.
 

@@ -8,7 +8,6 @@ counts that do not reconcile.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,11 +16,13 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from harness import sli, slo
 from harness.errors import UsageError
-from harness.experiment import Bound, Objective, PhaseName, Verdict
+from harness.experiment import Objective, PhaseName, Verdict
+from harness.measures import Measure, measures
+from harness.paging import Paging, paging
 from harness.reconcile import Row, reconcile
 from harness.record import Cleanup, Effect, RunRecord
 from harness.slo import GeneratorHealth
-from harness.values import Value
+from harness.values import Interval, Value, number
 
 SCHEMA = 1
 PER_PHASE = (
@@ -39,9 +40,6 @@ PER_PHASE = (
     "jwks_fetch_failures",
 )
 """What the table of SLIs shows of every phase, objectives or not."""
-
-Interval = tuple[float | None, float | None]
-"""``null``: unbounded on that side, or unknown."""
 
 
 class ObjectiveVerdict(Value):
@@ -145,6 +143,10 @@ class RunVerdict(Value):
     cleanup: Cleanup
     """Reported apart: it does not change the verdict."""
     slis: tuple[SliValue, ...]
+    measures: tuple[Measure, ...] = ()
+    """The guide's, over the whole run: they inform, and change no verdict."""
+    paging: Paging | None = None
+    """Would it have paged? ``null`` where nothing came after the warm-up."""
     revocation_lag: tuple[dict[str, JsonValue], ...]
     reconciliation: tuple[Count, ...]
     generator: tuple[Generator, ...]
@@ -202,22 +204,12 @@ def judge_run(record: RunRecord) -> RunVerdict:
         faults=tuple(each.model_copy(update={"reason": each.reason.replace("\n", "; ")}) for each in faults),
         cleanup=record.cleanup,
         slis=_slis(record),
+        measures=measures(record, health),
+        paging=paging(record, health),
         revocation_lag=_revocation_lag(record),
         reconciliation=tuple(_count(row) for row in counts),
         generator=tuple(_generator(name, health[name]) for name in record.windows),
     )
-
-
-def number(value: float | None, digits: int = 6) -> float | None:
-    """A value for JSON: rounded to fixed digits, so that every machine writes the same; ``None`` unless
-    finite.
-    """
-    return None if value is None or not math.isfinite(value) else round(float(value), digits) + 0.0
-
-
-def bound_text(bound: Bound) -> str:
-    """``>= 0.999``, ``<= 30 s``."""
-    return f"{bound.op} {bound.limit:g}" + ("" if bound.unit in ("share", "count") else f" {bound.unit}")
 
 
 def _reasons(claims: Sequence[_Claim], withheld: Sequence[str]) -> tuple[str, ...]:
@@ -271,7 +263,7 @@ def _objective(
         samples=measured.samples,
         effective=number(measured.effective, 1) or 0.0,
         unit=measured.unit,
-        bound=bound_text(objective.bound),
+        bound=objective.bound.text,
         verdict=judged.verdict,
         reason=judged.reason,
         note=measured.note,

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
@@ -15,7 +15,7 @@ from harness.load.decide import at_idp, json_object, redirect_error, token_answe
 from harness.load.job import check_host
 from harness.load.page import filled_login
 from harness.load.wire import Answer, Sends
-from harness.samples import Decision
+from harness.samples import Decision, Expected
 from harness.targets.endpoints import Client, Endpoints, User
 
 _FORM = "application/x-www-form-urlencoded"
@@ -26,6 +26,8 @@ _ENDPOINTS: Final = {
     "revoke": "revocation_endpoint",
     "end_session": "end_session_endpoint",
 }
+_FORM_PAGE: Final = (200, 401)
+"""401: the form again, after a wrong password."""
 _OPTIONAL: Final = frozenset({"revoke", "end_session"})
 
 SiteFor = Callable[[str], Sends]
@@ -40,8 +42,12 @@ class Step:
     answer: Answer
     decision: Decision
     code: str
+    expected: Expected = "accept"
+    """``deny``: the user made a mistake."""
 
 
+Filled = tuple[str, bytes]
+"""Where to post a login form, and its body."""
 Observe = Callable[[Step], bool]
 """Told of each step; whether to go on."""
 
@@ -106,10 +112,13 @@ class Idp:
 
     # --- login: authorization code with PKCE ---
 
-    def login(self, client: Client, user: User, observe: Observe) -> tuple[Step | None, dict[str, Any]]:
+    def login(
+        self, client: Client, user: User, observe: Observe, *, typo: bool = False
+    ) -> tuple[Step | None, dict[str, Any]]:
         """Log a user in (OpenID Connect Core section 3.1, RFC 7636); the token request and its response, or empty.
 
-        Steps: ``authorize`` (the login page), ``login`` (its form), ``token`` (the code).
+        Steps: ``authorize`` (the login page), ``login`` (its form), ``token`` (the code). With a ``typo`` the form is
+        sent twice, first with a wrong password, which must be refused.
         """
         verifier, state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         redirect_uri = client.redirect_uri or ""
@@ -118,6 +127,11 @@ class Idp:
         filled = self._filled(page, url, user)
         if not observe(_page_step(page, filled is not None)) or filled is None:
             return None, {}
+        if typo:
+            refused, again = self._mistyped(page, url, user, state)
+            if not observe(refused):
+                return None, {}
+            filled = again or filled
         action, body = filled
         posted = self._post(action, body, _cookies(page), replayable=False)
         step, code = self._login_step(posted, state)
@@ -133,10 +147,19 @@ class Idp:
         observe(step)
         return step, tokens
 
-    def _filled(self, page: Answer, url: str, user: User) -> tuple[str, bytes] | None:
+    def _mistyped(self, page: Answer, url: str, user: User, state: str) -> tuple[Step, Filled | None]:
+        """Send the login form with a wrong password; the form that comes back, filled in rightly."""
+        filled = self._filled(page, url, user.model_copy(update={"password": f"{user.password}~"}))
+        assert filled is not None  # as with the right one
+        action, body = filled
+        answer = self._post(action, body, _cookies(page), replayable=False)
+        step, _ = self._login_step(answer, state)
+        return replace(step, expected="deny"), self._filled(answer, action, user)
+
+    def _filled(self, page: Answer, url: str, user: User) -> Filled | None:
         """The login form, filled in; ``None`` without one that may be posted (a page may name any address)."""
         try:
-            filled = filled_login(page.body, url, user.username, user.password) if page.status == 200 else None
+            filled = filled_login(page.body, url, user.username, user.password) if page.status in _FORM_PAGE else None
             if filled is not None:
                 check_host(filled[0], self._allow_hosts)
         except (UsageError, ValueError):  # urljoin raises ValueError

@@ -182,7 +182,8 @@ class Sessions:
         user, client = users[arrival.session % len(users)], clients[arrival.kind % len(clients)]
         slot = min(self.jwt, key=lambda s: s.session.born if s.session else 0.0)
         name = slot.next_name()
-        body, asked = self._log_in(client, user, name, due, attempt=0, scheduled=True)
+        typo = self._scene.rng("typo", arrival.due, arrival.session).random() < self._scene.plan.typo_share
+        body, asked = self._log_in(client, user, name, due, attempt=0, scheduled=True, typo=typo)
         if not body:
             return
         with slot.lock:
@@ -195,7 +196,15 @@ class Sessions:
     # --- the life of a session ---
 
     def _log_in(
-        self, client: Client, user: User, name: str, due: float, *, attempt: int, scheduled: bool = False
+        self,
+        client: Client,
+        user: User,
+        name: str,
+        due: float,
+        *,
+        attempt: int,
+        scheduled: bool = False,
+        typo: bool = False,
     ) -> tuple[dict[str, Any], float]:
         """Log in, each step a sample; the first is due at ``due``, each further one when the one before ended.
 
@@ -205,15 +214,21 @@ class Sessions:
         ends = [due]
 
         def observe(step: Step) -> bool:
-            first = len(ends) == 1
+            first, mistyped = len(ends) == 1, step.expected == "deny"
             ends.append(
                 scene.record_step(
-                    "login", step, due=ends[-1], token=about, attempt=attempt, scheduled=scheduled and first
+                    "login",
+                    step,
+                    due=ends[-1],
+                    token=about,
+                    attempt=attempt,
+                    expected=step.expected,
+                    scheduled=scheduled and first,
                 )
             )
-            return step.decision == "accept" and not scene.stopping
+            return (step.decision == "accept" or mistyped) and not scene.stopping
 
-        step, body = scene.idp.login(client, user, observe)
+        step, body = scene.idp.login(client, user, observe, typo=typo)
         return body, scene.asked_at(step) if step else 0.0
 
     def _install(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from harness.experiment import Outcome
+from harness.measures import LifetimeBin
+from harness.paging import Paging
 from harness.report.axis import Span, TimeAxis
 from harness.report.data import NOT_SENT, ClockOffset, Fetches, Keys, LagCurve, Quantiles, Stack, SweepPoint
 
@@ -112,6 +116,46 @@ def of_sweep(points: list[SweepPoint]) -> str:
     if worst.refused:
         text += f"; at {worst.offset_s:+g} s, {percent(worst.share)} of good requests were refused"
     return text + "."
+
+
+def of_paging(paging: Paging, origin: float) -> str:
+    """Whether it would have paged, when, and when it would have been quiet again, in seconds after ``origin``."""
+    pages = [alert for alert in paging.alerts if alert.severity == "page"]
+    tickets = [alert for alert in paging.alerts if alert.severity == "ticket"]
+    promise = f"an SLO of {percent(paging.slo)}"
+    if paging.paged_at is not None:
+        first = pages[0]
+        quiet = f"quiet again at {paging.quiet_at - origin:.0f} s" if paging.quiet_at else "still paging at the end"
+        text = f"It would have paged at {paging.paged_at - origin:.0f} s ({first.phase}, {first.rule}), {quiet}"
+    elif all(rule.error_share >= 1 for rule in paging.rules if rule.severity == "page"):
+        text = "It could not have paged: no share of errors is beyond the thresholds"
+    elif tickets:
+        text = f"No page, but a ticket at {tickets[0].fired_at - origin:.0f} s ({tickets[0].phase}, {tickets[0].rule})"
+    else:
+        text = "It would not have paged"
+    warning = "Warning: a page in the baseline, before any fault. " if paging.paged_in_baseline else ""
+    return f"{warning}{text}, for {promise}.{f' But {paging.note}.' if paging.note else ''}"
+
+
+def of_lifetimes(bins: Sequence[LifetimeBin]) -> str:
+    """Where most tokens lie, and where the longest."""
+    total = sum(each.issued for each in bins)
+    most, longest = max(bins, key=lambda each: each.issued), max(bins, key=lambda each: each.issued and each.from_s)
+    text = f"{total:,} tokens were in use; {_roughly(most.issued / total)} live {lifetime_range(most)}"
+    return text + (f", the longest {lifetime_range(longest)}." if longest != most else ".")
+
+
+def lifetime_range(each: LifetimeBin) -> str:
+    """``10 s to 20 s``, ``over 24 h``."""
+    return f"over {span(each.from_s)}" if each.to_s is None else f"{span(each.from_s)} to {span(each.to_s)}"
+
+
+def span(seconds: float) -> str:
+    """A round length of time: ``20 s``, ``5 min``, ``2 h``, ``3 d``."""
+    for unit, length in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+        if seconds >= length and (seconds / length).is_integer() and seconds != 86_400.0:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds / 3600:g} h" if seconds == 86_400.0 else f"{seconds:g} s"
 
 
 def windows(spans: tuple[Span, ...]) -> str:

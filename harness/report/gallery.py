@@ -11,6 +11,7 @@ from harness.report import data, plots
 from harness.report.axis import TimeAxis, time_axis
 from harness.report.canvas import Picture
 from harness.report.summary import flat_settings
+from harness.verdict import RunVerdict
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Gallery:
     absent: tuple[tuple[str, str], ...]
 
 
-def gallery(record: RunRecord) -> Gallery:
+def gallery(record: RunRecord, verdict: RunVerdict) -> Gallery:
     """Draw whatever the run has data for."""
     axis = time_axis(record)
     absent: list[tuple[str, str]] = []
@@ -37,12 +38,14 @@ def gallery(record: RunRecord) -> Gallery:
 
     timed = (
         *attempt("Outcomes per second", "no samples were recorded.", lambda: _outcomes(record, axis)),
+        *attempt("Would it have paged?", "no API request was made after the warm-up.", lambda: _paging(verdict, axis)),
         *attempt("Latency", "no request was answered.", lambda: _latency(record, axis)),
         *attempt("JWKS fetches", "no component reported any fetch.", lambda: _fetches(record, axis)),
         *attempt("Keys in use", "neither samples nor telemetry name a key.", lambda: _keys(record, axis)),
         *attempt("Clock offsets", _no_skew(record), lambda: _clocks(record, axis)),
     )
     untimed = (
+        *attempt("Token lifetimes (M10)", "no token in use told its life.", lambda: _lifetimes(verdict)),
         *attempt("Revocation lag", "this run had no revocation probes.", lambda: _lag(record)),
         *attempt("Refusals by clock offset", "this run swept no clock over several offsets.", lambda: _sweep(record)),
     )
@@ -57,6 +60,15 @@ def _outcomes(record: RunRecord, axis: TimeAxis) -> Picture | None:
 def _latency(record: RunRecord, axis: TimeAxis) -> Picture | None:
     quantiles = data.latencies(record.samples, axis)
     return plots.latency(quantiles, axis) if quantiles.levels else None
+
+
+def _paging(verdict: RunVerdict, axis: TimeAxis) -> Picture | None:
+    return plots.paging(verdict.paging, axis) if verdict.paging and verdict.paging.requests else None
+
+
+def _lifetimes(verdict: RunVerdict) -> Picture | None:
+    bins = next((each.histogram for each in verdict.measures if each.histogram), ())
+    return plots.lifetimes(bins) if bins else None
 
 
 def _fetches(record: RunRecord, axis: TimeAxis) -> Picture | None:

@@ -11,11 +11,12 @@ import jinja2
 from markupsafe import Markup
 
 from harness.experiment import PhaseName, Verdict
+from harness.measures import Measure
 from harness.record import Event, FaultRecord, RunRecord
 from harness.report import words
 from harness.report.canvas import NARROW, WIDE
 from harness.report.data import canary_table
-from harness.report.findings import duration, windows
+from harness.report.findings import duration, of_paging, windows
 from harness.report.gallery import Gallery
 from harness.report.palette import css_variables
 from harness.report.summary import (
@@ -26,6 +27,7 @@ from harness.report.summary import (
     defects_asked_for,
     extra,
     flat_settings,
+    met,
     own_reason,
     reasons,
 )
@@ -56,6 +58,10 @@ def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
         asked=_asked(record, verdict),
         settings=_settings(record),
         objectives=[_objective(row) for row in verdict.objectives],
+        measures=[_measure(row) for row in verdict.measures],
+        nervous=of_paging(verdict.paging, gallery.axis.origin)
+        if verdict.paging and verdict.paging.paged_in_baseline
+        else "",
         invariants=[_invariant(row) for row in verdict.invariants],
         breaches=[_breach(record, row, breach) for row in verdict.invariants for breach in row.evidence],
         canaries=_canaries(record),
@@ -140,6 +146,21 @@ def _objective(row: ObjectiveVerdict) -> Cells:
         "verdict": row.verdict.value,
         "reason": own_reason(row),
         "why": row.why if row.verdict is Verdict.FAIL else "",
+    }
+
+
+def _measure(row: Measure) -> Cells:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "sli": row.sli,
+        "value": words.number(row.value, row.unit),
+        "interval": words.interval(row.interval, row.unit),
+        "samples": f"{row.samples:,}",
+        "target": words.bound(row.target, row.unit) if row.target else words.NOTHING,
+        "verdict": "" if row.met is None else (Verdict.PASS if row.met else Verdict.FAIL).value,
+        "met": met(row),
+        "note": row.note.partition(": ")[2] if row.met is None else row.note,
     }
 
 

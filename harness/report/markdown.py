@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from harness.experiment import Verdict
+from harness.measures import Measure
 from harness.record import RunRecord
 from harness.report import words
-from harness.report.summary import GLYPHS, checks, command_line, defects_asked_for, reasons
+from harness.report.findings import of_paging
+from harness.report.summary import GLYPHS, checks, command_line, defects_asked_for, met, reasons
 from harness.verdict import ObjectiveVerdict, RunVerdict
 
 MOST_REASONS = 8
@@ -15,7 +17,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@&$])")
 
 
 def summary(record: RunRecord, verdict: RunVerdict) -> str:
-    """Headline, reasons, checks, objectives, and the command that runs it again."""
+    """Headline, reasons, checks, objectives, pages, the guide's measures, and the command that runs it again."""
     manifest = record.manifest
     name, variant = escape(verdict.scenario), escape(verdict.variant)
     lines = [f"### {GLYPHS[verdict.verdict]} {verdict.verdict}: {name}{f' ({variant})' if variant else ''}", ""]
@@ -33,6 +35,13 @@ def summary(record: RunRecord, verdict: RunVerdict) -> str:
         lines += ["", "| Objective | Phase | Value | Bound | Interval | Samples | Verdict |"]
         lines += ["|---|---|--:|--:|--:|--:|---|"]
         lines += [_row(row) for row in verdict.objectives]
+    if verdict.paging:
+        lines += ["", escape(of_paging(verdict.paging, record.load_started_at or 0.0))]
+    if any(each.samples for each in verdict.measures):
+        lines += ["", "| Measure (whole run, informative) | Value | Target | Met | Samples |", "|---|--:|--:|---|--:|"]
+        lines += [_measure(row) for row in verdict.measures if row.samples]
+        silent = [row.id for row in verdict.measures if not row.samples]
+        lines += ["", escape(f"No data: {', '.join(silent)}.")] if silent else []
     lines += [
         "",
         f"Profile {escape(manifest.profile)}, seed {manifest.seed}, {words.utc(record.started_at)}. Again:",
@@ -60,5 +69,16 @@ def _row(row: ObjectiveVerdict) -> str:
         words.interval(row.interval, row.unit),
         f"{row.samples:,}",
         f"{GLYPHS[row.verdict]} {row.verdict}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _measure(row: Measure) -> str:
+    cells = [
+        escape(f"{row.id} {row.name}"),
+        f"**{words.number(row.value, row.unit)}**",
+        escape(words.bound(row.target, row.unit)) if row.target else words.NOTHING,
+        escape(row.note if row.met is None else met(row)),
+        f"{row.samples:,}",
     ]
     return f"| {' | '.join(cells)} |"

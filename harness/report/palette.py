@@ -37,6 +37,8 @@ LIGHT = {
     "series_5": "#a33c00",
     "series_6": "#5e3a94",
     "others": "#8c959f",
+    "page": "#d1242f",
+    "ticket": "#e08a00",
 }
 DARK = {
     "ink": "#e6edf3",
@@ -64,6 +66,8 @@ DARK = {
     "series_5": "#e0703a",
     "series_6": "#b99bf5",
     "others": "#8b949e",
+    "page": "#ff6b64",
+    "ticket": "#f0ad3a",
 }
 THEMES: dict[Theme, dict[str, str]] = {"light": LIGHT, "dark": DARK}
 SERIES = 7

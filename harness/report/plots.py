@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from harness.measures import LifetimeBin
+from harness.paging import Paging
 from harness.report import findings
 from harness.report.axis import Floats, TimeAxis
 from harness.report.canvas import BOTTOM_PX, FONT_PX, TOP_PX, Mark, Picture, Size, box, over_time, picture, short
@@ -36,6 +40,7 @@ ENLARGE_BELOW = 0.3
 """What went wrong gets a panel of its own when it is less than this share of all requests at their peaks."""
 STACK_PX, ENLARGED_GAP_PX, ENLARGED_PX = 190.0, 30.0, 70.0
 LANE_PX = 46.0
+PAGING_LANE_PX = 22.0
 KEY_LANE_PX = 30.0
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
@@ -243,6 +248,95 @@ def clocks(offsets: list[ClockOffset], axis: TimeAxis) -> Picture:
         finding=findings.of_clocks(offsets),
         legend=tuple(Mark(series(number), each.component, "line") for number, each in enumerate(offsets)),
         note="What each component reported, not what was asked for; positive is ahead.",
+    )
+
+
+def paging(found: Paging, axis: TimeAxis) -> Picture:
+    """One lane a rule: when it would have been firing."""
+
+    def draw(figure: Figure, size: Size) -> None:
+        axes = box(figure)
+        over_time(axes, axis, size)
+        axes.grid(visible=False)
+        axes.set_ylim(len(found.rules), 0)
+        axes.yaxis.set_major_locator(NullLocator())
+        for lane, rule in enumerate(found.rules):
+            axes.axhline(lane + 0.5, color=ink("grid"), linewidth=1, zorder=1)
+            for alert in found.alerts:
+                if alert.rule == rule.name:
+                    start = alert.fired_at - axis.origin
+                    end = axis.ends_s if alert.cleared_at is None else min(alert.cleared_at - axis.origin, axis.ends_s)
+                    axes.barh(
+                        lane + 0.5,
+                        end - start,
+                        left=start,
+                        height=0.56,
+                        color=ink(rule.severity),
+                        linewidth=0,
+                        zorder=2,
+                    )
+            axes.text(
+                -0.004,
+                lane + 0.5,
+                short(f"{rule.severity} {rule.name}", 14),
+                transform=axes.get_yaxis_transform(),
+                ha="right",
+                va="center",
+                color=ink("ink"),
+                size=FONT_PX - 1,
+            )
+
+    rules = "; ".join(
+        f"{rule.name}: over {findings.percent(rule.error_share)} errors in {rule.long_s} s and {rule.short_s} s"
+        f" (for {' and '.join(findings.span(each) for each in rule.stands_for_s)})"
+        for rule in found.rules
+    )
+    return picture(
+        "paging",
+        "Would it have paged?",
+        draw,
+        height=TOP_PX + BOTTOM_PX + PAGING_LANE_PX * len(found.rules),
+        finding=findings.of_paging(found, axis.origin),
+        legend=(Mark("page", "page"), Mark("ticket", "ticket")),
+        note=(
+            "Burn-rate rules of the Google SRE workbook, chapter 5, with 3 days scaled to the run: a second stands for "
+            f"{found.seconds_per_second / 60:,.0f} min. {rules}."
+        ),
+    )
+
+
+def lifetimes(bins: Sequence[LifetimeBin]) -> Picture:
+    """Tokens by the life they were given, and their uses by the life they had left (measure M10)."""
+    labels = [findings.lifetime_range(each).replace(" to ", "–") for each in bins]
+    shares = [
+        ("series_0", [each.issued for each in bins], -0.21),
+        ("series_1", [each.in_use for each in bins], 0.21),
+    ]
+
+    def draw(figure: Figure, size: Size) -> None:
+        axes = box(figure, top=14)
+        for role, counts, offset in shares:
+            total = max(sum(counts), 1)
+            where = np.arange(len(bins)) + offset
+            axes.bar(where, [count / total for count in counts], width=0.4, color=ink(role), linewidth=0, zorder=2)
+        axes.set_ylim(0, 1.04)
+        axes.set_xlim(-0.7, len(bins) - 0.3)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+        every = max(1, int(np.ceil(len(bins) / (4 if size.narrow else 14))))
+        axes.set_xticks(range(0, len(bins), every), labels[::every])
+
+    return picture(
+        "token-lifetimes",
+        "Token lifetimes (M10)",
+        draw,
+        height=200,
+        finding=findings.of_lifetimes(bins),
+        legend=(
+            Mark("series_0", f"tokens, by their whole life {sum(shares[0][1]):,}"),
+            Mark("series_1", f"uses, by the life left {sum(shares[1][1]):,}"),
+        ),
+        note="Of good API requests whose tokens tell their life. A stolen token lives as long: short tails are better.",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.experiment import Verdict
+from harness.measures import Measure
 from harness.record import RunRecord
 from harness.report import words
 from harness.verdict import ObjectiveVerdict, RunVerdict
@@ -75,6 +76,11 @@ def own_reason(row: ObjectiveVerdict) -> str:
     if row.verdict is Verdict.INCONCLUSIVE:
         return _sentence(row.reason.removeprefix(f"{row.name} in {row.phase}: ")) if row.reason else ""
     return _sentence(row.note) if row.note else ""
+
+
+def met(measure: Measure) -> str:
+    """Whether a measure met its target, in a word or two; else why nobody knows."""
+    return measure.note.partition(":")[0] if measure.met is None else "met" if measure.met else "missed"
 
 
 def checks(verdict: RunVerdict) -> list[Check]:

@@ -22,7 +22,7 @@ def write(run_dir: Path, record: RunRecord, verdict: RunVerdict) -> None:
         StoreError: a file cannot be written.
     """
     files = {
-        HTML: html.page(record, verdict, gallery(record)),
+        HTML: html.page(record, verdict, gallery(record, verdict)),
         MARKDOWN: markdown.summary(record, verdict),
         JUNIT: junit.suite(record, verdict),
     }

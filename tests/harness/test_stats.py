@@ -286,3 +286,39 @@ def test_how_many_samples_decide() -> None:
     assert stats.clopper_pearson(0.9995, more - 1)[0] < 0.999
     assert stats.samples_to_decide(0.999, 0.999) is None
     assert stats.samples_to_decide(1.0, 0.999, deff=3.0) == 3 * 2995
+
+
+# --- means of counts
+
+
+def test_no_event_among_n_bounds_the_mean_by_three_over_n() -> None:
+    estimate = stats.mean_count(np.zeros(100, dtype=np.int64), np.arange(100))
+    assert (estimate.value, estimate.low) == (0.0, 0.0)
+    assert estimate.high == pytest.approx(-math.log(0.05) / 100)
+
+
+def test_a_poisson_mean_as_published() -> None:
+    """Two-sided 90 % limits for 10 events (Garwood, 1936): 5.43 and 16.96."""
+    estimate = stats.mean_count(np.tile([0, 1], 10), np.arange(20))
+    assert (estimate.low * 20, estimate.high * 20) == pytest.approx((5.43, 16.96), abs=0.01)
+
+
+def test_counts_of_one_second_are_one_observation() -> None:
+    assert stats.mean_count(np.ones(50, dtype=np.int64), np.zeros(50, dtype=np.int64)).effective == 1.0
+    together = stats.mean_count(np.array([0] * 90 + [4] * 10), np.repeat(np.arange(10), 10))
+    apart = stats.mean_count(np.array([0] * 90 + [4] * 10), np.arange(100))
+    assert together.high > apart.high > apart.value
+
+
+def test_bounds_of_a_mean_cover() -> None:
+    """Simulated: 60 seconds of 5 trials; the second's own rate varies (negative binomial)."""
+    rng = np.random.default_rng(5)
+    second = np.repeat(np.arange(60), 5)
+    missed_low = missed_high = 0
+    for _ in range(400):
+        counts = rng.poisson(rng.gamma(1.0, 0.3, 60)[second])
+        estimate = stats.mean_count(counts.astype(np.int64), second)
+        missed_low += estimate.low > 0.3
+        missed_high += estimate.high < 0.3
+    assert missed_low / 400 <= 0.09
+    assert missed_high / 400 <= 0.09

@@ -11,7 +11,8 @@ import pytest
 
 from harness.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, PhaseName, Plan, Verdict
 from harness.record import RunRecord
-from harness.verdict import RunVerdict, judge_run, number
+from harness.values import number
+from harness.verdict import RunVerdict, judge_run
 
 Make = Callable[..., RunRecord]
 MakePlan = Callable[..., Plan]

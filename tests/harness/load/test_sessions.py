@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gevent
@@ -32,8 +33,11 @@ class FakeIdp:
         now = self.clock.monotonic()
         return Step(endpoint, Answer(status=status, sent=now, ended=now), decision, code)
 
-    def login(self, client, user, observe):
+    def login(self, client, user, observe, *, typo=False):
         self.asked.append("login")
+        if typo:
+            mistyped = replace(self._step("login", "deny", "login_refused", 401), expected="deny")
+            assert observe(mistyped)
         step = self._step("token")
         observe(step)
         return step, self._body()
@@ -114,6 +118,15 @@ def test_a_refresh_is_due_at_its_share_of_the_life_less_jitter(pool):
     for slot in pool.sessions.jwt:
         assert 0.7 * LIFE_S <= slot.due - 1_000 <= 0.8 * LIFE_S
     assert pool.sessions.jwt[0].due != pool.sessions.jwt[1].due
+
+
+@pytest.mark.parametrize(("share", "outcomes"), [(0.0, ["ok"]), (1.0, ["denied", "ok"])])
+def test_a_user_who_mistypes_the_password_is_rightly_refused_and_then_gets_in(pool, share, outcomes):
+    pool.sessions._scene.plan = pool.sessions._scene.plan.model_copy(update={"typo_share": share})
+    pool.sessions.login(arrival(), due=pool.world.now)
+    login = [sample for sample in pool.samples() if sample["flow"] == "login"]
+    assert [sample["outcome"] for sample in login] == outcomes
+    assert len({sample["session"] for sample in login}) == 1
 
 
 def test_a_refresh_keeps_the_rotated_token(pool):

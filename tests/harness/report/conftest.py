@@ -319,15 +319,20 @@ def record(run_dir: Path) -> RunRecord:
     return load(run_dir)
 
 
-@pytest.fixture
-def verdict(verdict_document: dict[str, Any]) -> RunVerdict:
+@pytest.fixture(scope="session")
+def verdict() -> RunVerdict:
     """What the judge says of that run: one objective missed, one undecided, one met."""
-    return RunVerdict.model_validate_json(json.dumps(verdict_document))
+    return RunVerdict.model_validate_json(json.dumps(document()))
 
 
 @pytest.fixture
 def verdict_document() -> dict[str, Any]:
-    """The same as JSON, written by hand so that golden files depend on no estimate."""
+    """The same as JSON."""
+    return document()
+
+
+def document() -> dict[str, Any]:
+    """Written by hand, so that golden files depend on no estimate."""
     effects = [event for event in journal() if event["event"] == "fault_effect"]
     return {
         "schema": 1,
@@ -404,6 +409,51 @@ def verdict_document() -> dict[str, Any]:
                 ("jwks_fetch_failures", "fault", 180.2, 171.0, 184.5, 48, "1/min"),
             )
         ],
+        "measures": [
+            _measure("M1", "Token validation success rate", 0.861, 2311, unit="share", target=">= 0.999", met=False),
+            _measure("M2", "Auth request latency", 0.0093, 240, unit="s", target="<= 0.2 s", met=True),
+            _measure(
+                "M3",
+                "Token issuance error rate",
+                0.0,
+                240,
+                unit="share",
+                target="<= 0.001",
+                note="not enough samples: 240, it takes about 2,995",
+            ),
+            _measure("M8", "Client registration failures", None, 0, unit="share", target="<= 0.005", note="no data"),
+            _measure("M10", "Token lifetime distribution", 300.0, 60, unit="s", target="", note="no target")
+            | {
+                "histogram": [
+                    {"from_s": 60.0, "to_s": 120.0, "issued": 0, "in_use": 800},
+                    {"from_s": 120.0, "to_s": 300.0, "issued": 60, "in_use": 4700},
+                    {"from_s": 86400.0, "to_s": None, "issued": 1, "in_use": 9},
+                ]
+            },
+        ],
+        "paging": {
+            "slo": 0.995,
+            "seconds_per_second": 10368.0,
+            "requests": 4851,
+            "rules": [
+                _rule("14.4x", "page", 0.072, (1, 1), [3600.0, 300.0]),
+                _rule("6x", "page", 0.03, (2, 1), [21600.0, 1800.0]),
+                _rule("3x", "ticket", 0.015, (8, 1), [86400.0, 7200.0]),
+                _rule("1x", "ticket", 0.005, (25, 2), [259200.0, 21600.0]),
+            ],
+            "alerts": [
+                {"rule": rule, "severity": severity, "phase": "fault", "fired_at": T0 + start, "cleared_at": end}
+                for rule, severity, start, end in (
+                    ("14.4x", "page", 15.0, T0 + 23.0),
+                    ("6x", "page", 15.0, T0 + 24.0),
+                    ("1x", "ticket", 16.0, None),
+                )
+            ],
+            "paged_at": T0 + 15.0,
+            "quiet_at": T0 + 24.0,
+            "paged_in_baseline": False,
+            "note": "",
+        },
         "revocation_lag": [],
         "reconciliation": [
             {
@@ -434,6 +484,32 @@ def verdict_document() -> dict[str, Any]:
             }
             for phase, due in (("baseline", 1750), ("fault", 3011), ("recovery", 1489))
         ],
+    }
+
+
+def _measure(
+    name: str, title: str, value: float | None, samples: int, *, unit: str, target: str, **rest: Any
+) -> dict[str, Any]:
+    return {
+        "id": name,
+        "name": title,
+        "sli": f"sli_of_{name.lower()}",
+        "value": value,
+        "interval": [value, value],
+        "samples": samples,
+        "unit": unit,
+        "target": target,
+    } | {"met": None, "note": "", **rest}
+
+
+def _rule(name: str, severity: str, share: float, scaled: tuple[int, int], of: list[float]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "severity": severity,
+        "error_share": share,
+        "long_s": scaled[0],
+        "short_s": scaled[1],
+        "stands_for_s": of,
     }
 
 

@@ -11,6 +11,7 @@ from harness.report.canvas import Picture
 from harness.report.data import KeyLane, Keys, Lag, Stack
 from harness.report.gallery import gallery
 from harness.report.palette import DARK, LIGHT
+from harness.verdict import RunVerdict
 
 AXIS = TimeAxis(0.0, 2.0, phases=(Span("baseline", 0, 1), Span("fault", 1, 2)), faults=(Span("f", 1.1, 1.9),))
 
@@ -19,10 +20,12 @@ def svg(picture: Picture, size: str = "wide", theme: str = "light") -> str:
     return base64.b64decode(picture.images[size, theme].partition(",")[2]).decode()  # type: ignore[index]
 
 
-def test_a_run_is_drawn_for_both_widths_and_both_themes(record: RunRecord):
-    found = gallery(record)
-    assert [picture.slug for picture in found.timed] == ["outcomes", "latency", "jwks-fetches", "keys", "clocks"]
-    assert [picture.slug for picture in found.untimed] == ["revocation-lag"]
+def test_a_run_is_drawn_for_both_widths_and_both_themes(record: RunRecord, verdict: RunVerdict):
+    found = gallery(record, verdict)
+    assert [picture.slug for picture in found.timed] == [
+        *("outcomes", "paging", "latency", "jwks-fetches", "keys", "clocks"),
+    ]
+    assert [picture.slug for picture in found.untimed] == ["token-lifetimes", "revocation-lag"]
     for picture in (*found.timed, *found.untimed):
         assert set(picture.images) == {(size, theme) for size in ("wide", "narrow") for theme in ("light", "dark")}
         assert LIGHT["grid"] in svg(picture) or LIGHT["line"] in svg(picture)
@@ -31,8 +34,8 @@ def test_a_run_is_drawn_for_both_widths_and_both_themes(record: RunRecord):
         Xml.fromstring(svg(picture))
 
 
-def test_the_same_run_is_drawn_the_same(record: RunRecord):
-    assert gallery(record).timed[0].images == gallery(record).timed[0].images
+def test_the_same_run_is_drawn_the_same(record: RunRecord, verdict: RunVerdict):
+    assert gallery(record, verdict).timed[0].images == gallery(record, verdict).timed[0].images
 
 
 @pytest.mark.parametrize("kid", ["$x^2$", "<script>", "a" * 500, "\u202e\x07", "%s{}", "\u9375"])

@@ -35,8 +35,8 @@ def golden(name: str, text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def drawn(record: RunRecord) -> Gallery:
-    return gallery(record)
+def drawn(record: RunRecord, verdict: RunVerdict) -> Gallery:
+    return gallery(record, verdict)
 
 
 @pytest.fixture
@@ -72,6 +72,9 @@ class Elements(HTMLParser):
 def hostile(document: dict[str, Any]) -> RunVerdict:
     document["scenario"] = document["variant"] = document["run_dir"] = HOSTILE
     document["reasons"] = [HOSTILE]
+    document["measures"][0] |= dict.fromkeys(("id", "name", "sli", "target", "note"), HOSTILE)
+    document["paging"] |= {"note": HOSTILE, "alerts": [document["paging"]["alerts"][0] | {"phase": HOSTILE}]}
+    document["paging"]["rules"][0]["name"] = document["paging"]["alerts"][0]["rule"] = HOSTILE
     for part in (document["objectives"][0], document["invariants"][0], document["faults"][0]):
         part["name"] = part["reason"] = HOSTILE
     document["objectives"][0] |= {"why": HOSTILE, "note": HOSTILE, "sli": HOSTILE, "bound": HOSTILE, "phase": HOSTILE}
@@ -161,7 +164,7 @@ def test_a_target_that_was_wrong_on_purpose_is_called_so_at_the_top(
 
 def test_every_picture_says_what_it_shows(page: str):
     images = [attrs for attrs in Elements(page).named("img") if attrs.get("class") != "paper"]
-    assert len(images) == 6
+    assert len(images) == 8
     assert all(len(attrs["alt"] or "") > 40 for attrs in images)
     assert all(attrs["width"] and attrs["height"] for attrs in images)
 
@@ -178,7 +181,8 @@ def test_headings_are_in_order_and_anchors_lead_somewhere(page: str):
 
 def test_hostile_strings_stay_text(record: RunRecord, verdict_document: dict[str, Any]):
     bad = hostile_record(record)
-    text = html.page(bad, hostile(verdict_document), gallery(bad))
+    judged = hostile(verdict_document)
+    text = html.page(bad, judged, gallery(bad, judged))
     elements = Elements(text)
     assert "<script" not in text
     assert "{{ 7*7 }}" in text
@@ -198,6 +202,23 @@ def test_a_breach_says_what_is_needed_to_replay_it(record: RunRecord, verdict_do
     text = html.page(record, RunVerdict.model_validate_json(json.dumps(verdict_document)), drawn)
     assert "expired accepted" in text
     assert "status: 200; replica: gateway-1; jti: j-1" in text
+
+
+def test_measures_are_met_missed_or_say_why_nobody_knows(page: str):
+    table = page[page.index(">The guide’s measures</h2>") : page.index(">SLIs by phase</h2>")]
+    for text in ("✓</span>met", "✕</span>missed", "not enough samples", "it takes about 2,995", "no data", "no target"):
+        assert text in table
+
+
+def test_a_page_in_the_baseline_is_a_warning(record: RunRecord, verdict_document: dict[str, Any], drawn: Gallery):
+    def said() -> tuple[bool, bool]:
+        judged = RunVerdict.model_validate_json(json.dumps(verdict_document))
+        texts = (html.page(record, judged, drawn), markdown.summary(record, judged))
+        return ("Warning: a page in the baseline" in texts[0], "Warning: a page in the baseline" in texts[1])
+
+    assert said() == (False, False)
+    verdict_document["paging"]["paged_in_baseline"] = True
+    assert said() == (True, True)
 
 
 # --- JUnit
@@ -242,7 +263,9 @@ def test_markdown_of_hostile_strings_is_text(record: RunRecord, verdict_document
     assert not re.search(r"(?<!\\)[<\[|`]", re.sub(r"^\|.*\|$", "", body, flags=re.MULTILINE))
     assert "@all" not in body
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {8}
+    cells = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
+    objectives, measures = 1 + len(verdict_document["objectives"]), 1 + 4  # with titles; one measure has no data
+    assert cells == [8] * objectives + [6] * measures
 
 
 # --- writing, and missing parts

@@ -1,0 +1,85 @@
+"""A login at an IdP played by a list of answers: which forms are sent, and what is said of each."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from harness.load.idp import Idp
+from harness.load.wire import Answer
+from harness.targets.endpoints import Client, Endpoints, User
+
+BASE = "http://127.0.0.1:1"
+PAGE = b"<form action=login><input type=hidden name=request value=%s><input name=u><input type=password name=p></form>"
+WEB = Client(client_id="web", client_secret="s", redirect_uri="http://127.0.0.1/cb", grants=("authorization_code",))
+ALICE = User(username="alice", password="right")
+
+
+class ScriptedSite:
+    """Answers each path; remembers the passwords that were sent. The form of each page has a number of its own."""
+
+    base = BASE
+
+    def __init__(self, refuse):
+        self.refuse, self.sent, self.state = list(refuse), [], ""
+
+    def head(self, method, target, headers):
+        return target.encode()
+
+    def send(self, head, body=b"", *, replayable=True):
+        url, form = urlsplit(head.decode()), {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        if url.path == "/authorize":
+            self.state = parse_qs(url.query)["state"][0]
+            return Answer(status=200, body=PAGE % b"1")
+        if url.path == "/login":
+            self.sent.append((form["request"], form["p"]))
+            if self.refuse:
+                return self.refuse.pop(0)
+            return Answer(status=302, headers={"Location": f"{WEB.redirect_uri}?code=c&state={self.state}"})
+        return Answer(status=200, body=b'{"access_token": "at"}')
+
+
+def logged_in(site, *, typo):
+    idp = Idp(
+        Endpoints(issuer=BASE, idp_url=BASE, gateways=(), routes=(), clients=(WEB,), users=(ALICE,)), lambda _: site
+    )
+    idp._urls = {name: f"{BASE}/{name}" for name in ("authorize", "token")}
+    steps = []
+
+    def observe(step):
+        steps.append((step.endpoint, step.decision, step.expected))
+        return step.decision == "accept" or step.expected == "deny"
+
+    _, body = idp.login(WEB, ALICE, observe, typo=typo)
+    return steps, body
+
+
+def test_a_login_sends_the_form_once():
+    site = ScriptedSite(refuse=())
+    steps, body = logged_in(site, typo=False)
+    assert site.sent == [("1", "right")]
+    assert [endpoint for endpoint, _, _ in steps] == ["authorize", "login", "token"]
+    assert body == {"access_token": "at"}
+
+
+def test_a_mistyped_password_is_to_be_refused_and_the_form_that_comes_back_is_sent_again():
+    site = ScriptedSite(refuse=[Answer(status=401, body=PAGE % b"2")])
+    steps, body = logged_in(site, typo=True)
+    assert [request for request, _ in site.sent] == ["1", "2"]
+    assert site.sent[0][1] != "right"
+    assert site.sent[1][1] == "right"
+    assert steps[1:3] == [("login", "deny", "deny"), ("login", "accept", "accept")]
+    assert body
+
+
+@pytest.mark.parametrize(("status", "decision"), [(503, "undecided"), (0, "undecided")])
+def test_when_no_form_comes_back_the_first_one_is_sent_again(status, decision):
+    site = ScriptedSite(refuse=[Answer(status=status)])
+    steps, body = logged_in(site, typo=True)
+    assert [request for request, _ in site.sent] == ["1", "1"]
+    assert steps[1] == ("login", decision, "deny")
+    assert body
+
+
+def test_a_wrong_password_that_is_accepted_is_told():
+    steps, _ = logged_in(ScriptedSite(refuse=()), typo=True)
+    assert steps[1] == ("login", "accept", "deny")
