@@ -40,8 +40,13 @@ INVARIANTS: dict[str, tuple[Canary, ...]] = {
     "revoked_tokens_refused": (Canary.REVOKED,),
     "replayed_tokens_refused": (Canary.REPLAYED,),
     "unknown_opaque_refused": (Canary.UNKNOWN_OPAQUE,),
+    "kid_is_no_path": (Canary.KID_PATH,),
+    "identity_headers_stripped": (Canary.IDENTITY_HEADERS,),
+    "codes_single_use": (Canary.CODE_REPLAYED,),
+    "pkce_enforced": (Canary.PKCE_MISMATCH,),
+    "redirect_uris_exact": (Canary.REDIRECT_TAMPERED,),
 }
-"""Invariants by name: one for each way in which a token can be bad."""
+"""Invariants by name: one for each way in which a request can be bad."""
 
 
 def phases(settings: CommonSettings, fault_s: float, recovery_s: float | None = None) -> tuple[Phase, ...]:

@@ -60,6 +60,11 @@ class Canary(StrEnum):
     REVOKED = "revoked"
     REPLAYED = "replayed"
     UNKNOWN_OPAQUE = "unknown_opaque"
+    KID_PATH = "kid_path"
+    IDENTITY_HEADERS = "identity_headers"
+    CODE_REPLAYED = "code_replayed"
+    PKCE_MISMATCH = "pkce_mismatch"
+    REDIRECT_TAMPERED = "redirect_tampered"
 
 
 class Stream(Value):

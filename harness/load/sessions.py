@@ -22,7 +22,7 @@ from harness.load.arrivals import Arrival
 from harness.load.idp import Step
 from harness.load.job import Roles
 from harness.load.recorder import About
-from harness.load.scene import Scene
+from harness.load.scene import NEVER_ARRIVED, Scene
 from harness.load.tokens import Token, token_from
 from harness.targets.endpoints import Client, User
 
@@ -30,8 +30,6 @@ _JITTER = 0.1
 _POKE_EVERY_S = 1.0
 _RETRY_S = 1.0
 _LOGINS_AT_ONCE = 8
-# The request never left, or was answered: the refresh token was surely not used up.
-_STILL_GOOD = frozenset({"connect_refused", "connect_timeout"})
 
 
 @dataclass
@@ -273,7 +271,8 @@ class Sessions:
             self._issued(slot, session.token)
         elif step.decision == "deny":
             slot.session, slot.due = None, scene.clock.now()
-        elif step.code in _STILL_GOOD or step.answer.status:
+        elif step.code in NEVER_ARRIVED or step.answer.status:
+            # The request never left, or was answered: the refresh token was surely not used up.
             self._try_later(slot)
         else:
             # The answer was lost: the token may have been rotated, and using it again may end the whole family

@@ -28,7 +28,7 @@ SHORT = {
     "gateway.revocation_cache_s": 0.5,
     "gateway.introspection_cache_s": 0.5,
     "load.rate": 100,
-    "load.canary_rate": 22,
+    "load.canary_rate": 34,
     "slo.success": 0.97,
     # These tests share their machine with others: what they show does not depend on a quiet one.
     "slo.late_p99_s": 1.0,

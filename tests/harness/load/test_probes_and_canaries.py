@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections import Counter
 from types import SimpleNamespace
 
@@ -10,8 +11,10 @@ import pytest
 
 from harness.experiment import Canary, CanaryPlan, LoadPlan, RevocationPlan, Stream
 from harness.load.arrivals import Arrival
+from harness.load.canaries import tampered_redirects
+from harness.load.canary_stock import Shelf
 from harness.load.canary_upkeep import Canaries
-from harness.load.idp import Step
+from harness.load.idp import Code, Step
 from harness.load.job import Roles, Withdrawn
 from harness.load.recorder import Recorder
 from harness.load.revocation import Probes, probe_formats
@@ -21,7 +24,13 @@ from harness.load.wire import Answer
 from harness.samples import COLUMNS, read_stream
 from harness.targets.endpoints import Client, Endpoints, Gateway, Route, User
 
-WEB = Client(client_id="web", client_secret="s", grants=("authorization_code", "refresh_token"), scope="openid")
+WEB = Client(
+    client_id="web",
+    client_secret="s",
+    grants=("authorization_code", "refresh_token"),
+    redirect_uri="http://127.0.0.1/callback",
+    scope="openid",
+)
 MACHINE = Client(client_id="machine", client_secret="s", grants=("client_credentials",), scope="read")
 MARGIN_S = 6.0
 
@@ -34,6 +43,9 @@ class World:
         self.away = False
         self.revoked = set()
         self.used_refresh_tokens = set()
+        self.used_codes, self.redemptions, self.tampered = set(), [], []
+        self.refuses_with = "invalid_grant"
+        self.believes_clients = False
         self.numbers = itertools.count(1)
         self.lag_polls = {}
         self.unaware = set()
@@ -70,6 +82,21 @@ class World:
             self.revoked.add(token)
         return self._step("revoke")
 
+    def code(self, client, user, observe):
+        observe(self._step("login"))
+        return None if self.away else Code(f"c{next(self.numbers)}", client.redirect_uri, "verifier")
+
+    def redeem(self, client, code, verifier):
+        self.redemptions.append((client.client_id, code.value, verifier))
+        refused = code.value in self.used_codes or verifier != code.verifier
+        self.used_codes.add(code.value)
+        decision = ("deny", self.refuses_with) if refused else ("accept", "")
+        return self._step("token", *decision), {}
+
+    def tampered_login(self, client, user, redirect_uri, observe):
+        self.tampered.append(redirect_uri)
+        return self._step("authorize", "deny", "http_400")
+
     def has(self, endpoint):
         return True
 
@@ -90,13 +117,18 @@ class World:
 
     def gateway(self, name):
         def send(head, body=b"", *, replayable=True):
-            token = head.decode().partition("Bearer ")[2].strip()
+            token = head.decode().partition("Bearer ")[2].partition("\r\n")[0]
             self.presented[name] += 1
             status = 401 if name in self.refusing else 200
             if token in self.revoked and name not in self.unaware:
                 self.lag_polls[name] = self.lag_polls.get(name, 0) - 1
                 status = 200 if self.lag_polls[name] >= 0 else 401
-            return Answer(status=status, sent=self.now, ended=self.now)
+            named = re.search(r"Idchaos-Subject: (\S+)", head.decode())
+            subject = named[1] if named and self.believes_clients else "alice"
+            if named and not token and not self.believes_clients:
+                status = 401
+            body = json.dumps({"subject": subject}).encode()
+            return Answer(status=status, body=body, sent=self.now, ended=self.now)
 
         return SimpleNamespace(base="", head=lambda *_: b"", send=send)
 
@@ -251,16 +283,16 @@ def test_a_revoked_token_is_sent_only_when_no_cache_may_still_accept_it(world, s
 def test_a_token_revoked_under_load_must_be_refused_only_by_who_knew_of_it(world, scene):
     """A fault may keep the news of a revocation from a replica; to forget it again is a breach all the same."""
     canaries = stock(scene, Canary.REVOKED)
-    canaries._stock[Canary.REVOKED].clear()
+    canaries._stock[Canary.REVOKED] = Shelf(9, "always")
     canaries._under_load = True
     canaries._fill()
+    each = canaries._depth
     for decided in ("accept", "deny", "accept"):
         world.unaware = {"gateway-1"} if decided == "accept" else set()
         world.lag_polls = {"gateway-1": 0}
-        for item in canaries._stock[Canary.REVOKED]:
-            canaries._send(Canary.REVOKED, item, arrival(), world.now)
+        for _ in range(each):
+            canaries.canary(arrival(), world.now)
     outcomes = [row["outcome"] for row in samples(scene)]
-    each = len(outcomes) // 3
     assert outcomes == ["ok"] * each + ["denied"] * each + ["wrongly_accepted"] * each
 
 
@@ -316,12 +348,84 @@ def test_a_replica_that_never_knew_the_key_need_not_forget_it(world, scene, time
 
 def test_a_replay_uses_a_refresh_token_that_was_used_before_once_for_each_family(scene):
     canaries = stock(scene, Canary.REPLAYED)
-    ready = len(canaries._stock[Canary.REPLAYED])
+    ready = canaries._depth
     for _ in range(ready + 1):
         canaries.canary(arrival(), due=1_000.0)
     rows = samples(scene)
     assert [(row["endpoint"], row["outcome"]) for row in rows] == [("token", "denied")] * ready
     assert scene.recorder.skipped == {"replayed": 1}
+
+
+def test_a_code_is_redeemed_as_it_should_be_once_before_it_is_a_canary(world, scene):
+    canaries = stock(scene, Canary.CODE_REPLAYED)
+    before = list(world.redemptions)
+    canaries.canary(arrival(), due=1_000.0)
+    assert world.redemptions == [*before, before[0]]
+    (row,) = samples(scene)
+    assert (row["endpoint"], row["outcome"], row["session"]) == ("token", "denied", "canary:used_code")
+
+
+def test_a_code_is_redeemed_with_a_wrong_verifier_and_with_none(world, scene):
+    canaries = stock(scene, Canary.PKCE_MISMATCH)
+    assert world.redemptions == []
+    for _ in range(2):
+        canaries.canary(arrival(), due=1_000.0)
+    wrong, missing = (verifier for _, _, verifier in world.redemptions)
+    assert len(wrong) >= 43
+    assert missing is None
+    assert [row["session"] for row in samples(scene)] == ["canary:other_verifier", "canary:no_verifier"]
+
+
+@pytest.mark.parametrize("kind", [Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH])
+def test_a_code_that_may_have_expired_is_not_sent(world, scene, kind):
+    canaries = stock(scene, kind)
+    world.now += 31
+    canaries.canary(arrival(), due=1_031.0)
+    assert samples(scene) == []
+    assert scene.recorder.skipped == {kind: 1}
+
+
+@pytest.mark.parametrize("kind", [Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH, Canary.REPLAYED])
+def test_what_never_reached_the_idp_is_not_used_up(world, scene, kind):
+    canaries = stock(scene, kind)
+    world.away = True
+    for _ in range(canaries._depth + 3):
+        canaries.canary(arrival(), due=1_000.0)
+    world.away = False
+    canaries.canary(arrival(), due=1_000.0)
+    outcomes = [row["outcome"] for row in samples(scene)]
+    assert outcomes == ["unavailable"] * (canaries._depth + 3) + ["denied"]
+
+
+def test_a_refusal_of_the_client_says_nothing_about_its_code(world, scene):
+    canaries = stock(scene, Canary.PKCE_MISMATCH)
+    world.refuses_with = "invalid_client"
+    canaries.canary(arrival(), due=1_000.0)
+    (row,) = samples(scene)
+    assert (row["outcome"], row["error_code"]) == ("unavailable", "invalid_client")
+
+
+def test_every_manipulation_of_the_redirect_uri_has_its_turn(world, scene):
+    canaries = stock(scene, Canary.REDIRECT_TAMPERED)
+    ways = tampered_redirects(WEB.redirect_uri)
+    for _ in ways:
+        canaries.canary(arrival(), due=1_000.0)
+    assert world.tampered == list(ways.values())
+    assert [row["session"] for row in samples(scene)] == [f"canary:{way}" for way in ways]
+
+
+def test_forged_identity_headers_are_accepted_only_where_the_service_believes_them(world, scene):
+    canaries = stock(scene, Canary.IDENTITY_HEADERS)
+    for believes in (False, True):
+        world.believes_clients = believes
+        for _ in range(2):
+            canaries.canary(arrival(), due=1_000.0)
+    assert [(row["session"], row["outcome"], row["kid"]) for row in samples(scene)] == [
+        ("canary:with_token", "denied", ""),
+        ("canary:without_token", "denied", ""),
+        ("canary:with_token", "wrongly_accepted", ""),
+        ("canary:without_token", "wrongly_accepted", ""),
+    ]
 
 
 def test_upkeep_is_counted_though_it_is_no_sample(world, scene):
