@@ -14,6 +14,7 @@ from harness.experiment import (
     Objective,
     Phase,
     PhaseName,
+    RacePlan,
     RevocationPlan,
     Stream,
 )
@@ -71,6 +72,7 @@ def everyday_load(
     opaque_share: float = 0.0,
     extra: Iterable[Stream] = (),
     revocations: RevocationPlan | None = None,
+    races: RacePlan | None = None,
     without: tuple[Canary, ...] = (),
 ) -> LoadPlan:
     """Sessions that log in, call APIs, refresh and log out; machine clients; canaries of every kind.
@@ -102,6 +104,7 @@ def everyday_load(
             revoked_after_s=revocation_window_s(settings),
         ),
         revocations=revocations,
+        races=races,
     )
 
 

@@ -10,12 +10,15 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from harness.values import Value
 
 Seconds = float
-Flow = Literal["api", "opaque", "login", "refresh", "logout", "machine", "canary", "revocation"]
+Flow = Literal[
+    "api", "opaque", "login", "refresh", "logout", "machine", "canary", "revocation", "two_tabs", "lost_answer"
+]
 """What a request is part of.
 
 ``api``: a session calls an API with its JWT · ``opaque``: the same with an opaque token (introspected at the gateway) ·
 ``login``, ``refresh``, ``logout``: the life of a session at the IdP · ``machine``: a client-credentials token request ·
-``canary``: a request that must be denied · ``revocation``: one poll of a revocation probe.
+``canary``: a request that must be denied · ``revocation``: one poll of a revocation probe · ``two_tabs``,
+``lost_answer``: refreshes that race for one session.
 """
 
 
@@ -109,6 +112,15 @@ class RevocationPlan(Value):
     """Polling ends after this many refusals in a row: one refusal may be one cache among several."""
 
 
+class RacePlan(Value):
+    """How refreshes of one session race: in several tabs at once, or again since an answer was lost."""
+
+    tabs: int = Field(2, ge=2, le=20)
+    """How many use the same refresh token at the same moment."""
+    retry_after_s: Seconds = Field(0.2, ge=0)
+    """How long a client waits before it uses the same refresh token again."""
+
+
 class LoadPlan(Value):
     """All load of a run."""
 
@@ -121,6 +133,7 @@ class LoadPlan(Value):
     max_in_flight: PositiveInt = 400
     canaries: CanaryPlan | None = None
     revocations: RevocationPlan | None = None
+    races: RacePlan | None = None
 
     @property
     def rate(self) -> float:

@@ -50,7 +50,7 @@ class Canaries:
         self._withdrawn: dict[str, float] = {}
         """Keys that are no longer published, and from when each must be forgotten."""
         depth = max(2, int(rate * _PERIOD_S / len(plan.kinds)) + 2)
-        self._at_idp = IdpCanaries(scene, plan, roles.jwt_sessions, depth)
+        self._at_idp = IdpCanaries(scene, plan, roles, depth)
         self._forms, self._paths = cycle(canaries.HMAC_KEYS), cycle(canaries.KID_PATHS)
         self._stock = {kind: _shelf(kind, depth) for kind in plan.kinds if kind not in AT_IDP}
         self._own_key = ec.generate_private_key(ec.SECP256R1())

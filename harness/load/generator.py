@@ -15,6 +15,7 @@ from harness.load.idp import Idp
 from harness.load.job import LoadJob, Roles, Withdrawn, check_hosts, check_roles
 from harness.load.machines import Machines
 from harness.load.pacing import sleeper
+from harness.load.races import Races
 from harness.load.recorder import Recorder
 from harness.load.revocation import Probes, probe_formats
 from harness.load.scene import Clock, Gate, Scene
@@ -24,7 +25,13 @@ from harness.load.wire import Sends, Site, WirePool
 
 # Beyond the plan's bound: keepers, probes' polls and upkeep, which the bound is not about.
 _SPARE_CONNECTIONS = 400
-_IDP_NAMES = {"login": "authorize", "machine": "token", "revocation": "token"}
+_IDP_NAMES = {
+    "login": "authorize",
+    "machine": "token",
+    "revocation": "token",
+    "two_tabs": "authorize",
+    "lost_answer": "authorize",
+}
 
 Handler = Callable[[Arrival, float], None]
 
@@ -58,6 +65,7 @@ class Generator:
         self._canaries = self._make_canaries()
         self._probe_formats = probe_formats(plan.revocations, self._roles) if plan.revocations else ()
         self._probes = Probes(self.scene, plan.revocations, self._probe_formats) if plan.revocations else None
+        self._races = Races(self.scene, plan.races, self._roles.refreshing) if plan.races else None
         self.schedule = self._schedule()
         self._handlers = [self._handler(stream.flow) for stream in plan.streams]
         self._scheduler: Scheduler | None = None
@@ -91,6 +99,8 @@ class Generator:
             "canary": len(plan.canaries.kinds) if plan.canaries else 1,
             "revocation": len(self._probe_formats),
             "login": len(self._roles.jwt_sessions),
+            "two_tabs": len(self._roles.refreshing),
+            "lost_answer": len(self._roles.refreshing),
         }
         choices = Choices(
             sessions=plan.sessions,
@@ -109,6 +119,8 @@ class Generator:
             "machine": self._machines.machine,
             "canary": self._canaries.canary if self._canaries else None,
             "revocation": self._probes.probe if self._probes and self._probe_formats else None,
+            "two_tabs": self._races.two_tabs if self._races else None,
+            "lost_answer": self._races.lost_answer if self._races else None,
         }
         handler = handlers[flow]
         if handler is None:

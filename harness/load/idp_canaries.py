@@ -14,6 +14,7 @@ from harness.experiment import Canary, CanaryPlan
 from harness.load.canaries import tampered_redirects
 from harness.load.canary_stock import Redemption, Replay, Shelf
 from harness.load.idp import Code, Step
+from harness.load.job import Roles
 from harness.load.recorder import About
 from harness.load.scene import NEVER_ARRIVED, Scene
 from harness.targets.endpoints import Client
@@ -28,11 +29,12 @@ _NOT_OF_GRANT = frozenset({"invalid_client", "unauthorized_client", "unsupported
 class IdpCanaries:
     """A stock of them, and how they are sent."""
 
-    def __init__(self, scene: Scene, plan: CanaryPlan, clients: tuple[Client, ...], depth: int) -> None:
+    def __init__(self, scene: Scene, plan: CanaryPlan, roles: Roles, depth: int) -> None:
         self._scene, self._plan, self._depth = scene, plan, depth
+        clients = roles.jwt_sessions
         self._users = scene.endpoints.users[:1] if clients else ()
         self._clients = cycle(clients)
-        self._refreshing = cycle([client for client in clients if "refresh_token" in client.grants] or clients)
+        self._refreshing = cycle(roles.refreshing)
         self._replays: Shelf[Replay] = Shelf(depth, "never")
         self._redemptions: dict[Canary, Shelf[Redemption]] = {
             kind: Shelf(depth, "never") for kind in (Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH)
@@ -113,7 +115,9 @@ class IdpCanaries:
         """A session of its own, refreshed once: its first refresh token is now a used one."""
         scene = self._scene
         while self._replays.lasting(scene.clock.now()) < self._depth:
-            client = next(self._refreshing)
+            client = next(self._refreshing, None)
+            if client is None:
+                return
             _, body = scene.idp.login(client, self._users[0], self._observe)
             first = body.get("refresh_token")
             if not isinstance(first, str) or scene.stopping:

@@ -108,6 +108,11 @@ class Roles(Value):
     machine: Client | None = None
     machine_opaque: Client | None = None
 
+    @property
+    def refreshing(self) -> tuple[Client, ...]:
+        """Clients of ``jwt_sessions`` that can go on without a new login."""
+        return tuple(client for client in self.jwt_sessions if "refresh_token" in client.grants)
+
     @classmethod
     def of(cls, clients: tuple[Client, ...]) -> Roles:
         """Sort clients into roles; the first that fits wins where one is enough."""
@@ -144,6 +149,8 @@ def check_roles(job: LoadJob, roles: Roles) -> None:
         ),
         ("machine", roles.machine is not None, "a client with client_credentials and JWTs"),
         ("canary", roles.machine is not None, "a client with client_credentials and JWTs"),
+        ("two_tabs", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
+        ("lost_answer", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
         ("revocation", roles.machine is not None or roles.machine_opaque is not None, "a machine client"),
     ]
     for flow, met, what in needs:

@@ -21,6 +21,7 @@ from harness.experiment import Flow
 from harness.load.arrivals import Arrival
 from harness.load.idp import Step
 from harness.load.job import Roles
+from harness.load.login import log_in
 from harness.load.recorder import About
 from harness.load.scene import NEVER_ARRIVED, Scene
 from harness.load.tokens import Token, token_from
@@ -180,7 +181,7 @@ class Sessions:
         user, client = users[arrival.session % len(users)], clients[arrival.kind % len(clients)]
         slot = min(self.jwt, key=lambda s: s.session.born if s.session else 0.0)
         name = slot.next_name()
-        body, asked = self._log_in(client, user, name, due, attempt=0, scheduled=True)
+        body, asked = log_in(self._scene, client, user, name, due, scheduled=True)
         if not body:
             return
         with slot.lock:
@@ -191,28 +192,6 @@ class Sessions:
             self._log_out(before)
 
     # --- the life of a session ---
-
-    def _log_in(
-        self, client: Client, user: User, name: str, due: float, *, attempt: int, scheduled: bool = False
-    ) -> tuple[dict[str, Any], float]:
-        """Log in, each step a sample; the first is due at ``due``, each further one when the one before ended.
-
-        The token response (empty: no login) and when it was asked for.
-        """
-        scene, about = self._scene, About(session=name)
-        ends = [due]
-
-        def observe(step: Step) -> bool:
-            first = len(ends) == 1
-            ends.append(
-                scene.record_step(
-                    "login", step, due=ends[-1], token=about, attempt=attempt, scheduled=scheduled and first
-                )
-            )
-            return step.decision == "accept" and not scene.stopping
-
-        step, body = scene.idp.login(client, user, observe)
-        return body, scene.asked_at(step) if step else 0.0
 
     def _install(
         self,
@@ -254,7 +233,7 @@ class Sessions:
             self._refresh(slot, session, session.token.refresh)
             return
         name = slot.next_name()
-        body, asked = self._log_in(slot.client, slot.user, name, slot.due, attempt=slot.attempt)
+        body, asked = log_in(self._scene, slot.client, slot.user, name, slot.due, attempt=slot.attempt)
         if body:
             self._install(slot, slot.client, slot.user, body, asked=asked, name=name)
         else:
