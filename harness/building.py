@@ -10,6 +10,7 @@ from harness.experiment import (
     Canary,
     CanaryPlan,
     Invariant,
+    LeakPlan,
     LoadPlan,
     Objective,
     Phase,
@@ -73,6 +74,7 @@ def everyday_load(
     extra: Iterable[Stream] = (),
     revocations: RevocationPlan | None = None,
     races: RacePlan | None = None,
+    leak: LeakPlan | None = None,
     without: tuple[Canary, ...] = (),
 ) -> LoadPlan:
     """Sessions that log in, call APIs, refresh and log out; machine clients; canaries of every kind.
@@ -105,6 +107,7 @@ def everyday_load(
         ),
         revocations=revocations,
         races=races,
+        leak=leak,
     )
 
 

@@ -11,14 +11,16 @@ from harness.values import Value
 
 Seconds = float
 Flow = Literal[
-    "api", "opaque", "login", "refresh", "logout", "machine", "canary", "revocation", "two_tabs", "lost_answer"
-]
+    "api", "opaque", "login", "refresh", "logout", "machine", "canary", "revocation", "two_tabs", "lost_answer",
+    "partner", "attacker",
+]  # fmt: skip
 """What a request is part of.
 
 ``api``: a session calls an API with its JWT · ``opaque``: the same with an opaque token (introspected at the gateway) ·
 ``login``, ``refresh``, ``logout``: the life of a session at the IdP · ``machine``: a client-credentials token request ·
 ``canary``: a request that must be denied · ``revocation``: one poll of a revocation probe · ``two_tabs``,
-``lost_answer``: refreshes that race for one session.
+``lost_answer``: refreshes that race for one session · ``partner``: a client whose secret leaks asks for a token and
+calls an API with it · ``attacker``: whoever has that secret.
 """
 
 
@@ -121,6 +123,13 @@ class RacePlan(Value):
     """How long a client waits before it uses the same refresh token again."""
 
 
+class LeakPlan(Value):
+    """A client's secret leaks, and is replaced."""
+
+    adopt_at_s: Seconds = Field(ge=0)
+    """When the rightful client takes the new secret: an offset from the start of the load."""
+
+
 class LoadPlan(Value):
     """All load of a run."""
 
@@ -134,6 +143,7 @@ class LoadPlan(Value):
     canaries: CanaryPlan | None = None
     revocations: RevocationPlan | None = None
     races: RacePlan | None = None
+    leak: LeakPlan | None = None
 
     @property
     def rate(self) -> float:
