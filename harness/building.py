@@ -10,10 +10,12 @@ from harness.experiment import (
     Canary,
     CanaryPlan,
     Invariant,
+    LeakPlan,
     LoadPlan,
     Objective,
     Phase,
     PhaseName,
+    RacePlan,
     RevocationPlan,
     Stream,
 )
@@ -43,8 +45,13 @@ INVARIANTS: dict[str, tuple[Canary, ...]] = {
     "revoked_tokens_refused": (Canary.REVOKED,),
     "replayed_tokens_refused": (Canary.REPLAYED,),
     "unknown_opaque_refused": (Canary.UNKNOWN_OPAQUE,),
+    "kid_is_no_path": (Canary.KID_PATH,),
+    "identity_headers_stripped": (Canary.IDENTITY_HEADERS,),
+    "codes_single_use": (Canary.CODE_REPLAYED,),
+    "pkce_enforced": (Canary.PKCE_MISMATCH,),
+    "redirect_uris_exact": (Canary.REDIRECT_TAMPERED,),
 }
-"""Invariants by name: one for each way in which a token can be bad."""
+"""Invariants by name: one for each way in which a request can be bad."""
 
 
 def phases(settings: CommonSettings, fault_s: float, recovery_s: float | None = None) -> tuple[Phase, ...]:
@@ -69,6 +76,8 @@ def everyday_load(
     opaque_share: float = 0.0,
     extra: Iterable[Stream] = (),
     revocations: RevocationPlan | None = None,
+    races: RacePlan | None = None,
+    leak: LeakPlan | None = None,
     without: tuple[Canary, ...] = (),
 ) -> LoadPlan:
     """Sessions that log in, call APIs, refresh and log out; machine clients; canaries of every kind.
@@ -102,6 +111,8 @@ def everyday_load(
             revoked_after_s=revocation_window_s(settings),
         ),
         revocations=revocations,
+        races=races,
+        leak=leak,
     )
 
 

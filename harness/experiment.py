@@ -10,12 +10,17 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from harness.values import Value
 
 Seconds = float
-Flow = Literal["api", "opaque", "login", "refresh", "logout", "machine", "canary", "revocation"]
+Flow = Literal[
+    "api", "opaque", "login", "refresh", "logout", "machine", "canary", "revocation", "two_tabs", "lost_answer",
+    "partner", "attacker",
+]  # fmt: skip
 """What a request is part of.
 
 ``api``: a session calls an API with its JWT · ``opaque``: the same with an opaque token (introspected at the gateway) ·
 ``login``, ``refresh``, ``logout``: the life of a session at the IdP · ``machine``: a client-credentials token request ·
-``canary``: a request that must be denied · ``revocation``: one poll of a revocation probe.
+``canary``: a request that must be denied · ``revocation``: one poll of a revocation probe · ``two_tabs``,
+``lost_answer``: refreshes that race for one session · ``partner``: a client whose secret leaks asks for a token and
+calls an API with it · ``attacker``: whoever has that secret.
 """
 
 
@@ -60,6 +65,11 @@ class Canary(StrEnum):
     REVOKED = "revoked"
     REPLAYED = "replayed"
     UNKNOWN_OPAQUE = "unknown_opaque"
+    KID_PATH = "kid_path"
+    IDENTITY_HEADERS = "identity_headers"
+    CODE_REPLAYED = "code_replayed"
+    PKCE_MISMATCH = "pkce_mismatch"
+    REDIRECT_TAMPERED = "redirect_tampered"
 
 
 class Stream(Value):
@@ -104,6 +114,22 @@ class RevocationPlan(Value):
     """Polling ends after this many refusals in a row: one refusal may be one cache among several."""
 
 
+class RacePlan(Value):
+    """How refreshes of one session race: in several tabs at once, or again since an answer was lost."""
+
+    tabs: int = Field(2, ge=2, le=20)
+    """How many use the same refresh token at the same moment."""
+    retry_after_s: Seconds = Field(0.2, ge=0)
+    """How long a client waits before it uses the same refresh token again."""
+
+
+class LeakPlan(Value):
+    """A client's secret leaks, and is replaced."""
+
+    adopt_at_s: Seconds = Field(ge=0)
+    """When the rightful client takes the new secret: an offset from the start of the load."""
+
+
 class LoadPlan(Value):
     """All load of a run."""
 
@@ -118,6 +144,8 @@ class LoadPlan(Value):
     max_in_flight: PositiveInt = 400
     canaries: CanaryPlan | None = None
     revocations: RevocationPlan | None = None
+    races: RacePlan | None = None
+    leak: LeakPlan | None = None
 
     @property
     def rate(self) -> float:

@@ -10,6 +10,7 @@ sent counts at ``due_at``.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -189,6 +190,53 @@ def _acceptance(rows: pd.DataFrame, event: Event, replica: str) -> Bracket:
         note = f"{replica} still accepted it at the end" if seen else f"{replica} was never asked about it"
         return Bracket(math.inf if seen else math.nan, lag, math.inf, len(decided), note)
     return Bracket(lag, lag, float(after["at"].iloc[0]) - event.at, len(decided), f"longest at {replica}")
+
+
+def attack_end(attacks: pd.DataFrame, contained_at: float) -> Bracket:
+    """Containment to the attacker's last success, the longest over replicas and token formats.
+
+    ``attacks``: decided attempts of one way of attacking, or of several. A way that never worked before shows nothing
+    by working no longer.
+    """
+    frame = timed(attacks)
+    return longest(
+        _attack_end(rows, f"{replica or 'the IdP'}, {kind}", contained_at)
+        for (replica, kind), rows in frame.groupby(["replica", "format"])
+    )
+
+
+def _attack_end(rows: pd.DataFrame, where: str, contained_at: float) -> Bracket:
+    accepted = rows.loc[rows["decision"] == "accept", "at"]
+    if not (accepted < contained_at).any():
+        return Bracket(math.nan, 0.0, math.inf, len(rows), f"{where}: no attack succeeded before the containment")
+    last = max(float(accepted.iloc[-1]), contained_at)
+    refused = rows.loc[(rows["decision"] == "deny") & (rows["at"] > last), "at"]
+    lag = last - contained_at
+    if refused.empty:
+        return Bracket(math.inf, lag, math.inf, len(rows), f"{where}: still accepted at the end")
+    return Bracket(lag, lag, float(refused.iloc[0]) - contained_at, len(rows), f"longest at {where}")
+
+
+ALARM_RATIO = 3.0
+"""A client that is given this many times the tokens of its baseline, within one second, is noticed."""
+
+
+def issuance_alarm(baseline: Sequence[float], issued: Sequence[float], length_s: float, since: float) -> Bracket:
+    """From a leak to the end of the first second in which :data:`ALARM_RATIO` times the baseline's rate was issued.
+
+    ``baseline``: Unix times of tokens issued to the client within ``length_s`` seconds before; ``issued``: of all
+    since.
+    """
+    if not baseline or length_s <= 0:
+        return Bracket(math.nan, 0.0, math.inf, len(issued), "no tokens were issued in the baseline to compare with")
+    usual = len(baseline) / length_s
+    seconds = Counter(int(at - since) for at in issued if at >= since)
+    loud = [second for second, count in sorted(seconds.items()) if count > ALARM_RATIO * usual]
+    if not loud:
+        last = float(max(seconds, default=0))
+        return Bracket(math.inf, last, math.inf, len(issued), f"never more than {ALARM_RATIO:g} times {usual:.2g}/s")
+    peak = max(seconds.values()) / usual
+    return Bracket(loud[0] + 1.0, float(loud[0]), loud[0] + 1.0, len(issued), f"at most {peak:.2g} times {usual:.2g}/s")
 
 
 def revocation_lags(samples: pd.DataFrame, confirm: int = 3) -> pd.DataFrame:

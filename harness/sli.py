@@ -408,6 +408,37 @@ def _retired_key(record: RunRecord, selector: Selector, phase: When) -> Measurem
     return _bracketed(lags.retired_key_acceptance(selector.choose(record.samples), withdrawn, replicas, end[1] + 1.0))
 
 
+def _attacker_last_success(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """From the rotation of a leaked secret to the attacker's last success; ``session`` selects in which way."""
+    contained = [event.at for event in record.named("secret_rotated")]
+    attacks = selector.choose(record.samples[record.samples["flow"] == "attacker"])
+    attacks = attacks[attacks["decision"] != "undecided"]
+    if not contained or attacks.empty:
+        return _bracketed(lags.NOTHING, "no leaked secret was rotated while somebody attacked")
+    return _bracketed(lags.attack_end(attacks, max(contained)))
+
+
+def _issuance_alarm_delay(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """From the leak of a secret to the first second in which its client was issued conspicuously many tokens, the
+    longest over clients (told apart by the format of their tokens).
+    """
+    leaked = next((event.at for event in record.named("secret_leaked")), None)
+    window = record.window(PhaseName.BASELINE)
+    issued = record.samples[
+        record.samples["flow"].isin(["partner", "attacker"])
+        & record.samples["endpoint"].eq("token")
+        & record.samples["decision"].eq("accept")
+    ]
+    if leaked is None or window is None:
+        return _bracketed(lags.NOTHING, "no secret leaked after a baseline")
+    found = []
+    for _, rows in selector.choose(issued).groupby("format"):
+        at = _floats(rows, "sent_at")
+        before = at[(at >= window[0]) & (at < window[1])]
+        found.append(lags.issuance_alarm(list(before), list(at[at >= leaked]), window[1] - window[0], leaked))
+    return _bracketed(lags.longest(found))
+
+
 def skew_steps(record: RunRecord, phase: When = "all") -> tuple[lags.SkewStep, ...]:
     """Refusals at each step of the clocks, by validator, for the thresholds and for their plot."""
     window = record.window(phase)
@@ -635,4 +666,6 @@ REGISTRY: dict[str, Sli] = {
     "retired_key_acceptance": _retired_key,
     "skew_threshold_min": _skew_threshold(lags.least),
     "skew_threshold_max": _skew_threshold(lags.longest),
+    "attacker_last_success": _attacker_last_success,
+    "issuance_alarm_delay": _issuance_alarm_delay,
 }

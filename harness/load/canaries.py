@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.jwk import OctKey, import_key
 
 from harness.experiment import Canary
+from harness.load.job import is_loopback
 from harness.load.tokens import b64, peek, unb64
 
 NOBODY: Final = "https://nobody.invalid"
@@ -29,6 +30,9 @@ _NEAR_S: Final = 6.0
 HmacKey = Literal["pem", "pem_stripped", "jwk"]
 HMAC_KEYS: Final[tuple[HmacKey, ...]] = ("pem", "pem_stripped", "jwk")
 """The bytes of a public key that a careless library may take for an HMAC key (RFC 8725 section 2.1)."""
+
+KID_PATHS: Final = ("../" * 12 + "dev/null", "/dev/null")
+"""An empty file, from wherever a validator keeps its keys."""
 
 
 # --- forging ------------------------------------------------------------------------------------------------------
@@ -79,6 +83,13 @@ def unknown_kid(token: str, jti: str, kid: str, key: ec.EllipticCurvePrivateKey)
     signed = f"{_part(header | {'alg': 'ES256', 'kid': kid})}.{_part(_claims(claims, jti))}"
     r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
     return f"{signed}.{b64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
+def kid_path(token: str, jti: str, path: str) -> str:
+    """Signed by HS256 with the content of the empty file that ``kid`` leads to: the empty secret."""
+    header, claims = peek(token)
+    signed = f"{_part(header | {'alg': 'HS256', 'kid': path})}.{_part(_claims(claims, jti))}"
+    return f"{signed}.{b64(hmac.new(b'', signed.encode(), hashlib.sha256).digest())}"
 
 
 def _claims(claims: dict[str, Any], jti: str) -> dict[str, Any]:
@@ -155,3 +166,50 @@ def mint_orders(
     for kid, forgotten_from in withdrawn.items():
         order(Canary.RETIRED_KEY, good, kid=kid, bad_from=forgotten_from)
     return orders
+
+
+# --- requests that are bad otherwise ------------------------------------------------------------------------------
+
+
+def identity_lines(name: str) -> bytes:
+    """Header lines by which a client calls itself ``name``: in the stand-ins' spelling, in one that some servers hold
+    for the same, and in those of common proxies.
+    """
+    return b"".join(f"{header}: {name}\r\n".encode("latin-1") for header in _IDENTITY_HEADERS)
+
+
+_IDENTITY_HEADERS: Final = (
+    "Idchaos-Subject",
+    "Idchaos-Client",
+    "Idchaos_Subject",
+    "X-Forwarded-User",
+    "X-Auth-Request-User",
+    "X-User-Id",
+)
+
+
+def tampered_redirects(registered: str) -> dict[str, str]:
+    """Redirect URIs that resemble a registered one and are surely not it, by what was done to it.
+
+    A redirect URI is compared as a string, but for the port of a loopback one (RFC 9700 section 2.1, RFC 8252
+    section 7.3).
+    """
+    scheme, _, rest = registered.partition("://")
+    authority, slash, path = rest.partition("/")
+    host, _, port = authority.partition(":")
+    root = f"{scheme}://{authority}"
+    made = {
+        "suffix": f"{registered}-attacker",
+        "longer_path": f"{registered}/attacker",
+        "path_traversal": f"{registered}/../attacker",
+        "encoded_dots": f"{registered}/%2e%2e/attacker",
+        "fragment": f"{registered}#attacker",
+        "query": f"{registered}?next={NOBODY}",
+        "userinfo": f"{root}@nobody.invalid/{path}",
+        "longer_host": f"{root}.nobody.invalid/{path}",
+        "path_case": f"{root}/{path.swapcase()}",
+        "host_case": f"{scheme}://{authority.swapcase()}{slash}{path}",
+    }
+    if not is_loopback(host):
+        made["other_port"] = f"{scheme}://{host}:{int(port or 0) + 4711}{slash}{path}"
+    return {name: uri for name, uri in made.items() if uri != registered}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -16,34 +15,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from harness.experiment import Canary, CanaryPlan
 from harness.load import canaries
 from harness.load.arrivals import Arrival
-from harness.load.decide import at_gateway, json_object
-from harness.load.idp import Step
+from harness.load.canary_stock import Call, Shelf
+from harness.load.decide import at_gateway, identity_seen, json_object
+from harness.load.idp_canaries import AT_IDP, IdpCanaries
 from harness.load.job import Roles, Withdrawn
-from harness.load.recorder import NAN, About
+from harness.load.recorder import About
 from harness.load.scene import Scene
 from harness.load.tokens import Token, about, bearer_line, peek, token_from
 from harness.load.wire import Sends
-from harness.targets.endpoints import Client, User
 
 _PERIOD_S = 4.0
 _SESSION = "canary"
 _MOST_OF_A_LIFE = 0.9
 _PRESENT_ATTEMPTS, _PRESENT_AGAIN_S = 10, 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A canary in stock."""
-
-    value: str
-    about: About
-    bad_from: float = 0.0
-    bad_until: float = float("inf")
-    client: Client | None = None
-    """Of a refresh token to be replayed."""
-    known_at: set[int] | None = None
-    """Of a token revoked under load: the replicas that have refused it. While a fault keeps revocations from a
-    replica, accepting it is no breach; accepting it *again* is. ``None``: every replica must refuse it."""
 
 
 class Canaries:
@@ -65,15 +49,10 @@ class Canaries:
         self._never_known: set[str] = set()
         self._withdrawn: dict[str, float] = {}
         """Keys that are no longer published, and from when each must be forgotten."""
-        self._logins: list[tuple[Client, User]] = [
-            (client, user)
-            for client in roles.jwt_sessions
-            if "refresh_token" in client.grants
-            for user in scene.endpoints.users[:1]
-        ][:1]
         depth = max(2, int(rate * _PERIOD_S / len(plan.kinds)) + 2)
-        self._forms = cycle(canaries.HMAC_KEYS)
-        self._stock: dict[Canary, deque[Item]] = {kind: deque(maxlen=_shelf(kind, depth)) for kind in plan.kinds}
+        self._at_idp = IdpCanaries(scene, plan, roles, depth)
+        self._forms, self._paths = cycle(canaries.HMAC_KEYS), cycle(canaries.KID_PATHS)
+        self._stock = {kind: _shelf(kind, depth) for kind in plan.kinds if kind not in AT_IDP}
         self._own_key = ec.generate_private_key(ec.SECP256R1())
         self._jwks: list[dict[str, Any]] = []
         self.keepers: list[gevent.Greenlet] = []
@@ -86,19 +65,18 @@ class Canaries:
     def canary(self, arrival: Arrival, due: float) -> None:
         """Send one canary of the drawn kind; if there is none that is surely bad by now, count that instead."""
         kind = self._plan.kinds[arrival.kind]
-        item = self._take(kind)
-        if item is None:
+        if not (self._at_idp.send(kind, due) if kind in AT_IDP else self._send(kind, arrival, due)):
             self._scene.recorder.skipped[kind] += 1
-        elif kind is Canary.REPLAYED:
-            self._replay(item, due)
-        else:
-            self._send(kind, item, arrival, due)
 
-    def _send(self, kind: Canary, item: Item, arrival: Arrival, due: float) -> None:
+    def _send(self, kind: Canary, arrival: Arrival, due: float) -> bool:
+        item = self._stock[kind].take(self._scene.clock.now())
+        if item is None:
+            return False
         replica, known_at = arrival.replica, item.known_at
+        decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else at_gateway
         decision, code = self._scene.call(
             "canary",
-            bearer_line(item.value),
+            item.lines,
             item.about,
             due=due,
             route=arrival.route,
@@ -106,41 +84,11 @@ class Canaries:
             expected="deny" if known_at is None or replica in known_at else "either",
             canary=kind,
             scheduled=True,
+            decide=decide,
         )
         if known_at is not None and decision == "deny" and code != "token_expired":
             known_at.add(replica)
-
-    def _take(self, kind: Canary) -> Item | None:
-        """The oldest canary in stock that is surely bad now.
-
-        It is used up, but for the last of its kind, which stays for as long as it is bad; a revoked token goes to the
-        end of the shelf instead, since it took long to ripen.
-        """
-        now, stock = self._scene.clock.now(), self._stock[kind]
-        while stock and stock[0].bad_until <= now:
-            stock.popleft()
-        for item in stock:
-            if item.bad_from <= now < item.bad_until:
-                if len(stock) > 1 or kind is Canary.REPLAYED:
-                    stock.remove(item)
-                if kind is Canary.REVOKED and item not in stock:
-                    stock.append(item)
-                return item
-        return None
-
-    def _replay(self, item: Item, due: float) -> None:
-        """Use a refresh token that was used before (RFC 9700 section 4.14.2)."""
-        assert item.client is not None
-        step, _ = self._scene.idp.refresh(item.client, item.value)
-        self._scene.record_step(
-            "canary",
-            step,
-            due=due,
-            token=item.about,
-            expected="deny",
-            canary=Canary.REPLAYED,
-            scheduled=True,
-        )
+        return True
 
     # --- the stock ---
 
@@ -182,17 +130,15 @@ class Canaries:
             self._fill()
 
     def _fill(self) -> None:
-        jobs = [gevent.spawn(self._fill_forged), gevent.spawn(self._fill_minted)]
+        fills = [self._fill_forged, self._fill_minted, *self._at_idp.fills()]
         if Canary.REVOKED in self._stock and self._scene.idp.has("revoke"):
-            jobs.append(gevent.spawn(self._fill_revoked))
-        if Canary.REPLAYED in self._stock and self._logins:
-            jobs.append(gevent.spawn(self._fill_replayed))
-        gevent.joinall(jobs)
+            fills.append(self._fill_revoked)
+        gevent.joinall([gevent.spawn(fill) for fill in fills])
 
     def _put(self, kind: Canary, value: str, *, bad_from: float = 0.0, bad_until: float = float("inf")) -> None:
         header, claims = peek(value)
         shown = about(header, claims, session=_SESSION, obtained_at=self._scene.clock.now())
-        self._stock[kind].append(Item(value, shown, bad_from, bad_until))
+        self._stock[kind].put(Call(lines=bearer_line(value), about=shown, bad_from=bad_from, bad_until=bad_until))
 
     def _machine_token(self) -> Token | None:
         step, body = self._scene.idp.client_credentials(self._machine)
@@ -203,6 +149,8 @@ class Canaries:
         token = self._machine_token()
         if token is None or token.about.format != "jwt":
             return
+        if Canary.IDENTITY_HEADERS in self._stock:
+            self._fill_identities(token)
         jwk = self._public_key(token.about.kid)
         minted = self._control is not None
         forge: dict[Canary, Callable[[int], str | None]] = {
@@ -211,6 +159,7 @@ class Canaries:
             Canary.HMAC_PUBLIC_KEY: lambda _: (
                 canaries.hmac_with_public_key(token.value, _jti(), jwk, next(self._forms)) if jwk else None
             ),
+            Canary.KID_PATH: lambda _: canaries.kid_path(token.value, _jti(), next(self._paths)),
             Canary.TAMPERED: lambda number: (
                 canaries.tampered_payload(token.value, _jti())
                 if number % 2
@@ -228,6 +177,18 @@ class Canaries:
                 for number in range(self._depth):
                     if value := make(number):
                         self._put(kind, value)
+
+    def _fill_identities(self, token: Token) -> None:
+        """Another caller's name in headers: beside a good token, and, which works without an IdP, beside none."""
+        shelf = self._stock[Canary.IDENTITY_HEADERS]
+        for _ in range(self._depth):
+            forged = _jti()
+            shown = About(session=f"{_SESSION}:with_token", jti=token.about.jti, format="jwt")
+            lines = token.bearer + canaries.identity_lines(forged)
+            until = token.obtained_at + token.life_s * _MOST_OF_A_LIFE
+            shelf.put(Call(about=shown, lines=lines, forged=forged, bad_until=until))
+            shown = About(session=f"{_SESSION}:without_token")
+            shelf.put(Call(about=shown, lines=canaries.identity_lines(forged), forged=forged, with_token=False))
 
     def _public_key(self, kid: str) -> dict[str, Any] | None:
         def known() -> dict[str, Any] | None:
@@ -274,7 +235,7 @@ class Canaries:
         # Those that will have expired by the time a new one is ripe don't count.
         lasting = scene.clock.now() + after + _PERIOD_S
         stock = self._stock[Canary.REVOKED]
-        for _ in range(self._depth - sum(item.bad_until > lasting for item in stock)):
+        for _ in range(self._depth - stock.lasting(lasting)):
             token = self._machine_token()
             if token is None:
                 return
@@ -286,39 +247,19 @@ class Canaries:
             bad_until = token.obtained_at + token.life_s * _MOST_OF_A_LIFE
             known_at: set[int] | None = set() if self._under_load else None
             bad_from = scene.clock.now() + after
-            stock.append(Item(token.value, token.about, bad_from, bad_until, known_at=known_at))
-
-    def _fill_replayed(self) -> None:
-        """A session of its own, refreshed once: its first refresh token is now a used one."""
-        scene, stock = self._scene, self._stock[Canary.REPLAYED]
-
-        def observe(step: Step) -> bool:
-            scene.upkeep(step)
-            return step.decision == "accept" and not scene.stopping
-
-        while len(stock) < self._depth:
-            client, user = self._logins[0]
-            _, body = scene.idp.login(client, user, observe)
-            first = body.get("refresh_token")
-            if not isinstance(first, str) or scene.stopping:
-                return
-            step, again = scene.idp.refresh(client, first)
-            observe(step)
-            if not again or again.get("refresh_token") in (None, first):
-                return  # no answer, or an IdP that does not rotate: there is nothing to replay
-            now = scene.clock.now()
-            shown = About(session=_SESSION, obtained_at=now, iat=NAN, exp=NAN)
-            stock.append(Item(first, shown, bad_from=now + self._plan.replayed_after_s, client=client))
+            stock.put(
+                Call(lines=token.bearer, about=token.about, bad_from=bad_from, bad_until=bad_until, known_at=known_at)
+            )
 
 
-_IN_TWO_MAKES = frozenset({Canary.NOT_YET_VALID, Canary.UNKNOWN_KID, Canary.REVOKED, Canary.RETIRED_KEY})
+_IN_TWO_MAKES = frozenset(
+    {Canary.NOT_YET_VALID, Canary.UNKNOWN_KID, Canary.REVOKED, Canary.RETIRED_KEY, Canary.IDENTITY_HEADERS}
+)
 
 
-def _shelf(kind: Canary, depth: int) -> int:
-    """How many of a kind are kept: some come in two makes or of two keys, and revoked tokens overlap while new ones
-    ripen.
-    """
-    return 2 * depth if kind in _IN_TWO_MAKES else depth
+def _shelf(kind: Canary, depth: int) -> Shelf[Call]:
+    """Some kinds come in two makes or of two keys, and revoked tokens overlap while new ones ripen."""
+    return Shelf(2 * depth if kind in _IN_TWO_MAKES else depth, "always" if kind is Canary.REVOKED else "last")
 
 
 def _jti() -> str:

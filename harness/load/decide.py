@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
 
 from harness.samples import Decision
 
@@ -57,6 +58,21 @@ def at_gateway(answer: Answered) -> tuple[Decision, str]:
     if status in (401, 403) and reason not in UNDECIDED_REASONS:
         return "deny", reason
     return "undecided", reason
+
+
+def identity_seen(answer: Answered, forged: str, *, with_token: bool) -> tuple[Decision, str]:
+    """Whether a service took ``forged``, sent by the client in identity headers, for the caller.
+
+    The service says whom it saw: the members ``subject`` and ``client`` of its answer. Without a token there is nobody
+    to see: any 2xx accepts. With one, a refusal is about the token and decides nothing.
+    """
+    decision, code = at_gateway(answer)
+    if decision != "accept":
+        return ("undecided", code) if with_token else (decision, code)
+    seen = json_object(answer.body)
+    if not with_token or forged in (seen.get("subject"), seen.get("client")):
+        return "accept", ""
+    return ("deny", "identity_headers_ignored") if seen.get("subject") else ("undecided", "bad_body")
 
 
 def _challenge(answer: Answered) -> str:
@@ -109,6 +125,27 @@ def redirect_error(query: Mapping[str, str]) -> tuple[Decision, str]:
         code = error if _CODE.fullmatch(error) else "bad_redirect"
         return ("undecided" if code in UNDECIDED_REASONS else "deny"), code
     return ("accept", "") if query.get("code") else ("undecided", "bad_redirect")
+
+
+def at_redirect(answer: Answered, tampered: str, registered: str) -> tuple[Decision, str]:
+    """Whether the IdP sends a user to the redirect URI ``tampered``, which is not the ``registered`` one.
+
+    Any redirect there accepts it, even one that carries an error (RFC 9700 section 4.11.2); so does a code sent
+    anywhere but to the registered URI. A page that says no, or an answer to the registered URI, refuses.
+    """
+    status = answer.status
+    if status == 0:
+        return "undecided", answer.error
+    if status in (302, 303, 307):
+        location = answer.header("Location")
+        where, _, query = location.partition("?")
+        if location.startswith(tampered):
+            return "accept", ""
+        if where == registered:
+            return "deny", "redirected_to_registered"
+        return ("accept", "") if "code" in dict(parse_qsl(query)) else ("undecided", "bad_redirect")
+    code = oauth_error(answer) or f"http_{status}"
+    return ("deny" if status in (400, 401, 403) and code not in UNDECIDED_REASONS else "undecided"), code
 
 
 def json_object(body: bytes) -> dict[str, Any]:

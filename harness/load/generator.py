@@ -10,21 +10,33 @@ from locust.env import Environment
 
 from harness.errors import LoadError
 from harness.load.arrivals import Arrival, Choices, Schedule, schedule
+from harness.load.attack import Attacker, Partner
 from harness.load.canary_upkeep import Canaries
 from harness.load.idp import Idp
 from harness.load.job import LoadJob, Roles, Withdrawn, check_hosts, check_roles
 from harness.load.machines import Machines
 from harness.load.pacing import sleeper
+from harness.load.races import Races
 from harness.load.recorder import Recorder
 from harness.load.revocation import Probes, probe_formats
 from harness.load.scene import Clock, Gate, Scene
 from harness.load.scheduler import Scheduler
 from harness.load.sessions import Sessions
 from harness.load.wire import Sends, Site, WirePool
+from harness.samples import Expected
 
 # Beyond the plan's bound: keepers, probes' polls and upkeep, which the bound is not about.
 _SPARE_CONNECTIONS = 400
-_IDP_NAMES = {"login": "authorize", "machine": "token", "revocation": "token"}
+_IDP_NAMES = {
+    "login": "authorize",
+    "machine": "token",
+    "revocation": "token",
+    "two_tabs": "authorize",
+    "lost_answer": "authorize",
+    "partner": "token",
+    "attacker": "token",
+}
+_EXPECTED: dict[str, Expected] = {"canary": "deny", "attacker": "either"}
 
 Handler = Callable[[Arrival, float], None]
 
@@ -58,6 +70,9 @@ class Generator:
         self._canaries = self._make_canaries()
         self._probe_formats = probe_formats(plan.revocations, self._roles) if plan.revocations else ()
         self._probes = Probes(self.scene, plan.revocations, self._probe_formats) if plan.revocations else None
+        self._races = Races(self.scene, plan.races, self._roles.refreshing) if plan.races else None
+        self._partner = Partner(self.scene, plan.leak, self._roles.partners) if plan.leak else None
+        self._attacker = Attacker(self.scene, self._roles.partners) if plan.leak else None
         self.schedule = self._schedule()
         self._handlers = [self._handler(stream.flow) for stream in plan.streams]
         self._scheduler: Scheduler | None = None
@@ -91,6 +106,10 @@ class Generator:
             "canary": len(plan.canaries.kinds) if plan.canaries else 1,
             "revocation": len(self._probe_formats),
             "login": len(self._roles.jwt_sessions),
+            "two_tabs": len(self._roles.refreshing),
+            "lost_answer": len(self._roles.refreshing),
+            "partner": len(self._roles.partners),
+            "attacker": len(self._attacker.kinds) if self._attacker else 1,
         }
         choices = Choices(
             sessions=plan.sessions,
@@ -109,6 +128,10 @@ class Generator:
             "machine": self._machines.machine,
             "canary": self._canaries.canary if self._canaries else None,
             "revocation": self._probes.probe if self._probes and self._probe_formats else None,
+            "two_tabs": self._races.two_tabs if self._races else None,
+            "lost_answer": self._races.lost_answer if self._races else None,
+            "partner": self._partner.partner if self._partner else None,
+            "attacker": self._attacker.attack if self._attacker else None,
         }
         handler = handlers[flow]
         if handler is None:
@@ -127,6 +150,8 @@ class Generator:
         self._sessions.prepare()
         if "opaque" in {s.flow for s in self.job.plan.streams} and not self._sessions.opaque:
             self._machines.start()
+        if self._attacker:
+            self._attacker.prepare()
         if self._canaries:
             self._canaries.start()
         # Counts that are compared with the IdP's begin when the load generator is ready.
@@ -234,7 +259,7 @@ class Generator:
             flow=flow,
             endpoint=at_idp or route.path,
             error_code="dropped",
-            expected="deny" if flow == "canary" else "accept",
+            expected=_EXPECTED.get(flow, "accept"),
             canary=kinds[arrival.kind] if flow == "canary" else "",
             replica="" if at_idp else gate.name,
             service="" if at_idp else route.service,

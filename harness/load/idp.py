@@ -6,12 +6,12 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from harness.errors import LoadError, UsageError
-from harness.load.decide import at_idp, json_object, redirect_error, token_answer
+from harness.load.decide import at_idp, at_redirect, json_object, redirect_error, token_answer
 from harness.load.job import check_host
 from harness.load.page import filled_login
 from harness.load.wire import Answer, Sends
@@ -50,6 +50,15 @@ Filled = tuple[str, bytes]
 """Where to post a login form, and its body."""
 Observe = Callable[[Step], bool]
 """Told of each step; whether to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An authorization code with what its redemption must repeat and prove."""
+
+    value: str = field(repr=False)
+    redirect_uri: str
+    verifier: str = field(repr=False)
 
 
 class Idp:
@@ -120,32 +129,56 @@ class Idp:
         Steps: ``authorize`` (the login page), ``login`` (its form), ``token`` (the code). With a ``typo`` the form is
         sent twice, first with a wrong password, which must be refused.
         """
+        code = self.code(client, user, observe, typo=typo)
+        if code is None:
+            return None, {}
+        step, tokens = self.redeem(client, code, code.verifier)
+        observe(step)
+        return step, tokens
+
+    def code(self, client: Client, user: User, observe: Observe, *, typo: bool = False) -> Code | None:
+        """The steps of a login that end with an authorization code."""
         verifier, state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         redirect_uri = client.redirect_uri or ""
         url = self._authorize_url(client, redirect_uri, verifier, state)
         page = self._get(url)
         filled = self._filled(page, url, user)
         if not observe(_page_step(page, filled is not None)) or filled is None:
-            return None, {}
+            return None
         if typo:
             refused, again = self._mistyped(page, url, user, state)
             if not observe(refused):
-                return None, {}
+                return None
             filled = again or filled
         action, body = filled
         posted = self._post(action, body, _cookies(page), replayable=False)
         step, code = self._login_step(posted, state)
-        if not observe(step) or not code:
-            return None, {}
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": redirect_uri,
-            "code_verifier": verifier,
-        }
-        step, tokens = self._token(client, form, replayable=False)
-        observe(step)
-        return step, tokens
+        return Code(code, redirect_uri, verifier) if observe(step) and code else None
+
+    def redeem(self, client: Client, code: Code, verifier: str | None) -> tuple[Step, dict[str, Any]]:
+        """RFC 6749 section 4.1.3. ``None``: without a ``code_verifier``."""
+        form = {"grant_type": "authorization_code", "code": code.value, "redirect_uri": code.redirect_uri}
+        return self._token(client, form | ({"code_verifier": verifier} if verifier else {}), replayable=False)
+
+    def tampered_login(self, client: Client, user: User, redirect_uri: str, observe: Observe) -> Step:
+        """Ask for a code at a redirect URI that is not the client's (RFC 9700 section 4.1): who would get it?
+
+        A login page alone says nothing yet: the form is sent off, and ``observe`` is told of that step. The answer is
+        never followed to the redirect URI.
+        """
+        registered = client.redirect_uri or ""
+        url = self._authorize_url(client, redirect_uri, secrets.token_urlsafe(32), secrets.token_urlsafe(16))
+        page = self._get(url)
+        decision, code = at_redirect(page, redirect_uri, registered)
+        filled = self._filled(page, url, user)
+        if filled is not None:
+            action, body = filled
+            posted = self._post(action, body, _cookies(page), replayable=False)
+            decision, code = at_redirect(posted, redirect_uri, registered)
+            if decision == "deny" and posted.status >= 400:  # of the login, whatever it would have led to
+                decision, code = "undecided", "login_refused"
+            observe(Step("login", posted, decision, code))
+        return Step("authorize", page, decision, code)
 
     def _mistyped(self, page: Answer, url: str, user: User, state: str) -> tuple[Step, Filled | None]:
         """Send the login form with a wrong password; the form that comes back, filled in rightly."""

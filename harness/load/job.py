@@ -107,13 +107,22 @@ class Roles(Value):
     opaque_sessions: tuple[Client, ...] = ()
     machine: Client | None = None
     machine_opaque: Client | None = None
+    partners: tuple[Client, ...] = ()
+    """Act both for users and for themselves; beside them, nobody else plays these roles."""
+
+    @property
+    def refreshing(self) -> tuple[Client, ...]:
+        """Clients of ``jwt_sessions`` that can go on without a new login."""
+        return tuple(client for client in self.jwt_sessions if "refresh_token" in client.grants)
 
     @classmethod
     def of(cls, clients: tuple[Client, ...]) -> Roles:
         """Sort clients into roles; the first that fits wins where one is enough."""
 
+        both = tuple(c for c in clients if {"authorization_code", "client_credentials"} <= set(c.grants))
+
         def with_grant(grant: str, token_format: str) -> tuple[Client, ...]:
-            return tuple(c for c in clients if grant in c.grants and c.token_format == token_format)
+            return tuple(c for c in clients if grant in c.grants and c.token_format == token_format and c not in both)
 
         def first(found: tuple[Client, ...]) -> Client | None:
             return found[0] if found else None
@@ -123,6 +132,7 @@ class Roles(Value):
             opaque_sessions=with_grant("authorization_code", "opaque"),
             machine=first(with_grant("client_credentials", "jwt")),
             machine_opaque=first(with_grant("client_credentials", "opaque")),
+            partners=both,
         )
 
 
@@ -144,6 +154,10 @@ def check_roles(job: LoadJob, roles: Roles) -> None:
         ),
         ("machine", roles.machine is not None, "a client with client_credentials and JWTs"),
         ("canary", roles.machine is not None, "a client with client_credentials and JWTs"),
+        ("two_tabs", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
+        ("lost_answer", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
+        ("partner", bool(roles.partners), "a client with authorization_code and client_credentials"),
+        ("attacker", bool(roles.partners) and users, "a client with authorization_code and client_credentials"),
         ("revocation", roles.machine is not None or roles.machine_opaque is not None, "a machine client"),
     ]
     for flow, met, what in needs:

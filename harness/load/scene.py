@@ -11,14 +11,15 @@ from gevent.event import Event
 
 from harness.experiment import Flow, LoadPlan
 from harness.load.arrivals import Arrival
-from harness.load.decide import at_gateway
+from harness.load.decide import Answered, at_gateway
 from harness.load.idp import Idp, Step
 from harness.load.recorder import NOTHING, About, Recorder
 from harness.load.wire import Sends
 from harness.samples import Decision, Expected
 from harness.targets.endpoints import Endpoints, Route
 
-_NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
+NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
+"""Failures of a request that surely did not reach anybody."""
 
 
 @dataclass
@@ -87,11 +88,15 @@ class Scene:
         expected: Expected = "accept",
         canary: str = "",
         scheduled: bool = False,
+        decide: Callable[[Answered], tuple[Decision, str]] = at_gateway,
     ) -> tuple[Decision, str]:
-        """Call an API through a gateway and record the sample; what was decided, and the error code."""
+        """Call an API through a gateway and record the sample; what was decided, and the error code.
+
+        ``bearer``: the header lines that say who calls.
+        """
         gate = self.gates[replica]
         answer = gate.site.send(gate.heads[route] + bearer)
-        decision, code = at_gateway(answer)
+        decision, code = decide(answer)
         offset = self.clock.offset
         where = self.endpoints.routes[route]
         self.recorder.add(
@@ -149,7 +154,7 @@ class Scene:
         answer, recorder = step.answer, self.recorder
         if answer.status:
             recorder.unsampled[step.endpoint] += 1
-        elif answer.error not in _NEVER_ARRIVED:
+        elif answer.error not in NEVER_ARRIVED:
             recorder.unsampled_unsure[step.endpoint] += 1
 
     def asked_at(self, step: Step) -> float:

@@ -21,8 +21,9 @@ from harness.experiment import Flow
 from harness.load.arrivals import Arrival
 from harness.load.idp import Step
 from harness.load.job import Roles
+from harness.load.login import log_in
 from harness.load.recorder import About
-from harness.load.scene import Scene
+from harness.load.scene import NEVER_ARRIVED, Scene
 from harness.load.tokens import Token, token_from
 from harness.targets.endpoints import Client, User
 
@@ -30,8 +31,6 @@ _JITTER = 0.1
 _POKE_EVERY_S = 1.0
 _RETRY_S = 1.0
 _LOGINS_AT_ONCE = 8
-# The request never left, or was answered: the refresh token was surely not used up.
-_STILL_GOOD = frozenset({"connect_refused", "connect_timeout"})
 
 
 @dataclass
@@ -183,7 +182,7 @@ class Sessions:
         slot = min(self.jwt, key=lambda s: s.session.born if s.session else 0.0)
         name = slot.next_name()
         typo = self._scene.rng("typo", arrival.due, arrival.session).random() < self._scene.plan.typo_share
-        body, asked = self._log_in(client, user, name, due, attempt=0, scheduled=True, typo=typo)
+        body, asked = log_in(self._scene, client, user, name, due, scheduled=True, typo=typo)
         if not body:
             return
         with slot.lock:
@@ -194,42 +193,6 @@ class Sessions:
             self._log_out(before)
 
     # --- the life of a session ---
-
-    def _log_in(
-        self,
-        client: Client,
-        user: User,
-        name: str,
-        due: float,
-        *,
-        attempt: int,
-        scheduled: bool = False,
-        typo: bool = False,
-    ) -> tuple[dict[str, Any], float]:
-        """Log in, each step a sample; the first is due at ``due``, each further one when the one before ended.
-
-        The token response (empty: no login) and when it was asked for.
-        """
-        scene, about = self._scene, About(session=name)
-        ends = [due]
-
-        def observe(step: Step) -> bool:
-            first, mistyped = len(ends) == 1, step.expected == "deny"
-            ends.append(
-                scene.record_step(
-                    "login",
-                    step,
-                    due=ends[-1],
-                    token=about,
-                    attempt=attempt,
-                    expected=step.expected,
-                    scheduled=scheduled and first,
-                )
-            )
-            return (step.decision == "accept" or mistyped) and not scene.stopping
-
-        step, body = scene.idp.login(client, user, observe, typo=typo)
-        return body, scene.asked_at(step) if step else 0.0
 
     def _install(
         self,
@@ -271,7 +234,7 @@ class Sessions:
             self._refresh(slot, session, session.token.refresh)
             return
         name = slot.next_name()
-        body, asked = self._log_in(slot.client, slot.user, name, slot.due, attempt=slot.attempt)
+        body, asked = log_in(self._scene, slot.client, slot.user, name, slot.due, attempt=slot.attempt)
         if body:
             self._install(slot, slot.client, slot.user, body, asked=asked, name=name)
         else:
@@ -288,7 +251,8 @@ class Sessions:
             self._issued(slot, session.token)
         elif step.decision == "deny":
             slot.session, slot.due = None, scene.clock.now()
-        elif step.code in _STILL_GOOD or step.answer.status:
+        elif step.code in NEVER_ARRIVED or step.answer.status:
+            # The request never left, or was answered: the refresh token was surely not used up.
             self._try_later(slot)
         else:
             # The answer was lost: the token may have been rotated, and using it again may end the whole family

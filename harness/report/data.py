@@ -31,6 +31,8 @@ GOOD = frozenset({Outcome.OK.value, Outcome.DENIED.value})
 MOST_KEYS = 7
 QUANTILES = (0.5, 0.95, 0.99)
 FEWEST_STEPS = 3
+NO_USERS = ("revocation", "attacker")
+"""Flows whose requests nobody waits for."""
 """A sweep has at least so many different offsets; fewer are a step, which the time axis shows well enough."""
 
 
@@ -166,12 +168,12 @@ def outcomes(samples: pd.DataFrame, axis: TimeAxis) -> Stack:
 def latencies(samples: pd.DataFrame, axis: TimeAxis) -> Quantiles:
     """Order statistics of raw latencies (from when a request was due) of traffic through the gateways.
 
-    Canaries and revocation probes are no users and stay out; without gateway traffic, all sent counts.
+    Canaries, revocation probes and attackers are no users and stay out; without gateway traffic, all sent counts.
     The quantile of ``n`` samples at ``q`` is the ``ceil(q n)``-th smallest: a latency that really occurred.
     """
     if samples.empty:
         return Quantiles({}, 0)
-    users = (samples["canary"] == "").to_numpy(bool) & (samples["flow"] != "revocation").to_numpy(bool)
+    users = (samples["canary"] == "").to_numpy(bool) & ~samples["flow"].isin(NO_USERS).to_numpy(bool)
     through = users & (samples["replica"] != "").to_numpy(bool)
     chosen = through if through.any() else users
     latency = samples["latency_s"].to_numpy(dtype=np.float64)

@@ -115,6 +115,14 @@ class RotatesKeys(Protocol):
 
 
 @runtime_checkable
+class RotatesSecrets(Protocol):
+    """A client's secret can be replaced."""
+
+    def rotate_secret(self, client_id: str, new_secret: str, *, overlap_s: float, revoke_grants: bool) -> int:
+        """Take a new secret; the old one is good for ``overlap_s`` more. Returns how many grants were revoked."""
+
+
+@runtime_checkable
 class SkewsClock(Protocol):
     """Component clocks can be made wrong."""
 

@@ -20,8 +20,8 @@ PROBE_TIMEOUT_S = 15.0
 class StandIns:
     """A client of all control APIs of one running stand-in system.
 
-    Implements ``ReportsState``, ``ProbesUpstream``, ``RotatesKeys``, ``SkewsClock``, ``InjectsErrors`` and
-    ``FlushesCaches``.
+    Implements ``ReportsState``, ``ProbesUpstream``, ``RotatesKeys``, ``RotatesSecrets``, ``SkewsClock``,
+    ``InjectsErrors`` and ``FlushesCaches``.
     """
 
     def __init__(self, control: Mapping[str, str], secret: str) -> None:
@@ -70,6 +70,11 @@ class StandIns:
     def retire_key(self, kid: str) -> None:
         """Take a key out of the JWKS."""
         self._ask(IDP, "POST", f"/keys/{kid}/retire")
+
+    def rotate_secret(self, client_id: str, new_secret: str, *, overlap_s: float, revoke_grants: bool) -> int:
+        """Take a new client secret; returns how many of the client's grants were revoked."""
+        order = {"new_secret": new_secret, "overlap_s": overlap_s, "revoke_grants": revoke_grants}
+        return int(self._ask(IDP, "POST", f"/clients/{client_id}/rotate_secret", order)["grants_revoked"])
 
     def skew(self, component: str, offset_s: float, drift_ppm: float = 0.0) -> None:
         """Set a component's clock error."""

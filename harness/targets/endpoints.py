@@ -28,6 +28,8 @@ class Client(Value):
 
     client_id: str
     client_secret: str | None = None
+    next_secret: str | None = None
+    """The secret that follows when this one is rotated, where that may happen during a run."""
     grants: tuple[Literal["authorization_code", "refresh_token", "client_credentials"], ...] = ()
     redirect_uri: str | None = None
     scope: str = ""

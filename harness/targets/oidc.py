@@ -37,6 +37,12 @@ class OidcClient:
         answer = self._json(self._post("token_endpoint", client, form), "token")
         return str(answer["access_token"])
 
+    def token_status(self, client: Client) -> int:
+        """The status of a token request by client credentials."""
+        return self._post(
+            "token_endpoint", client, {"grant_type": "client_credentials", "scope": client.scope}
+        ).status_code
+
     def revoke(self, client: Client, token: str) -> None:
         """RFC 7009."""
         response = self._post("revocation_endpoint", client, {"token": token})

@@ -51,6 +51,9 @@ PROBERS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """Who can send a probe through a proxy: (component, the upstream it asks for). Client links are probed by us."""
 
+PARTNERS = ("partner", "partner-opaque")
+"""Clients that act for users and for themselves: their secrets are worth stealing, and may be rotated."""
+
 SCOPES = "orders:read orders:write accounts:read accounts:write"
 USER_SCOPES = f"openid profile email offline_access {SCOPES}"
 
@@ -83,6 +86,7 @@ class Credentials:
 
     control_secret: str
     clients: Mapping[str, str]
+    next_secrets: Mapping[str, str]
     users: Mapping[str, str]
 
     @classmethod
@@ -92,8 +96,9 @@ class Credentials:
             control_secret=secrets.token_urlsafe(24),
             clients={
                 name: secrets.token_urlsafe(24)
-                for name in ("web", "web-opaque", "machine", "machine-opaque", "gateway")
+                for name in ("web", "web-opaque", "machine", "machine-opaque", "gateway", *PARTNERS)
             },
+            next_secrets={name: secrets.token_urlsafe(24) for name in PARTNERS},
             users={name: secrets.token_urlsafe(12) for name in ("alice", "bob", "carol", "dave")},
         )
 
@@ -116,6 +121,14 @@ def clients(credentials: Credentials) -> tuple[Client, ...]:
         Client(
             client_id="machine-opaque", client_secret=secret["machine-opaque"],
             grants=("client_credentials",), scope=SCOPES, token_format="opaque",
+        ),
+        *(
+            Client(
+                client_id=name, client_secret=secret[name], next_secret=credentials.next_secrets[name],
+                grants=(*code, "client_credentials"), redirect_uri=REDIRECT_URI, scope=USER_SCOPES,
+                token_format="opaque" if name.endswith("opaque") else "jwt",
+            )
+            for name in PARTNERS
         ),
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ SHORT = {
     "gateway.revocation_cache_s": 0.5,
     "gateway.introspection_cache_s": 0.5,
     "load.rate": 100,
-    "load.canary_rate": 22,
+    "load.canary_rate": 34,
     "slo.success": 0.97,
     # These tests share their machine with others: what they show does not depend on a quiet one.
     "slo.late_p99_s": 1.0,
@@ -319,7 +319,7 @@ def test_up_leaves_a_target_running_and_down_stops_it(idchaos: Idchaos) -> None:
     ("words", "says"),
     [
         (["run"], "Missing argument 'SCENARIO...'"),
-        (["run", "jwks_outrage"], "there are clock_skew, jwks_outage"),
+        (["run", "jwks_outrage"], "is unknown; there are clock_skew"),
         (["run", "jwks_outage", "--profile", "slow"], "there are quick, ci, gameday"),
         (["run", "jwks_outage", "--target", "cloud"], "there are local, docker"),
         (["run", "jwks_outage", "--gateway", "kong"], "there are standin"),

@@ -1,6 +1,7 @@
 import hashlib
 import hmac
 import json
+from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -66,6 +67,29 @@ def test_an_unknown_kid_is_signed_properly_by_a_key_of_nobody():
     assert jwt.decode(token, ECKey.import_key(own), algorithms=["ES256"]).claims["jti"] == "c1"
     with pytest.raises(BadSignatureError):
         jwt.decode(token, ECKey.generate_key("P-256"), algorithms=["ES256"])
+
+
+@pytest.mark.parametrize("path", canaries.KID_PATHS)
+def test_a_path_as_kid_leads_to_an_empty_file_and_the_empty_secret(path):
+    token = canaries.kid_path(TOKEN, "c1", path)
+    assert peek(token)[0] == {"alg": "HS256", "typ": "at+jwt", "kid": path}
+    assert token.rpartition(".")[2] == b64(hmac.new(b"", signed_part(token), hashlib.sha256).digest())
+    assert (Path("/etc/keys") / path).resolve().read_bytes() == b""
+
+
+def test_a_tampered_redirect_uri_is_never_the_registered_one():
+    tampered = canaries.tampered_redirects("https://app.example/Callback")
+    assert tampered["other_port"] == "https://app.example:4711/Callback"
+    assert tampered["userinfo"] == "https://app.example@nobody.invalid/Callback"
+    assert tampered["host_case"] == "https://APP.EXAMPLE/Callback"
+    assert "https://app.example/Callback" not in tampered.values()
+
+
+def test_a_loopback_redirect_uri_may_have_another_port_and_an_address_has_no_case():
+    """RFC 8252 section 7.3: a native app gets whatever port is free."""
+    assert set(canaries.tampered_redirects("https://app.example/callback")) - set(
+        canaries.tampered_redirects("http://127.0.0.1/callback")
+    ) == {"other_port", "host_case"}
 
 
 def orders(**changes):

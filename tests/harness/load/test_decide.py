@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.load.decide import at_gateway, at_idp, redirect_error, token_answer
+from harness.load.decide import at_gateway, at_idp, at_redirect, identity_seen, redirect_error, token_answer
 
 
 @dataclass
@@ -80,3 +80,46 @@ def test_a_token_response_without_a_token_decides_nothing(body):
 )
 def test_an_authorization_response_is_told_by_its_query(query, decision):
     assert redirect_error(query) == decision
+
+
+REGISTERED, TAMPERED = "https://app.example/cb", "https://app.example/cb/../attacker"
+
+
+def sent_to(location, status=302):
+    return Reply(status, headers={"Location": location})
+
+
+@pytest.mark.parametrize(
+    ("reply", "decision"),
+    [
+        (sent_to(f"{TAMPERED}?code=c&state=s"), ("accept", "")),
+        (sent_to(f"{TAMPERED}?error=login_required"), ("accept", "")),  # an open redirector
+        (sent_to("https://app.example/attacker?code=c"), ("accept", "")),  # put straight by the IdP
+        (sent_to(f"{REGISTERED}?error=invalid_request"), ("deny", "redirected_to_registered")),
+        (sent_to(f"{REGISTERED}?code=c"), ("deny", "redirected_to_registered")),
+        (sent_to("https://idp.example/error?error_code=7"), ("undecided", "bad_redirect")),
+        (Reply(400, b"<html>"), ("deny", "http_400")),
+        (Reply(400, b'{"error":"temporarily_unavailable"}'), ("undecided", "temporarily_unavailable")),
+        (Reply(200, b"<html>"), ("undecided", "http_200")),
+        (Reply(503), ("undecided", "http_503")),
+        (Reply(0, error="read_timeout"), ("undecided", "read_timeout")),
+    ],
+)
+def test_a_foreign_redirect_uri_is_accepted_by_whoever_sends_the_user_there(reply, decision):
+    assert at_redirect(reply, TAMPERED, REGISTERED) == decision
+
+
+@pytest.mark.parametrize(
+    ("reply", "with_token", "without"),
+    [
+        (Reply(200, b'{"subject":"forged","client":""}'), ("accept", ""), ("accept", "")),
+        (Reply(200, b'{"subject":"alice","client":"forged"}'), ("accept", ""), ("accept", "")),
+        (Reply(200, b'{"subject":"alice"}'), ("deny", "identity_headers_ignored"), ("accept", "")),
+        (Reply(200, b"<html>"), ("undecided", "bad_body"), ("accept", "")),
+        (Reply(401, headers=reason("token_missing")), ("undecided", "token_missing"), ("deny", "token_missing")),
+        (Reply(503, headers=reason("jwks_unavailable")), *[("undecided", "jwks_unavailable")] * 2),
+    ],
+)
+def test_forged_headers_are_accepted_by_whoever_takes_the_forged_name_for_the_caller(reply, with_token, without):
+    assert identity_seen(reply, "forged", with_token=True) == with_token
+    assert identity_seen(reply, "forged", with_token=False) == without

@@ -1,130 +1,19 @@
 """Revocation probes and the stock of canaries, against an IdP and gateways that are plain objects."""
 
-import itertools
-import json
-from collections import Counter
-from types import SimpleNamespace
-
 import gevent
 import pytest
 
-from harness.experiment import Canary, CanaryPlan, LoadPlan, RevocationPlan, Stream
+from harness.experiment import Canary, CanaryPlan, RevocationPlan
 from harness.load.arrivals import Arrival
+from harness.load.canaries import tampered_redirects
+from harness.load.canary_stock import Shelf
 from harness.load.canary_upkeep import Canaries
-from harness.load.idp import Step
 from harness.load.job import Roles, Withdrawn
-from harness.load.recorder import Recorder
 from harness.load.revocation import Probes, probe_formats
-from harness.load.scene import Clock, Gate, Scene
-from harness.load.tokens import b64
-from harness.load.wire import Answer
 from harness.samples import COLUMNS, read_stream
-from harness.targets.endpoints import Client, Endpoints, Gateway, Route, User
 
-WEB = Client(client_id="web", client_secret="s", grants=("authorization_code", "refresh_token"), scope="openid")
-MACHINE = Client(client_id="machine", client_secret="s", grants=("client_credentials",), scope="read")
+REDIRECT_URI = "http://127.0.0.1/callback"
 MARGIN_S = 6.0
-
-
-class World:
-    """An IdP that can be away, and gateways that lag by some polls; its clock only moves when told."""
-
-    def __init__(self):
-        self.now = 1_000.0
-        self.away = False
-        self.revoked = set()
-        self.used_refresh_tokens = set()
-        self.numbers = itertools.count(1)
-        self.lag_polls = {}
-        self.unaware = set()
-        self.refusing = set()
-        self.presented = Counter()
-
-    def _step(self, endpoint, decision="accept", code=""):
-        if self.away:
-            return Step(endpoint, Answer(error="connect_refused", sent=self.now, ended=self.now), "undecided", "x")
-        return Step(endpoint, Answer(status=200, sent=self.now, ended=self.now), decision, code)
-
-    def client_credentials(self, client):
-        claims = {"jti": f"j{next(self.numbers)}", "iat": int(self.now), "exp": int(self.now + 600)}
-        parts = [b64(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "k1"}, claims)]
-        body = {"access_token": ".".join([*parts, b64(b"signature")]), "expires_in": 600}
-        return self._step("token"), {} if self.away else body
-
-    def login(self, client, user, observe):
-        step = self._step("token")
-        observe(step)
-        return step, {} if self.away else {"access_token": "a", "refresh_token": f"r{next(self.numbers)}"}
-
-    def refresh(self, client, refresh_token):
-        if refresh_token in self.used_refresh_tokens:
-            return self._step("token", "deny", "invalid_grant"), {}
-        self.used_refresh_tokens.add(refresh_token)
-        return self._step("token"), {} if self.away else {
-            "access_token": "a",
-            "refresh_token": f"r{next(self.numbers)}",
-        }
-
-    def revoke(self, client, token, hint):
-        if not self.away:
-            self.revoked.add(token)
-        return self._step("revoke")
-
-    def has(self, endpoint):
-        return True
-
-    def jwks(self):
-        return None if self.away else []
-
-    def control(self):
-        """The control API, which mints what it is asked for."""
-
-        def send(head, body=b"", *, replayable=True):
-            made = []
-            for order in json.loads(body)["tokens"]:
-                parts = [{"alg": "RS256", "kid": order.get("kid", "k1")}, order.get("claims", {})]
-                made.append({"token": ".".join(b64(json.dumps(part).encode()) for part in [*parts, "signature"])})
-            return Answer(status=200, sent=self.now, ended=self.now, body=json.dumps({"tokens": made}).encode())
-
-        return SimpleNamespace(base="", head=lambda *_: b"", send=send)
-
-    def gateway(self, name):
-        def send(head, body=b"", *, replayable=True):
-            token = head.decode().partition("Bearer ")[2].strip()
-            self.presented[name] += 1
-            status = 401 if name in self.refusing else 200
-            if token in self.revoked and name not in self.unaware:
-                self.lag_polls[name] = self.lag_polls.get(name, 0) - 1
-                status = 200 if self.lag_polls[name] >= 0 else 401
-            return Answer(status=status, sent=self.now, ended=self.now)
-
-        return SimpleNamespace(base="", head=lambda *_: b"", send=send)
-
-
-@pytest.fixture
-def world():
-    return World()
-
-
-@pytest.fixture
-def scene(world, tmp_path):
-    endpoints = Endpoints(
-        issuer="http://127.0.0.1:1",
-        idp_url="http://127.0.0.1:1",
-        gateways=(
-            Gateway(name="gateway-1", url="http://127.0.0.1:2"),
-            Gateway(name="gateway-2", url="http://127.0.0.1:3"),
-        ),
-        routes=(Route(path="/orders", service="orders", audience="orders", scope="read"),),
-        clients=(WEB, MACHINE),
-        users=(User(username="alice", password="p"),),
-    )
-    clock = Clock(monotonic=lambda: world.now, offset=0.0)
-    recorder = Recorder(tmp_path / "samples.jsonl", clock.now)
-    gates = tuple(Gate.of(g.name, world.gateway(g.name), endpoints.routes) for g in endpoints.gateways)
-    plan = LoadPlan(streams=(Stream(flow="canary", rate=1),))
-    yield Scene(plan, endpoints, 7, clock, recorder, world, gates)
-    recorder.close()
 
 
 @pytest.fixture
@@ -262,16 +151,16 @@ def test_a_revoked_token_is_sent_only_when_no_cache_may_still_accept_it(world, s
 def test_a_token_revoked_under_load_must_be_refused_only_by_who_knew_of_it(world, scene):
     """A fault may keep the news of a revocation from a replica; to forget it again is a breach all the same."""
     canaries = stock(scene, Canary.REVOKED)
-    canaries._stock[Canary.REVOKED].clear()
+    canaries._stock[Canary.REVOKED] = Shelf(9, "always")
     canaries._under_load = True
     canaries._fill()
+    each = canaries._depth
     for decided in ("accept", "deny", "accept"):
         world.unaware = {"gateway-1"} if decided == "accept" else set()
         world.lag_polls = {"gateway-1": 0}
-        for item in canaries._stock[Canary.REVOKED]:
-            canaries._send(Canary.REVOKED, item, arrival(), world.now)
+        for _ in range(each):
+            canaries.canary(arrival(), world.now)
     outcomes = [row["outcome"] for row in samples(scene)]
-    each = len(outcomes) // 3
     assert outcomes == ["ok"] * each + ["denied"] * each + ["wrongly_accepted"] * each
 
 
@@ -327,12 +216,84 @@ def test_a_replica_that_never_knew_the_key_need_not_forget_it(world, scene, time
 
 def test_a_replay_uses_a_refresh_token_that_was_used_before_once_for_each_family(scene):
     canaries = stock(scene, Canary.REPLAYED)
-    ready = len(canaries._stock[Canary.REPLAYED])
+    ready = canaries._depth
     for _ in range(ready + 1):
         canaries.canary(arrival(), due=1_000.0)
     rows = samples(scene)
     assert [(row["endpoint"], row["outcome"]) for row in rows] == [("token", "denied")] * ready
     assert scene.recorder.skipped == {"replayed": 1}
+
+
+def test_a_code_is_redeemed_as_it_should_be_once_before_it_is_a_canary(world, scene):
+    canaries = stock(scene, Canary.CODE_REPLAYED)
+    before = list(world.redemptions)
+    canaries.canary(arrival(), due=1_000.0)
+    assert world.redemptions == [*before, before[0]]
+    (row,) = samples(scene)
+    assert (row["endpoint"], row["outcome"], row["session"]) == ("token", "denied", "canary:used_code")
+
+
+def test_a_code_is_redeemed_with_a_wrong_verifier_and_with_none(world, scene):
+    canaries = stock(scene, Canary.PKCE_MISMATCH)
+    assert world.redemptions == []
+    for _ in range(2):
+        canaries.canary(arrival(), due=1_000.0)
+    wrong, missing = (verifier for _, _, verifier in world.redemptions)
+    assert len(wrong) >= 43
+    assert missing is None
+    assert [row["session"] for row in samples(scene)] == ["canary:other_verifier", "canary:no_verifier"]
+
+
+@pytest.mark.parametrize("kind", [Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH])
+def test_a_code_that_may_have_expired_is_not_sent(world, scene, kind):
+    canaries = stock(scene, kind)
+    world.now += 31
+    canaries.canary(arrival(), due=1_031.0)
+    assert samples(scene) == []
+    assert scene.recorder.skipped == {kind: 1}
+
+
+@pytest.mark.parametrize("kind", [Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH, Canary.REPLAYED])
+def test_what_never_reached_the_idp_is_not_used_up(world, scene, kind):
+    canaries = stock(scene, kind)
+    world.away = True
+    for _ in range(canaries._depth + 3):
+        canaries.canary(arrival(), due=1_000.0)
+    world.away = False
+    canaries.canary(arrival(), due=1_000.0)
+    outcomes = [row["outcome"] for row in samples(scene)]
+    assert outcomes == ["unavailable"] * (canaries._depth + 3) + ["denied"]
+
+
+def test_a_refusal_of_the_client_says_nothing_about_its_code(world, scene):
+    canaries = stock(scene, Canary.PKCE_MISMATCH)
+    world.refuses_with = "invalid_client"
+    canaries.canary(arrival(), due=1_000.0)
+    (row,) = samples(scene)
+    assert (row["outcome"], row["error_code"]) == ("unavailable", "invalid_client")
+
+
+def test_every_manipulation_of_the_redirect_uri_has_its_turn(world, scene):
+    canaries = stock(scene, Canary.REDIRECT_TAMPERED)
+    ways = tampered_redirects(REDIRECT_URI)
+    for _ in ways:
+        canaries.canary(arrival(), due=1_000.0)
+    assert world.tampered == list(ways.values())
+    assert [row["session"] for row in samples(scene)] == [f"canary:{way}" for way in ways]
+
+
+def test_forged_identity_headers_are_accepted_only_where_the_service_believes_them(world, scene):
+    canaries = stock(scene, Canary.IDENTITY_HEADERS)
+    for believes in (False, True):
+        world.believes_clients = believes
+        for _ in range(2):
+            canaries.canary(arrival(), due=1_000.0)
+    assert [(row["session"], row["outcome"], row["kid"]) for row in samples(scene)] == [
+        ("canary:with_token", "denied", ""),
+        ("canary:without_token", "denied", ""),
+        ("canary:with_token", "wrongly_accepted", ""),
+        ("canary:without_token", "wrongly_accepted", ""),
+    ]
 
 
 def test_upkeep_is_counted_though_it_is_no_sample(world, scene):

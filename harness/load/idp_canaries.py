@@ -1,0 +1,172 @@
+"""Canaries at the IdP: used refresh tokens, used codes, codes without their proof, foreign redirect URIs.
+
+What was made at the IdP is used once: the attempt itself changes what the IdP knows of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import cycle
+
+from harness.experiment import Canary, CanaryPlan
+from harness.load.canaries import tampered_redirects
+from harness.load.canary_stock import Redemption, Replay, Shelf
+from harness.load.idp import Code, Step
+from harness.load.job import Roles
+from harness.load.recorder import About
+from harness.load.scene import NEVER_ARRIVED, Scene
+from harness.targets.endpoints import Client
+
+AT_IDP = frozenset({Canary.REPLAYED, Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH, Canary.REDIRECT_TAMPERED})
+_CODE_LIFE_S = 30.0
+"""No longer than any IdP's: a code refused because it has expired says nothing."""
+_NOT_OF_GRANT = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
+"""Refusals of the client itself: they say nothing about what it presented."""
+
+
+class IdpCanaries:
+    """A stock of them, and how they are sent."""
+
+    def __init__(self, scene: Scene, plan: CanaryPlan, roles: Roles, depth: int) -> None:
+        self._scene, self._plan, self._depth = scene, plan, depth
+        clients = roles.jwt_sessions
+        self._users = scene.endpoints.users[:1] if clients else ()
+        self._clients = cycle(clients)
+        self._refreshing = cycle(roles.refreshing)
+        self._replays: Shelf[Replay] = Shelf(depth, "never")
+        self._redemptions: dict[Canary, Shelf[Redemption]] = {
+            kind: Shelf(depth, "never") for kind in (Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH)
+        }
+        self._proofs = cycle(("other_verifier", "no_verifier"))
+        self._redirects = cycle(
+            [
+                (client, way, uri)
+                for client in clients
+                for way, uri in tampered_redirects(client.redirect_uri or "").items()
+            ]
+        )
+
+    # --- arrivals ---
+
+    def send(self, kind: Canary, due: float) -> bool:
+        """Send one; false if there is none that is surely bad by now."""
+        if kind is Canary.REDIRECT_TAMPERED:
+            return self._ask_elsewhere(due)
+        if kind is Canary.REPLAYED:
+            return self._replay(due)
+        return self._redeem(kind, due)
+
+    def _replay(self, due: float) -> bool:
+        """Use a refresh token that was used before (RFC 9700 section 4.14.2)."""
+        item = self._replays.take(self._scene.clock.now())
+        if item is None:
+            return False
+        step, _ = self._scene.idp.refresh(item.client, item.token)
+        if step.answer.error in NEVER_ARRIVED:
+            self._replays.put_back(item)
+        self._record(Canary.REPLAYED, step, item.about, due)
+        return True
+
+    def _redeem(self, kind: Canary, due: float) -> bool:
+        """Redeem a code for the second time (RFC 6749 section 4.1.2), or without the right verifier (RFC 7636
+        section 4.6; none at all: the downgrade of RFC 9700 section 4.8).
+        """
+        shelf = self._redemptions[kind]
+        item = shelf.take(self._scene.clock.now())
+        if item is None:
+            return False
+        step, _ = self._scene.idp.redeem(item.client, item.code, item.verifier)
+        if step.answer.error in NEVER_ARRIVED:
+            shelf.put_back(item)
+        self._record(kind, step, item.about, due)
+        return True
+
+    def _ask_elsewhere(self, due: float) -> bool:
+        if not self._users:
+            return False
+        client, way, uri = next(self._redirects)
+        step = self._scene.idp.tampered_login(client, self._users[0], uri, self._observe)
+        self._record(Canary.REDIRECT_TAMPERED, step, _about(way), due)
+        return True
+
+    def _record(self, kind: Canary, step: Step, about: About, due: float) -> None:
+        if step.decision == "deny" and step.code in _NOT_OF_GRANT:
+            step = replace(step, decision="undecided")
+        self._scene.record_step("canary", step, due=due, token=about, expected="deny", canary=kind, scheduled=True)
+
+    # --- the stock ---
+
+    def fills(self) -> list[Callable[[], None]]:
+        """What fills the stock of each planned kind; each returns early when the IdP does not do its part."""
+        fills: dict[Canary, Callable[[], None]] = {
+            Canary.REPLAYED: self._fill_replays,
+            Canary.CODE_REPLAYED: self._fill_used_codes,
+            Canary.PKCE_MISMATCH: self._fill_unproved_codes,
+        }
+        return [fill for kind, fill in fills.items() if kind in self._plan.kinds and self._users]
+
+    def _observe(self, step: Step) -> bool:
+        self._scene.upkeep(step)
+        return step.decision == "accept" and not self._scene.stopping
+
+    def _fill_replays(self) -> None:
+        """A session of its own, refreshed once: its first refresh token is now a used one."""
+        scene = self._scene
+        while self._replays.lasting(scene.clock.now()) < self._depth:
+            client = next(self._refreshing, None)
+            if client is None:
+                return
+            _, body = scene.idp.login(client, self._users[0], self._observe)
+            first = body.get("refresh_token")
+            if not isinstance(first, str) or scene.stopping:
+                return
+            step, again = scene.idp.refresh(client, first)
+            self._observe(step)
+            if not again or again.get("refresh_token") in (None, first):
+                return  # no answer, or an IdP that does not rotate: there is nothing to replay
+            now = scene.clock.now()
+            self._replays.put(
+                Replay(
+                    about=replace(_about("refresh"), obtained_at=now),
+                    bad_from=now + self._plan.replayed_after_s,
+                    client=client,
+                    token=first,
+                )
+            )
+
+    def _fill_used_codes(self) -> None:
+        """Codes of sessions of their own, redeemed as they should be, once."""
+        shelf = self._redemptions[Canary.CODE_REPLAYED]
+        while found := self._code(shelf):
+            client, code, bad_until = found
+            step, _ = self._scene.idp.redeem(client, code, code.verifier)
+            if not self._observe(step):
+                return
+            about = _about("used_code")
+            shelf.put(Redemption(about=about, bad_until=bad_until, client=client, code=code, verifier=code.verifier))
+
+    def _fill_unproved_codes(self) -> None:
+        """Good codes, in turn with another verifier and with none."""
+        shelf = self._redemptions[Canary.PKCE_MISMATCH]
+        while found := self._code(shelf):
+            client, code, bad_until = found
+            way = next(self._proofs)
+            verifier = None if way == "no_verifier" else secrets.token_urlsafe(32)
+            shelf.put(Redemption(about=_about(way), bad_until=bad_until, client=client, code=code, verifier=verifier))
+
+    def _code(self, shelf: Shelf[Redemption]) -> tuple[Client, Code, float] | None:
+        """A fresh code for the shelf, and until when it surely lives; ``None``: no room, or no code."""
+        scene = self._scene
+        asked_at = scene.clock.now()
+        if shelf.lasting(asked_at) >= self._depth or scene.stopping:
+            return None
+        client = next(self._clients)
+        code = scene.idp.code(client, self._users[0], self._observe)
+        return (client, code, asked_at + _CODE_LIFE_S) if code else None
+
+
+def _about(way: str) -> About:
+    """Says in the sample's ``session`` how a canary was made."""
+    return About(session=f"canary:{way}")

@@ -1,0 +1,48 @@
+"""The login of a user as traffic: each of its steps is a sample of the flow ``login``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.load.idp import Step
+from harness.load.recorder import About
+from harness.load.scene import Scene
+from harness.targets.endpoints import Client, User
+
+
+def log_in(
+    scene: Scene,
+    client: Client,
+    user: User,
+    name: str,
+    due: float,
+    *,
+    attempt: int = 0,
+    scheduled: bool = False,
+    typo: bool = False,
+) -> tuple[dict[str, Any], float]:
+    """Log in as session ``name``; the first step is due at ``due``, each further one when the one before ended.
+
+    With a ``typo``, the user first sends a wrong password. The token response (empty: no login) and when it was asked
+    for.
+    """
+    about = About(session=name)
+    ends = [due]
+
+    def observe(step: Step) -> bool:
+        first, mistyped = len(ends) == 1, step.expected == "deny"
+        ends.append(
+            scene.record_step(
+                "login",
+                step,
+                due=ends[-1],
+                token=about,
+                attempt=attempt,
+                expected=step.expected,
+                scheduled=scheduled and first,
+            )
+        )
+        return (step.decision == "accept" or mistyped) and not scene.stopping
+
+    step, body = scene.idp.login(client, user, observe, typo=typo)
+    return body, scene.asked_at(step) if step else 0.0
