@@ -9,6 +9,7 @@ from locust import FastHttpUser, task
 from locust.env import Environment
 
 from harness.errors import LoadError
+from harness.experiment import Canary
 from harness.load.arrivals import Arrival, Choices, Schedule, schedule
 from harness.load.canary_upkeep import Canaries
 from harness.load.idp import Idp
@@ -108,6 +109,7 @@ class Generator:
             "login": self._sessions.login,
             "machine": self._machines.machine,
             "canary": self._canaries.canary if self._canaries else None,
+            "junk": self._canaries.junk if self._canaries else None,
             "revocation": self._probes.probe if self._probes and self._probe_formats else None,
         }
         handler = handlers[flow]
@@ -230,8 +232,8 @@ class Generator:
             flow=flow,
             endpoint=at_idp or route.path,
             error_code="dropped",
-            expected="deny" if flow == "canary" else "accept",
-            canary=kinds[arrival.kind] if flow == "canary" else "",
+            expected="deny" if flow in ("canary", "junk") else "accept",
+            canary=kinds[arrival.kind] if flow == "canary" else Canary.UNKNOWN_KID if flow == "junk" else "",
             replica="" if at_idp else gate.name,
             service="" if at_idp else route.service,
         )

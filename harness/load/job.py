@@ -144,6 +144,7 @@ def check_roles(job: LoadJob, roles: Roles) -> None:
         ),
         ("machine", roles.machine is not None, "a client with client_credentials and JWTs"),
         ("canary", roles.machine is not None, "a client with client_credentials and JWTs"),
+        ("junk", roles.machine is not None, "a client with client_credentials and JWTs"),
         ("revocation", roles.machine is not None or roles.machine_opaque is not None, "a machine client"),
     ]
     for flow, met, what in needs:
