@@ -8,7 +8,11 @@ import pytest
 
 from harness.errors import UsageError
 from harness.experiment import Canary, PhaseName
+from harness.faults.idp_errors import EndpointFault
+from harness.faults.key_removal import KeyRemoval
 from harness.faults.keys import KeyRotation
+from harness.faults.process import ProcessFault
+from harness.faults.rotations import Rotations
 from harness.scenario import Experiment, all_scenarios, scenario_named
 from harness.settings import PROFILES
 
@@ -106,3 +110,138 @@ def test_a_clock_error_that_nobody_could_see_is_refused_beforehand(skew: dict[st
 def test_tokens_that_expire_before_the_bound_are_refused_beforehand() -> None:
     with pytest.raises(UsageError, match="they must live longer"):
         design("revocation_lag", tokens__access_ttl_s=20)
+
+
+def test_a_brownout_hits_what_people_log_in_by_and_leaves_keys_alone() -> None:
+    (fault,) = design("idp_brownout", brownout__share=0.4).faults[PhaseName.FAULT]
+    assert isinstance(fault, EndpointFault)
+    assert set(fault.endpoints) == {"authorize", "login", "token"}
+    assert fault.error.share == 0.4
+
+
+def test_a_brownout_without_answers_outlasts_every_client() -> None:
+    (fault,) = design("idp_brownout", "timeouts", load__timeout_s=7).faults[PhaseName.FAULT]
+    assert isinstance(fault, EndpointFault)
+    assert fault.error.delay_s > 7
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_in_an_idp_outage_what_is_left_of_a_token_when_its_refresh_is_due_outlives_the_outage(profile: str) -> None:
+    scenario = scenario_named("idp_outage")
+    settings = scenario.fill(profile)
+    left = settings.tokens.access_ttl_s * (1 - settings.load.refresh_at)
+    assert left > settings.fault.duration_s
+
+
+@pytest.mark.parametrize("variant", ["partial", "slow", "down", "timeouts"])
+def test_jwts_must_not_feel_introspection_in_any_variant(variant: str) -> None:
+    plan = design("introspection_brownout", variant).plan
+    assert {"api_success_fault", "api_latency_fault"} <= {objective.name for objective in plan.objectives}
+
+
+def test_when_introspection_is_down_nothing_is_promised_for_opaque_tokens_but_that_they_come_back() -> None:
+    plan = design("introspection_brownout", "down").plan
+    assert [o.phase for o in plan.objectives if "flow=opaque" in o.sli] == [PhaseName.RECOVERY]
+
+
+@pytest.mark.parametrize("cooldown_s", [0.5, 1.0, 4.0])
+def test_a_flood_may_cost_one_fetch_in_each_cooldown(cooldown_s: float) -> None:
+    plan = design("junk_kid_flood", gateway__jwks_cooldown_s=cooldown_s).plan
+    bound = next(o.bound for o in plan.objectives if o.name == "fetches_bounded")
+    asked_per_s_of_one_gateway = sum(s.rate for s in plan.load.streams if s.flow != "login") / 2
+    assert bound.limit / 1000 * asked_per_s_of_one_gateway * cooldown_s == pytest.approx(1.5, rel=0.01)
+
+
+def test_without_a_cooldown_each_request_may_cost_a_fetch() -> None:
+    plan = design("junk_kid_flood", gateway__jwks_cooldown_s=0).plan
+    assert next(o.bound.limit for o in plan.objectives if o.name == "fetches_bounded") == 1500
+
+
+def test_a_flood_lasts_through_every_act_of_the_rotation() -> None:
+    experiment = design("junk_kid_flood", "rotate")
+    junk = next(stream for stream in experiment.plan.load.streams if stream.flow == "junk")
+    fault_starts = experiment.plan.phase_starts()[PhaseName.FAULT]
+    steps = [step for fault in experiment.faults[PhaseName.FAULT] for step in fault.steps()]
+    assert junk.starts_s == fault_starts
+    assert junk.ends_s is not None
+    assert junk.ends_s > fault_starts + max(steps)
+    assert min(step for step in steps if step) >= 3
+
+
+def test_a_second_rotation_begins_when_the_first_key_signs_and_each_key_is_kept_for_a_token_life() -> None:
+    (fault,) = design("frozen_keys", tokens__access_ttl_s=8, gateway__jwks_cache_s=3).faults[PhaseName.FAULT]
+    assert isinstance(fault, Rotations)
+    first, second = fault.rotations
+    assert (first.old_kid, first.new_kid, second.old_kid, second.new_kid) == (
+        "rs256-1",
+        "rs256-2",
+        "rs256-2",
+        "rs256-3",
+    )
+    assert second.after_s > first.after_s + first.lead_s
+    assert second.overlap_s > 8
+
+
+def test_the_key_that_is_removed_is_the_one_that_signs() -> None:
+    (fault,) = design("live_key_removed", tokens__signing_alg="ES256").faults[PhaseName.FAULT]
+    assert isinstance(fault, KeyRemoval)
+    assert fault.kid == "es256-1"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_replica_restarts_when_the_new_key_begins_to_sign_and_comes_back_within_the_phase(profile: str) -> None:
+    experiment = design("cold_start", "rotation", profile)
+    rotation, restart = experiment.faults[PhaseName.FAULT]
+    assert isinstance(rotation, KeyRotation)
+    assert isinstance(restart, ProcessFault)
+    assert restart.steps()[0] > rotation.lead_s
+    length = next(phase.duration_s for phase in experiment.plan.phases if phase.name is PhaseName.FAULT)
+    assert restart.steps()[0] < length - 4
+
+
+@pytest.mark.parametrize("during", ["outage", "skew", "rotation", "none"])
+def test_the_replica_that_is_not_restarted_must_not_notice(during: str) -> None:
+    plan = design("cold_start", during).plan
+    warm = next(objective for objective in plan.objectives if objective.name == "warm_replica")
+    assert warm.sli == "success_rate{flow=api,replica=gateway-1}"
+    assert warm.bound.limit == 0.995
+
+
+def test_a_replica_that_can_have_no_keys_owes_nothing_until_it_can() -> None:
+    plan = design("cold_start", "outage").plan
+    assert [o.name for o in plan.objectives if o.phase is PhaseName.FAULT] == ["warm_replica"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_herd_is_watched_until_its_tokens_are_due_once_more(profile: str) -> None:
+    settings = scenario_named("refresh_herd").fill(profile)
+    plan = design("refresh_herd", "outage", profile).plan
+    recovery = next(phase.duration_s for phase in plan.phases if phase.name is PhaseName.RECOVERY)
+    assert recovery >= settings.tokens.access_ttl_s + 1.5 * settings.load.retry_s
+
+
+def test_what_sessions_do_when_refused_reaches_the_load() -> None:
+    load = design("refresh_herd", load__refresh_jitter=0.2, load__retry_s=7, load__refresh_at=0.6).plan.load
+    assert (load.refresh_jitter, load.retry_s, load.refresh_at) == (0.2, 7, 0.6)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    ("name", "variant"), [("frozen_keys", ""), ("junk_kid_flood", "rotate"), ("cold_start", "rotation")]
+)
+def test_a_key_that_is_withdrawn_last_is_tried_once_caches_must_have_forgotten_it(
+    name: str, variant: str, profile: str
+) -> None:
+    experiment = design(name, variant, profile)
+    spans = {phase.name: phase.duration_s for phase in experiment.plan.phases}
+    withdrawn = max(step for fault in experiment.faults[PhaseName.FAULT] for step in fault.steps())
+    gateway = scenario_named(name).fill(profile).gateway
+    watched = spans[PhaseName.FAULT] - withdrawn + spans[PhaseName.RECOVERY]
+    assert watched > gateway.jwks_cache_s + gateway.jwks_timeout_s + 1 + 5
+
+
+def test_after_a_brownout_without_answers_sessions_are_watched_until_the_last_hung_request_is_over() -> None:
+    plan = design("idp_brownout", "timeouts", load__timeout_s=7).plan
+    (limit,) = (objective.bound.limit for objective in plan.objectives if objective.name == "api_recovery")
+    recovery = next(phase.duration_s for phase in plan.phases if phase.name is PhaseName.RECOVERY)
+    assert 7 < limit < recovery - 2

@@ -12,11 +12,14 @@ from harness.faults import base
 from harness.faults.base import Evidence, Fault
 from harness.faults.clock import ClockSkew
 from harness.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
+from harness.faults.key_removal import KeyRemoval
 from harness.faults.keys import KeyRotation
 from harness.faults.network import LinkFault
 from harness.faults.process import ProcessFault
+from harness.faults.rotations import Rotations
 from harness.targets.base import (
     ControlsProcesses,
+    EndpointError,
     FlushesCaches,
     InjectsErrors,
     ProbesUpstream,
@@ -48,10 +51,10 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base.time, "sleep", lambda _: None)
 
 
-def rotation(mode: str) -> KeyRotation:
+def rotation(mode: str, **fields: Any) -> KeyRotation:
     return KeyRotation.model_validate(
         {"mode": mode, "old_kid": "old", "new_kid": "new", "alg": "RS256", "lead_s": 5, "overlap_s": 20, "late_s": 3,
-         "allowed_lag_s": 6}
+         "allowed_lag_s": 6, **fields}
     )  # fmt: skip
 
 
@@ -62,15 +65,25 @@ FAULTS: dict[str, Fault] = {
     "slow": LinkFault(links=LINKS, mode="slow", latency_s=3),
     "bandwidth": LinkFault(links=LINKS, mode="bandwidth", rate_kbs=1),
     "partial": LinkFault(links=LINKS, mode="partial", share=0.3),
-    "error_5xx": EndpointFault(endpoint="jwks", error=ERROR_5XX, label="503"),
-    "garbage": EndpointFault(endpoint="jwks", error=GARBAGE, label="HTML"),
-    "empty": EndpointFault(endpoint="jwks", error=EMPTY, label="no keys"),
+    "error_5xx": EndpointFault(endpoints=("jwks",), error=ERROR_5XX, label="503"),
+    "garbage": EndpointFault(endpoints=("jwks",), error=GARBAGE, label="HTML"),
+    "empty": EndpointFault(endpoints=("jwks",), error=EMPTY, label="no keys"),
+    "endpoint": EndpointFault(endpoints=("token",), error=EndpointError(status=503), label="503"),
+    "late": EndpointFault(endpoints=("introspect",), error=EndpointError(delay_s=1), label="a second late"),
+    "brownout": EndpointFault(
+        endpoints=("authorize", "login", "token"), error=EndpointError(status=503, share=0.5), label="503"
+    ),
+    "idp_gone": LinkFault(links=("client-to-idp", *LINKS), mode="refused"),
     "ahead": ClockSkew(component="idp", offsets_s=(30,)),
     "behind": ClockSkew(component="gateway-1", offsets_s=(-300,)),
     "overlap": rotation("overlap"),
     "abrupt": rotation("abrupt"),
     "publish_late": rotation("publish_late"),
     "emergency": rotation("emergency"),
+    "twice": Rotations(
+        rotations=(rotation("overlap"), rotation("overlap", old_kid="new", new_kid="newer", after_s=6)),
+    ),
+    "removed": KeyRemoval(kid="old"),
     "kill": ProcessFault(component="gateway-1", how="kill"),
     "pause": ProcessFault(component="idp", how="pause"),
     "restart": ProcessFault(component="orders", how="restart"),
@@ -83,9 +96,12 @@ def work(target: Any) -> None:
     for name in VALIDATORS:
         target.fetches[name] += 3
         target.failures[name] += 1
-    target.injected["jwks"] += 3
+    for endpoint, error in target.errors.items():
+        target.injected[endpoint] += 100 * error.share
+        target.exposed[endpoint] += 100
     target.issued += 7
-    target.kids_used["new"] += 5
+    for kid in ("new", "newer"):
+        target.kids_used[kid] += 5
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -107,6 +123,26 @@ def test_a_fault_that_is_felt_proves_itself_and_its_healing(name: str, target: A
     assert proved(fault.check_healed(target))
 
 
+@pytest.mark.parametrize("name", FAULTS)
+def test_proof_comes_from_control_plane_probe_and_target(name: str, target: Any) -> None:
+    fault = FAULTS[name]
+    before = fault.snapshot(target)
+    for step in range(len(fault.steps())):
+        fault.apply(target, step)
+    work(target)
+    during = (*fault.check_applied(target, before), *fault.check_held(target, before))
+    assert sources(during) == {"control", "probe", "target"}
+
+
+@pytest.mark.parametrize("how", ["kill", "pause", "restart"])
+def test_a_component_that_goes_on_as_before_gives_no_proof(how: Any, target: Any) -> None:
+    fault = ProcessFault(component="gateway-2", how=how)
+    before = fault.snapshot(target)
+    target.disturb = target.restore = lambda component, how: None
+    fault.apply(target, 0)
+    assert "control" in sources(item for item in fault.check_applied(target, before) if not item.ok)
+
+
 @pytest.mark.parametrize("name", ["refused", "timeout", "reset", "slow", "bandwidth", "partial"])
 def test_a_gateway_that_goes_around_the_proxy_gives_no_proof(name: str, target: Any) -> None:
     target.around_the_proxy = True
@@ -125,7 +161,10 @@ def test_a_control_plane_that_does_nothing_gives_no_proof(name: str, target: Any
     assert sources(item for item in fault.check_applied(target, {}) if not item.ok) == {"control", "probe"}
 
 
-@pytest.mark.parametrize("name", ["refused", "slow", "bandwidth", "partial", "error_5xx", "empty", "ahead", "overlap"])
+@pytest.mark.parametrize(
+    "name",
+    ["refused", "slow", "bandwidth", "partial", "error_5xx", "empty", "endpoint", "brownout", "ahead", "overlap"],
+)
 def test_a_target_that_did_nothing_meanwhile_gives_no_proof(name: str, target: Any) -> None:
     fault = FAULTS[name]
     before = fault.snapshot(target)
@@ -194,6 +233,38 @@ def test_a_share_is_proved_by_a_likely_number_of_failures(really: float, proved_
 def test_a_delay_that_may_be_none_is_no_fault(latency_s: float, jitter_s: float) -> None:
     with pytest.raises(ValueError, match="can't be told from none"):
         LinkFault(links=LINKS, mode="slow", latency_s=latency_s, jitter_s=jitter_s)
+
+
+def test_errors_that_are_reported_but_not_served_give_no_proof_by_probe(target: Any) -> None:
+    fault = FAULTS["endpoint"]
+    target.inject = lambda endpoint, error: target.errors.update({endpoint: error.model_copy(update={"status": 200})})
+    fault.apply(target, 0)
+    (probe,) = [item for item in fault.check_applied(target, {}) if not item.ok]
+    assert probe.source == "probe"
+    assert "none of 1 probes met it" in probe.what
+
+
+@pytest.mark.parametrize(("hits", "proved_by_them"), [(300, True), (270, True), (100, False), (600, False), (0, False)])
+def test_a_share_is_proved_in_proportion(hits: int, *, proved_by_them: bool, target: Any) -> None:
+    fault = EndpointFault(endpoints=("token",), error=EndpointError(status=503, share=0.3), label="503")
+    before = fault.snapshot(target)
+    target.injected["token"] += hits
+    target.exposed["token"] += 1000
+    (evidence,) = fault.check_held(target, before)
+    assert evidence.ok == proved_by_them
+    assert f"{hits} of 1000" in evidence.what
+
+
+@pytest.mark.parametrize(("share", "probes"), [(1, 1), (0.8, 6), (0.5, 14), (0.2, 42)])
+def test_the_smaller_a_share_the_more_probes_it_takes_to_meet_it(share: float, probes: int) -> None:
+    error = EndpointError(status=503, share=share)
+    assert EndpointFault(endpoints=("token",), error=error, label="503").probes == probes
+
+
+def test_the_clients_link_is_probed_by_a_client(target: Any) -> None:
+    fault = FAULTS["idp_gone"]
+    fault.apply(target, 0)
+    assert "a client to idp during: ConnectError" in " ".join(item.what for item in fault.check_applied(target, {}))
 
 
 def test_a_clock_that_does_not_move_gives_no_proof(target: Any) -> None:
@@ -290,6 +361,27 @@ def test_a_rotation_without_lead_is_proved_although_the_next_act_has_been_done(t
     fault.apply(target, 0)
     fault.apply(target, 1)
     assert proved(fault.check_applied(target, before))
+
+
+def test_rotations_that_broke_off_leave_the_last_key_that_was_begun_signing(target: Any) -> None:
+    fault = FAULTS["twice"]
+    for step in range(3):  # publish and sign the first, publish the second
+        fault.apply(target, step)
+    fault.heal(target)
+    assert [kid for kid, key in target.known.items() if key.signing] == ["newer"]
+
+
+def test_a_missing_key_is_no_withdrawal_so_its_tokens_stay_good(target: Any) -> None:
+    events = [event.event for event in FAULTS["removed"].apply(target, 0)]
+    assert events == ["key_removed"]
+    assert target.known["old"].signing
+    assert not target.known["old"].published
+
+
+def test_a_cache_that_outlives_the_removal_is_named(target: Any) -> None:
+    fault = FAULTS["removed"]
+    assert not any(item.ok for item in fault.check_held(target, {}))
+    assert "gateway-2 still serves from its cache" in " ".join(item.what for item in fault.check_held(target, {}))
 
 
 def test_a_rotation_that_broke_off_is_completed_by_healing(target: Any) -> None:
