@@ -15,6 +15,7 @@ import click
 
 from harness.commands.zoo import zoo
 from harness.errors import ExitCode, IdchaosError, Interrupted, NotStored, StoreError, UsageError, told
+from harness.commands.validate import validate
 from harness.settings import PROFILES, names, parse_assignments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -267,3 +268,4 @@ def recover() -> int:
 
 
 cli.add_command(zoo)
+cli.add_command(validate)
