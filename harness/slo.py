@@ -15,7 +15,7 @@ import pandas as pd
 
 from harness import stats, steadiness
 from harness.experiment import Bound, Canary, Invariant, Objective, Outcome, PhaseName, Verdict
-from harness.record import FaultRecord, RunRecord
+from harness.record import FaultRecord, Json, RunRecord, as_number
 from harness.sli import Measurement, good_traffic
 
 LATE_P99_S = 0.05
@@ -356,6 +356,55 @@ def _breached(name: str, breaches: pd.DataFrame, decided: pd.DataFrame, what: st
 
 def _evidence(breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...]:
     return tuple(_breach(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
+
+
+LOGS_INVARIANT = "no_tokens_in_logs"
+OWN_LOG = "load.log"
+"""The load generator's. A run in which only this was searched tells nothing of the target."""
+
+
+def judge_logs(record: RunRecord) -> InvariantJudgement:
+    """FAIL when the target's logs hold a secret that this run handed out; PASS only if all of it was looked for in all
+    of them. Reads the event ``logs_searched`` (see :func:`harness.log_search.search_logs`).
+    """
+    searched = next((event.fields for event in record.named("logs_searched")), None)
+    if searched is None:
+        return InvariantJudgement(0, 0, _open_logs("the logs were not searched for secrets"))
+    secrets, lines, found, unread = (searched.get(key) for key in ("secrets", "lines", "found", "unread"))
+    kinds = secrets if isinstance(secrets, dict) else {}
+    attempts = sum(int(as_number(count) or 0) for count in kinds.values())
+    hits = int(as_number(searched.get("hits")) or 0)
+    logs = set(lines if isinstance(lines, dict) else ()) - {OWN_LOG}
+    evidence = tuple(_leak(each) for each in (found if isinstance(found, list) else ()) if isinstance(each, dict))
+    if hits:
+        where = f", first in {evidence[0]['log']} line {evidence[0]['line']}" if evidence else ""
+        kind = f" ({evidence[0]['secret']})" if evidence else ""
+        reason = f"{LOGS_INVARIANT}: {hits:,} secrets of this run are in its logs{where}{kind}"
+        return InvariantJudgement(attempts, hits, Judgement(Verdict.FAIL, reason), evidence)
+    if unread:
+        names = ", ".join(str(name) for name in unread) if isinstance(unread, list) else str(unread)
+        return InvariantJudgement(attempts, 0, _open_logs(f"logs that could not be read: {names}"))
+    if not logs:
+        return InvariantJudgement(attempts, 0, _open_logs("there is no log of the target to search"))
+    if searched.get("complete") is not True or not attempts:
+        return InvariantJudgement(attempts, 0, _open_logs("not all secrets of the run were known to look for"))
+    return InvariantJudgement(attempts, 0, Judgement(Verdict.PASS))
+
+
+def _open_logs(why: str) -> Judgement:
+    return Judgement(Verdict.INCONCLUSIVE, f"{LOGS_INVARIANT}: {why}")
+
+
+def _leak(found: Json) -> dict[str, str | float | int]:
+    """What to look at; the secret itself was never recorded."""
+    numbers = {key: int(as_number(found.get(key)) or 0) for key in ("line", "length")}
+    return {
+        "log": str(found.get("file", "")),
+        "line": numbers["line"],
+        "secret": str(found.get("kind", "")),
+        "characters": numbers["length"],
+        "hash": str(found.get("hash", "")),
+    }
 
 
 def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decided: pd.DataFrame) -> str:

@@ -68,6 +68,8 @@ class InvariantVerdict(Value):
     name: str
     attempts: int
     breaches: int
+    counted: str = "bad tokens accepted"
+    """What breaches are, of attempts."""
     verdict: Verdict
     reason: str
     by_canary: tuple[dict[str, str | int], ...] = ()
@@ -176,6 +178,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
     objectives = tuple(_objective(record, objective, health, baseline) for objective in record.plan.objectives)
     planned = ((invariant.name, slo.judge_invariant(invariant, record)) for invariant in record.plan.invariants)
     invariants = tuple(_invariant(name, found) for name, found in (*planned, *slo.implied_invariants(record)))
+    invariants = (*invariants, _logs(record))
     faults = tuple(_fault(record, index) for index in range(len(record.faults)))
     counts = reconcile(record)
     claims = [
@@ -216,13 +219,14 @@ def _reasons(claims: Sequence[_Claim], withheld: Sequence[str]) -> tuple[str, ..
     """FAIL first, then what concerns the whole run, then the undecided; each only once."""
     failed = [claim.reason for claim in claims if claim.verdict is Verdict.FAIL]
     undecided = [claim.reason for claim in claims if claim.verdict is Verdict.INCONCLUSIVE]
-    nothing = [] if claims else ["nothing was judged: the plan has neither objectives nor invariants"]
-    return tuple(dict.fromkeys([*failed, *withheld, *nothing, *undecided]))
+    return tuple(dict.fromkeys([*failed, *withheld, *undecided]))
 
 
 def _withheld(record: RunRecord, counts: Sequence[Row]) -> list[str]:
     """Why the run as a whole can't PASS."""
     reasons = []
+    if not record.plan.objectives and not record.plan.invariants:
+        reasons.append("nothing was judged: the plan has neither objectives nor invariants")
     if record.status != "completed":
         errors = [event.text("message") for event in record.named("error") if event.text("message")]
         reasons.append(f"the run was not completed: {record.status}" + (f": {errors[-1]}" if errors else ""))
@@ -279,6 +283,20 @@ def _invariant(name: str, found: slo.InvariantJudgement) -> InvariantVerdict:
         verdict=found.judgement.verdict,
         reason=found.judgement.reason,
         by_canary=tuple({"canary": kind, "phase": phase, "attempts": count} for kind, phase, count in found.by_canary),
+        evidence=found.evidence,
+    )
+
+
+def _logs(record: RunRecord) -> InvariantVerdict:
+    """Of every run, whatever its plan asks."""
+    found = slo.judge_logs(record)
+    return InvariantVerdict(
+        name=slo.LOGS_INVARIANT,
+        attempts=found.attempts,
+        breaches=found.breaches,
+        counted="secrets found in logs",
+        verdict=found.judgement.verdict,
+        reason=found.judgement.reason,
         evidence=found.evidence,
     )
 

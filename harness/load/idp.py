@@ -67,6 +67,7 @@ class Idp:
     def __init__(self, endpoints: Endpoints, site_for: SiteFor, allow_hosts: tuple[str, ...] = ()) -> None:
         self._endpoints, self._site_for, self._allow_hosts = endpoints, site_for, allow_hosts
         self._urls: dict[str, str] = {}
+        self.handed_out = HandedOut()
 
     # --- discovery ---
 
@@ -117,6 +118,7 @@ class Idp:
     def _token(self, client: Client, form: dict[str, str], *, replayable: bool) -> tuple[Step, dict[str, Any]]:
         answer = self._authenticated(client, self._urls["token"], form, replayable=replayable)
         decision, code, body = token_answer(answer)
+        self.handed_out.add_response(body)
         return Step("token", answer, decision, code), body
 
     # --- login: authorization code with PKCE ---
@@ -153,6 +155,8 @@ class Idp:
         action, body = filled
         posted = self._post(action, body, _cookies(page), replayable=False)
         step, code = self._login_step(posted, state)
+        self.handed_out.add("code", code)
+        self.handed_out.add("code_verifier", verifier)
         return Code(code, redirect_uri, verifier) if observe(step) and code else None
 
     def redeem(self, client: Client, code: Code, verifier: str | None) -> tuple[Step, dict[str, Any]]:

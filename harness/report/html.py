@@ -182,7 +182,7 @@ def _breach(record: RunRecord, row: InvariantVerdict, breach: dict[str, str | fl
     return {
         "invariant": words.title(row.name),
         "at": f"{at - zero:.2f}" if isinstance(at, int | float) else words.NOTHING,
-        "canary": str(breach.get("canary", "")).replace("_", " "),
+        "what": f"{words.title(str(breach['canary']))} accepted" if "canary" in breach else words.title(row.name),
         "phase": str(breach.get("phase", "")),
         "details": words.plain(told),
     }

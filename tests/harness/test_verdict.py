@@ -51,6 +51,16 @@ EVENTS = [
     proof("during", "target", 119.9),
     {"at": 119.95, "event": "fault_healed", "fault": "down"},
     proof("after", "probe", 120.1),
+    {
+        "at": 131.0,
+        "event": "logs_searched",
+        "complete": True,
+        "secrets": {"access_token": 60},
+        "lines": {"gateway-1.log": 12},
+        "unread": [],
+        "hits": 0,
+        "found": [],
+    },
 ]
 
 
