@@ -7,6 +7,7 @@ that the whole interval misses it. Everything else is INCONCLUSIVE and says what
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -302,7 +303,7 @@ def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgeme
     elif missing := _missing(invariant, record, tried, decided):
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{invariant.name}: {missing}")
     counts = tuple((kind, phase.value, _count(decided, kind, phase)) for kind in kinds for phase in record.windows)
-    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches), counts)
+    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(record, breaches), counts)
 
 
 def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement], ...]:
@@ -320,14 +321,16 @@ def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement
     unwatched = samples[accepted & ~of_keys & ~samples["canary"].isin(watched)]
     found = []
     if keys:
-        found.append((WITHDRAWN_KEYS, _withdrawn(keys, samples[of_keys])))
+        found.append((WITHDRAWN_KEYS, _withdrawn(record, keys, samples[of_keys])))
     if len(unwatched):
         judgement = _breached(BAD_TOKENS, unwatched, _decided(unwatched), "requests")
-        found.append((BAD_TOKENS, InvariantJudgement(len(unwatched), len(unwatched), judgement, _evidence(unwatched))))
+        found.append(
+            (BAD_TOKENS, InvariantJudgement(len(unwatched), len(unwatched), judgement, _evidence(record, unwatched)))
+        )
     return tuple(found)
 
 
-def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
+def _withdrawn(record: RunRecord, keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
     decided = _decided(tried)
     breaches = tried[tried["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
     untried = [key for key in keys if not (decided["kid"] == key).any()]
@@ -337,7 +340,7 @@ def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
     elif untried:
         what = f"no decided attempt with {', '.join(untried)} after caches must have forgotten it"
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{WITHDRAWN_KEYS}: {what}")
-    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches))
+    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(record, breaches))
 
 
 def _decided(tried: pd.DataFrame) -> pd.DataFrame:
@@ -354,8 +357,10 @@ def _breached(name: str, breaches: pd.DataFrame, decided: pd.DataFrame, what: st
     )
 
 
-def _evidence(breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...]:
-    return tuple(_breach(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
+def _evidence(record: RunRecord, breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...]:
+    return tuple(
+        {**_breach(row), "replay": replay_command(record, row)} for _, row in breaches.head(SHOWN_BREACHES).iterrows()
+    )
 
 
 LOGS_INVARIANT = "no_tokens_in_logs"
@@ -452,6 +457,33 @@ def _breach(row: pd.Series) -> dict[str, str | float | int]:
     names = ("canary", "phase", "replica", "service", "endpoint", "error_code", "kid", "jti", "session")
     at = row["sent_at"] if pd.notna(row["sent_at"]) else row["due_at"]
     return {"at": round(float(at), 3), "status": int(row["status"]), **{name: str(row[name]) for name in names}}
+
+
+def _words(command: object) -> list[str]:
+    try:
+        return shlex.split(command) if isinstance(command, str) else []
+    except ValueError:  # an open quote
+        return []
+
+
+def replay_command(record: RunRecord, row: pd.Series) -> str:
+    """The command that makes a breach's canary afresh, at the same target with the same settings, and sends it again;
+    empty when the manifest does not say how the run was started.
+
+    It is the run's own command with another verb: whatever changes a run's target changes the replay's as well.
+    """
+    repeat = (record.manifest.model_extra or {}).get("repeat")
+    words = _words(repeat)
+    if words[:2] != ["idchaos", "run"] or len(words) < 3 or not row["canary"]:
+        return ""
+    options = list(words[3:])
+    if "--seed" in options:
+        at = options.index("--seed")
+        del options[at : at + 2]
+    where = ["--replica", str(row["replica"])] if row["replica"] else []
+    where += ["--route", str(row["endpoint"])] if str(row["endpoint"]).startswith("/") else []
+    during = ["--in-fault"] if row["phase"] == PhaseName.FAULT.value else []
+    return shlex.join(["idchaos", "canary", str(row["canary"]), "--scenario", words[2], *options, *during, *where])
 
 
 # --- faults

@@ -93,7 +93,7 @@ def view(title: str, progress: Progress) -> Table:
 
 def show_verdict(verdict: RunVerdict) -> None:
     """The verdict, its reasons, the objectives, and where the report is, on stdout."""
-    from harness.report.summary import tried
+    from harness.report.summary import replays, tried
 
     # Where no terminal sets a width, nothing is folded: logs are read and searched by the line.
     console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
@@ -117,6 +117,8 @@ def show_verdict(verdict: RunVerdict) -> None:
         )
     console.print(table)
     console.print(f"  {len(verdict.invariants)} invariants: {'; '.join(tried(verdict)) or 'nothing was tried'}")
+    for name, command in replays(verdict):
+        console.print(Text(f"  replay {name}: {command}"))
     if not verdict.cleanup.clean:
         console.print(Text("  clean-up: not clean; run: idchaos recover", style="bold yellow"))
     console.print(f"  report: {verdict.run_dir}/report.html")

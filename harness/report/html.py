@@ -177,7 +177,9 @@ def _invariant(row: InvariantVerdict) -> Cells:
 
 def _breach(record: RunRecord, row: InvariantVerdict, breach: dict[str, str | float | int]) -> Cells:
     zero = record.load_started_at or 0.0
-    told = {key: value for key, value in breach.items() if key not in ("at", "canary", "phase") and value != ""}
+    told = {
+        key: value for key, value in breach.items() if key not in ("at", "canary", "phase", "replay") and value != ""
+    }
     at = breach.get("at")
     return {
         "invariant": words.title(row.name),
@@ -185,6 +187,7 @@ def _breach(record: RunRecord, row: InvariantVerdict, breach: dict[str, str | fl
         "what": f"{words.title(str(breach['canary']))} accepted" if "canary" in breach else words.title(row.name),
         "phase": str(breach.get("phase", "")),
         "details": words.plain(told),
+        "replay": str(breach.get("replay", "")),
     }
 
 

@@ -110,6 +110,12 @@ def checks(verdict: RunVerdict) -> list[Check]:
     ]
 
 
+def replays(verdict: RunVerdict) -> list[tuple[str, str]]:
+    """For each breached invariant, by name: the command that replays its first breach."""
+    first = [(each.name, str(each.evidence[0].get("replay", ""))) for each in verdict.invariants if each.evidence]
+    return [(name, command) for name, command in first if command]
+
+
 def tried(verdict: RunVerdict) -> list[str]:
     """``0 of 266 bad tokens accepted``, and the like, of what was tried at all."""
     found = []
