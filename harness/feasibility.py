@@ -24,7 +24,6 @@ from harness.planned import Count, Setup
 from harness.slo import NOT_IN_EVERY_PHASE
 from harness.telemetry import EVERY_S
 from harness.values import Value
-from harness.verdict import bound_text
 
 ASSUMED_DESIGN_EFFECT = 1.0
 
@@ -164,7 +163,7 @@ def _objective(plan: Plan, setup: Setup, objective: Objective) -> ObjectiveForec
         name=objective.name,
         sli=objective.sli,
         phase=str(objective.phase),
-        bound=bound_text(objective.bound),
+        bound=objective.bound.text,
         planned=count,
         needed=demand.needed,
         tolerates=tolerated(count.at_least, demand.share) if demand.share and decidable is Decidable.YES else None,

@@ -331,7 +331,7 @@ def within(record: RunRecord, sli: str, phase: When, limit: float) -> stats.Esti
 
 
 def _change(record: RunRecord, selector: Selector, phase: When) -> Measurement:
-    """An SLI of the phase minus the same of the baseline."""
+    """An SLI of the phase minus the same of the baseline; see :func:`harness.stats.difference`."""
     family = quantile_of(selector.name)
     if family is None:
         shares = []

@@ -8,7 +8,7 @@ counts that do not reconcile.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,6 +40,17 @@ PER_PHASE = (
     "jwks_fetch_failures",
 )
 """What the table of SLIs shows of every phase, objectives or not."""
+
+CHANGES = (
+    "success_rate_change{flow=api}",
+    "wrongly_denied_rate_change{flow=api}",
+    "unavailable_rate_change{flow=api}",
+    "latency_p50_change{flow=api}",
+    "latency_p95_change{flow=api}",
+    "latency_p99_change{flow=api}",
+)
+"""What is compared with the baseline, objectives or not."""
+AFTERWARDS = (PhaseName.FAULT, PhaseName.RECOVERY)
 
 
 class ObjectiveVerdict(Value):
@@ -149,6 +160,8 @@ class RunVerdict(Value):
     """The guide's, over the whole run: they inform, and change no verdict."""
     paging: Paging | None = None
     """Would it have paged? ``null`` where nothing came after the warm-up."""
+    changes: tuple[SliValue, ...] = ()
+    """SLIs of each phase after the baseline minus those of the baseline."""
     revocation_lag: tuple[dict[str, JsonValue], ...]
     reconciliation: tuple[Count, ...]
     generator: tuple[Generator, ...]
@@ -206,7 +219,8 @@ def judge_run(record: RunRecord) -> RunVerdict:
         invariants=invariants,
         faults=tuple(each.model_copy(update={"reason": each.reason.replace("\n", "; ")}) for each in faults),
         cleanup=record.cleanup,
-        slis=_slis(record),
+        slis=_slis(record, PER_PHASE, record.windows),
+        changes=_slis(record, CHANGES, [name for name in record.windows if name in AFTERWARDS]),
         measures=measures(record, health),
         paging=paging(record, health),
         revocation_lag=_revocation_lag(record),
@@ -316,10 +330,10 @@ def _fault(record: RunRecord, index: int) -> FaultVerdict:
     )
 
 
-def _slis(record: RunRecord) -> tuple[SliValue, ...]:
+def _slis(record: RunRecord, spellings: Iterable[str], phases: Iterable[PhaseName]) -> tuple[SliValue, ...]:
     rows = []
-    for spelling in PER_PHASE:
-        for phase in record.windows:
+    for spelling in spellings:
+        for phase in phases:
             measured = sli.measure(record, spelling, phase)
             if measured.samples:
                 interval = (number(measured.low), number(measured.high))
