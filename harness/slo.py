@@ -287,6 +287,8 @@ class InvariantJudgement:
     """Enough to find and replay each breach; never the token."""
     by_canary: tuple[tuple[str, str, int], ...] = ()
     """Denominators: (canary, phase, decided attempts)."""
+    counted: str = "bad tokens accepted"
+    """What breaches are, of attempts."""
 
 
 def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgement:
@@ -359,7 +361,8 @@ def _breached(name: str, breaches: pd.DataFrame, decided: pd.DataFrame, what: st
 
 def _evidence(record: RunRecord, breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...]:
     return tuple(
-        {**_breach(row), "replay": replay_command(record, row)} for _, row in breaches.head(SHOWN_BREACHES).iterrows()
+        {**_breach(row), **({"replay": again} if (again := replay_command(record, row)) else {})}
+        for _, row in breaches.head(SHOWN_BREACHES).iterrows()
     )
 
 
@@ -372,32 +375,33 @@ def judge_logs(record: RunRecord) -> InvariantJudgement:
     """FAIL when the target's logs hold a secret that this run handed out; PASS only if all of it was looked for in all
     of them. Reads the event ``logs_searched`` (see :func:`harness.log_search.search_logs`).
     """
-    searched = next((event.fields for event in record.named("logs_searched")), None)
-    if searched is None:
-        return InvariantJudgement(0, 0, _open_logs("the logs were not searched for secrets"))
-    secrets, lines, found, unread = (searched.get(key) for key in ("secrets", "lines", "found", "unread"))
-    kinds = secrets if isinstance(secrets, dict) else {}
-    attempts = sum(int(as_number(count) or 0) for count in kinds.values())
-    hits = int(as_number(searched.get("hits")) or 0)
-    logs = set(lines if isinstance(lines, dict) else ()) - {OWN_LOG}
+    searched = next((event.fields for event in record.named("logs_searched")), {})
+    secrets, lines, found = (searched.get(key) for key in ("secrets", "lines", "found"))
+    tried = sum(int(as_number(n) or 0) for n in secrets.values()) if isinstance(secrets, dict) else 0
+    leaked, hits = (int(as_number(searched.get(key)) or 0) for key in ("leaked", "hits"))
     evidence = tuple(_leak(each) for each in (found if isinstance(found, list) else ()) if isinstance(each, dict))
-    if hits:
-        where = f", first in {evidence[0]['log']} line {evidence[0]['line']}" if evidence else ""
-        kind = f" ({evidence[0]['secret']})" if evidence else ""
-        reason = f"{LOGS_INVARIANT}: {hits:,} secrets of this run are in its logs{where}{kind}"
-        return InvariantJudgement(attempts, hits, Judgement(Verdict.FAIL, reason), evidence)
-    if unread:
-        names = ", ".join(str(name) for name in unread) if isinstance(unread, list) else str(unread)
-        return InvariantJudgement(attempts, 0, _open_logs(f"logs that could not be read: {names}"))
-    if not logs:
-        return InvariantJudgement(attempts, 0, _open_logs("there is no log of the target to search"))
-    if searched.get("complete") is not True or not attempts:
-        return InvariantJudgement(attempts, 0, _open_logs("not all secrets of the run were known to look for"))
-    return InvariantJudgement(attempts, 0, Judgement(Verdict.PASS))
+    judgement = Judgement(Verdict.PASS)
+    if leaked or hits:
+        reason = f"{LOGS_INVARIANT}: {leaked:,} secrets of this run are in its logs, {hits:,} times"
+        if evidence:
+            reason += f", first in {evidence[0]['log']} line {evidence[0]['line']}: {evidence[0]['secret']}"
+        judgement = Judgement(Verdict.FAIL, reason)
+    elif missing := _unsearched(searched, set(lines if isinstance(lines, dict) else ()), tried):
+        judgement = Judgement(Verdict.INCONCLUSIVE, f"{LOGS_INVARIANT}: {missing}")
+    return InvariantJudgement(tried, leaked, judgement, evidence, counted="secrets found in logs")
 
 
-def _open_logs(why: str) -> Judgement:
-    return Judgement(Verdict.INCONCLUSIVE, f"{LOGS_INVARIANT}: {why}")
+def _unsearched(searched: Json, logs: set[str], tried: int) -> str:
+    """What is missing for PASS; empty when nothing is."""
+    if not searched:
+        return "the logs were not searched for secrets"
+    if searched.get("unread"):
+        return "logs could not be read"
+    if not logs - {OWN_LOG}:
+        return "there is no log of the target to search"
+    if searched.get("complete") is not True or not tried:
+        return "not all secrets of the run were known to look for"
+    return ""
 
 
 def _leak(found: Json) -> dict[str, str | float | int]:

@@ -190,8 +190,8 @@ def judge_run(record: RunRecord) -> RunVerdict:
     baseline = slo.baseline_reasons(record)
     objectives = tuple(_objective(record, objective, health, baseline) for objective in record.plan.objectives)
     planned = ((invariant.name, slo.judge_invariant(invariant, record)) for invariant in record.plan.invariants)
-    invariants = tuple(_invariant(name, found) for name, found in (*planned, *slo.implied_invariants(record)))
-    invariants = (*invariants, _logs(record))
+    logs = (slo.LOGS_INVARIANT, slo.judge_logs(record))
+    invariants = tuple(_invariant(name, found) for name, found in (*planned, logs, *slo.implied_invariants(record)))
     faults = tuple(_fault(record, index) for index in range(len(record.faults)))
     counts = reconcile(record)
     claims = [
@@ -294,23 +294,10 @@ def _invariant(name: str, found: slo.InvariantJudgement) -> InvariantVerdict:
         name=name,
         attempts=found.attempts,
         breaches=found.breaches,
+        counted=found.counted,
         verdict=found.judgement.verdict,
         reason=found.judgement.reason,
         by_canary=tuple({"canary": kind, "phase": phase, "attempts": count} for kind, phase, count in found.by_canary),
-        evidence=found.evidence,
-    )
-
-
-def _logs(record: RunRecord) -> InvariantVerdict:
-    """Of every run, whatever its plan asks."""
-    found = slo.judge_logs(record)
-    return InvariantVerdict(
-        name=slo.LOGS_INVARIANT,
-        attempts=found.attempts,
-        breaches=found.breaches,
-        counted="secrets found in logs",
-        verdict=found.judgement.verdict,
-        reason=found.judgement.reason,
         evidence=found.evidence,
     )
 

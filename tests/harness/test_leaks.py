@@ -109,11 +109,11 @@ def test_credentials_are_known_in_each_form_in_which_they_are_sent() -> None:
 
 
 def test_the_search_tells_where_and_never_what(tmp_path: Path) -> None:
-    (tmp_path / "gateway-1.log").write_text(f"ready\nGET /orders with {jwt(1)}\n")
+    (tmp_path / "gateway-1.log").write_text(f"ready\nGET /orders with {jwt(1)}\nand again {jwt(1)}\n")
     (tmp_path / "idp.log").write_bytes(b"\xff\xfe broken bytes\n")
     told = search_logs(tmp_path, [Secret("access_token", jwt(number)) for number in range(3)])
-    assert (told["secrets"], told["hits"], told["unread"]) == ({"access_token": 3}, 1, [])
-    assert told["lines"] == {"gateway-1.log": 2, "idp.log": 1}
+    assert (told["secrets"], told["leaked"], told["hits"], told["unread"]) == ({"access_token": 3}, 1, 2, [])
+    assert told["lines"] == {"gateway-1.log": 3, "idp.log": 1}
     (found,) = told["found"]
     assert (found["file"], found["line"], found["kind"]) == ("gateway-1.log", 2, "access_token")
     assert list(Searcher([Secret("access_token", jwt(1))]).find(json.dumps(told))) == []

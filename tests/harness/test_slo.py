@@ -428,7 +428,7 @@ def test_a_fault_that_was_not_applied_or_not_healed() -> None:
 
 SEARCHED = {
     "at": 131.0, "event": "logs_searched", "complete": True, "secrets": {"access_token": 60, "code": 4},
-    "lines": {"gateway-1.log": 12, "load.log": 0}, "unread": [], "hits": 0, "found": [],
+    "lines": {"gateway-1.log": 12, "load.log": 0}, "unread": [], "leaked": 0, "hits": 0, "found": [],
 }  # fmt: skip
 LEAK = {"file": "idp.log", "line": 7, "kind": "refresh_token", "length": 43, "hash": "0123456789ab"}
 
@@ -439,9 +439,12 @@ def test_logs_without_secrets_hold(make_record: Make) -> None:
 
 
 def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> None:
-    found = slo.judge_logs(make_record(events=[SEARCHED | {"hits": 3, "found": [LEAK], "complete": False}]))
+    found = slo.judge_logs(
+        make_record(events=[SEARCHED | {"leaked": 2, "hits": 3, "found": [LEAK], "complete": False}])
+    )
     assert found.judgement.verdict is Verdict.FAIL
-    assert "3 secrets of this run are in its logs, first in idp.log line 7 (refresh_token)" in found.judgement.reason
+    assert (found.attempts, found.breaches) == (64, 2)
+    assert "2 secrets of this run are in its logs, 3 times, first in idp.log line 7: refresh" in found.judgement.reason
     assert found.evidence[0]["log"] == "idp.log"
 
 
@@ -454,7 +457,7 @@ def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> No
         ({"secrets": "many"}, "not all secrets of the run were known"),
         ({"lines": {"load.log": 3}}, "no log of the target"),
         ({"lines": None}, "no log of the target"),
-        ({"unread": ["idp.log"]}, "could not be read: idp.log"),
+        ({"unread": ["idp.log"]}, "could not be read"),
     ],
 )
 def test_what_was_not_searched_is_no_pass(make_record: Make, changed: dict[str, Any] | None, says: str) -> None:
