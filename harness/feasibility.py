@@ -97,6 +97,17 @@ CANT_TELL = frozenset({"kid", "session", "error_code"})
 """Selectors whose share of the traffic depends on what happens."""
 
 
+COUNTERS = frozenset({"jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate_max"})
+"""SLIs of what components report by themselves."""
+ONE_WILL_DO = frozenset(
+    {
+        "recovery_time", "retired_key_acceptance", "revocation_lag_max", "skew_threshold_min", "skew_threshold_max",
+        "refusals_told_as_errors", "outages_told_as_refusals",
+    }
+)  # fmt: skip
+"""SLIs that are decided by whatever was seen."""
+
+
 def foretell(plan: Plan, setup: Setup) -> Forecast:
     """Whether a plan's length and rate can decide its objectives and invariants.
 
@@ -211,14 +222,16 @@ def _demand(plan: Plan, setup: Setup, objective: Objective, selector: sli.Select
         )
     elif base in sli.SHARES:
         demand = _change_demand(bound.limit, at_least=at_least, good=sli.SHARES[base] == "good")
-    elif family is not None:
+    elif family is not None and family[0] != "token_lifetime":
         demand = _quantile_demand(family[1], at_least=at_least, change=base != name)
-    elif name in ("jwks_fetch_failures", "jwks_fetch_rate"):
+    elif name in COUNTERS:
         demand = _report_demand(plan, objective)
     elif name == "refusal_window":
         demand = _refusal_demand(plan, setup, objective)
-    else:
+    elif name in ONE_WILL_DO:
         demand = _Demand(1)
+    else:
+        demand = _Demand(1, answer=_perhaps("how many samples it takes is not known beforehand"))
     return demand
 
 

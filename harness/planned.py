@@ -124,6 +124,10 @@ def samples(plan: Plan, setup: Setup, selector: sli.Selector, phase: When) -> Co
     where = {key: frozenset(values) for key, values in selector.where}
     if selector.name in sli.TOKEN_FLOWS:
         where = _narrowed(where, flow=frozenset(sli.TOKEN_FLOWS[selector.name]), endpoint=frozenset({"token"}))
+    if selector.name == "token_validation_success_rate":  # what a gateway was asked
+        where = _narrowed(where, endpoint=frozenset(path for path, _ in setup.routes))
+    if selector.name == "registration_error_rate":
+        where = _narrowed(where, endpoint=frozenset({"register"}))
     if selector.name == "login_success_rate":  # each login counts once
         where = _narrowed(where, flow=frozenset({"login"}), endpoint=frozenset({"token"}))
     means = [

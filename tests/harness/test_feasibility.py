@@ -158,6 +158,8 @@ def test_at_the_edge_it_is_a_matter_of_chance() -> None:
         ("success_rate{flow=opaque}", ">=", 0.9, "0 samples are planned in fault, it takes 29"),
         ("unavailable_rate", ">=", 0.5, "nothing is known of them beforehand"),
         ("latency_p95_change", "<=", 0.1, "how much latencies scatter"),
+        ("registration_error_rate", "<=", 0.1, "0 samples are planned in fault, it takes 29"),
+        ("token_lifetime_p95", "<=", 30, "not known beforehand"),
     ],
 )
 def test_what_no_number_of_samples_decides_says_why(sli_name: str, op: str, limit: float, says: str) -> None:
