@@ -102,7 +102,7 @@ COUNTERS = frozenset({"jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate
 ONE_WILL_DO = frozenset(
     {
         "recovery_time", "retired_key_acceptance", "revocation_lag_max", "skew_threshold_min", "skew_threshold_max",
-        "refusals_told_as_errors", "outages_told_as_refusals",
+        "refusals_told_as_errors", "outages_told_as_refusals", "attacker_last_success", "issuance_alarm_delay",
     }
 )  # fmt: skip
 """SLIs that are decided by whatever was seen."""
@@ -207,7 +207,7 @@ def _spread(seconds: float, demand: _Demand) -> Answer:
 
 
 def _known(selector: sli.Selector) -> Answer:
-    unknown = sorted(CANT_TELL & {key for key, _ in selector.where})
+    unknown = sorted(CANT_TELL & {key for key, _ in selector.where}) if selector.name not in ONE_WILL_DO else []
     return _perhaps(f"how many samples have that {' and '.join(unknown)} can't be foretold") if unknown else SURELY
 
 
@@ -337,7 +337,9 @@ def _canaries(plan: Plan, invariant: Invariant) -> Iterator[CanaryCount]:
         if kind not in canaries.kinds:
             continue
         if kind in NOT_IN_EVERY_PHASE:
-            yield CanaryCount(canary=kind, phase="all", planned=planned.canaries(plan, after[kind], plan.duration_s))
+            yield CanaryCount(
+                canary=kind, phase="all", planned=planned.canaries(plan, after.get(kind, 0.0), plan.duration_s)
+            )
             continue
         for phase in plan.phases:
             span = planned.window(plan, phase.name)

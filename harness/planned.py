@@ -60,6 +60,8 @@ class _Source:
     format: str = ""
     called: bool = False
     """Whether it is a call of an API, spread evenly over replicas and routes."""
+    steady: bool = False
+    """Whether it comes at even intervals, so that chance has no part in how many there are."""
 
 
 def _sources(plan: Plan, setup: Setup, lead_s: float) -> Iterator[_Source]:
@@ -83,8 +85,10 @@ def _sources(plan: Plan, setup: Setup, lead_s: float) -> Iterator[_Source]:
                 for form in formats:
                     uses = len(setup.replicas) / len(formats)
                     yield _Source("revocation", "", _scaled(count, uses), form, called=True)
-            case _:
+            case "canary":
                 continue
+            case flow:  # at least one sample each
+                yield _Source(flow, "", count, steady=stream.arrivals == "constant")
     yield _Source("refresh", "token", lambda start, end: refreshes(plan, setup.access_ttl_s, start, end, lead_s))
 
 
@@ -138,6 +142,11 @@ def samples(plan: Plan, setup: Setup, selector: sli.Selector, phase: When) -> Co
         )
         for lead in LOGIN_LEAD_S
     ]
+    fitting = [(source, _share(source, setup, where)) for source in _sources(plan, setup, 0.0)]
+    counted = [source for source, share in fitting if share]
+    if counted and all(source.steady and share == 1 for source, share in fitting if share):
+        least, most = math.floor(means[1]) - len(counted), math.ceil(means[1]) + len(counted)
+        return Count(mean=round(means[1], 3), at_least=max(0, least), at_most=most)
     return Count(mean=round(means[1], 3), at_least=_count(min(means)).at_least, at_most=_count(max(means)).at_most)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from harness.errors import LoadError, UsageError
 from harness.load.decide import at_idp, at_redirect, json_object, redirect_error, token_answer
+from harness.load.handed_out import HandedOut
 from harness.load.job import check_host
 from harness.load.page import filled_login
 from harness.load.wire import Answer, Sends

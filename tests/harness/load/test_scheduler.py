@@ -1,5 +1,4 @@
 from harness.load.arrivals import Arrival
-from harness.load.handed_out import HandedOut
 from harness.load.scheduler import Scheduler
 
 
@@ -7,7 +6,6 @@ class World:
     """A clock that only moves when it is slept on, and arrivals that stay under way until they are finished."""
 
     def __init__(self, limit=10, spawn_cost=0.0):
-        self.handed_out = HandedOut()
         self.now = 0.0
         self.spawn_cost = spawn_cost
         self.sent = []
