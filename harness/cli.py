@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from harness.commands.validate import validate
 from harness.commands.zoo import zoo
 from harness.errors import ExitCode, IdchaosError, Interrupted, NotStored, StoreError, UsageError, told
 from harness.settings import PROFILES, names, parse_assignments
@@ -267,3 +268,33 @@ def recover() -> int:
 
 
 cli.add_command(zoo)
+cli.add_command(validate)
+
+
+@cli.command("canary")
+@click.argument("kind")
+@_run_options
+@_set_option
+@click.option("--scenario", default="jwks_outage", show_default=True, help="Whose settings and fault.")
+@click.option("--in-fault", is_flag=True, help="While that scenario's fault is in force.")
+@click.option("--replica", help="Only what this replica decided.")
+@click.option("--route", help="Only what was decided on this path.")
+@_json_option
+def send_canary(  # noqa: PLR0917 - click passes them by name
+    kind: str,
+    assignments: tuple[str, ...],
+    in_fault: bool,
+    replica: str | None,
+    route: str | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Send one kind of bad token, made afresh, and print what was decided: the way to replay a breach.
+
+    Exit codes: 0 all were refused, 1 one was accepted, 2 nothing was decided.
+    """
+    from harness.commands.canary import send
+    from harness.launch import Request, prepare
+
+    prepared = prepare(Request(overrides=parse_assignments(assignments), command=("idchaos", *sys.argv[1:]), **options))
+    return send(kind, prepared, in_fault=in_fault, replica=replica, route=route, as_json=as_json)

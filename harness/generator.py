@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import LoadError
+from harness.leaks import Secret
 from harness.ledger import RUN_ID_VARIABLE
 from harness.load.job import LoadJob, Start, Withdrawn
 
@@ -32,8 +33,11 @@ class Generator:
         self._log: IO[bytes] | None = None
         self._said = threading.Condition()
         self._events: dict[str, dict[str, Any]] = {}
+        self._listener: threading.Thread | None = None
         self.progress: list[Mapping[str, Any]] = []
         """Every progress report so far, oldest first."""
+        self.secrets: list[Secret] = []
+        """What it was handed by the IdP, once it has ended. Never stored."""
 
     def launch(self, job: LoadJob) -> None:
         """Start the child and hand it its job through a pipe: a job holds secrets."""
@@ -47,7 +51,8 @@ class Generator:
             start_new_session=True,
             env={**os.environ, RUN_ID_VARIABLE: self._run_id},
         )
-        threading.Thread(target=self._listen, name="load-generator", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="load-generator", daemon=True)
+        self._listener.start()
         self._tell(job.model_dump_json())
 
     def wait_ready(self) -> Mapping[str, Any]:
@@ -101,6 +106,8 @@ class Generator:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        if self._listener is not None:
+            self._listener.join(STOP_WITHIN_S)  # its last words may still be in the pipe
         if self._log is not None:
             self._log.close()
 
@@ -130,6 +137,8 @@ class Generator:
             with self._said:
                 if event.get("event") == "progress":
                     self.progress.append(event)
+                elif event.get("event") == "secrets":
+                    self.secrets += [Secret(str(kind), str(value)) for kind, value in event.get("secrets", ())]
                 else:
                     self._events[str(event.get("event"))] = event
                 self._said.notify_all()

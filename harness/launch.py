@@ -140,6 +140,24 @@ def run(prepared: Prepared, observer: Observer | None = None) -> RunVerdict:
     Raises:
         IdchaosError: the run could not be completed. What was recorded has been judged and reported all the same.
     """
+    execution, directory = assemble(prepared, observer)
+    try:
+        execution.execute()
+    except BaseException as error:
+        verdict = _conclude_after(error, directory.path)
+        if isinstance(error, UndecidableError):
+            # An early end is a verdict, INCONCLUSIVE; the journal holds the reason.
+            return verdict
+        raise
+    return conclude(directory.path)
+
+
+def assemble(prepared: Prepared, observer: Observer | None = None) -> tuple[Run, RunDirectory]:
+    """A run that was not started, and its directory.
+
+    Raises:
+        StoreError: the directory can't be made.
+    """
     request, run_id = prepared.request, new_run_id()
     target, undos = make_target(request.target, prepared.settings, run_id, prepared.defects)
     directory = RunDirectory.create(request.reports, prepared.scenario.name, manifest(prepared, target.name))
@@ -153,15 +171,7 @@ def run(prepared: Prepared, observer: Observer | None = None) -> RunVerdict:
         late_p99_s=prepared.settings.slo.late_p99_s,
         observer=observer,
     )
-    try:
-        execution.execute()
-    except BaseException as error:
-        verdict = _conclude_after(error, directory.path)
-        if isinstance(error, UndecidableError):
-            # An early end is a verdict, INCONCLUSIVE; the journal holds the reason.
-            return verdict
-        raise
-    return conclude(directory.path)
+    return execution, directory
 
 
 def _conclude_after(first: BaseException, run_dir: Path) -> RunVerdict:

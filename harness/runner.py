@@ -16,8 +16,10 @@ from harness.errors import FaultError, IdchaosError, Interrupted, LoadError, Tar
 from harness.experiment import Canary, Phase, PhaseName
 from harness.faults.base import Event, Evidence, Fault, Snapshot
 from harness.generator import Generator
+from harness.leaks import credentials
 from harness.ledger import Ledger, Undo
 from harness.load.job import LoadJob, Withdrawn
+from harness.log_search import search_logs
 from harness.rundir import RunDirectory
 from harness.scenario import Experiment
 from harness.steadiness import unsteady
@@ -397,11 +399,22 @@ class Run:
             left.append(_said(error))
         if processes_of(self._run_id):
             left += end_processes(self._run_id)
+        with contextlib.suppress(Exception):  # without its event the judge knows that nobody looked
+            self._search_logs()
         with contextlib.suppress(IdchaosError):
             record("cleanup", clean=not left, left=left)
             record("run_ended", status=status)
         self._directory.close()
         ledger.close(clean=not left)
+
+    def _search_logs(self) -> None:
+        """Look for everything secret that this run handed out. A log that is still being written tells too little, so
+        this comes after the target's end.
+        """
+        secrets = [*credentials(self._target.endpoints), *self._generator.secrets]
+        # Without its summary nobody knows what else the load generator was handed.
+        complete = bool(self._generator.summary)
+        self._directory.record("logs_searched", complete=complete, **search_logs(self._directory.logs, secrets))
 
     def _count(self) -> None:
         if self._counts_before:

@@ -35,6 +35,23 @@ When = PhaseName | Literal["all"]
 COLUMNS = ("flow", "endpoint", "replica", "service", "format", "kid", "session", "canary", "error_code")
 _SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\{(?P<where>[^{}]*)\})?")
 _QUANTILE = re.compile(r"(?P<family>latency|revocation_lag|service_time|token_lifetime)_p(?P<digits>[1-9][0-9]{0,3})")
+_CHANGE = "_change"
+CHANGED = frozenset({"success_rate", "wrongly_denied_rate", "unavailable_rate", "availability"})
+"""Shares whose change over the baseline is an SLI as well, as is that of every latency quantile."""
+SHARES: dict[str, Literal["good", "bad"]] = {
+    "success_rate": "good",
+    "wrongly_denied_rate": "bad",
+    "unavailable_rate": "bad",
+    "availability": "good",
+    "token_issuance_error_rate": "bad",
+    "refresh_error_rate": "bad",
+    "login_success_rate": "good",
+    "token_validation_success_rate": "good",
+    "registration_error_rate": "bad",
+}
+"""SLIs that are shares, and of what."""
+TOKEN_FLOWS = {"token_issuance_error_rate": ("login", "refresh", "machine"), "refresh_error_rate": ("refresh",)}
+"""Of SLIs about the token endpoint: whose requests count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +116,7 @@ def parse(text: str) -> Selector:
     if match is None:
         raise UsageError(f"SLI {text!r}: expected name{{selector=value,...}}")
     name = match["name"]
-    if name not in REGISTRY and not _quantile_of(name):
+    if name not in REGISTRY and not quantile_of(name) and not _changed(name):
         near = difflib.get_close_matches(name, names(), n=1)
         raise UsageError(f"SLI {name!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else ""))
     where = []
@@ -121,7 +138,8 @@ def parse(text: str) -> Selector:
 def names() -> tuple[str, ...]:
     """All names; of quantiles, the usual ones."""
     quantiles = ("latency_p50", "latency_p95", "latency_p99", "revocation_lag_p50", "revocation_lag_p95")
-    return (*REGISTRY, *quantiles, "token_lifetime_p95")
+    changes = sorted(f"{name}{_CHANGE}" for name in (*CHANGED, "latency_p50", "latency_p95", "latency_p99"))
+    return (*REGISTRY, *quantiles, "token_lifetime_p95", *changes)
 
 
 def measure(record: RunRecord, sli: str | Selector, phase: When) -> Measurement:
@@ -131,7 +149,9 @@ def measure(record: RunRecord, sli: str | Selector, phase: When) -> Measurement:
         UsageError: see :func:`parse`.
     """
     selector = parse(sli) if isinstance(sli, str) else sli
-    family = _quantile_of(selector.name)
+    if base := _changed(selector.name):
+        return _change(record, replace(selector, name=base), phase)
+    family = quantile_of(selector.name)
     if family and family[0] == "revocation_lag":
         return _revocation_quantile(record, selector, phase, family[1])
     if family and family[0] == "token_lifetime":
@@ -141,8 +161,16 @@ def measure(record: RunRecord, sli: str | Selector, phase: When) -> Measurement:
     return REGISTRY[selector.name](record, selector, phase)
 
 
-def _quantile_of(name: str) -> tuple[str, float] | None:
-    """``latency_p95`` → ("latency", 0.95); p999 is 0.999."""
+def _changed(name: str) -> str:
+    """``latency_p95_change`` → ``latency_p95``; ``""`` for what is no change of anything."""
+    base, suffix, _ = name.partition(_CHANGE)
+    family = quantile_of(base)
+    comparable = base in CHANGED or (family is not None and family[0] == "latency")
+    return base if suffix and name == base + _CHANGE and comparable else ""
+
+
+def quantile_of(name: str) -> tuple[str, float] | None:
+    """``latency_p95`` → ("latency", 0.95); p999 is 0.999. ``None`` for other SLIs."""
     match = _QUANTILE.fullmatch(name)
     return (match["family"], float(f"0.{match['digits']}")) if match else None
 
@@ -286,7 +314,7 @@ def within(record: RunRecord, sli: str, phase: When, limit: float) -> stats.Esti
     upper bound for within.
     """
     selector = parse(sli)
-    family = _quantile_of(selector.name)
+    family = quantile_of(selector.name)
     if family is None:
         return None
     if family[0] == "revocation_lag":
@@ -302,25 +330,21 @@ def within(record: RunRecord, sli: str, phase: When, limit: float) -> stats.Esti
     return stats.proportion(values <= limit, seconds)
 
 
-def _change(name: str) -> Sli:
-    """An SLI of the phase minus the same of the baseline."""
-
-    def sli(record: RunRecord, selector: Selector, phase: When) -> Measurement:
-        chosen = [selector.choose(good_traffic(record.in_phase(when))) for when in (PhaseName.BASELINE, phase)]
-        seconds = [stats.seconds_of(_floats(frame, "due_at")) for frame in chosen]
-        if name == "success_rate":
-            first, second = (
-                stats.proportion(frame["outcome"].eq("ok").to_numpy(dtype=bool), clusters)
-                for frame, clusters in zip(chosen, seconds, strict=True)
-            )
-            return _measured(stats.difference(first, second), "rate", "share")
-        limit = record.plan.load.timeout_s
-        values = [np.fmax(_floats(f, "latency_s"), np.where(f["status"] == 0, limit, 0.0)) for f in chosen]
-        first_sample, second_sample = zip(values, seconds, strict=True)
-        difference = stats.quantile_difference(first_sample, second_sample, 0.95, record.manifest.seed)
-        return _measured(difference, "rate", "s")
-
-    return sli
+def _change(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """An SLI of the phase minus the same of the baseline; see :func:`harness.stats.difference`."""
+    family = quantile_of(selector.name)
+    if family is None:
+        shares = []
+        for when in (PhaseName.BASELINE, phase):
+            found = REGISTRY[selector.name](record, selector, when)
+            shares.append(stats.Estimate(found.value, found.low, found.high, found.samples, found.effective))
+        return _measured(stats.difference(*shares), "rate", "share")
+    column, q = f"{family[0]}_s", family[1]
+    first, second = (
+        stats.quantile(values, q, seconds)
+        for values, seconds, _ in (_latencies(record, selector, when, column) for when in (PhaseName.BASELINE, phase))
+    )
+    return replace(_measured(stats.difference(first, second), "rate", "s"), needed=stats.samples_for_quantile(q))
 
 
 # --- lags
@@ -708,8 +732,8 @@ REGISTRY: dict[str, Sli] = {
     "wrongly_denied_rate": _outcome_share("wrongly_denied"),
     "unavailable_rate": _outcome_share("unavailable"),
     "availability": _outcome_share("ok", "wrongly_denied"),
-    "token_issuance_error_rate": _token_errors("login", "refresh", "machine"),
-    "refresh_error_rate": _token_errors("refresh"),
+    "token_issuance_error_rate": _token_errors(*TOKEN_FLOWS["token_issuance_error_rate"]),
+    "refresh_error_rate": _token_errors(*TOKEN_FLOWS["refresh_error_rate"]),
     "refresh_attempts": _refresh_attempts,
     "token_request_peak": _token_request_peak,
     "login_success_rate": _login_success,
@@ -717,8 +741,6 @@ REGISTRY: dict[str, Sli] = {
     "token_validation_success_rate": _validation_success,
     "registration_error_rate": _registration_errors,
     "misuse_alerts": _misuse_alerts,
-    "success_rate_change": _change("success_rate"),
-    "latency_p95_change": _change("latency_p95"),
     "jwks_fetch_failures": _fetches("fetch_failures", 60.0, "1/min"),
     "jwks_fetch_rate": _fetches("fetches", 1.0, "1/s"),
     "jwks_fetch_rate_max": _busiest("fetches"),

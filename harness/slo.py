@@ -7,6 +7,7 @@ that the whole interval misses it. Everything else is INCONCLUSIVE and says what
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from harness import stats, steadiness
 from harness.experiment import Bound, Canary, Invariant, Objective, Outcome, PhaseName, Verdict
-from harness.record import FaultRecord, RunRecord
+from harness.record import FaultRecord, Json, RunRecord, as_number
 from harness.sli import Measurement, good_traffic
 
 LATE_P99_S = 0.05
@@ -286,6 +287,8 @@ class InvariantJudgement:
     """Enough to find and replay each breach; never the token."""
     by_canary: tuple[tuple[str, str, int], ...] = ()
     """Denominators: (canary, phase, decided attempts)."""
+    counted: str = "bad tokens accepted"
+    """What breaches are, of attempts."""
 
 
 def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgement:
@@ -302,7 +305,7 @@ def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgeme
     elif missing := _missing(invariant, record, tried, decided):
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{invariant.name}: {missing}")
     counts = tuple((kind, phase.value, _count(decided, kind, phase)) for kind in kinds for phase in record.windows)
-    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches), counts)
+    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(record, breaches), counts)
 
 
 def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement], ...]:
@@ -320,14 +323,16 @@ def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement
     unwatched = samples[accepted & ~of_keys & ~samples["canary"].isin(watched)]
     found = []
     if keys:
-        found.append((WITHDRAWN_KEYS, _withdrawn(keys, samples[of_keys])))
+        found.append((WITHDRAWN_KEYS, _withdrawn(record, keys, samples[of_keys])))
     if len(unwatched):
         judgement = _breached(BAD_TOKENS, unwatched, _decided(unwatched), "requests")
-        found.append((BAD_TOKENS, InvariantJudgement(len(unwatched), len(unwatched), judgement, _evidence(unwatched))))
+        found.append(
+            (BAD_TOKENS, InvariantJudgement(len(unwatched), len(unwatched), judgement, _evidence(record, unwatched)))
+        )
     return tuple(found)
 
 
-def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
+def _withdrawn(record: RunRecord, keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
     decided = _decided(tried)
     breaches = tried[tried["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
     untried = [key for key in keys if not (decided["kid"] == key).any()]
@@ -337,7 +342,7 @@ def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
     elif untried:
         what = f"no decided attempt with {', '.join(untried)} after caches must have forgotten it"
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{WITHDRAWN_KEYS}: {what}")
-    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches))
+    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(record, breaches))
 
 
 def _decided(tried: pd.DataFrame) -> pd.DataFrame:
@@ -354,8 +359,61 @@ def _breached(name: str, breaches: pd.DataFrame, decided: pd.DataFrame, what: st
     )
 
 
-def _evidence(breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...]:
-    return tuple(_breach(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
+def _evidence(record: RunRecord, breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...]:
+    return tuple(
+        {**_breach(row), **({"replay": again} if (again := replay_command(record, row)) else {})}
+        for _, row in breaches.head(SHOWN_BREACHES).iterrows()
+    )
+
+
+LOGS_INVARIANT = "no_tokens_in_logs"
+OWN_LOG = "load.log"
+"""The load generator's. A run in which only this was searched tells nothing of the target."""
+
+
+def judge_logs(record: RunRecord) -> InvariantJudgement:
+    """FAIL when the target's logs hold a secret that this run handed out; PASS only if all of it was looked for in all
+    of them. Reads the event ``logs_searched`` (see :func:`harness.log_search.search_logs`).
+    """
+    searched = next((event.fields for event in record.named("logs_searched")), {})
+    secrets, lines, found = (searched.get(key) for key in ("secrets", "lines", "found"))
+    tried = sum(int(as_number(n) or 0) for n in secrets.values()) if isinstance(secrets, dict) else 0
+    leaked, hits = (int(as_number(searched.get(key)) or 0) for key in ("leaked", "hits"))
+    evidence = tuple(_leak(each) for each in (found if isinstance(found, list) else ()) if isinstance(each, dict))
+    judgement = Judgement(Verdict.PASS)
+    if leaked or hits:
+        reason = f"{LOGS_INVARIANT}: {leaked:,} secrets of this run are in its logs, {hits:,} times"
+        if evidence:
+            reason += f", first in {evidence[0]['log']} line {evidence[0]['line']}: {evidence[0]['secret']}"
+        judgement = Judgement(Verdict.FAIL, reason)
+    elif missing := _unsearched(searched, set(lines if isinstance(lines, dict) else ()), tried):
+        judgement = Judgement(Verdict.INCONCLUSIVE, f"{LOGS_INVARIANT}: {missing}")
+    return InvariantJudgement(tried, leaked, judgement, evidence, counted="secrets found in logs")
+
+
+def _unsearched(searched: Json, logs: set[str], tried: int) -> str:
+    """What is missing for PASS; empty when nothing is."""
+    if not searched:
+        return "the logs were not searched for secrets"
+    if searched.get("unread"):
+        return "logs could not be read"
+    if not logs - {OWN_LOG}:
+        return "there is no log of the target to search"
+    if searched.get("complete") is not True or not tried:
+        return "not all secrets of the run were known to look for"
+    return ""
+
+
+def _leak(found: Json) -> dict[str, str | float | int]:
+    """What to look at; the secret itself was never recorded."""
+    numbers = {key: int(as_number(found.get(key)) or 0) for key in ("line", "length")}
+    return {
+        "log": str(found.get("file", "")),
+        "line": numbers["line"],
+        "secret": str(found.get("kind", "")),
+        "characters": numbers["length"],
+        "hash": str(found.get("hash", "")),
+    }
 
 
 def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decided: pd.DataFrame) -> str:
@@ -403,6 +461,33 @@ def _breach(row: pd.Series) -> dict[str, str | float | int]:
     names = ("canary", "phase", "replica", "service", "endpoint", "error_code", "kid", "jti", "session")
     at = row["sent_at"] if pd.notna(row["sent_at"]) else row["due_at"]
     return {"at": round(float(at), 3), "status": int(row["status"]), **{name: str(row[name]) for name in names}}
+
+
+def _words(command: object) -> list[str]:
+    try:
+        return shlex.split(command) if isinstance(command, str) else []
+    except ValueError:  # an open quote
+        return []
+
+
+def replay_command(record: RunRecord, row: pd.Series) -> str:
+    """The command that makes a breach's canary afresh, at the same target with the same settings, and sends it again;
+    empty when the manifest does not say how the run was started.
+
+    It is the run's own command with another verb: whatever changes a run's target changes the replay's as well.
+    """
+    repeat = (record.manifest.model_extra or {}).get("repeat")
+    words = _words(repeat)
+    if words[:2] != ["idchaos", "run"] or len(words) < 3 or not row["canary"]:
+        return ""
+    options = list(words[3:])
+    if "--seed" in options:
+        at = options.index("--seed")
+        del options[at : at + 2]
+    where = ["--replica", str(row["replica"])] if row["replica"] else []
+    where += ["--route", str(row["endpoint"])] if str(row["endpoint"]).startswith("/") else []
+    during = ["--in-fault"] if row["phase"] == PhaseName.FAULT.value else []
+    return shlex.join(["idchaos", "canary", str(row["canary"]), "--scenario", words[2], *options, *during, *where])
 
 
 # --- faults

@@ -93,6 +93,8 @@ def view(title: str, progress: Progress) -> Table:
 
 def show_verdict(verdict: RunVerdict) -> None:
     """The verdict, its reasons, the objectives, and where the report is, on stdout."""
+    from harness.report.summary import replays, tried
+
     # Where no terminal sets a width, nothing is folded: logs are read and searched by the line.
     console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
     head = Text(f"{verdict.verdict}", style=COLOURS[verdict.verdict])
@@ -114,9 +116,9 @@ def show_verdict(verdict: RunVerdict) -> None:
             item.bound,
         )
     console.print(table)
-    attempts = sum(item.attempts for item in verdict.invariants)
-    breaches = sum(item.breaches for item in verdict.invariants)
-    console.print(f"  {len(verdict.invariants)} invariants: {attempts} attempts, {breaches} wrongly accepted")
+    console.print(f"  {len(verdict.invariants)} invariants: {'; '.join(tried(verdict)) or 'nothing was tried'}")
+    for name, command in replays(verdict):
+        console.print(Text(f"  replay {name}: {command}"))
     if not verdict.cleanup.clean:
         console.print(Text("  clean-up: not clean; run: idchaos recover", style="bold yellow"))
     console.print(f"  report: {verdict.run_dir}/report.html")

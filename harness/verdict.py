@@ -8,7 +8,7 @@ counts that do not reconcile.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +41,17 @@ PER_PHASE = (
 )
 """What the table of SLIs shows of every phase, objectives or not."""
 
+CHANGES = (
+    "success_rate_change{flow=api}",
+    "wrongly_denied_rate_change{flow=api}",
+    "unavailable_rate_change{flow=api}",
+    "latency_p50_change{flow=api}",
+    "latency_p95_change{flow=api}",
+    "latency_p99_change{flow=api}",
+)
+"""What is compared with the baseline, objectives or not."""
+AFTERWARDS = (PhaseName.FAULT, PhaseName.RECOVERY)
+
 
 class ObjectiveVerdict(Value):
     """An objective, judged. ``value`` and bounds are ``null`` where nothing finite was observed; ``note``
@@ -68,6 +79,8 @@ class InvariantVerdict(Value):
     name: str
     attempts: int
     breaches: int
+    counted: str = "bad tokens accepted"
+    """What breaches are, of attempts."""
     verdict: Verdict
     reason: str
     by_canary: tuple[dict[str, str | int], ...] = ()
@@ -147,6 +160,8 @@ class RunVerdict(Value):
     """The guide's, over the whole run: they inform, and change no verdict."""
     paging: Paging | None = None
     """Would it have paged? ``null`` where nothing came after the warm-up."""
+    changes: tuple[SliValue, ...] = ()
+    """SLIs of each phase after the baseline minus those of the baseline."""
     revocation_lag: tuple[dict[str, JsonValue], ...]
     reconciliation: tuple[Count, ...]
     generator: tuple[Generator, ...]
@@ -175,7 +190,8 @@ def judge_run(record: RunRecord) -> RunVerdict:
     baseline = slo.baseline_reasons(record)
     objectives = tuple(_objective(record, objective, health, baseline) for objective in record.plan.objectives)
     planned = ((invariant.name, slo.judge_invariant(invariant, record)) for invariant in record.plan.invariants)
-    invariants = tuple(_invariant(name, found) for name, found in (*planned, *slo.implied_invariants(record)))
+    logs = (slo.LOGS_INVARIANT, slo.judge_logs(record))
+    invariants = tuple(_invariant(name, found) for name, found in (*planned, logs, *slo.implied_invariants(record)))
     faults = tuple(_fault(record, index) for index in range(len(record.faults)))
     counts = reconcile(record)
     claims = [
@@ -203,7 +219,8 @@ def judge_run(record: RunRecord) -> RunVerdict:
         invariants=invariants,
         faults=tuple(each.model_copy(update={"reason": each.reason.replace("\n", "; ")}) for each in faults),
         cleanup=record.cleanup,
-        slis=_slis(record),
+        slis=_slis(record, PER_PHASE, record.windows),
+        changes=_slis(record, CHANGES, [name for name in record.windows if name in AFTERWARDS]),
         measures=measures(record, health),
         paging=paging(record, health),
         revocation_lag=_revocation_lag(record),
@@ -216,13 +233,14 @@ def _reasons(claims: Sequence[_Claim], withheld: Sequence[str]) -> tuple[str, ..
     """FAIL first, then what concerns the whole run, then the undecided; each only once."""
     failed = [claim.reason for claim in claims if claim.verdict is Verdict.FAIL]
     undecided = [claim.reason for claim in claims if claim.verdict is Verdict.INCONCLUSIVE]
-    nothing = [] if claims else ["nothing was judged: the plan has neither objectives nor invariants"]
-    return tuple(dict.fromkeys([*failed, *withheld, *nothing, *undecided]))
+    return tuple(dict.fromkeys([*failed, *withheld, *undecided]))
 
 
 def _withheld(record: RunRecord, counts: Sequence[Row]) -> list[str]:
     """Why the run as a whole can't PASS."""
     reasons = []
+    if not record.plan.objectives and not record.plan.invariants:
+        reasons.append("nothing was judged: the plan has neither objectives nor invariants")
     if record.status != "completed":
         errors = [event.text("message") for event in record.named("error") if event.text("message")]
         reasons.append(f"the run was not completed: {record.status}" + (f": {errors[-1]}" if errors else ""))
@@ -276,6 +294,7 @@ def _invariant(name: str, found: slo.InvariantJudgement) -> InvariantVerdict:
         name=name,
         attempts=found.attempts,
         breaches=found.breaches,
+        counted=found.counted,
         verdict=found.judgement.verdict,
         reason=found.judgement.reason,
         by_canary=tuple({"canary": kind, "phase": phase, "attempts": count} for kind, phase, count in found.by_canary),
@@ -298,10 +317,10 @@ def _fault(record: RunRecord, index: int) -> FaultVerdict:
     )
 
 
-def _slis(record: RunRecord) -> tuple[SliValue, ...]:
+def _slis(record: RunRecord, spellings: Iterable[str], phases: Iterable[PhaseName]) -> tuple[SliValue, ...]:
     rows = []
-    for spelling in PER_PHASE:
-        for phase in record.windows:
+    for spelling in spellings:
+        for phase in phases:
             measured = sli.measure(record, spelling, phase)
             if measured.samples:
                 interval = (number(measured.low), number(measured.high))

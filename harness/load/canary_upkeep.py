@@ -157,6 +157,7 @@ class Canaries:
         gevent.joinall([gevent.spawn(fill) for fill in fills])
 
     def _put(self, kind: Canary, value: str, *, bad_from: float = 0.0, bad_until: float = float("inf")) -> None:
+        self._scene.idp.handed_out.add("canary", value)
         header, claims = peek(value)
         shown = about(header, claims, session=_SESSION, obtained_at=self._scene.clock.now())
         self._stock[kind].put(Call(lines=bearer_line(value), about=shown, bad_from=bad_from, bad_until=bad_until))

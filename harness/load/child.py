@@ -3,7 +3,8 @@
 ::
 
     stdin   {job}  ────────────▶ {"start": unix} ──▶ {"kid": withdrawn} … ── (end of file: stop)
-    stdout          {"event":"ready"} ──▶ {"event":"progress"} … {"event":"done"}  or  {"event":"failed"} at any time
+    stdout          {"event":"ready"} ──▶ {"event":"progress"} … {"event":"secrets"} … {"event":"done"}
+                    or  {"event":"failed"} at any time
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ class Child:
             self._say(event("failed", code=code, message=what))
             return ExitCode.HARNESS
         if self._recorder and self._generator:
+            for chunk in self._generator.scene.idp.handed_out.chunks():
+                self._say(event("secrets", secrets=chunk))
             self._say(self._done(self._recorder, self._generator))
         return ExitCode.PASS
 

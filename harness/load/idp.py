@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from harness.errors import LoadError, UsageError
 from harness.load.decide import at_idp, at_redirect, json_object, redirect_error, token_answer
+from harness.load.handed_out import HandedOut
 from harness.load.job import check_host
 from harness.load.page import filled_login
 from harness.load.wire import Answer, Sends
@@ -67,6 +68,7 @@ class Idp:
     def __init__(self, endpoints: Endpoints, site_for: SiteFor, allow_hosts: tuple[str, ...] = ()) -> None:
         self._endpoints, self._site_for, self._allow_hosts = endpoints, site_for, allow_hosts
         self._urls: dict[str, str] = {}
+        self.handed_out = HandedOut()
 
     # --- discovery ---
 
@@ -117,6 +119,7 @@ class Idp:
     def _token(self, client: Client, form: dict[str, str], *, replayable: bool) -> tuple[Step, dict[str, Any]]:
         answer = self._authenticated(client, self._urls["token"], form, replayable=replayable)
         decision, code, body = token_answer(answer)
+        self.handed_out.add_response(body)
         return Step("token", answer, decision, code), body
 
     # --- login: authorization code with PKCE ---
@@ -153,6 +156,8 @@ class Idp:
         action, body = filled
         posted = self._post(action, body, _cookies(page), replayable=False)
         step, code = self._login_step(posted, state)
+        self.handed_out.add("code", code)
+        self.handed_out.add("code_verifier", verifier)
         return Code(code, redirect_uri, verifier) if observe(step) and code else None
 
     def redeem(self, client: Client, code: Code, verifier: str | None) -> tuple[Step, dict[str, Any]]:

@@ -50,7 +50,7 @@ class Start(Value):
     """Keys that were withdrawn since the preparation."""
 
 
-EventName = Literal["ready", "progress", "done", "failed"]
+EventName = Literal["ready", "progress", "secrets", "done", "failed"]
 
 
 def event(name: EventName, **members: Any) -> dict[str, Any]:

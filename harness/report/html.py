@@ -72,6 +72,7 @@ def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
         gallery=gallery,
         fault_windows=windows(gallery.axis.faults),
         slis=_slis(verdict.slis),
+        changes=[_change(row, verdict.slis) for row in verdict.changes if row.phase == PhaseName.FAULT.value],
         journal=_journal(record),
         journal_title=f"{len(record.events):,} event{'' if len(record.events) == 1 else 's'}"
         + (f", the first {MOST_JOURNAL_LINES:,} shown" if len(record.events) > MOST_JOURNAL_LINES else ""),
@@ -177,14 +178,17 @@ def _invariant(row: InvariantVerdict) -> Cells:
 
 def _breach(record: RunRecord, row: InvariantVerdict, breach: dict[str, str | float | int]) -> Cells:
     zero = record.load_started_at or 0.0
-    told = {key: value for key, value in breach.items() if key not in ("at", "canary", "phase") and value != ""}
+    told = {
+        key: value for key, value in breach.items() if key not in ("at", "canary", "phase", "replay") and value != ""
+    }
     at = breach.get("at")
     return {
         "invariant": words.title(row.name),
         "at": f"{at - zero:.2f}" if isinstance(at, int | float) else words.NOTHING,
-        "canary": str(breach.get("canary", "")).replace("_", " "),
+        "what": f"{words.title(str(breach['canary']))} accepted" if "canary" in breach else words.title(row.name),
         "phase": str(breach.get("phase", "")),
         "details": words.plain(told),
+        "replay": str(breach.get("replay", "")),
     }
 
 
@@ -294,6 +298,21 @@ def _sli(row: SliValue | None) -> Cells | None:
         "value": words.number(row.value, row.unit),
         "interval": words.interval(row.interval, row.unit),
         "samples": f"{row.samples:,}",
+    }
+
+
+def _change(row: SliValue, slis: Iterable[SliValue]) -> Cells:
+    """An SLI's change over the baseline, beside what it was before and during. ``clear``: the interval excludes 0."""
+    name = row.sli.replace("_change", "")
+    values = {each.phase: words.number(each.value, each.unit) for each in slis if each.sli == name}
+    low, high = row.interval
+    return {
+        "sli": name,
+        "before": values.get(PhaseName.BASELINE.value, words.NOTHING),
+        "during": values.get(row.phase, words.NOTHING),
+        "change": words.change(row.value, row.unit),
+        "interval": words.change_interval(row.interval, row.unit),
+        "clear": (low is not None and low > 0) or (high is not None and high < 0),
     }
 
 

@@ -40,7 +40,7 @@ def cases(verdict: RunVerdict) -> Iterator[Case]:
         text += f"n = {row.samples:,}"
         yield Case("objective", row.name, row.verdict, "\n".join(filter(None, (own_reason(row), text, row.why))))
     for held in verdict.invariants:
-        text = f"{held.breaches:,} of {held.attempts:,} bad tokens accepted"
+        text = f"{held.breaches:,} of {held.attempts:,} {held.counted}"
         breaches = [words.plain(dict(breach)) for breach in held.evidence]
         yield Case("invariant", held.name, held.verdict, "\n".join(filter(None, (held.reason, text, *breaches))))
     for fault in verdict.faults:

@@ -9,7 +9,7 @@ from harness.measures import Measure
 from harness.record import RunRecord
 from harness.report import words
 from harness.report.findings import of_paging
-from harness.report.summary import GLYPHS, checks, command_line, defects_asked_for, met, reasons
+from harness.report.summary import GLYPHS, checks, command_line, defects_asked_for, met, reasons, replays
 from harness.verdict import ObjectiveVerdict, RunVerdict
 
 MOST_REASONS = 8
@@ -35,6 +35,9 @@ def summary(record: RunRecord, verdict: RunVerdict) -> str:
         lines += ["", "| Objective | Phase | Value | Bound | Interval | Samples | Verdict |"]
         lines += ["|---|---|--:|--:|--:|--:|---|"]
         lines += [_row(row) for row in verdict.objectives]
+    if again := replays(verdict):
+        lines += ["", "Replay the first breach:", ""]
+        lines += [f"    {' '.join(command.split())}" for _, command in again]
     if verdict.paging:
         lines += ["", escape(of_paging(verdict.paging, record.load_started_at or 0.0))]
     if any(each.samples for each in verdict.measures):

@@ -87,15 +87,13 @@ def checks(verdict: RunVerdict) -> list[Check]:
     """Objectives, invariants, faults, clean-up, counts: each in a few words."""
     objectives = [each.verdict for each in verdict.objectives]
     met = objectives.count(Verdict.PASS)
-    attempts = sum(each.attempts for each in verdict.invariants)
-    breaches = sum(each.breaches for each in verdict.invariants)
     proved = sum(each.effect_proved for each in verdict.faults)
     clean = verdict.cleanup.clean
     return [
         Check("Objectives", f"{met} of {len(objectives)} met", Verdict.worst(objectives)),
         Check(
             "Invariants",
-            f"{breaches:,} of {attempts:,} bad tokens accepted" if attempts else "no bad token was tried",
+            "; ".join(tried(verdict)) or "nothing was tried",
             Verdict.worst([each.verdict for each in verdict.invariants]),
         ),
         Check(
@@ -110,6 +108,23 @@ def checks(verdict: RunVerdict) -> list[Check]:
         ),
         Check("Counts", *_counts(verdict)),
     ]
+
+
+def replays(verdict: RunVerdict) -> list[tuple[str, str]]:
+    """For each breached invariant, by name: the command that replays its first breach."""
+    first = [(each.name, str(each.evidence[0].get("replay", ""))) for each in verdict.invariants if each.evidence]
+    return [(name, command) for name, command in first if command]
+
+
+def tried(verdict: RunVerdict) -> list[str]:
+    """``0 of 266 bad tokens accepted``, and the like, of what was tried at all."""
+    found = []
+    for counted in dict.fromkeys(each.counted for each in verdict.invariants):
+        these = [each for each in verdict.invariants if each.counted == counted]
+        attempts, breaches = (sum(getattr(each, name) for each in these) for name in ("attempts", "breaches"))
+        if attempts:
+            found.append(f"{breaches:,} of {attempts:,} {counted}")
+    return found
 
 
 def _counts(verdict: RunVerdict) -> tuple[str, Verdict]:

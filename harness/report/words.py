@@ -32,6 +32,21 @@ def number(value: float | None, unit: str) -> str:
     return f"{text}{SUFFIXES.get(unit, '')}"
 
 
+def change(value: float | None, unit: str) -> str:
+    """A difference with its sign: ``−1.25 points`` of shares, ``+4.2 ms``."""
+    if value is None:
+        return NOTHING
+    sign = "+" if value > 0 else "−" if value < 0 else "±"
+    size = f"{abs(value) * 100:.3g} points" if unit == "share" else number(abs(value), unit)
+    return f"{sign}{size}"
+
+
+def change_interval(ends: tuple[float | None, float | None], unit: str) -> str:
+    """``−2.1 points to +0.3 points``; an open end is ``∞`` or ``−∞``."""
+    low, high = ends
+    return f"{'−∞' if low is None else change(low, unit)} to {'∞' if high is None else change(high, unit)}"
+
+
 def interval(ends: tuple[float | None, float | None] | None, unit: str) -> str:
     """``99.1 % to 99.9 %``; an open end is ``∞`` or ``-∞``."""
     if ends is None or ends == (None, None):

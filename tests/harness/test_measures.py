@@ -95,7 +95,7 @@ def test_a_late_load_generator_and_a_run_cut_short_decide_nothing(make_record: M
 
 
 def test_measures_never_change_a_verdict_unless_an_objective_asks_for_one(
-    make_record: Make, make_plan: MakePlan, traffic: Traffic
+    make_record: Make, make_plan: MakePlan, traffic: Traffic, logs_searched: dict[str, Any]
 ) -> None:
     rows = [row | DENIED if n % 100 == 0 else row for n, row in enumerate(traffic(100, 130, rate=200))]
     easy = Objective(name="easy", sli="success_rate", phase="all", bound=Bound(op=">=", limit=0.5))
@@ -104,12 +104,12 @@ def test_measures_never_change_a_verdict_unless_an_objective_asks_for_one(
         side: {name: {"requests": {"total": total, "upstream": {}}} for name in names}
         for side, total in (("before", 0), ("after", len(rows) // 2))
     }
-    calm = judge_run(make_record(rows, plan=make_plan([easy]), counts=counted))
+    calm = judge_run(make_record(rows, plan=make_plan([easy]), counts=counted, events=[logs_searched]))
     assert (calm.verdict, calm.measures[0].met) == (Verdict.PASS, False)
     asked = [
         Objective(name=each.id, sli=each.sli, phase="all", bound=each.target) for each in DEFINITIONS if each.target
     ]
-    strict = judge_run(make_record(rows, plan=make_plan(asked), counts=counted))
+    strict = judge_run(make_record(rows, plan=make_plan(asked), counts=counted, events=[logs_searched]))
     assert {each.name: each.verdict for each in strict.objectives}["M1"] is Verdict.FAIL
 
 

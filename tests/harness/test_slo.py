@@ -422,3 +422,45 @@ def test_each_failed_proof_is_named(failed: int) -> None:
 def test_a_fault_that_was_not_applied_or_not_healed() -> None:
     assert slo.fault_reasons(fault(PROOF, applied_at=None)) == ("fault down: it was never applied",)
     assert slo.fault_reasons(fault(PROOF, healed_at=None)) == ("fault down: it was not healed",)
+
+
+# --- logs
+
+SEARCHED = {
+    "at": 131.0, "event": "logs_searched", "complete": True, "secrets": {"access_token": 60, "code": 4},
+    "lines": {"gateway-1.log": 12, "load.log": 0}, "unread": [], "leaked": 0, "hits": 0, "found": [],
+}  # fmt: skip
+LEAK = {"file": "idp.log", "line": 7, "kind": "refresh_token", "length": 43, "hash": "0123456789ab"}
+
+
+def test_logs_without_secrets_hold(make_record: Make) -> None:
+    found = slo.judge_logs(make_record(events=[SEARCHED]))
+    assert (found.attempts, found.breaches, found.judgement.verdict) == (64, 0, Verdict.PASS)
+
+
+def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> None:
+    found = slo.judge_logs(
+        make_record(events=[SEARCHED | {"leaked": 2, "hits": 3, "found": [LEAK], "complete": False}])
+    )
+    assert found.judgement.verdict is Verdict.FAIL
+    assert (found.attempts, found.breaches) == (64, 2)
+    assert "2 secrets of this run are in its logs, 3 times, first in idp.log line 7: refresh" in found.judgement.reason
+    assert found.evidence[0]["log"] == "idp.log"
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (None, "the logs were not searched"),
+        ({"complete": False}, "not all secrets of the run were known"),
+        ({"secrets": {}}, "not all secrets of the run were known"),
+        ({"secrets": "many"}, "not all secrets of the run were known"),
+        ({"lines": {"load.log": 3}}, "no log of the target"),
+        ({"lines": None}, "no log of the target"),
+        ({"unread": ["idp.log"]}, "could not be read"),
+    ],
+)
+def test_what_was_not_searched_is_no_pass(make_record: Make, changed: dict[str, Any] | None, says: str) -> None:
+    found = slo.judge_logs(make_record(events=[] if changed is None else [SEARCHED | changed]))
+    assert found.judgement.verdict is Verdict.INCONCLUSIVE
+    assert says in found.judgement.reason

@@ -211,14 +211,76 @@ def test_a_difference_of_shares() -> None:
     assert change.low < change.value < change.high < 0
 
 
-def test_a_difference_of_quantiles_is_repeatable_and_seeded() -> None:
-    rng = np.random.default_rng(1)
+def test_newcombes_own_example() -> None:
+    """Method 10 from Wilson bounds: 56/70 minus 48/80 is 0.2, 95 %: 0.0524 to 0.3339 (Newcombe 1998, table II)."""
+
+    def wilson(x: int, n: int) -> stats.Estimate:
+        z, p = 1.959964, x / n
+        middle, width = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        scale = 1 + z * z / n
+        return stats.Estimate(p, (middle - width) / scale, (middle + width) / scale, n, n)
+
+    change = stats.difference(wilson(48, 80), wilson(56, 70))
+    assert (change.value, change.low, change.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+def test_a_difference_with_nothing_or_too_little_on_a_side_is_unbounded() -> None:
     second = np.repeat(np.arange(20), 30)
-    before, after = (rng.exponential(size=600), second), (rng.exponential(size=600) + 1.0, second)
-    change = stats.quantile_difference(before, after, 0.5, seed=7)
-    assert change == stats.quantile_difference(before, after, 0.5, seed=7)
-    assert 0.7 < change.low < 1.0 < change.high < 1.3
-    assert math.isnan(stats.quantile_difference((np.array([]), np.array([])), after, 0.5).value)
+    some = stats.quantile(np.arange(600.0), 0.95, second)
+    nothing = stats.quantile(np.array([]), 0.95, np.array([], dtype=np.int64))
+    few = stats.quantile(np.arange(20.0), 0.95, np.arange(20))
+    assert math.isnan(stats.difference(nothing, some).value)
+    assert stats.difference(some, few).high == math.inf
+    assert stats.difference(few, some).low == -math.inf
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.2])
+def test_bounds_of_a_difference_of_shares_cover(correlation: float) -> None:
+    """A baseline of 30 s at 99 %, a fault of 60 s at 93 %, 20 samples a second, seconds alike or not."""
+    rng = np.random.default_rng(31)
+    rounds, missed = 300, [0, 0]
+    for _ in range(rounds):
+        found = []
+        for share, seconds in ((0.99, 30), (0.93, 60)):
+            scale = (1 / correlation - 1) if correlation else 0.0
+            chance = rng.beta(share * scale, (1 - share) * scale, seconds) if scale else np.full(seconds, share)
+            second = np.repeat(np.arange(seconds), 20)
+            found.append(stats.proportion(rng.random(len(second)) < chance[second], second))
+        change = stats.difference(*found)
+        missed[0] += change.low > -0.06
+        missed[1] += change.high < -0.06
+    assert max(missed) / rounds <= 0.09
+
+
+@pytest.mark.parametrize("slow_seconds", [False, True])
+def test_bounds_of_a_difference_of_quantiles_cover(slow_seconds: bool) -> None:
+    """p90 of exponential latencies, twice as long in the fault; or with seconds that are slow as a whole."""
+    rng = np.random.default_rng(32)
+    rounds, missed = 300, [0, 0]
+
+    def drawn(mean: float, seconds: int) -> tuple[stats.Floats, stats.Ints]:
+        second = np.repeat(np.arange(seconds), 20)
+        pace = np.where(rng.random(seconds) < 0.3, 3.0, 1.0) if slow_seconds else np.ones(seconds)
+        return rng.exponential(mean, len(second)) * pace[second], second
+
+    many = [np.quantile(drawn(mean, 40_000)[0], 0.9) for mean in (1.0, 2.0)]
+    truth = many[1] - many[0]
+    for _ in range(rounds):
+        first, later = (stats.quantile(values, 0.9, at) for values, at in (drawn(1.0, 40), drawn(2.0, 60)))
+        change = stats.difference(first, later)
+        missed[0] += change.low > truth
+        missed[1] += change.high < truth
+    assert max(missed) / rounds <= 0.09
+
+
+def test_ignoring_the_scatter_of_the_baseline_would_not_cover() -> None:
+    """Taking the baseline for exact breaks the promise more often: its own bounds are needed."""
+    rng = np.random.default_rng(33)
+    missed = 0
+    for _ in range(300):
+        before, after = (stats.proportion(rng.random(n) < 0.9, np.arange(n) // 10) for n in (100, 400))
+        missed += stats.difference(stats.Estimate(before.value, before.value, before.value, 100, 100), after).low > 0
+    assert missed / 300 > 0.09
 
 
 # --- censored times

@@ -51,6 +51,16 @@ EVENTS = [
     proof("during", "target", 119.9),
     {"at": 119.95, "event": "fault_healed", "fault": "down"},
     proof("after", "probe", 120.1),
+    {
+        "at": 131.0,
+        "event": "logs_searched",
+        "complete": True,
+        "secrets": {"access_token": 60},
+        "lines": {"gateway-1.log": 12},
+        "unread": [],
+        "hits": 0,
+        "found": [],
+    },
 ]
 
 
@@ -313,3 +323,19 @@ def test_what_no_invariant_watches_is_a_breach_all_the_same(build: Build) -> Non
     verdict = judge_run(build(accept))
     assert verdict.verdict is Verdict.FAIL
     assert verdict.reasons[0].startswith("bad_tokens_refused: 1 of 1 requests were accepted, first tampered")
+
+
+def test_the_fault_is_set_against_the_baseline(build: Build) -> None:
+    def spoil(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Half of the requests of the fault are refused."""
+        return [row | (DENIED if 110 <= row["due_at"] < 120 and n % 2 else {}) for n, row in enumerate(rows)]
+
+    verdict = judge_run(build(spoil))
+    changes = {(row.sli, row.phase): row for row in verdict.changes}
+    fallen = changes["success_rate_change{flow=api}", "fault"]
+    assert fallen.value == pytest.approx(-0.5, abs=0.01)
+    assert fallen.interval[1] is not None
+    assert fallen.interval[1] < 0
+    unchanged = changes["success_rate_change{flow=api}", "recovery"]
+    assert unchanged.interval[0] is not None
+    assert unchanged.interval[0] < 0

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.experiment import LoadPlan, Stream
+from harness.load.handed_out import HandedOut
 from harness.load.idp import Code, Step
 from harness.load.recorder import Recorder
 from harness.load.scene import Clock, Gate, Scene
@@ -30,6 +31,7 @@ class World:
     """An IdP that can be away, and gateways that lag by some polls; its clock only moves when told."""
 
     def __init__(self):
+        self.handed_out = HandedOut()
         self.now = 1_000.0
         self.away = False
         self.revoked = set()

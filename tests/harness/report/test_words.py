@@ -56,3 +56,21 @@ def test_evidence_on_one_line():
 
 def test_a_time_that_is_no_time():
     assert words.utc(1e300) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (-0.0125, "share", "−1.25 points"),
+        (0.0042, "s", "+4.2 ms"),
+        (0.0, "share", "±0 points"),
+        (None, "s", words.NOTHING),
+    ],
+)
+def test_a_change_has_a_sign(value: float | None, unit: str, text: str) -> None:
+    assert words.change(value, unit) == text
+
+
+def test_a_change_may_be_open_at_an_end() -> None:
+    assert words.change_interval((None, 0.003), "share") == "−∞ to +0.3 points"
+    assert words.change_interval((-0.25, None), "s") == "−250 ms to ∞"

@@ -1,0 +1,137 @@
+"""``idchaos canary``: one kind of bad token, made afresh and sent again, at the same target with the same settings.
+
+No raw token is ever stored, so a breach can't be repeated with the token that was accepted. What can be repeated is how
+that token was made: this is the command that every breach names. It is a run of the same scenario with a few seconds of
+nothing but that canary, with the scenario's fault in force if the breach came during it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import ExitCode, UsageError
+from harness.experiment import Canary, LoadPlan, Phase, PhaseName, Stream
+
+if TYPE_CHECKING:
+    from harness.launch import Prepared
+
+WATCH_S = 3.0
+RATE = 8.0
+"""Canaries per second: twice a second for each route at each replica."""
+SHOWN = {"replica": "replica", "endpoint": "route", "decision": "decision", "status": "status", "error_code": "reason"}
+"""Columns of samples, and what they are called here."""
+
+
+def send(
+    kind: str,
+    prepared: Prepared,
+    *,
+    in_fault: bool = False,
+    replica: str | None = None,
+    route: str | None = None,
+    as_json: bool = False,
+) -> int:
+    """Send canaries of a kind and print what was decided; the command's exit code.
+
+    Raises:
+        UsageError: no such canary, or none in this scenario.
+        IdchaosError: the target did not start, or failed.
+    """
+    narrowed = only(prepared, canary_named(kind), in_fault=in_fault)
+    rows = [
+        row
+        for row in attempts(narrowed)
+        if replica in (None, row["replica"]) and (route in (None, row["endpoint"]) or row["endpoint"] == "token")
+    ]
+    accepted = sum(row["decision"] == "accept" for row in rows)
+    decided = sum(row["decision"] != "undecided" for row in rows)
+    verdict = ExitCode.FAIL if accepted else ExitCode.PASS if decided else ExitCode.INCONCLUSIVE
+    if as_json:
+        named = [{SHOWN.get(name, name): value for name, value in row.items()} for row in rows]
+        print(json.dumps({"canary": kind, "accepted": accepted, "decided": decided, "attempts": named}, indent=2))
+    else:
+        print("\n".join(table(rows)))
+        print(f"{kind}: {accepted} of {decided} accepted")
+    return verdict
+
+
+def canary_named(kind: str) -> Canary:
+    """A canary by its name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return Canary(kind)
+    except ValueError:
+        raise UsageError(f"canary: {kind!r} is unknown; there are {', '.join(Canary)}") from None
+
+
+def only(prepared: Prepared, kind: Canary, *, in_fault: bool) -> Prepared:
+    """The same experiment with nothing but one kind of canary, for as long as it takes to send some that are ripe.
+
+    Raises:
+        UsageError: the scenario sends no such canary.
+    """
+    plan = prepared.experiment.plan
+    canaries = plan.load.canaries
+    if canaries is None or kind not in canaries.kinds:
+        raise UsageError(f"canary: {plan.scenario} sends none of kind {kind}")
+    faults = prepared.experiment.faults if in_fault else {}
+    after = {
+        Canary.RETIRED_KEY: canaries.retired_after_s,
+        Canary.REVOKED: canaries.revoked_after_s,
+        Canary.REPLAYED: canaries.replayed_after_s,
+    }
+    ripe = after.get(kind, 0.0) + WATCH_S
+    held = [phase.duration_s for phase in plan.phases if phase.name is PhaseName.FAULT and faults]
+    load = LoadPlan(
+        streams=(Stream(flow="canary", rate=RATE, arrivals="constant"),),
+        timeout_s=plan.load.timeout_s,
+        canaries=canaries.model_copy(update={"kinds": (kind,)}),
+    )
+    narrowed = plan.model_copy(
+        update={
+            "phases": (Phase(name=PhaseName.FAULT, duration_s=max([ripe, *held])),),
+            "load": load,
+            "objectives": (),
+            "invariants": (),
+        }
+    )
+    return replace(prepared, experiment=replace(prepared.experiment, plan=narrowed, faults=faults))
+
+
+def attempts(prepared: Prepared) -> list[dict[str, Any]]:
+    """Run it, in a folder that is not kept; every canary that was sent, in order.
+
+    Raises:
+        IdchaosError: the target did not start, or failed.
+    """
+    from harness.launch import assemble
+    from harness.record import load
+
+    with tempfile.TemporaryDirectory(prefix="idchaos-") as folder:
+        request = replace(prepared.request, reports=Path(folder))
+        execution, directory = assemble(replace(prepared, request=request))
+        execution.execute()
+        samples = load(directory.path).samples
+    sent = samples[(samples["canary"] != "") & samples["sent_at"].notna()].sort_values("sent_at", kind="stable")
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in sent[["sent_at", *SHOWN, "kid", "jti"]].to_dict("records")
+    ]
+
+
+def table(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """What was decided where and how often, accepted ones first, in columns."""
+    found = Counter(tuple(str(row[name]) or "-" for name in SHOWN) for row in rows)
+    ordered = sorted(found.items(), key=lambda each: (each[0][2] != "accept", each[0]))
+    lines = [("times", *SHOWN.values()), *((f"{count:,}", *cells) for cells, count in ordered)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -1,0 +1,99 @@
+"""A breach names the command that replays it, and that command sends the same canary to the same system."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import slo
+from harness.cli import main
+from harness.commands import canary
+from harness.errors import UsageError
+from harness.experiment import Canary, CanaryPlan, Invariant, PhaseName
+from harness.launch import Request, prepare, repeat_command
+from harness.ledger import STATE_VARIABLE
+from harness.record import Manifest, RunRecord
+
+Make = Callable[..., RunRecord]
+HELD = Invariant(name="expired_tokens_refused", canaries=(Canary.EXPIRED,))
+
+
+def breach(make_record: Make, make_plan: Callable[..., Any], at: float, repeat: object) -> dict[str, Any]:
+    accepted = {
+        "due_at": at, "flow": "canary", "canary": "expired", "expected": "deny", "decision": "accept",
+        "endpoint": "/orders/1", "replica": "gateway-2", "kid": "rs256-1", "jti": "one",
+    }  # fmt: skip
+    plan = make_plan(invariants=[HELD], canaries=CanaryPlan(kinds=(Canary.EXPIRED,), clock_margin_s=1))
+    record = make_record([accepted], plan=plan)
+    told = {**record.manifest.model_dump(by_alias=True), "repeat": repeat}
+    object.__setattr__(record, "manifest", Manifest.model_validate(told))
+    return dict(slo.judge_invariant(HELD, record).evidence[0])
+
+
+def test_a_breach_says_how_to_replay_it(make_record: Make, make_plan: Callable[..., Any]) -> None:
+    overrides = {"gateway.leeway_s": 60, "fault.mode": "timeout"}
+    repeat = repeat_command(prepare(Request(scenario="jwks_outage", profile="ci", overrides=overrides, seed=3)))
+    assert breach(make_record, make_plan, 112.0, repeat)["replay"] == (
+        "idchaos canary expired --scenario jwks_outage --target local --profile ci"
+        " --set gateway.leeway_s=60 --set fault.mode=timeout --in-fault --replica gateway-2 --route /orders/1"
+    )
+    assert "--in-fault" not in breach(make_record, make_plan, 105.0, repeat)["replay"]
+
+
+@pytest.mark.parametrize("repeat", [None, 3, "", "idchaos study ttl", "rm -rf ."])
+def test_without_a_command_there_is_none_to_replay(
+    make_record: Make, make_plan: Callable[..., Any], repeat: object
+) -> None:
+    assert "replay" not in breach(make_record, make_plan, 112.0, repeat)
+
+
+def test_a_replay_is_the_same_system_with_nothing_but_that_canary() -> None:
+    whole = prepare(Request(scenario="jwks_outage", overrides={"gateway.leeway_s": 60}))
+    narrowed = canary.only(whole, Canary.EXPIRED, in_fault=True)
+    (phase,) = narrowed.experiment.plan.phases
+    assert (narrowed.settings, narrowed.experiment.faults) == (whole.settings, whole.experiment.faults)
+    assert (phase.name, phase.duration_s) == (PhaseName.FAULT, 12)
+    assert narrowed.experiment.plan.load.canaries is not None
+    assert narrowed.experiment.plan.load.canaries.kinds == (Canary.EXPIRED,)
+    assert not canary.only(whole, Canary.EXPIRED, in_fault=False).experiment.faults
+
+
+def test_an_unknown_canary_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(UsageError, match="'expird' is unknown; there are expired, "):
+        canary.canary_named("expird")
+
+
+def test_decisions_are_counted_with_the_accepted_ones_first() -> None:
+    refused = {
+        "replica": "gateway-1",
+        "endpoint": "/orders/1",
+        "decision": "deny",
+        "status": 401,
+        "error_code": "kid_unknown",
+    }
+    accepted = refused | {"replica": "gateway-2", "decision": "accept", "status": 200, "error_code": ""}
+    assert canary.table([refused, accepted, refused]) == [
+        "times  replica    route      decision  status  reason",
+        "1      gateway-2  /orders/1  accept    200     -",
+        "2      gateway-1  /orders/1  deny      401     kid_unknown",
+    ]
+
+
+@pytest.mark.e2e
+def test_a_canary_is_sent_and_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        main(shlex.split("canary alg_none --replica gateway-2 --route /orders/1 --json"))
+    told = json.loads(capsys.readouterr().out)
+    assert (ended.value.code, told["accepted"]) == (0, 0)
+    assert told["decided"] > 0
+    assert {(row["replica"], row["route"], row["reason"]) for row in told["attempts"]} == {
+        ("gateway-2", "/orders/1", "alg_not_allowed")
+    }
