@@ -9,7 +9,7 @@ Of a gateway ``requests.total``, ``requests.upstream.<service>`` and ``requests.
 service ``requests.total``, of the IdP ``requests.<endpoint>.total``; which is which shows by what it
 reports. The generator's summary tells of requests to the IdP that are no samples
 (``unsampled.<endpoint>``; ``unsampled_unsure.<endpoint>`` got no answer). ``own`` tells of the harness's own proofs:
-``{"gateway-1": n, "idp/token": n}``.
+``{"gateway-1": n, "idp/token": n}``, and ``own_unsure`` of those that got no answer.
 
 What the client saw comes from the samples. A request that got an answer was surely seen by who answered;
 one that was sent and got none (time-out, reset) may have been, and so may each attempt before a retry; one
@@ -112,7 +112,9 @@ def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[
     flows = tuple((str(flow), int(count)) for flow, count in sorted(answered["flow"].value_counts().items()))
     extra = as_number(_dig(record.generator, ("unsampled", endpoint))) if endpoint else None
     unsure += int(as_number(_dig(record.generator, ("unsampled_unsure", endpoint))) or 0) if endpoint else 0
-    own = as_number(_dig(record.counts, ("own", f"{name}/{endpoint}" if endpoint else name)))
+    asked_for = f"{name}/{endpoint}" if endpoint else name
+    own = as_number(_dig(record.counts, ("own", asked_for)))
+    unsure += int(as_number(_dig(record.counts, ("own_unsure", asked_for))) or 0)
     low = len(answered) + int(extra or 0) + int(own or 0)
     what = f"clients and {name}" + (f" ({endpoint})" if endpoint else "")
     if endpoint and record.status != "completed" and "unsampled" not in record.generator:

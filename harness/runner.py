@@ -405,7 +405,13 @@ class Run:
 
     def _count(self) -> None:
         if self._counts_before:
-            self._directory.record("counts", before=self._counts_before, after=self._states(), own=self._target.sent)
+            self._directory.record(
+                "counts",
+                before=self._counts_before,
+                after=self._states(),
+                own=self._target.sent,
+                own_unsure=self._target.unanswered,
+            )
 
 
 def _said(error: Exception) -> str:

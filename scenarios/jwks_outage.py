@@ -37,11 +37,11 @@ def fault(settings: JwksOutage) -> Fault:
     """The outage as a fault: on the validators' links, or at the IdP's endpoint."""
     match settings.fault.mode:
         case "error_5xx":
-            return EndpointFault(endpoint="jwks", error=ERROR_5XX, label="503")
+            return EndpointFault(endpoints=("jwks",), error=ERROR_5XX, label="503")
         case "garbage":
-            return EndpointFault(endpoint="jwks", error=GARBAGE, label="HTML instead of keys")
+            return EndpointFault(endpoints=("jwks",), error=GARBAGE, label="HTML instead of keys")
         case "empty":
-            return EndpointFault(endpoint="jwks", error=EMPTY, label="an empty key set")
+            return EndpointFault(endpoints=("jwks",), error=EMPTY, label="an empty key set")
         case mode:
             return LinkFault(links=LINKS, mode=mode, latency_s=settings.fault.latency_s)
 

@@ -11,6 +11,7 @@ from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.ledger import ToxicsOff, Undo
 from harness.targets.base import ProbeResult, ProbesUpstream, ReportsState, Target
 from harness.targets.links import ProxyState
+from harness.targets.oidc import OidcClient
 from harness.targets.topology import IDP, PROBERS, proxies_of
 
 Mode = Literal["refused", "timeout", "reset", "slow", "bandwidth", "partial"]
@@ -23,6 +24,9 @@ DOUBT = 1e-4
 """How improbable the number of failures may be before a share of failing connections counts as disproved."""
 FEWEST_PROBES = 20
 BYTES_PER_KB = 1000
+CLIENT_TO_IDP = "client-to-idp"
+A_CLIENT = "a client"
+CLIENT_PATIENCE_S = 5.0
 
 
 class LinkFault(Fault):
@@ -111,7 +115,7 @@ class LinkFault(Fault):
         """Toxiproxy says so, and fresh connections meet it."""
         states = target.links.state()
         return tuple(self._in_force(proxy, states) for proxy in self.proxies) + tuple(
-            self._probed(target, who, upstream) for proxy in self.proxies for who, upstream in PROBERS.get(proxy, ())
+            self._probed(target, who, upstream) for proxy in self.proxies for who, upstream in _probers(proxy)
         )
 
     def _in_force(self, proxy: str, states: dict[str, ProxyState]) -> Evidence:
@@ -127,13 +131,12 @@ class LinkFault(Fault):
         )
 
     def _probed(self, target: Target, who: str, upstream: str) -> Evidence:
-        assert isinstance(target, ProbesUpstream)
         if self.mode == "partial":
             tries = self._probes_needed()
-            failed = sum(not target.probe(who, upstream).ok for _ in range(tries))
+            failed = sum(not _probe(target, who, upstream).ok for _ in range(tries))
             ok, met = self._is_share(failed, tries), f"{failed} of {tries} probes failed"
         else:
-            result = target.probe(who, upstream)
+            result = _probe(target, who, upstream)
             ok, met = self._felt(result), _outcome(result)
         return Evidence(source="probe", ok=ok, what=f"{who} to {upstream} during: {met}")
 
@@ -224,9 +227,34 @@ class LinkFault(Fault):
         )
 
 
-def _probes(target: Target, proxy: str) -> list[tuple[str, str, ProbeResult]]:
+def _probers(proxy: str) -> tuple[tuple[str, str], ...]:
+    """Who can send a probe through a proxy, and to whom. The clients' own way to the IdP is probed by ourselves."""
+    return ((A_CLIENT, IDP),) if proxy == CLIENT_TO_IDP else PROBERS.get(proxy, ())
+
+
+def _probe(target: Target, who: str, upstream: str) -> ProbeResult:
     assert isinstance(target, ProbesUpstream)
-    return [(who, upstream, target.probe(who, upstream)) for who, upstream in PROBERS.get(proxy, ())]
+    return _ask_as_client(target) if who == A_CLIENT else target.probe(who, upstream)
+
+
+def _probes(target: Target, proxy: str) -> list[tuple[str, str, ProbeResult]]:
+    return [(who, upstream, _probe(target, who, upstream)) for who, upstream in _probers(proxy)]
+
+
+def _ask_as_client(target: Target) -> ProbeResult:
+    """Discovery: no part of the target uses the clients' link."""
+    oidc = OidcClient(target.endpoints, target.sent, target.unanswered, CLIENT_PATIENCE_S)
+    try:
+        answer = oidc.ask("discovery")
+    finally:
+        oidc.close()
+    return ProbeResult(
+        ok=answer.status == 200,
+        status=answer.status or None,
+        error="timeout" if "Timeout" in answer.error else answer.error or None,
+        elapsed_s=answer.elapsed_s,
+        size_bytes=len(answer.body),
+    )
 
 
 class _Fetch(NamedTuple):

@@ -119,7 +119,7 @@ class Revocations(Fault):
 
 @contextmanager
 def _client(target: Target) -> Iterator[OidcClient]:
-    oidc = OidcClient(target.endpoints, target.sent)
+    oidc = OidcClient(target.endpoints, target.sent, target.unanswered)
     try:
         yield oidc
     finally:

@@ -51,6 +51,8 @@ class Target(Protocol):
     components: tuple[str, ...]
     sent: Counter[str]
     """API and IdP requests that the harness itself made beside the load, as proofs: ``gateway-1``, ``idp/token`` ..."""
+    unanswered: Counter[str]
+    """Those that got no answer, and so may or may not have arrived."""
 
     @property
     def endpoints(self) -> Endpoints:

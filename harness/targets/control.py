@@ -27,6 +27,7 @@ class StandIns:
     def __init__(self, control: Mapping[str, str], secret: str) -> None:
         self._control = control
         self.sent: Counter[str] = Counter()
+        self.unanswered: Counter[str] = Counter()
         # Control traffic is rare; keep-alive would only leave connections that a killed process resets.
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {secret}", "Connection": "close"},

@@ -1,8 +1,15 @@
-"""The few protocol steps that the harness itself takes, beside the load: a token, its use, its revocation."""
+"""The few protocol steps that the harness itself takes, beside the load: a token, its use, its revocation, a probe."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import secrets
+import time
 from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 
@@ -10,22 +17,33 @@ from harness.errors import TargetError
 from harness.targets.endpoints import Client, Endpoints, Gateway, Route
 
 TIMEOUT_S = 5.0
-COUNTED_AS = {"token_endpoint": "token", "revocation_endpoint": "revoke", "introspection_endpoint": "introspect"}
+DISCOVERY = "/.well-known/openid-configuration"
+NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one request met. ``status`` is 0 when there was no answer, and ``error`` then says why."""
+
+    status: int
+    elapsed_s: float
+    body: bytes = b""
+    error: str = ""
 
 
 class OidcClient:
-    """A confidential client at the target's IdP, with discovery done (OpenID Connect Discovery 1.0).
+    """A confidential client at the target's IdP (OpenID Connect Discovery 1.0), each request on a new connection.
 
-    What it sends is counted in ``sent`` (``gateway-1``, ``idp/token`` ...), so that counts of clients and target agree.
+    What it sends is counted in ``sent`` (``gateway-1``, ``idp/token`` ...), or in ``unanswered`` when nobody knows
+    whether it arrived, so that counts of clients and target agree.
     """
 
-    def __init__(self, endpoints: Endpoints, sent: Counter[str]) -> None:
-        self._endpoints = endpoints
-        self._sent = sent
-        self._http = httpx.Client(timeout=TIMEOUT_S, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
-        self._metadata: dict[str, str] = self._json(
-            self._send("GET", f"{endpoints.idp_url}/.well-known/openid-configuration"), "discovery"
-        )
+    def __init__(
+        self, endpoints: Endpoints, sent: Counter[str], unanswered: Counter[str], timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._endpoints, self._sent, self._unanswered = endpoints, sent, unanswered
+        self._http = httpx.Client(timeout=timeout_s, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+        self._known: dict[str, Any] = {}
 
     def close(self) -> None:
         """Release sockets."""
@@ -34,7 +52,7 @@ class OidcClient:
     def token(self, client: Client) -> str:
         """An access token by client credentials (RFC 6749 section 4.4)."""
         form = {"grant_type": "client_credentials", "scope": client.scope}
-        answer = self._json(self._post("token_endpoint", client, form), "token")
+        answer = self._json(self._post("token", client, form), "token")
         return str(answer["access_token"])
 
     def token_status(self, client: Client) -> int:
@@ -45,44 +63,126 @@ class OidcClient:
 
     def revoke(self, client: Client, token: str) -> None:
         """RFC 7009."""
-        response = self._post("revocation_endpoint", client, {"token": token})
-        if response.is_error:
-            raise TargetError(f"idp: revocation answered {response.status_code}")
+        self._ok(self._post("revoke", client, {"token": token}), "revocation")
 
     def active(self, token: str) -> bool:
         """Whether introspection calls the token active (RFC 7662)."""
-        client = self._endpoints.introspection_client
-        if client is None:
-            raise TargetError("the target offers no client that may introspect")
-        return bool(
-            self._json(self._post("introspection_endpoint", client, {"token": token}), "introspection")["active"]
-        )
+        answer = self._post("introspect", self._introspection_client(), {"token": token})
+        return bool(self._json(answer, "introspection")["active"])
 
     def call(self, gateway: Gateway, route: Route, token: str) -> int:
         """The status of one API call; 0 when there was no answer."""
-        self._sent[gateway.name] += 1
-        try:
-            return self._http.get(gateway.url + route.path, headers={"Authorization": f"Bearer {token}"}).status_code
-        except httpx.HTTPError:
-            return 0
+        headers = {"Authorization": f"Bearer {token}"}
+        return self._send(gateway.name, "GET", gateway.url + route.path, headers=headers).status
 
-    def _post(self, endpoint: str, client: Client, form: dict[str, str]) -> httpx.Response:
-        auth = httpx.BasicAuth(client.client_id, client.client_secret or "")
-        self._sent[f"idp/{COUNTED_AS[endpoint]}"] += 1
-        return self._send("POST", self._metadata[endpoint], data=form, auth=auth)
+    def ask(self, endpoint: str) -> Answer:
+        """One request to an endpoint of the IdP which it answers by itself when it can, if only to refuse it.
 
-    def _send(self, method: str, url: str, **kwargs: object) -> httpx.Response:
+        ``endpoint``: as the stand-in IdP names them (``token``, ``authorize``, ``login``, ``introspect`` ...).
+
+        Raises:
+            TargetError: the request can't be made, since the IdP's metadata can't be had or lacks the endpoint.
+        """
+        method, url, rest = self._request(endpoint)
+        return self._send(f"idp/{endpoint}", method, url, **rest)
+
+    def _request(self, endpoint: str) -> tuple[str, str, dict[str, Any]]:
+        """Method, URL and the rest of a request that changes nothing: no login, tokens that never existed."""
+        made_up = {"token": secrets.token_urlsafe()}
+        match endpoint:
+            case "discovery":
+                request: tuple[str, str, dict[str, Any]] = ("GET", self._endpoints.idp_url + DISCOVERY, {})
+            case "authorize":
+                request = ("GET", self._url(endpoint), {"params": self._authorization_request()})
+            case "login":
+                # Discovery names no login form; at the stand-in IdP it lies beside the page that shows it.
+                request = ("POST", urljoin(self._url("authorize"), "login"), {"data": {}})
+            case "token":
+                client = self._client_with("client_credentials")
+                form = {"grant_type": "client_credentials", "scope": client.scope}
+                request = ("POST", self._url(endpoint), {"data": form, "auth": _basic(client)})
+            case "revoke":
+                auth = _basic(self._client_with("client_credentials"))
+                request = ("POST", self._url(endpoint), {"data": made_up, "auth": auth})
+            case "introspect":
+                auth = _basic(self._introspection_client())
+                request = ("POST", self._url(endpoint), {"data": made_up, "auth": auth})
+            case "revocations":
+                auth = _basic(self._introspection_client())
+                request = ("GET", urljoin(self._url("introspect"), "revocations"), {"auth": auth})
+            case _:
+                request = ("GET", self._url(endpoint), {})
+        return request
+
+    def _authorization_request(self) -> dict[str, str]:
+        client = self._client_with("authorization_code")
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(secrets.token_bytes()).digest()).rstrip(b"=").decode()
+        return {
+            "response_type": "code",
+            "client_id": client.client_id,
+            "redirect_uri": client.redirect_uri or "",
+            "scope": "openid",
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+
+    def _client_with(self, grant: str) -> Client:
+        for client in self._endpoints.clients:
+            if grant in client.grants:
+                return client
+        raise TargetError(f"the target offers no client with the grant {grant}")
+
+    def _introspection_client(self) -> Client:
+        if self._endpoints.introspection_client is None:
+            raise TargetError("the target offers no client that may introspect")
+        return self._endpoints.introspection_client
+
+    def _url(self, endpoint: str) -> str:
+        member = {
+            "jwks": "jwks_uri",
+            "authorize": "authorization_endpoint",
+            "revoke": "revocation_endpoint",
+            "introspect": "introspection_endpoint",
+        }.get(endpoint, f"{endpoint}_endpoint")
+        if not self._known:
+            answer = self._send("idp/discovery", "GET", self._endpoints.idp_url + DISCOVERY)
+            self._known = self._json(answer, "discovery")
+        url = self._known.get(member)
+        if not isinstance(url, str):
+            raise TargetError(f"idp: discovery names no {member}")
+        return url
+
+    def _post(self, endpoint: str, client: Client, form: dict[str, str]) -> Answer:
+        return self._send(f"idp/{endpoint}", "POST", self._url(endpoint), data=form, auth=_basic(client))
+
+    def _send(self, counted_as: str, method: str, url: str, **kwargs: Any) -> Answer:
+        began = time.monotonic()
         try:
-            return self._http.request(method, url, **kwargs)  # type: ignore[arg-type]
+            response = self._http.request(method, url, **kwargs)
+        except NEVER_ARRIVED as error:
+            return Answer(0, time.monotonic() - began, error=type(error).__name__)
         except httpx.HTTPError as error:
-            raise TargetError(f"idp: {method} {url}: no answer ({type(error).__name__})") from error
+            self._unanswered[counted_as] += 1
+            return Answer(0, time.monotonic() - began, error=type(error).__name__)
+        self._sent[counted_as] += 1
+        return Answer(response.status_code, time.monotonic() - began, response.content)
 
     @staticmethod
-    def _json(response: httpx.Response, what: str) -> dict[str, str]:
-        if response.is_error:
-            raise TargetError(f"idp: {what} answered {response.status_code}")
+    def _ok(answer: Answer, what: str) -> httpx.Response:
+        if not answer.status:
+            raise TargetError(f"idp: {what}: no answer ({answer.error})")
+        if answer.status >= 400:
+            raise TargetError(f"idp: {what} answered {answer.status}")
+        return httpx.Response(answer.status, content=answer.body)
+
+    @classmethod
+    def _json(cls, answer: Answer, what: str) -> dict[str, Any]:
         try:
-            document: dict[str, str] = response.json()
+            document: dict[str, Any] = cls._ok(answer, what).json()
         except ValueError:
             raise TargetError(f"idp: {what} did not answer with JSON") from None
         return document
+
+
+def _basic(client: Client) -> httpx.BasicAuth:
+    return httpx.BasicAuth(client.client_id, client.client_secret or "")

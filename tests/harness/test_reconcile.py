@@ -55,6 +55,13 @@ def test_counts_that_agree(make_record: Make, rows: list[dict[str, Any]]) -> Non
     assert found["clients and idp (token)"].by_flow == (("machine", 10),)
 
 
+def test_a_proof_without_an_answer_may_or_may_not_have_arrived(make_record: Make, rows: list[dict[str, Any]]) -> None:
+    for seen in (10, 11, 12):
+        told = counts(token=seen) | {"own_unsure": {"idp/token": 2}}
+        assert not reasons(make_record(rows, counts=told))
+    assert reasons(make_record(rows, counts=counts(token=13) | {"own_unsure": {"idp/token": 2}}))
+
+
 def test_a_request_that_nobody_saw_is_a_gap(make_record: Make, rows: list[dict[str, Any]]) -> None:
     assert reasons(make_record(rows, counts=counts(gateway=99, orders=198))) == [
         "counts do not reconcile: clients and gateway-1: 99 seen, 100 expected",

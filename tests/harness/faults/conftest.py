@@ -13,8 +13,10 @@ from typing import Any, Literal
 import pytest
 
 from harness.errors import FaultError, TargetError
+from harness.faults import idp_errors, network
 from harness.targets.base import EndpointError, KeyInfo, ProbeResult
 from harness.targets.links import ProxyState
+from harness.targets.oidc import Answer
 from harness.targets.topology import GATEWAYS, PROBERS, PROXIES, STAND_INS
 
 
@@ -72,6 +74,7 @@ class FakeTarget:
     """How long each key fetch takes, and each probe that meets a toxic which slows it down."""
     chance: random.Random = field(default_factory=lambda: random.Random(1))
     injected: Counter[str] = field(default_factory=Counter)
+    exposed: Counter[str] = field(default_factory=Counter)
     errors: dict[str, EndpointError] = field(default_factory=dict)
     offsets: dict[str, float] = field(default_factory=dict)
     drifts: dict[str, float] = field(default_factory=dict)
@@ -84,10 +87,12 @@ class FakeTarget:
     instances: Counter[str] = field(default_factory=Counter)
     stuck_clock: bool = False
     sent: Counter[str] = field(default_factory=Counter)
+    unanswered: Counter[str] = field(default_factory=Counter)
 
     @property
     def endpoints(self) -> Any:
-        raise NotImplementedError
+        """Of no use here: who asks the IdP is replaced by :class:`FakeOidc`."""
+        return None
 
     def start(self, logs: Path) -> None:
         """Already running."""
@@ -106,8 +111,9 @@ class FakeTarget:
             "instance": f"{component}#{self.instances[component]}",
             "time": time.time() + offset,
             "clock": {"offset_s": offset, "drift_ppm": self.drifts.get(component, 0.0)},
-            "errors": self.errors,
-            "injected": self.injected,
+            "errors": {endpoint: error.model_dump() for endpoint, error in self.errors.items()},
+            "injected": dict(self.injected),
+            "exposed": dict(self.exposed),
             "jwks": {
                 "fetches": self.fetches[component],
                 "fetch_failures": self.failures[component],
@@ -134,6 +140,7 @@ class FakeTarget:
                 return ProbeResult(ok=True, status=200, elapsed_s=3.0, size_bytes=1500)
         if "jwks" in self.errors and upstream == "idp":
             self.injected["jwks"] += 1
+            self.exposed["jwks"] += 1
             status = self.errors["jwks"].status
             return ProbeResult(ok=status == 200, status=status, elapsed_s=0.001)
         kids = tuple(key.kid for key in self.known.values() if key.published)
@@ -176,7 +183,37 @@ class FakeTarget:
             self.instances[component] += 1
 
 
+@dataclass
+class FakeOidc:
+    """Asks the IdP of a :class:`FakeTarget`. Of an error for a share, every so-manieth request meets it."""
+
+    target: FakeTarget
+    asked: int = 0
+
+    def ask(self, endpoint: str) -> Answer:
+        error = self.target.errors.get(endpoint)
+        self.asked += 1
+        if endpoint == "discovery" and "client-to-idp" in self.target.links.off:
+            return Answer(0, 0.001, error="ConnectError")
+        if error is not None:
+            self.target.exposed[endpoint] += 1
+            if self.asked % round(1 / error.share) == 0:
+                self.target.injected[endpoint] += 1
+                return Answer(error.status or 200, error.delay_s + 0.001)
+        return Answer({"login": 400, "userinfo": 401}.get(endpoint, 200), 0.001)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 @pytest.fixture
 def target() -> FakeTarget:
     """A sound target without any fault."""
     return FakeTarget()
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch, target: FakeTarget) -> None:
+    """The harness's own requests to the IdP go to the fake target's."""
+    for module in (idp_errors, network):
+        monkeypatch.setattr(module, "OidcClient", lambda *_: FakeOidc(target))

@@ -17,6 +17,7 @@ from harness.faults.network import LinkFault
 from harness.faults.process import ProcessFault
 from harness.targets.base import (
     ControlsProcesses,
+    EndpointError,
     FlushesCaches,
     InjectsErrors,
     ProbesUpstream,
@@ -62,9 +63,15 @@ FAULTS: dict[str, Fault] = {
     "slow": LinkFault(links=LINKS, mode="slow", latency_s=3),
     "bandwidth": LinkFault(links=LINKS, mode="bandwidth", rate_kbs=1),
     "partial": LinkFault(links=LINKS, mode="partial", share=0.3),
-    "error_5xx": EndpointFault(endpoint="jwks", error=ERROR_5XX, label="503"),
-    "garbage": EndpointFault(endpoint="jwks", error=GARBAGE, label="HTML"),
-    "empty": EndpointFault(endpoint="jwks", error=EMPTY, label="no keys"),
+    "error_5xx": EndpointFault(endpoints=("jwks",), error=ERROR_5XX, label="503"),
+    "garbage": EndpointFault(endpoints=("jwks",), error=GARBAGE, label="HTML"),
+    "empty": EndpointFault(endpoints=("jwks",), error=EMPTY, label="no keys"),
+    "endpoint": EndpointFault(endpoints=("token",), error=EndpointError(status=503), label="503"),
+    "late": EndpointFault(endpoints=("introspect",), error=EndpointError(delay_s=1), label="a second late"),
+    "brownout": EndpointFault(
+        endpoints=("authorize", "login", "token"), error=EndpointError(status=503, share=0.5), label="503"
+    ),
+    "idp_gone": LinkFault(links=("client-to-idp", *LINKS), mode="refused"),
     "ahead": ClockSkew(component="idp", offsets_s=(30,)),
     "behind": ClockSkew(component="gateway-1", offsets_s=(-300,)),
     "overlap": rotation("overlap"),
@@ -83,7 +90,9 @@ def work(target: Any) -> None:
     for name in VALIDATORS:
         target.fetches[name] += 3
         target.failures[name] += 1
-    target.injected["jwks"] += 3
+    for endpoint, error in target.errors.items():
+        target.injected[endpoint] += 100 * error.share
+        target.exposed[endpoint] += 100
     target.issued += 7
     target.kids_used["new"] += 5
 
@@ -125,7 +134,10 @@ def test_a_control_plane_that_does_nothing_gives_no_proof(name: str, target: Any
     assert sources(item for item in fault.check_applied(target, {}) if not item.ok) == {"control", "probe"}
 
 
-@pytest.mark.parametrize("name", ["refused", "slow", "bandwidth", "partial", "error_5xx", "empty", "ahead", "overlap"])
+@pytest.mark.parametrize(
+    "name",
+    ["refused", "slow", "bandwidth", "partial", "error_5xx", "empty", "endpoint", "brownout", "ahead", "overlap"],
+)
 def test_a_target_that_did_nothing_meanwhile_gives_no_proof(name: str, target: Any) -> None:
     fault = FAULTS[name]
     before = fault.snapshot(target)
@@ -194,6 +206,38 @@ def test_a_share_is_proved_by_a_likely_number_of_failures(really: float, proved_
 def test_a_delay_that_may_be_none_is_no_fault(latency_s: float, jitter_s: float) -> None:
     with pytest.raises(ValueError, match="can't be told from none"):
         LinkFault(links=LINKS, mode="slow", latency_s=latency_s, jitter_s=jitter_s)
+
+
+def test_errors_that_are_reported_but_not_served_give_no_proof_by_probe(target: Any) -> None:
+    fault = FAULTS["endpoint"]
+    target.inject = lambda endpoint, error: target.errors.update({endpoint: error.model_copy(update={"status": 200})})
+    fault.apply(target, 0)
+    (probe,) = [item for item in fault.check_applied(target, {}) if not item.ok]
+    assert probe.source == "probe"
+    assert "none of 1 probes met it" in probe.what
+
+
+@pytest.mark.parametrize(("hits", "proved_by_them"), [(300, True), (270, True), (100, False), (600, False), (0, False)])
+def test_a_share_is_proved_in_proportion(hits: int, *, proved_by_them: bool, target: Any) -> None:
+    fault = EndpointFault(endpoints=("token",), error=EndpointError(status=503, share=0.3), label="503")
+    before = fault.snapshot(target)
+    target.injected["token"] += hits
+    target.exposed["token"] += 1000
+    (evidence,) = fault.check_held(target, before)
+    assert evidence.ok == proved_by_them
+    assert f"{hits} of 1000" in evidence.what
+
+
+@pytest.mark.parametrize(("share", "probes"), [(1, 1), (0.8, 6), (0.5, 14), (0.2, 42)])
+def test_the_smaller_a_share_the_more_probes_it_takes_to_meet_it(share: float, probes: int) -> None:
+    error = EndpointError(status=503, share=share)
+    assert EndpointFault(endpoints=("token",), error=error, label="503").probes == probes
+
+
+def test_the_clients_link_is_probed_by_a_client(target: Any) -> None:
+    fault = FAULTS["idp_gone"]
+    fault.apply(target, 0)
+    assert "a client to idp during: ConnectError" in " ".join(item.what for item in fault.check_applied(target, {}))
 
 
 def test_a_clock_that_does_not_move_gives_no_proof(target: Any) -> None:

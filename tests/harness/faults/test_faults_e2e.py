@@ -73,7 +73,7 @@ def proved(evidence: Iterable[Evidence]) -> bool:
 
 @contextmanager
 def oidc(target: LocalTarget) -> Iterator[OidcClient]:
-    client = OidcClient(target.endpoints, target.sent)
+    client = OidcClient(target.endpoints, target.sent, target.unanswered)
     try:
         yield client
     finally:
@@ -135,10 +135,10 @@ FAULTS: dict[str, Fault] = {
     "bandwidth": LinkFault(links=LINKS, mode="bandwidth", rate_kbs=4),
     "bandwidth, too narrow": LinkFault(links=LINKS, mode="bandwidth", rate_kbs=1),
     "partial": LinkFault(links=LINKS, mode="partial", share=0.5),
-    "503": EndpointFault(endpoint="jwks", error=ERROR_5XX, label="503"),
-    "garbage": EndpointFault(endpoint="jwks", error=GARBAGE, label="HTML"),
-    "empty": EndpointFault(endpoint="jwks", error=EMPTY, label="no keys"),
-    "delay": EndpointFault(endpoint="jwks", error=EndpointError(delay_s=2), label="late answers"),
+    "503": EndpointFault(endpoints=("jwks",), error=ERROR_5XX, label="503"),
+    "garbage": EndpointFault(endpoints=("jwks",), error=GARBAGE, label="HTML"),
+    "empty": EndpointFault(endpoints=("jwks",), error=EMPTY, label="no keys"),
+    "delay": EndpointFault(endpoints=("jwks",), error=EndpointError(delay_s=2), label="late answers"),
     "IdP ahead": ClockSkew(component="idp", offsets_s=(3,)),
     "gateway behind": ClockSkew(component="gateway-1", offsets_s=(-3,)),
     "by less than half a second": ClockSkew(component="gateway-2", offsets_s=(0.3,)),
@@ -203,7 +203,7 @@ def fetched(target: LocalTarget, validator: str) -> int:
 
 
 def test_errors_in_a_share_of_answers_are_met_by_every_validator(target: LocalTarget) -> None:
-    fault = EndpointFault(endpoint="jwks", error=ERROR_5XX.model_copy(update={"share": 0.5}), label="503 at times")
+    fault = EndpointFault(endpoints=("jwks",), error=ERROR_5XX.model_copy(update={"share": 0.5}), label="503 at times")
     snapshot = fault.snapshot(target)
     try:
         fault.apply(target, 0)
