@@ -166,6 +166,8 @@ class LinkFault(Fault):
 
     def _met(self, target: Target, component: str, before: _Fetches) -> Evidence:
         now = _fetches(target, component)
+        if now.begun < before.begun:  # restarted meanwhile: it counts from 0 again
+            before = _Fetches(0, 0, ())
         fetches, failures = now.begun - before.begun, now.failures - before.failures
         if self.mode in ("slow", "bandwidth"):
             during = [fetch for fetch in now.recent if fetch.number > before.begun]

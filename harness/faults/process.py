@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from harness.errors import TargetError
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.targets.base import ControlsProcesses, ReportsState, Target
@@ -15,6 +17,8 @@ class ProcessFault(Fault):
     kind: Literal["process"] = "process"
     component: str
     how: Literal["kill", "pause", "restart"]
+    after_s: float = Field(0.0, ge=0)
+    """How long after the phase's start."""
 
     needs: ClassVar[tuple[type, ...]] = (ControlsProcesses, ReportsState)
 
@@ -23,9 +27,17 @@ class ProcessFault(Fault):
         """What it does, in a few words."""
         return f"{self.how} {self.component}"
 
+    def steps(self) -> tuple[float, ...]:
+        """One, when it is due."""
+        return (self.after_s,)
+
     def snapshot(self, target: Target) -> Snapshot:
-        """Which instance of the component is running."""
-        return {"instance": _instance(target, self.component)}
+        """Which instance of the component is running, by its own word and by the system's."""
+        assert isinstance(target, ControlsProcesses)
+        return {
+            "instance": _instance(target, self.component),
+            "incarnation": target.process(self.component).incarnation,
+        }
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         """The component answers."""
@@ -44,10 +56,8 @@ class ProcessFault(Fault):
         return "pause" if self.how == "pause" else "kill"
 
     def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
-        """It answers no more; after a restart another instance answers."""
-        if self.how == "restart":
-            return (self._another_instance(target, before),)
-        return (self._answers(target, expected=False),)
+        """The system says so, and it answers no more; after a restart, again."""
+        return self._reported(target, before), self._answers(target, expected=self.how == "restart")
 
     def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
         """Still so at the end of the window."""
@@ -65,6 +75,17 @@ class ProcessFault(Fault):
     def check_healed(self, target: Target) -> tuple[Evidence, ...]:
         """It answers again."""
         return eventually(lambda: (self._answers(target, expected=True),))
+
+    def _reported(self, target: Target, before: Snapshot) -> Evidence:
+        """By the system: dead, paused, or running again as another process."""
+        assert isinstance(target, ControlsProcesses)
+        state = target.process(self.component)
+        if self.how == "restart":
+            again = "started again" if state.incarnation != before["incarnation"] else "not started again"
+            ok = state.status == "running" and state.incarnation != before["incarnation"]
+            return Evidence(source="control", ok=ok, what=f"{self.component} is {state.status}, {again}")
+        wanted = "paused" if self.how == "pause" else "dead"
+        return Evidence(source="control", ok=state.status == wanted, what=f"{self.component} is {state.status}")
 
     def _answers(self, target: Target, *, expected: bool) -> Evidence:
         assert isinstance(target, ReportsState)

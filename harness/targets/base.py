@@ -33,6 +33,14 @@ class ProbeResult(Value):
     kids: tuple[str, ...] | None = None
 
 
+class ProcessState(Value):
+    """What the system (or the container engine) says of a component's process, whatever that itself may say."""
+
+    status: Literal["running", "paused", "dead"]
+    incarnation: str
+    """Another one after each start."""
+
+
 class EndpointError(Value):
     """Errors that an IdP endpoint is told to answer with."""
 
@@ -146,6 +154,9 @@ class InjectsErrors(Protocol):
 @runtime_checkable
 class ControlsProcesses(Protocol):
     """Components can be killed, paused and started again."""
+
+    def process(self, component: str) -> ProcessState:
+        """How its process is."""
 
     def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
         """End a component at once (no clean-up of its own), or freeze it."""

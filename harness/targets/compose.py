@@ -26,6 +26,7 @@ from docker.models.containers import Container
 from harness.errors import EngineMissing, FaultError, TargetError
 from harness.ledger import RUN_ID_VARIABLE, RUN_LABEL
 from harness.settings import CommonSettings
+from harness.targets.base import ProcessState
 from harness.targets.control import StandIns
 from harness.targets.endpoints import Endpoints
 from harness.targets.links import Links
@@ -216,6 +217,13 @@ class ComposeTarget(StandIns):
                 status = found[name]["Status"] if name in found else "its container is gone"
                 return f"{name} ended by itself ({status}): {self._last_words(name) or 'no last words'}"
         return None
+
+    def process(self, component: str) -> ProcessState:
+        """How its container is, as the engine says."""
+        with _engine_errors(f"look at {component}"):
+            state = self._container(component).attrs["State"]
+        status = state["Status"] if state["Status"] in ("running", "paused") else "dead"
+        return ProcessState(status=status, incarnation=str(state["StartedAt"]))
 
     def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
         """SIGKILL, or the freezer."""

@@ -12,6 +12,7 @@ from typing import Literal
 
 from harness.errors import FaultError, TargetError
 from harness.settings import CommonSettings
+from harness.targets.base import ProcessState
 from harness.targets.control import StandIns
 from harness.targets.endpoints import Endpoints
 from harness.targets.links import Links
@@ -157,6 +158,10 @@ class LocalTarget(StandIns):
                 how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
                 return f"{name} ended by itself ({how}): {process.last_words() or 'no last words'}"
         return None
+
+    def process(self, component: str) -> ProcessState:
+        """How its process is, as the system says."""
+        return self._processes[component].state()
 
     def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
         """SIGKILL or SIGSTOP."""

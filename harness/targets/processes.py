@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from harness.errors import TargetError
 from harness.ledger import RUN_ID_VARIABLE
+from harness.targets.base import ProcessState
 
 READY_WITHIN_S = 20.0
 PYTHON_MODULE = (sys.executable, "-m")
@@ -112,6 +115,13 @@ class Process:
     def ended(self) -> int | None:
         """Its exit code (negative: the signal), or ``None`` while it lives."""
         return None if self._child is None else self._child.poll()
+
+    def state(self) -> ProcessState:
+        """How it is, as the system says."""
+        if self._child is None or self._child.poll() is not None:
+            return ProcessState(status="dead", incarnation="")
+        stopped = psutil.Process(self._child.pid).status() == psutil.STATUS_STOPPED
+        return ProcessState(status="paused" if stopped else "running", incarnation=str(self._child.pid))
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if it still lives."""

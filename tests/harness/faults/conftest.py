@@ -14,7 +14,7 @@ import pytest
 
 from harness.errors import FaultError, TargetError
 from harness.faults import idp_errors, network
-from harness.targets.base import EndpointError, KeyInfo, ProbeResult
+from harness.targets.base import EndpointError, KeyInfo, ProbeResult, ProcessState
 from harness.targets.links import ProxyState
 from harness.targets.oidc import Answer
 from harness.targets.topology import GATEWAYS, PROBERS, PROXIES, STAND_INS
@@ -84,6 +84,7 @@ class FakeTarget:
     kids_used: Counter[str] = field(default_factory=Counter)
     issued: int = 0
     dead: set[str] = field(default_factory=set)
+    frozen: dict[str, str] = field(default_factory=dict)
     instances: Counter[str] = field(default_factory=Counter)
     stuck_clock: bool = False
     sent: Counter[str] = field(default_factory=Counter)
@@ -174,11 +175,18 @@ class FakeTarget:
     def clear(self, endpoint: str) -> None:
         self.errors.pop(endpoint, None)
 
+    def process(self, component: str) -> ProcessState:
+        status: Any = self.frozen.get(component) or ("dead" if component in self.dead else "running")
+        return ProcessState(status=status, incarnation=str(self.instances[component]))
+
     def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
         self.dead.add(component)
+        if how == "pause":
+            self.frozen[component] = "paused"
 
     def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
         self.dead.discard(component)
+        self.frozen.pop(component, None)
         if how == "kill":
             self.instances[component] += 1
 
