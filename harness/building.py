@@ -9,6 +9,7 @@ from harness.experiment import (
     Bound,
     Canary,
     CanaryPlan,
+    Flow,
     Invariant,
     LeakPlan,
     LoadPlan,
@@ -101,6 +102,9 @@ def everyday_load(
         streams=(*streams, *extra),
         sessions=load.sessions,
         typo_share=load.typo_share,
+        refresh_at=load.refresh_at,
+        refresh_jitter=load.refresh_jitter,
+        retry_s=load.retry_s,
         timeout_s=load.timeout_s,
         max_in_flight=load.max_in_flight,
         canaries=CanaryPlan(
@@ -120,6 +124,35 @@ def invariants(without: tuple[Canary, ...] = ()) -> tuple[Invariant, ...]:
     """Every invariant whose canaries are sent."""
     return tuple(
         Invariant(name=name, canaries=kinds) for name, kinds in INVARIANTS.items() if not set(kinds) & set(without)
+    )
+
+
+def warm_success(settings: CommonSettings, phase: PhaseName) -> Objective:
+    """Good API requests with a live token succeed, whatever becomes of sessions that ran out of one."""
+    return Objective(
+        name=f"warm_success_{phase}",
+        sli="success_rate{flow=api,format=jwt}",
+        phase=phase,
+        bound=Bound(op=">=", limit=settings.slo.success),
+        why="Users with live tokens were refused or got no answer: a gateway needs the IdP for each request.",
+    )
+
+
+def warm_latency(settings: CommonSettings, phase: PhaseName) -> Objective:
+    """Good API requests with a live token are answered in time."""
+    return Objective(
+        name=f"warm_latency_{phase}",
+        sli="latency_p95{flow=api,format=jwt}",
+        phase=phase,
+        bound=Bound(op="<=", limit=settings.slo.latency_p95_s, unit="s"),
+        why="Users with live tokens waited: p95 counts from when a request was due.",
+    )
+
+
+def recovers(limit_s: float, flow: Flow, *, why: str) -> Objective:
+    """After healing, the last bad request of a flow comes within this time."""
+    return at_most(
+        limit_s, "s", f"recovery_time{{flow={flow}}}", name=f"{flow}_recovery", phase=PhaseName.RECOVERY, why=why
     )
 
 
@@ -186,7 +219,7 @@ def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objecti
 
 def at_most(
     limit: float,
-    unit: Literal["share", "s", "1/s", "count"],
+    unit: Literal["share", "s", "1/s", "per 1,000", "times", "count"],
     sli: str,
     *,
     name: str,
@@ -195,3 +228,8 @@ def at_most(
 ) -> Objective:
     """An objective with an upper bound."""
     return Objective(name=name, sli=sli, phase=phase, bound=Bound(op="<=", limit=limit, unit=unit), why=why)
+
+
+def at_least(limit: float, sli: str, *, name: str, phase: PhaseName | Literal["all"], why: str) -> Objective:
+    """An objective with a lower bound on a share."""
+    return Objective(name=name, sli=sli, phase=phase, bound=Bound(op=">=", limit=limit), why=why)

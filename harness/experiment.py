@@ -11,16 +11,17 @@ from harness.values import Value
 
 Seconds = float
 Flow = Literal[
-    "api", "opaque", "login", "refresh", "logout", "machine", "canary", "revocation", "two_tabs", "lost_answer",
-    "partner", "attacker",
+    "api", "opaque", "login", "refresh", "logout", "machine", "canary", "junk", "revocation", "two_tabs",
+    "lost_answer", "partner", "attacker",
 ]  # fmt: skip
 """What a request is part of.
 
 ``api``: a session calls an API with its JWT · ``opaque``: the same with an opaque token (introspected at the gateway) ·
 ``login``, ``refresh``, ``logout``: the life of a session at the IdP · ``machine``: a client-credentials token request ·
-``canary``: a request that must be denied · ``revocation``: one poll of a revocation probe · ``two_tabs``,
-``lost_answer``: refreshes that race for one session · ``partner``: a client whose secret leaks asks for a token and
-calls an API with it · ``attacker``: whoever has that secret.
+``canary``: a request that must be denied · ``junk``: one of a flood of tokens with made-up kids ·
+``revocation``: one poll of a revocation probe · ``two_tabs``, ``lost_answer``: refreshes that race for one session ·
+``partner``: a client whose secret leaks asks for a token and calls an API with it · ``attacker``: whoever has that
+secret.
 """
 
 
@@ -137,7 +138,11 @@ class LoadPlan(Value):
     sessions: PositiveInt = 40
     """Logged-in sessions that ``api`` and ``opaque`` arrivals are spread over."""
     refresh_at: float = Field(0.8, gt=0, lt=1)
-    """A session refreshes at this share of its access token's life, jittered by up to 10 % of that life."""
+    """A session refreshes at this share of its access token's life ..."""
+    refresh_jitter: float = Field(0.1, ge=0, lt=1)
+    """... or earlier, by a random part of up to this share of it."""
+    retry_s: PositiveFloat = 1.0
+    """A session whose refresh or login failed tries again after this time, more or less by up to half of it."""
     typo_share: float = Field(0.0, ge=0, le=1)
     """Of the users who arrive to log in, those who mistype their password first."""
     timeout_s: PositiveFloat = 5.0
@@ -158,7 +163,7 @@ class Bound(Value):
 
     op: Literal[">=", "<="]
     limit: float
-    unit: Literal["share", "s", "1/s", "count"] = "share"
+    unit: Literal["share", "s", "1/s", "per 1,000", "times", "count"] = "share"
 
     @property
     def text(self) -> str:

@@ -13,6 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 
@@ -138,7 +139,9 @@ def recovery_time(good: pd.DataFrame, healed_at: float, until: float) -> Bracket
     """
     frame = timed(good)
     frame = frame[frame["at"] >= healed_at]
-    return longest(_recovery(rows, str(replica), healed_at, until) for replica, rows in frame.groupby("replica"))
+    return longest(
+        _recovery(rows, str(replica) or "the IdP", healed_at, until) for replica, rows in frame.groupby("replica")
+    )
 
 
 def _recovery(rows: pd.DataFrame, replica: str, healed_at: float, until: float) -> Bracket:
@@ -157,6 +160,27 @@ def _recovery(rows: pd.DataFrame, replica: str, healed_at: float, until: float) 
     if not bad.any():
         return Bracket(math.nan, 0.0, math.inf, len(rows), f"{replica}: too few samples after healing")
     return Bracket(math.inf, float(last) - healed_at, math.inf, len(rows), f"{replica} did not recover by the end")
+
+
+def unserved_time(good: pd.DataFrame, start: float, end: float) -> Bracket:
+    """The longest time between two good answers, the longest over replicas; open where it lasts to ``end``.
+
+    ``good``: samples whose right answer is to accept, due from ``start`` to ``end``. Between its first and its last bad
+    sample a replica surely did not serve, between the good ones around them it may not have.
+    """
+    frame = timed(good)
+    return longest(_unserved(rows, str(replica), start, end) for replica, rows in frame.groupby("replica"))
+
+
+def _unserved(rows: pd.DataFrame, replica: str, start: float, end: float) -> Bracket:
+    times, served = rows["at"].to_numpy(dtype=float), rows["outcome"].eq("ok").to_numpy()
+    edges = [start, *(float(at) for at in times[served]), end]
+    began, ended = max(pairwise(edges), key=lambda pair: pair[1] - pair[0])
+    bad = times[~served & (times >= began) & (times <= ended)]
+    low = float(bad[-1] - bad[0]) if len(bad) else 0.0
+    if ended == end and len(bad):
+        return Bracket(math.inf, low, math.inf, len(rows), f"{replica} did not serve at the end")
+    return Bracket(ended - began, low, ended - began, len(rows), f"longest at {replica}")
 
 
 def retired_key_acceptance(

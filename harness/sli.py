@@ -15,13 +15,14 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import JsonValue
 
 from harness import lags, reconcile, stats
 from harness.errors import UsageError
@@ -345,17 +346,29 @@ def _refusal_window(record: RunRecord, selector: Selector, phase: When) -> Measu
 
 
 def _recovery_time(record: RunRecord, selector: Selector, phase: When) -> Measurement:
-    """From healing to the last bad sample before a sustained good stretch, by replica."""
+    """From healing to the last bad sample before a sustained good stretch, by replica: of the flows selected, else of
+    all API calls.
+    """
     window = record.window(phase)
     healed = [f.healed_at for f in record.faults if f.healed_at is not None and window and f.healed_at < window[1]]
     if not healed or window is None:
         return _bracketed(lags.NOTHING, "no fault was healed")
-    good = selector.choose(good_traffic(_api(record.samples)))
+    asked = record.samples if "flow" in dict(selector.where) else _api(record.samples)
+    good = selector.choose(good_traffic(asked))
     after = good[(good["due_at"] >= max(healed)) & (good["due_at"] < window[1])]
     return _bracketed(lags.recovery_time(after, max(healed), window[1]))
 
 
 @functools.lru_cache(maxsize=1)
+def _unserved_time(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """The longest time without a good answer to an API call, by replica."""
+    window = record.window(phase)
+    if window is None:
+        return _bracketed(lags.NOTHING)
+    good = selector.choose(good_traffic(_api(record.in_phase(phase))))
+    return _bracketed(lags.unserved_time(good, *window))
+
+
 def revocation_table(record: RunRecord) -> pd.DataFrame:
     """Every revocation probe at every replica; see :func:`harness.lags.revocation_lags`.
 
@@ -506,6 +519,57 @@ def _validators(record: RunRecord) -> tuple[str, ...]:
     return tuple(sorted({p.component for p in record.telemetry if "jwks" in p.state and p.component != "idp"}))
 
 
+def _token_request_peak(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """The most token requests within any one second over their mean per second: 1 when they are spread evenly."""
+    window = record.window(phase)
+    frame = selector.choose(record.in_phase(phase))
+    times = np.sort(_floats(frame[(frame["endpoint"] == "token") & frame["sent_at"].notna()], "sent_at"))
+    if window is None or not len(times):
+        return _rate(math.nan, 0.0, math.inf, 0, unit="times", note="no token was asked for")
+    within_1_s = np.searchsorted(times, times + 1.0) - np.arange(len(times))
+    peak = float(within_1_s.max()) * (window[1] - window[0]) / len(times)
+    note = f"{within_1_s.max():,} in one second, {len(times) / (window[1] - window[0]):.3g} per second on average"
+    return _rate(peak, peak, peak, len(times), unit="times", note=note)
+
+
+def _refresh_attempts(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Refresh requests over refreshes that came due: 1 when each succeeds at once, more where clients try again."""
+    frame = selector.choose(record.in_phase(phase))
+    frame = frame[frame["flow"] == "refresh"]
+    begun = int((frame["retry"] == 0).sum())
+    if not begun:
+        return _rate(math.nan, 0.0, math.inf, 0, unit="times", note="no refresh came due")
+    attempts = len(frame) / begun
+    return _rate(attempts, attempts, attempts, begun, unit="times")
+
+
+def _fetches_per_1000(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Growth of the fetches of gateways' key caches over the growth of the requests they answered, times 1,000. Bounds
+    as for rates: each count may have grown by up to one report more or less.
+    """
+    window = record.window(phase)
+    gateways = sorted({p.component for p in record.telemetry if _counts_upstream(p.state)})
+    names = dict(selector.where).get("replica", tuple(gateways))
+    fetches = [_growth(record.series(name, "jwks", "fetches"), window) for name in names]
+    requests = [_growth(record.series(name, "requests", "total"), window) for name in names]
+    if not names or None in fetches or None in requests:
+        note = "a gateway reported no counters throughout the phase"
+        return _rate(math.nan, 0.0, math.inf, 0, unit="per 1,000", note=note)
+    fewest, most, reports = (sum(item[index] for item in fetches if item) for index in range(3))
+    least, all_asked, _ = (sum(item[index] for item in requests if item) for index in range(3))
+    low, value, high = (
+        1000 * made / asked if asked else math.inf
+        for made, asked in ((fewest, all_asked), (most, all_asked), (most, least))
+    )
+    return _rate(value, low, high, int(reports), unit="per 1,000")
+
+
+def _counts_upstream(state: Mapping[str, JsonValue]) -> bool:
+    """Whether this is a gateway's state."""
+    requests = state.get("requests")
+    return "jwks" in state and isinstance(requests, dict) and "upstream" in requests
+
+
 def _growth(series: list[tuple[float, float]], window: tuple[float, float] | None) -> tuple[float, float, int] | None:
     """Growth of a counter inside and around a window, and the number of reports; ``None`` unless they span
     most of it.
@@ -648,6 +712,8 @@ REGISTRY: dict[str, Sli] = {
     "availability": _outcome_share("ok", "wrongly_denied"),
     "token_issuance_error_rate": _token_errors("login", "refresh", "machine"),
     "refresh_error_rate": _token_errors("refresh"),
+    "refresh_attempts": _refresh_attempts,
+    "token_request_peak": _token_request_peak,
     "login_success_rate": _login_success,
     "login_retries": _login_retries,
     "token_validation_success_rate": _validation_success,
@@ -660,8 +726,10 @@ REGISTRY: dict[str, Sli] = {
     "jwks_fetch_rate_max": _busiest("fetches"),
     "refusals_told_as_errors": _misstated(_refusal_as_error),
     "outages_told_as_refusals": _misstated(_outage_as_refusal),
+    "jwks_fetches_per_1000": _fetches_per_1000,
     "refusal_window": _refusal_window,
     "recovery_time": _recovery_time,
+    "unserved_time": _unserved_time,
     "revocation_lag_max": _revocation_max,
     "retired_key_acceptance": _retired_key,
     "skew_threshold_min": _skew_threshold(lags.least),

@@ -32,6 +32,8 @@ class KeyRotation(Fault):
     overlap_s: float = Field(ge=0)
     late_s: float = Field(ge=0)
     allowed_lag_s: float = Field(ge=0)
+    after_s: float = Field(0.0, ge=0)
+    """How long after the phase's start the first act is due."""
 
     needs: ClassVar[tuple[type, ...]] = (RotatesKeys, ReportsState, ProbesUpstream)
 
@@ -41,7 +43,7 @@ class KeyRotation(Fault):
         return f"{self.mode} rotation from {self.old_kid} to {self.new_kid}"
 
     def timeline(self) -> tuple[tuple[float, str], ...]:
-        """The acts and when each is due, in seconds from the fault's start."""
+        """The acts and when each is due, in seconds from the first."""
         match self.mode:
             case "overlap":
                 return (0.0, "publish"), (self.lead_s, "sign"), (self.lead_s + self.overlap_s, "retire")
@@ -54,7 +56,7 @@ class KeyRotation(Fault):
 
     def steps(self) -> tuple[float, ...]:
         """When each act is due."""
-        return tuple(at for at, _ in self.timeline())
+        return tuple(self.after_s + at for at, _ in self.timeline())
 
     def snapshot(self, target: Target) -> Snapshot:
         """How many tokens of the new key each gateway has accepted (none, unless the kid was used before)."""

@@ -71,7 +71,7 @@ def _counts(target: Target) -> dict[str, int]:
 
 def _issues(target: Target) -> Evidence:
     client = next(each for each in target.endpoints.clients if "client_credentials" in each.grants)
-    oidc = OidcClient(target.endpoints, target.sent)
+    oidc = OidcClient(target.endpoints, target.sent, target.unanswered)
     try:
         oidc.token(client)
     finally:

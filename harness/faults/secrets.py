@@ -102,7 +102,7 @@ class LeakedSecret(Fault):
 
 @contextmanager
 def _oidc(target: Target) -> Iterator[OidcClient]:
-    oidc = OidcClient(target.endpoints, target.sent)
+    oidc = OidcClient(target.endpoints, target.sent, target.unanswered)
     try:
         yield oidc
     finally:

@@ -58,6 +58,8 @@ class Canaries:
         self.keepers: list[gevent.Greenlet] = []
         self._secret = scene.endpoints.control_secret or ""
         self._depth = depth
+        self._pattern: str | None = None
+        """A good token, which those of a flood are made from."""
         self._under_load = False
 
     # --- arrivals ---
@@ -89,6 +91,25 @@ class Canaries:
         if known_at is not None and decision == "deny" and code != "token_expired":
             known_at.add(replica)
         return True
+
+    def junk(self, arrival: Arrival, due: float) -> None:
+        """One token of a flood: well made, and of a key name that was never used before."""
+        if self._pattern is None:
+            self._scene.recorder.skipped[Canary.UNKNOWN_KID] += 1
+            return
+        value = canaries.unknown_kid(self._pattern, _jti(), f"junk-{secrets.token_hex(8)}", self._own_key)
+        header, claims = peek(value)
+        self._scene.call(
+            "junk",
+            bearer_line(value),
+            about(header, claims, session=_SESSION, obtained_at=self._scene.clock.now()),
+            due=due,
+            route=arrival.route,
+            replica=arrival.replica,
+            expected="deny",
+            canary=Canary.UNKNOWN_KID,
+            scheduled=True,
+        )
 
     # --- the stock ---
 
@@ -153,6 +174,7 @@ class Canaries:
             self._fill_identities(token)
         jwk = self._public_key(token.about.kid)
         minted = self._control is not None
+        self._pattern = token.value
         forge: dict[Canary, Callable[[int], str | None]] = {
             Canary.UNKNOWN_OPAQUE: lambda _: secrets.token_urlsafe(32),
             Canary.ALG_NONE: lambda _: canaries.alg_none(token.value, _jti()),

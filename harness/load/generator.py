@@ -9,6 +9,7 @@ from locust import FastHttpUser, task
 from locust.env import Environment
 
 from harness.errors import LoadError
+from harness.experiment import Canary
 from harness.load.arrivals import Arrival, Choices, Schedule, schedule
 from harness.load.attack import Attacker, Partner
 from harness.load.canary_upkeep import Canaries
@@ -36,7 +37,7 @@ _IDP_NAMES = {
     "partner": "token",
     "attacker": "token",
 }
-_EXPECTED: dict[str, Expected] = {"canary": "deny", "attacker": "either"}
+_EXPECTED: dict[str, Expected] = {"canary": "deny", "junk": "deny", "attacker": "either"}
 
 Handler = Callable[[Arrival, float], None]
 
@@ -127,6 +128,7 @@ class Generator:
             "login": self._sessions.login,
             "machine": self._machines.machine,
             "canary": self._canaries.canary if self._canaries else None,
+            "junk": self._canaries.junk if self._canaries else None,
             "revocation": self._probes.probe if self._probes and self._probe_formats else None,
             "two_tabs": self._races.two_tabs if self._races else None,
             "lost_answer": self._races.lost_answer if self._races else None,
@@ -260,7 +262,7 @@ class Generator:
             endpoint=at_idp or route.path,
             error_code="dropped",
             expected=_EXPECTED.get(flow, "accept"),
-            canary=kinds[arrival.kind] if flow == "canary" else "",
+            canary=kinds[arrival.kind] if flow == "canary" else Canary.UNKNOWN_KID if flow == "junk" else "",
             replica="" if at_idp else gate.name,
             service="" if at_idp else route.service,
         )

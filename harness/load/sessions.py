@@ -27,9 +27,7 @@ from harness.load.scene import NEVER_ARRIVED, Scene
 from harness.load.tokens import Token, token_from
 from harness.targets.endpoints import Client, User
 
-_JITTER = 0.1
 _POKE_EVERY_S = 1.0
-_RETRY_S = 1.0
 _LOGINS_AT_ONCE = 8
 
 
@@ -211,7 +209,8 @@ class Sessions:
 
     def _issued(self, slot: Slot, token: Token) -> None:
         """A token was issued: this fixes when its refresh is due."""
-        share = self._scene.plan.refresh_at - _JITTER * slot.rng.random()
+        plan = self._scene.plan
+        share = plan.refresh_at - plan.refresh_jitter * slot.rng.random()
         slot.due = token.obtained_at + token.life_s * max(share, 0.05)
         slot.attempt = 0
 
@@ -262,7 +261,7 @@ class Sessions:
 
     def _try_later(self, slot: Slot) -> None:
         slot.attempt += 1
-        slot.due = self._scene.clock.now() + _RETRY_S * (0.5 + slot.rng.random())
+        slot.due = self._scene.clock.now() + self._scene.plan.retry_s * (0.5 + slot.rng.random())
 
     def _log_out(self, session: Session) -> None:
         """RP-initiated logout, then revoke the refresh token; not while a request of the session is under way."""

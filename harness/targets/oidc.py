@@ -56,10 +56,8 @@ class OidcClient:
         return str(answer["access_token"])
 
     def token_status(self, client: Client) -> int:
-        """The status of a token request by client credentials."""
-        return self._post(
-            "token_endpoint", client, {"grant_type": "client_credentials", "scope": client.scope}
-        ).status_code
+        """The status of a token request by client credentials; 0 when there was no answer."""
+        return self._post("token", client, {"grant_type": "client_credentials", "scope": client.scope}).status
 
     def revoke(self, client: Client, token: str) -> None:
         """RFC 7009."""

@@ -107,6 +107,31 @@ def test_a_system_that_never_failed_recovers_at_once(make_record: Make, traffic:
     assert measured.high <= 0.1
 
 
+# --- time without service
+
+
+def test_the_time_without_service_lies_between_its_bad_samples_and_the_good_ones_around_them(
+    make_record: Make, traffic: Traffic
+) -> None:
+    """gateway-2 was gone from 113 to 115 s, and once more from 117 to 118 s."""
+
+    def gone(row: dict[str, Any]) -> bool:
+        return row["replica"] == "gateway-2" and (113 <= row["due_at"] < 115 or 117 <= row["due_at"] < 118)
+
+    record = make_record([row | (DOWN if gone(row) else {}) for row in traffic(110, 120)])
+    measured = sli.measure(record, "unserved_time", "fault")
+    assert (measured.low, measured.high) == (pytest.approx(1.9), pytest.approx(2.1))
+    assert measured.note == "longest at gateway-2"
+    assert sli.measure(record, "unserved_time{replica=gateway-1}", "fault").value == pytest.approx(0.1)
+
+
+def test_a_replica_that_never_came_back_has_no_upper_bound(make_record: Make, traffic: Traffic) -> None:
+    rows = [row | (DOWN if row["due_at"] >= 113 else {}) for row in traffic(110, 120)]
+    measured = sli.measure(make_record(rows), "unserved_time", "fault")
+    assert measured.low == pytest.approx(6.9)
+    assert math.isinf(measured.high)
+
+
 # --- revocation
 
 

@@ -295,6 +295,68 @@ def test_where_nobody_said_why_nothing_is_known(make_record: Make, traffic: Traf
     assert math.isnan(sli.measure(make_record(traffic(110, 120)), "refusals_told_as_errors", "fault").value)
 
 
+def gateway(number: int, asked_per_report: int) -> list[tuple[float, str, dict[str, Any]]]:
+    """A gateway that fetched keys once a second, as it reports it each second."""
+    return [
+        (
+            109.5 + n,
+            f"gateway-{number}",
+            {"jwks": {"fetches": n}, "requests": {"total": n * asked_per_report, "upstream": {}}},
+        )
+        for n in range(12)
+    ]
+
+
+def test_fetches_per_1000_requests(make_record: Make) -> None:
+    """Two gateways with 100 requests and one fetch a second: 10 per 1,000, but for what lies on the phase's edges."""
+    service = [(at, "accounts", {"jwks": {"fetches": 500 * at}}) for at, _, _ in gateway(1, 100)]
+    record = make_record(telemetry=gateway(1, 100) + gateway(2, 100) + service)
+    measured = sli.measure(record, "jwks_fetches_per_1000", "fault")
+    assert measured.value == pytest.approx(10)
+    assert (measured.low, measured.high) == (pytest.approx(10 * 9 / 11), pytest.approx(10 * 11 / 9))
+    assert sli.measure(record, "jwks_fetches_per_1000{replica=gateway-1}", "fault").value == pytest.approx(10)
+
+
+def test_fetches_per_1000_requests_need_requests(make_record: Make) -> None:
+    assert sli.measure(make_record(telemetry=gateway(1, 0)), "jwks_fetches_per_1000", "fault").high == math.inf
+    assert sli.measure(make_record(), "jwks_fetches_per_1000", "fault").samples == 0
+
+
+def test_a_herd_of_token_requests_has_a_peak(make_record: Make, traffic: Traffic) -> None:
+    """90 requests spread over 9 s, and 110 within one: 110 and some in a second, where 20 are the mean."""
+    spread = traffic(110, 119, rate=10, flow="refresh", endpoint="token")
+    herd = traffic(119, 120, rate=110, flow="refresh", endpoint="token")
+    record = make_record(spread + herd)
+    assert sli.measure(record, "token_request_peak", "fault").value == pytest.approx(110 / 20)
+    assert sli.measure(make_record(spread[:1] * 0), "token_request_peak", "fault").samples == 0
+    even = make_record(traffic(110, 120, flow="refresh", endpoint="token"))
+    assert sli.measure(even, "token_request_peak", "fault").value == pytest.approx(1)
+
+
+def test_attempts_per_refresh(make_record: Make, traffic: Traffic) -> None:
+    """50 refreshes came due, half of them were tried three more times: 2.5 attempts each."""
+    begun = traffic(110, 120, rate=5, flow="refresh", endpoint="token")
+    again = [row | {"retry": attempt} for row in begun[::2] for attempt in (1, 2, 3)]
+    measured = sli.measure(make_record(begun + again), "refresh_attempts", "fault")
+    assert (measured.value, measured.samples) == (2.5, 50)
+    assert sli.measure(make_record(again), "refresh_attempts", "fault").samples == 0
+
+
+def test_recovery_of_logins_is_that_of_requests_to_the_idp(make_record: Make, traffic: Traffic) -> None:
+    """Healed at 120; API calls were good all along, logins failed until 121.5."""
+    logins = traffic(120, 130, flow="login", endpoint="token", replica="")
+    logins[:30] = [row | TIMED_OUT for row in logins[:30]]
+    events = [
+        {"at": 110.0, "event": "fault_applied", "fault": "f"},
+        {"at": 120.0, "event": "fault_healed", "fault": "f"},
+    ]
+    record = make_record(traffic(120, 130) + logins, events=events)
+    assert sli.measure(record, "recovery_time", "recovery").value == 0
+    measured = sli.measure(record, "recovery_time{flow=login}", "recovery")
+    assert measured.value == pytest.approx(1.45, abs=0.01)
+    assert measured.note == "longest at the IdP"
+
+
 # --- everything
 
 

@@ -125,6 +125,23 @@ def test_forged_tokens_have_names_of_their_own(scene):
     assert all(row["jti"].startswith("canary-") for row in rows)
 
 
+def test_a_flood_names_another_unknown_key_each_time_and_goes_on_while_the_idp_is_away(world, scene):
+    canaries = stock(scene, Canary.TAMPERED)
+    world.away = True
+    for _ in range(50):
+        canaries.junk(arrival(), due=1_000.0)
+    rows = samples(scene)
+    assert len({row["kid"] for row in rows}) == 50
+    assert {(row["flow"], row["canary"], row["expected"]) for row in rows} == {("junk", "unknown_kid", "deny")}
+
+
+def test_a_made_up_opaque_token_is_a_canary(scene):
+    canaries = stock(scene, Canary.UNKNOWN_OPAQUE)
+    canaries.canary(arrival(), due=1_000.0)
+    (row,) = samples(scene)
+    assert (row["canary"], row["format"], row["kid"]) == ("unknown_opaque", "opaque", "")
+
+
 def test_the_last_batch_is_used_while_the_idp_is_away(world, scene):
     canaries = stock(scene, Canary.TAMPERED)
     world.away = True
