@@ -106,3 +106,11 @@ def test_a_clock_error_that_nobody_could_see_is_refused_beforehand(skew: dict[st
 def test_tokens_that_expire_before_the_bound_are_refused_beforehand() -> None:
     with pytest.raises(UsageError, match="they must live longer"):
         design("revocation_lag", tokens__access_ttl_s=20)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_in_an_idp_outage_what_is_left_of_a_token_when_its_refresh_is_due_outlives_the_outage(profile: str) -> None:
+    scenario = scenario_named("idp_outage")
+    settings = scenario.fill(profile)
+    left = settings.tokens.access_ttl_s * (1 - settings.load.refresh_at)
+    assert left > settings.fault.duration_s
