@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.experiment import Canary, PhaseName
+from harness.faults.idp_errors import EndpointFault
 from harness.faults.keys import KeyRotation
 from harness.scenario import Experiment, all_scenarios, scenario_named
 from harness.settings import PROFILES
@@ -106,6 +107,19 @@ def test_a_clock_error_that_nobody_could_see_is_refused_beforehand(skew: dict[st
 def test_tokens_that_expire_before_the_bound_are_refused_beforehand() -> None:
     with pytest.raises(UsageError, match="they must live longer"):
         design("revocation_lag", tokens__access_ttl_s=20)
+
+
+def test_a_brownout_hits_what_people_log_in_by_and_leaves_keys_alone() -> None:
+    (fault,) = design("idp_brownout", brownout__share=0.4).faults[PhaseName.FAULT]
+    assert isinstance(fault, EndpointFault)
+    assert set(fault.endpoints) == {"authorize", "login", "token"}
+    assert fault.error.share == 0.4
+
+
+def test_a_brownout_without_answers_outlasts_every_client() -> None:
+    (fault,) = design("idp_brownout", "timeouts", load__timeout_s=7).faults[PhaseName.FAULT]
+    assert isinstance(fault, EndpointFault)
+    assert fault.error.delay_s > 7
 
 
 @pytest.mark.parametrize("profile", PROFILES)
