@@ -128,3 +128,14 @@ def test_in_an_idp_outage_what_is_left_of_a_token_when_its_refresh_is_due_outliv
     settings = scenario.fill(profile)
     left = settings.tokens.access_ttl_s * (1 - settings.load.refresh_at)
     assert left > settings.fault.duration_s
+
+
+@pytest.mark.parametrize("variant", ["partial", "slow", "down", "timeouts"])
+def test_jwts_must_not_feel_introspection_in_any_variant(variant: str) -> None:
+    plan = design("introspection_brownout", variant).plan
+    assert {"api_success_fault", "api_latency_fault"} <= {objective.name for objective in plan.objectives}
+
+
+def test_when_introspection_is_down_nothing_is_promised_for_opaque_tokens_but_that_they_come_back() -> None:
+    plan = design("introspection_brownout", "down").plan
+    assert [o.phase for o in plan.objectives if "flow=opaque" in o.sli] == [PhaseName.RECOVERY]

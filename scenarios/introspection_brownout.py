@@ -1,0 +1,151 @@
+"""Introspection falters: do opaque tokens suffer no more than they must, JWTs not at all, and does nobody fail open?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.building import (
+    api_latency,
+    api_success,
+    at_least,
+    at_most,
+    every_run,
+    everyday_load,
+    invariants,
+    phases,
+    recovers,
+)
+from harness.experiment import Objective, PhaseName, Plan
+from harness.faults.idp_errors import EndpointFault
+from harness.scenario import Experiment, Scenario
+from harness.settings import CommonSettings, seconds
+from harness.targets.base import EndpointError
+from harness.values import Value
+
+Mode = Literal["partial", "slow", "down", "timeouts"]
+BEYOND_PATIENCE_S = 10.0
+"""Longer than any gateway waits for introspection."""
+
+
+class BrownoutSettings(Value):
+    """How introspection falters, and what is promised meanwhile."""
+
+    mode: Mode = Field("partial", description="what becomes of introspection requests")
+    share: float = Field(0.5, ge=0.05, le=0.95, description="with partial: of introspection requests, those that fail")
+    latency_s: float = seconds(1, at_least=0.05, why="with slow: how much later answers come")
+    opaque_share: float = Field(0.2, gt=0, lt=1, description="of API requests, those with opaque tokens")
+    opaque_success: float = Field(
+        0.75,
+        gt=0,
+        lt=1,
+        description="with partial: least share of requests with opaque tokens that cached answers save",
+    )
+    recovery_s: float = seconds(
+        2, at_least=0.1, why="requests with opaque tokens must all succeed this soon afterwards"
+    )
+
+
+class BrownoutFault(Value):
+    """How long it lasts."""
+
+    duration_s: float = seconds(12, at_least=1, why="how long introspection falters")
+
+
+class IntrospectionBrownout(CommonSettings):
+    """All settings."""
+
+    brownout: BrownoutSettings = BrownoutSettings()
+    fault: BrownoutFault = BrownoutFault()
+
+
+def fault(settings: IntrospectionBrownout) -> EndpointFault:
+    """The brownout as a fault at the introspection endpoint."""
+    brownout = settings.brownout
+    match brownout.mode:
+        case "partial":
+            error, label = EndpointError(status=503, share=brownout.share), "503"
+        case "slow":
+            error, label = EndpointError(delay_s=brownout.latency_s), f"answers {brownout.latency_s:g} s late"
+        case "down":
+            error, label = EndpointError(status=503), "503"
+        case "timeouts":
+            error, label = EndpointError(delay_s=BEYOND_PATIENCE_S), "no answer in time"
+    return EndpointFault(endpoints=("introspect",), error=error, label=label)
+
+
+def opaque_objectives(settings: IntrospectionBrownout) -> tuple[Objective, ...]:
+    """What cached answers must carry. A share of failures is thinned by them; slow answers are answers; and when
+    introspection is down for longer than answers live, requests with opaque tokens must fail: nothing is promised.
+    """
+    brownout = settings.brownout
+    if brownout.mode == "partial":
+        return (
+            at_least(
+                brownout.opaque_success,
+                "success_rate{flow=opaque}",
+                name="opaque_carried_by_cache",
+                phase=PhaseName.FAULT,
+                why="Users with opaque tokens met every failure of introspection: no cached answer stood in.",
+            ),
+        )
+    if brownout.mode == "slow":
+        return (
+            at_least(
+                0.99,
+                "success_rate{flow=opaque}",
+                name="opaque_success",
+                phase=PhaseName.FAULT,
+                why="Slow introspection was taken for none.",
+            ),
+            at_most(
+                brownout.latency_s + settings.slo.latency_p95_s,
+                "s",
+                "latency_p99{flow=opaque}",
+                name="opaque_latency",
+                phase=PhaseName.FAULT,
+                why="Requests with opaque tokens waited longer than introspection took: they queued.",
+            ),
+        )
+    return ()
+
+
+def design(settings: IntrospectionBrownout) -> Experiment:
+    """Traffic with JWTs and with opaque tokens goes on meanwhile; then introspection is well."""
+    spans = phases(settings, settings.fault.duration_s)
+    return Experiment(
+        plan=Plan(
+            scenario=SCENARIO.name,
+            variant=settings.brownout.mode,
+            phases=spans,
+            load=everyday_load(settings, opaque_share=settings.brownout.opaque_share),
+            objectives=(
+                # The bulkhead: what needs no introspection must not feel it.
+                api_success(settings, PhaseName.FAULT),
+                api_latency(settings, PhaseName.FAULT),
+                *opaque_objectives(settings),
+                recovers(
+                    settings.brownout.recovery_s,
+                    "opaque",
+                    why="Opaque tokens were refused although introspection was well again.",
+                ),
+                api_success(settings, PhaseName.RECOVERY),
+                *every_run(settings, spans),
+            ),
+            invariants=invariants(),
+        ),
+        faults={PhaseName.FAULT: (fault(settings),)},
+    )
+
+
+SCENARIO = Scenario(
+    name="introspection_brownout",
+    summary="Introspection fails for a share, is slow, or is down: JWTs must not feel it, and nobody may fail open.",
+    covers=("M1", "M2", "M7"),
+    settings=IntrospectionBrownout,
+    variants={mode: {"brownout.mode": mode} for mode in ("partial", "slow", "down", "timeouts")},
+    variant_of=lambda settings: settings.brownout.mode,
+    design=design,
+    profiles={"quick": {"gateway.introspection_cache_s": 4}, "ci": {"gateway.introspection_cache_s": 4}},
+)
