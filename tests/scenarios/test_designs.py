@@ -139,3 +139,27 @@ def test_jwts_must_not_feel_introspection_in_any_variant(variant: str) -> None:
 def test_when_introspection_is_down_nothing_is_promised_for_opaque_tokens_but_that_they_come_back() -> None:
     plan = design("introspection_brownout", "down").plan
     assert [o.phase for o in plan.objectives if "flow=opaque" in o.sli] == [PhaseName.RECOVERY]
+
+
+@pytest.mark.parametrize("cooldown_s", [0.5, 1.0, 4.0])
+def test_a_flood_may_cost_one_fetch_in_each_cooldown(cooldown_s: float) -> None:
+    plan = design("junk_kid_flood", gateway__jwks_cooldown_s=cooldown_s).plan
+    bound = next(o.bound for o in plan.objectives if o.name == "fetches_bounded")
+    asked_per_s_of_one_gateway = sum(s.rate for s in plan.load.streams if s.flow != "login") / 2
+    assert bound.limit / 1000 * asked_per_s_of_one_gateway * cooldown_s == pytest.approx(1.5, rel=0.01)
+
+
+def test_without_a_cooldown_each_request_may_cost_a_fetch() -> None:
+    plan = design("junk_kid_flood", gateway__jwks_cooldown_s=0).plan
+    assert next(o.bound.limit for o in plan.objectives if o.name == "fetches_bounded") == 1500
+
+
+def test_a_flood_lasts_through_every_act_of_the_rotation() -> None:
+    experiment = design("junk_kid_flood", "rotate")
+    junk = next(stream for stream in experiment.plan.load.streams if stream.flow == "junk")
+    fault_starts = experiment.plan.phase_starts()[PhaseName.FAULT]
+    steps = [step for fault in experiment.faults[PhaseName.FAULT] for step in fault.steps()]
+    assert junk.starts_s == fault_starts
+    assert junk.ends_s is not None
+    assert junk.ends_s > fault_starts + max(steps)
+    assert min(step for step in steps if step) >= 3
