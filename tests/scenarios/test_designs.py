@@ -10,6 +10,7 @@ from harness.errors import UsageError
 from harness.experiment import Canary, PhaseName
 from harness.faults.idp_errors import EndpointFault
 from harness.faults.keys import KeyRotation
+from harness.faults.rotations import Rotations
 from harness.scenario import Experiment, all_scenarios, scenario_named
 from harness.settings import PROFILES
 
@@ -163,3 +164,17 @@ def test_a_flood_lasts_through_every_act_of_the_rotation() -> None:
     assert junk.ends_s is not None
     assert junk.ends_s > fault_starts + max(steps)
     assert min(step for step in steps if step) >= 3
+
+
+def test_a_second_rotation_begins_when_the_first_key_signs_and_each_key_is_kept_for_a_token_life() -> None:
+    (fault,) = design("frozen_keys", tokens__access_ttl_s=8, gateway__jwks_cache_s=3).faults[PhaseName.FAULT]
+    assert isinstance(fault, Rotations)
+    first, second = fault.rotations
+    assert (first.old_kid, first.new_kid, second.old_kid, second.new_kid) == (
+        "rs256-1",
+        "rs256-2",
+        "rs256-2",
+        "rs256-3",
+    )
+    assert second.after_s > first.after_s + first.lead_s
+    assert second.overlap_s > 8
