@@ -9,6 +9,7 @@ import pytest
 from harness.errors import UsageError
 from harness.experiment import Canary, PhaseName
 from harness.faults.idp_errors import EndpointFault
+from harness.faults.key_removal import KeyRemoval
 from harness.faults.keys import KeyRotation
 from harness.faults.rotations import Rotations
 from harness.scenario import Experiment, all_scenarios, scenario_named
@@ -178,3 +179,9 @@ def test_a_second_rotation_begins_when_the_first_key_signs_and_each_key_is_kept_
     )
     assert second.after_s > first.after_s + first.lead_s
     assert second.overlap_s > 8
+
+
+def test_the_key_that_is_removed_is_the_one_that_signs() -> None:
+    (fault,) = design("live_key_removed", tokens__signing_alg="ES256").faults[PhaseName.FAULT]
+    assert isinstance(fault, KeyRemoval)
+    assert fault.kid == "es256-1"

@@ -12,9 +12,11 @@ from harness.faults import base
 from harness.faults.base import Evidence, Fault
 from harness.faults.clock import ClockSkew
 from harness.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
+from harness.faults.key_removal import KeyRemoval
 from harness.faults.keys import KeyRotation
 from harness.faults.network import LinkFault
 from harness.faults.process import ProcessFault
+from harness.faults.rotations import Rotations
 from harness.targets.base import (
     ControlsProcesses,
     EndpointError,
@@ -49,10 +51,10 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base.time, "sleep", lambda _: None)
 
 
-def rotation(mode: str) -> KeyRotation:
+def rotation(mode: str, **fields: Any) -> KeyRotation:
     return KeyRotation.model_validate(
         {"mode": mode, "old_kid": "old", "new_kid": "new", "alg": "RS256", "lead_s": 5, "overlap_s": 20, "late_s": 3,
-         "allowed_lag_s": 6}
+         "allowed_lag_s": 6, **fields}
     )  # fmt: skip
 
 
@@ -78,6 +80,10 @@ FAULTS: dict[str, Fault] = {
     "abrupt": rotation("abrupt"),
     "publish_late": rotation("publish_late"),
     "emergency": rotation("emergency"),
+    "twice": Rotations(
+        rotations=(rotation("overlap"), rotation("overlap", old_kid="new", new_kid="newer", after_s=6)),
+    ),
+    "removed": KeyRemoval(kid="old"),
     "kill": ProcessFault(component="gateway-1", how="kill"),
     "pause": ProcessFault(component="idp", how="pause"),
     "restart": ProcessFault(component="orders", how="restart"),
@@ -94,7 +100,8 @@ def work(target: Any) -> None:
         target.injected[endpoint] += 100 * error.share
         target.exposed[endpoint] += 100
     target.issued += 7
-    target.kids_used["new"] += 5
+    for kid in ("new", "newer"):
+        target.kids_used[kid] += 5
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -114,6 +121,26 @@ def test_a_fault_that_is_felt_proves_itself_and_its_healing(name: str, target: A
     assert proved(fault.check_healed(target))
     fault.heal(target)  # healing can be repeated
     assert proved(fault.check_healed(target))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_proof_comes_from_control_plane_probe_and_target(name: str, target: Any) -> None:
+    fault = FAULTS[name]
+    before = fault.snapshot(target)
+    for step in range(len(fault.steps())):
+        fault.apply(target, step)
+    work(target)
+    during = (*fault.check_applied(target, before), *fault.check_held(target, before))
+    assert sources(during) == {"control", "probe", "target"}
+
+
+@pytest.mark.parametrize("how", ["kill", "pause", "restart"])
+def test_a_component_that_goes_on_as_before_gives_no_proof(how: Any, target: Any) -> None:
+    fault = ProcessFault(component="gateway-2", how=how)
+    before = fault.snapshot(target)
+    target.disturb = target.restore = lambda component, how: None
+    fault.apply(target, 0)
+    assert "control" in sources(item for item in fault.check_applied(target, before) if not item.ok)
 
 
 @pytest.mark.parametrize("name", ["refused", "timeout", "reset", "slow", "bandwidth", "partial"])
@@ -334,6 +361,27 @@ def test_a_rotation_without_lead_is_proved_although_the_next_act_has_been_done(t
     fault.apply(target, 0)
     fault.apply(target, 1)
     assert proved(fault.check_applied(target, before))
+
+
+def test_rotations_that_broke_off_leave_the_last_key_that_was_begun_signing(target: Any) -> None:
+    fault = FAULTS["twice"]
+    for step in range(3):  # publish and sign the first, publish the second
+        fault.apply(target, step)
+    fault.heal(target)
+    assert [kid for kid, key in target.known.items() if key.signing] == ["newer"]
+
+
+def test_a_missing_key_is_no_withdrawal_so_its_tokens_stay_good(target: Any) -> None:
+    events = [event.event for event in FAULTS["removed"].apply(target, 0)]
+    assert events == ["key_removed"]
+    assert target.known["old"].signing
+    assert not target.known["old"].published
+
+
+def test_a_cache_that_outlives_the_removal_is_named(target: Any) -> None:
+    fault = FAULTS["removed"]
+    assert not any(item.ok for item in fault.check_held(target, {}))
+    assert "gateway-2 still serves from its cache" in " ".join(item.what for item in fault.check_held(target, {}))
 
 
 def test_a_rotation_that_broke_off_is_completed_by_healing(target: Any) -> None:

@@ -1,0 +1,74 @@
+"""A key that still signs vanishes from the JWKS and comes back: how soon after that is everybody served again?"""
+
+from __future__ import annotations
+
+from harness.building import (
+    api_latency,
+    every_run,
+    everyday_load,
+    invariants,
+    phases,
+    recovers,
+)
+from harness.experiment import PhaseName, Plan
+from harness.faults.key_removal import KeyRemoval
+from harness.scenario import Experiment, Scenario
+from harness.settings import CommonSettings, seconds
+from harness.values import Value
+
+
+class RemovalSettings(Value):
+    """How long the key is missing."""
+
+    duration_s: float = seconds(12, at_least=1, why="how long; beyond gateway.jwks_cache_s, or nobody asks")
+
+
+class RemovalPromises(Value):
+    """What is promised afterwards."""
+
+    recovery_s: float = seconds(3, at_least=0.1, why="every replica must accept all good tokens this soon afterwards")
+
+
+class LiveKeyRemoved(CommonSettings):
+    """All settings."""
+
+    fault: RemovalSettings = RemovalSettings()
+    removal: RemovalPromises = RemovalPromises()
+
+
+def design(settings: LiveKeyRemoved) -> Experiment:
+    """Good tokens are refused once a cache has lost the key: nobody could know better, so nothing is promised of them
+    while it is missing. But now every request names an unknown key, which must not become a storm of fetches; and when
+    the key is back, the refusals must end.
+    """
+    spans = phases(settings, settings.fault.duration_s)
+    return Experiment(
+        plan=Plan(
+            scenario=SCENARIO.name,
+            variant="removed",
+            phases=spans,
+            load=everyday_load(settings),
+            objectives=(
+                api_latency(settings, PhaseName.FAULT),
+                recovers(
+                    settings.removal.recovery_s,
+                    "api",
+                    why="Good tokens were refused long after their key was back.",
+                ),
+                *every_run(settings, spans),
+            ),
+            invariants=invariants(),
+        ),
+        faults={PhaseName.FAULT: (KeyRemoval(kid=f"{settings.tokens.signing_alg.lower()}-1"),)},
+    )
+
+
+SCENARIO = Scenario(
+    name="live_key_removed",
+    summary="The key that signs vanishes from the JWKS, then returns: no storm of fetches, and a short tail.",
+    covers=("F2", "M1", "M4"),
+    settings=LiveKeyRemoved,
+    variants={"removed": {}},
+    variant_of=lambda _: "removed",
+    design=design,
+)
