@@ -50,6 +50,7 @@ SKEW = Trial(
     scenario="clock_skew",
     settings=SHORT | {"skew.mode": "step", "skew.offset_s": 3, "fault.duration_s": 4, "phases.recovery_s": 3},
 )
+RESTART = Trial(scenario="cold_start", settings=SHORT | {"cold.during": "none", "fault.duration_s": 6})
 
 ROWS = (
     Row(defect="fail_open_on_jwks_outage", trial=OUTAGE, caught_by=("unknown_keys_refused", "retired_keys_refused")),
@@ -75,6 +76,7 @@ ROWS = (
     Row(defect="synchronous_refresh", trial=SLOW, caught_by=("api_latency_fault",)),
     Row(defect="bad_jwks_replaces_good_keys", trial=GARBAGE, caught_by=("api_success_fault",)),
     Row(defect="keys_never_reloaded", trial=ROTATION, caught_by=("refusal_window", "api_success_recovery")),
+    Row(defect="revocation_forgotten_after_restart", trial=RESTART, caught_by=("revoked_tokens_refused",)),
     Row(defect="zero_leeway", trial=SKEW, caught_by=("api_success_fault",)),
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
@@ -83,7 +85,6 @@ WITHOUT_ROW = {
     "kid_path_followed": "no canary has a path for a kid yet",
     "identity_headers_passed_through": "no canary sends identity headers yet",
     "raw_tokens_in_logs": "no invariant reads the logs yet",
-    "revocation_forgotten_after_restart": "no scenario restarts a gateway yet",
     "code_redeemable_twice": "no canary redeems a code again yet",
     "pkce_not_checked": "no canary redeems a code with the wrong verifier yet",
     "redirect_uri_prefix_match": "no canary asks for a redirect URI like a registered one yet",

@@ -11,6 +11,7 @@ from harness.experiment import Canary, PhaseName
 from harness.faults.idp_errors import EndpointFault
 from harness.faults.key_removal import KeyRemoval
 from harness.faults.keys import KeyRotation
+from harness.faults.process import ProcessFault
 from harness.faults.rotations import Rotations
 from harness.scenario import Experiment, all_scenarios, scenario_named
 from harness.settings import PROFILES
@@ -185,3 +186,27 @@ def test_the_key_that_is_removed_is_the_one_that_signs() -> None:
     (fault,) = design("live_key_removed", tokens__signing_alg="ES256").faults[PhaseName.FAULT]
     assert isinstance(fault, KeyRemoval)
     assert fault.kid == "es256-1"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_replica_restarts_when_the_new_key_begins_to_sign_and_comes_back_within_the_phase(profile: str) -> None:
+    experiment = design("cold_start", "rotation", profile)
+    rotation, restart = experiment.faults[PhaseName.FAULT]
+    assert isinstance(rotation, KeyRotation)
+    assert isinstance(restart, ProcessFault)
+    assert restart.steps()[0] > rotation.lead_s
+    length = next(phase.duration_s for phase in experiment.plan.phases if phase.name is PhaseName.FAULT)
+    assert restart.steps()[0] < length - 4
+
+
+@pytest.mark.parametrize("during", ["outage", "skew", "rotation", "none"])
+def test_the_replica_that_is_not_restarted_must_not_notice(during: str) -> None:
+    plan = design("cold_start", during).plan
+    warm = next(objective for objective in plan.objectives if objective.name == "warm_replica")
+    assert warm.sli == "success_rate{flow=api,replica=gateway-1}"
+    assert warm.bound.limit == 0.995
+
+
+def test_a_replica_that_can_have_no_keys_owes_nothing_until_it_can() -> None:
+    plan = design("cold_start", "outage").plan
+    assert [o.name for o in plan.objectives if o.phase is PhaseName.FAULT] == ["warm_replica"]
