@@ -29,7 +29,7 @@ check: $(READY)  ## All that a reviewer would ask: format, lint, types.
 bench: $(READY)  ## Measure the figures of docs/figures.md, as ratios in one run.
 	@$(BIN)/python -m benchmarks
 
-docker-test: $(READY)  ## Run the four scenarios on Docker with the real Toxiproxy, and what else needs an engine.
+docker-test: $(READY)  ## Run all scenarios on Docker with the real Toxiproxy, and what else needs an engine.
 	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests
 	@$(BIN)/python -m pytest scenarios --target docker
 

@@ -210,3 +210,16 @@ def test_the_replica_that_is_not_restarted_must_not_notice(during: str) -> None:
 def test_a_replica_that_can_have_no_keys_owes_nothing_until_it_can() -> None:
     plan = design("cold_start", "outage").plan
     assert [o.name for o in plan.objectives if o.phase is PhaseName.FAULT] == ["warm_replica"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_herd_is_watched_until_its_tokens_are_due_once_more(profile: str) -> None:
+    settings = scenario_named("refresh_herd").fill(profile)
+    plan = design("refresh_herd", "outage", profile).plan
+    recovery = next(phase.duration_s for phase in plan.phases if phase.name is PhaseName.RECOVERY)
+    assert recovery >= settings.tokens.access_ttl_s + 1.5 * settings.load.retry_s
+
+
+def test_what_sessions_do_when_refused_reaches_the_load() -> None:
+    load = design("refresh_herd", load__refresh_jitter=0.2, load__retry_s=7, load__refresh_at=0.6).plan.load
+    assert (load.refresh_jitter, load.retry_s, load.refresh_at) == (0.2, 7, 0.6)
