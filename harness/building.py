@@ -65,6 +65,18 @@ def phases(settings: CommonSettings, fault_s: float, recovery_s: float | None = 
     )
 
 
+def withdrawal_lag_s(settings: CommonSettings) -> float:
+    """How long a withdrawn key may still be in use: a cache's life and the fetch that ends it."""
+    return settings.gateway.jwks_cache_s + settings.gateway.jwks_timeout_s + CACHE_SLACK_S
+
+
+def recovery_after_withdrawal_s(settings: CommonSettings, settle_s: float) -> float:
+    """How long to watch when a key is withdrawn ``settle_s`` before the end of the fault phase: caches have their time
+    to forget it, and then its tokens are tried.
+    """
+    return settings.phases.recovery_s + max(0.0, withdrawal_lag_s(settings) - settle_s)
+
+
 def revocation_window_s(settings: CommonSettings) -> float:
     """How long a revoked token may still pass: the age of the list, plus the slack of its refresh."""
     return max(settings.gateway.revocation_cache_s, settings.gateway.introspection_cache_s) + CACHE_SLACK_S

@@ -16,6 +16,8 @@ from harness.building import (
     invariants,
     phases,
     recovers,
+    recovery_after_withdrawal_s,
+    withdrawal_lag_s,
 )
 from harness.experiment import Objective, PhaseName, Plan
 from harness.faults.base import Fault
@@ -75,7 +77,7 @@ def backdrop(settings: ColdStart) -> tuple[Fault, ...]:
                     lead_s=gateway.jwks_cache_s + CACHE_SLACK_S,
                     overlap_s=settings.tokens.access_ttl_s + CACHE_SLACK_S,
                     late_s=0,
-                    allowed_lag_s=gateway.jwks_cache_s + gateway.jwks_timeout_s + CACHE_SLACK_S,
+                    allowed_lag_s=withdrawal_lag_s(settings),
                 ),
             )
 
@@ -126,7 +128,9 @@ def objectives(settings: ColdStart) -> tuple[Objective, ...]:
 def design(settings: ColdStart) -> Experiment:
     """Traffic goes on at both replicas while one is restarted."""
     clock_error_s = abs(settings.cold.skew_s) if settings.cold.during == "skew" else 0.0
-    spans = phases(settings, length_s(settings))
+    rotating = settings.cold.during == "rotation"
+    recovery_s = recovery_after_withdrawal_s(settings, settings.cold.restart_s) if rotating else None
+    spans = phases(settings, length_s(settings), recovery_s)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import CACHE_SLACK_S, api_latency, api_success, every_run, everyday_load, invariants, phases
+from harness.building import (
+    CACHE_SLACK_S,
+    api_latency,
+    api_success,
+    every_run,
+    everyday_load,
+    invariants,
+    phases,
+    recovery_after_withdrawal_s,
+    withdrawal_lag_s,
+)
 from harness.experiment import PhaseName, Plan
 from harness.faults.keys import KeyRotation
 from harness.faults.rotations import Rotations
@@ -43,7 +53,7 @@ def fault(settings: FrozenKeys) -> Rotations:
                 lead_s=lead_s,
                 overlap_s=settings.tokens.access_ttl_s + CACHE_SLACK_S,
                 late_s=0,
-                allowed_lag_s=settings.gateway.jwks_cache_s + settings.gateway.jwks_timeout_s + CACHE_SLACK_S,
+                allowed_lag_s=withdrawal_lag_s(settings),
             )
             for number in range(1, settings.rotation.times + 1)
         )
@@ -53,7 +63,8 @@ def fault(settings: FrozenKeys) -> Rotations:
 def design(settings: FrozenKeys) -> Experiment:
     """Traffic goes on through all rotations, and nobody may notice any."""
     rotations = fault(settings)
-    spans = phases(settings, rotations.steps()[-1] + settings.rotation.settle_s)
+    settle_s = settings.rotation.settle_s
+    spans = phases(settings, rotations.steps()[-1] + settle_s, recovery_after_withdrawal_s(settings, settle_s))
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,

@@ -13,6 +13,8 @@ from harness.building import (
     everyday_load,
     invariants,
     phases,
+    recovery_after_withdrawal_s,
+    withdrawal_lag_s,
 )
 from harness.experiment import Objective, PhaseName, Plan, Stream
 from harness.faults.base import Fault
@@ -55,7 +57,7 @@ def faults(settings: JunkKidFlood) -> tuple[Fault, ...]:
     flood = JunkKids(rate=settings.flood.rate)
     if not settings.flood.then_rotate:
         return (flood,)
-    gateway, algorithm = settings.gateway, settings.tokens.signing_alg
+    algorithm = settings.tokens.signing_alg
     rotation = KeyRotation(
         mode="abrupt",
         old_kid=f"{algorithm.lower()}-1",
@@ -65,7 +67,7 @@ def faults(settings: JunkKidFlood) -> tuple[Fault, ...]:
         lead_s=0,
         overlap_s=settings.tokens.access_ttl_s + CACHE_SLACK_S,
         late_s=0,
-        allowed_lag_s=gateway.jwks_cache_s + gateway.jwks_timeout_s + CACHE_SLACK_S,
+        allowed_lag_s=withdrawal_lag_s(settings),
     )
     return flood, rotation
 
@@ -127,7 +129,8 @@ def design(settings: JunkKidFlood) -> Experiment:
         starts_s=starts,
         ends_s=starts + length_s(settings),
     )
-    spans = phases(settings, length_s(settings))
+    recovery_s = recovery_after_withdrawal_s(settings, SETTLE_S) if settings.flood.then_rotate else None
+    spans = phases(settings, length_s(settings), recovery_s)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,

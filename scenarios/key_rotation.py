@@ -15,6 +15,8 @@ from harness.building import (
     everyday_load,
     invariants,
     phases,
+    recovery_after_withdrawal_s,
+    withdrawal_lag_s,
 )
 from harness.experiment import Objective, PhaseName, Plan
 from harness.faults.keys import KeyRotation
@@ -61,7 +63,7 @@ def fault(settings: KeyRotationSettings) -> KeyRotation:
         lead_s=lead,
         overlap_s=overlap,
         late_s=rotation.late_s,
-        allowed_lag_s=gateway.jwks_cache_s + gateway.jwks_timeout_s + CACHE_SLACK_S,
+        allowed_lag_s=withdrawal_lag_s(settings),
     )
 
 
@@ -108,9 +110,8 @@ def refusals(limit_s: float) -> Objective:
 def design(settings: KeyRotationSettings) -> Experiment:
     """Traffic goes on through every act of the rotation."""
     rotation = fault(settings)
-    # The last act withdraws the old key: caches have their time to forget it, and then it is tried.
-    lag = max(0.0, rotation.allowed_lag_s - settings.rotation.settle_s)
-    spans = phases(settings, rotation.steps()[-1] + settings.rotation.settle_s, settings.phases.recovery_s + lag)
+    settle_s = settings.rotation.settle_s
+    spans = phases(settings, rotation.steps()[-1] + settle_s, recovery_after_withdrawal_s(settings, settle_s))
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,

@@ -223,3 +223,18 @@ def test_a_herd_is_watched_until_its_tokens_are_due_once_more(profile: str) -> N
 def test_what_sessions_do_when_refused_reaches_the_load() -> None:
     load = design("refresh_herd", load__refresh_jitter=0.2, load__retry_s=7, load__refresh_at=0.6).plan.load
     assert (load.refresh_jitter, load.retry_s, load.refresh_at) == (0.2, 7, 0.6)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    ("name", "variant"), [("frozen_keys", ""), ("junk_kid_flood", "rotate"), ("cold_start", "rotation")]
+)
+def test_a_key_that_is_withdrawn_last_is_tried_once_caches_must_have_forgotten_it(
+    name: str, variant: str, profile: str
+) -> None:
+    experiment = design(name, variant, profile)
+    spans = {phase.name: phase.duration_s for phase in experiment.plan.phases}
+    withdrawn = max(step for fault in experiment.faults[PhaseName.FAULT] for step in fault.steps())
+    gateway = scenario_named(name).fill(profile).gateway
+    watched = spans[PhaseName.FAULT] - withdrawn + spans[PhaseName.RECOVERY]
+    assert watched > gateway.jwks_cache_s + gateway.jwks_timeout_s + 1 + 5
