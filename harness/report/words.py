@@ -9,6 +9,7 @@ from harness.report.findings import duration, percent
 
 LONGEST_EVIDENCE = 400
 OPERATORS = {">=": "≥", "<=": "≤"}
+SUFFIXES = {"per 1,000": " per 1,000", "times": "×"}
 NOTHING = "–"
 
 
@@ -18,7 +19,7 @@ def title(name: str) -> str:
 
 
 def number(value: float | None, unit: str) -> str:
-    """A value in its unit: ``99.87 %``, ``4.2 ms``, ``12.3/s``, ``1,204``."""
+    """A value in its unit: ``99.87 %``, ``4.2 ms``, ``12.3/s``, ``5.4 per 1,000``, ``1.8×``, ``1,204``."""
     if value is None:
         return NOTHING
     if unit == "share":
@@ -26,7 +27,9 @@ def number(value: float | None, unit: str) -> str:
     if unit == "s":
         return duration(value)
     text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
-    return f"{text}{unit[1:]}" if unit.startswith("1/") else text
+    if unit.startswith("1/"):
+        return f"{text}{unit[1:]}"
+    return f"{text}{SUFFIXES.get(unit, '')}"
 
 
 def interval(ends: tuple[float | None, float | None] | None, unit: str) -> str:

@@ -213,6 +213,40 @@ def test_errors_in_a_share_of_answers_are_met_by_every_validator(target: LocalTa
     assert proved(fault.check_healed(target))
 
 
+ENDPOINTS = (
+    "discovery", "authorize", "login", "token", "userinfo", "introspect", "revoke", "end_session", "revocations",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("error", [EndpointError(status=503), EndpointError(delay_s=0.3)], ids=["503", "late"])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_fault_at_any_endpoint_of_the_idp_is_met_by_a_client(
+    endpoint: str, error: EndpointError, target: LocalTarget
+) -> None:
+    fault = EndpointFault(endpoints=(endpoint,), error=error, label="trouble")
+    assert proved(before := fault.check_before(target)), before
+    snapshot = fault.snapshot(target)
+    try:
+        fault.apply(target, 0)
+        assert proved(during := (*fault.check_applied(target, snapshot), *fault.check_held(target, snapshot))), during
+    finally:
+        fault.heal(target)
+    assert proved(after := fault.check_healed(target)), after
+
+
+@pytest.mark.parametrize("how", ["kill", "pause", "restart"])
+def test_the_system_tells_what_became_of_a_process(how: str, target: LocalTarget) -> None:
+    fault = ProcessFault.model_validate({"component": "orders", "how": how})
+    snapshot = fault.snapshot(target)
+    try:
+        fault.apply(target, 0)
+        assert proved(during := fault.check_applied(target, snapshot)), during
+        assert {item.source for item in during} == {"control", "probe"}
+    finally:
+        fault.heal(target)
+    assert proved(after := fault.check_healed(target)), after
+
+
 @pytest.mark.parametrize("mode", ["overlap", "abrupt", "publish_late", "emergency"])
 def test_a_rotation_is_proved_act_by_act(mode: str, target: LocalTarget) -> None:
     old = next(key for key in target.keys() if key.signing)  # noqa: SIM118 - not a dict

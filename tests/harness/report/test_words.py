@@ -35,6 +35,8 @@ def test_a_share_is_never_rounded_to_all_or_nothing(share: float, text: str):
         ("<= 3 1/min", "1/min", "≤ 3/min"),
         ("anything <b>", "s", "anything <b>"),
         ("", "s", ""),
+        ("<= 8.2", "per 1,000", "≤ 8.2 per 1,000"),
+        ("<= 2.5", "times", "≤ 2.5×"),
     ],
 )
 def test_bounds(text: str, unit: str, shown: str):
