@@ -30,6 +30,8 @@ ENDPOINTS = ("authorize", "login", "token")
 """What people and machines log in by. Keys and the list of revoked tokens are still served."""
 ANSWERED_LATE_BUT_ANSWERED = 0.05
 BEYOND_PATIENCE_S = 1.0
+LAST_LOGIN_S = 3.0
+"""After the last request that hung has timed out: for the logins that follow it."""
 
 
 class BrownoutSettings(Value):
@@ -85,10 +87,22 @@ def token_errors(settings: IdpBrownout) -> Objective:
     )
 
 
+def back_to_normal(settings: IdpBrownout) -> tuple[float, Objective]:
+    """How long is watched after healing, and when every API call must succeed again: at once, unless requests that hang
+    keep sessions waiting for as long as their clients are patient.
+    """
+    if settings.brownout.mode != "timeouts":
+        return settings.phases.recovery_s, api_success(settings, PhaseName.RECOVERY)
+    limit_s = settings.load.timeout_s + LAST_LOGIN_S
+    why = "Sessions were still without tokens when the last request that hung had timed out."
+    return settings.phases.recovery_s + limit_s, recovers(limit_s, "api", why=why)
+
+
 def design(settings: IdpBrownout) -> Experiment:
     """Traffic, refreshes and new logins go on meanwhile; then the IdP is well."""
     brownout = settings.brownout
-    spans = phases(settings, settings.fault.duration_s)
+    recovery_s, recovery = back_to_normal(settings)
+    spans = phases(settings, settings.fault.duration_s, recovery_s)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
@@ -109,7 +123,7 @@ def design(settings: IdpBrownout) -> Experiment:
                 recovers(
                     brownout.login_recovery_s, "login", why="People could not log in although the IdP was well again."
                 ),
-                api_success(settings, PhaseName.RECOVERY),
+                recovery,
                 *every_run(settings, spans),
             ),
             invariants=invariants(),
@@ -123,7 +137,12 @@ SCENARIO = Scenario(
     summary="A share of the IdP's login and token requests fail, are slow, or get no answer in time.",
     covers=("M1", "M2", "M3", "M5"),
     settings=IdpBrownout,
-    variants={mode: {"brownout.mode": mode} for mode in ("errors", "latency", "timeouts")},
+    variants={
+        "errors": {"brownout.mode": "errors"},
+        "latency": {"brownout.mode": "latency"},
+        # A refresh token whose answer was lost is used up: that session must log in anew, in the midst of it all.
+        "timeouts": {"brownout.mode": "timeouts", "brownout.kept": 0.9},
+    },
     variant_of=lambda settings: settings.brownout.mode,
     design=design,
     profiles={

@@ -238,3 +238,10 @@ def test_a_key_that_is_withdrawn_last_is_tried_once_caches_must_have_forgotten_i
     gateway = scenario_named(name).fill(profile).gateway
     watched = spans[PhaseName.FAULT] - withdrawn + spans[PhaseName.RECOVERY]
     assert watched > gateway.jwks_cache_s + gateway.jwks_timeout_s + 1 + 5
+
+
+def test_after_a_brownout_without_answers_sessions_are_watched_until_the_last_hung_request_is_over() -> None:
+    plan = design("idp_brownout", "timeouts", load__timeout_s=7).plan
+    (limit,) = (objective.bound.limit for objective in plan.objectives if objective.name == "api_recovery")
+    recovery = next(phase.duration_s for phase in plan.phases if phase.name is PhaseName.RECOVERY)
+    assert 7 < limit < recovery - 2
