@@ -154,6 +154,7 @@ def check_roles(job: LoadJob, roles: Roles) -> None:
         ),
         ("machine", roles.machine is not None, "a client with client_credentials and JWTs"),
         ("canary", roles.machine is not None, "a client with client_credentials and JWTs"),
+        ("junk", roles.machine is not None, "a client with client_credentials and JWTs"),
         ("two_tabs", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
         ("lost_answer", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
         ("partner", bool(roles.partners), "a client with authorization_code and client_credentials"),
