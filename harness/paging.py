@@ -103,6 +103,8 @@ def paging(record: RunRecord, health: Mapping[PhaseName, GeneratorHealth]) -> Pa
         return None
     start, end = window
     good, total = per_second(record, start, end)
+    if not len(total):  # cut short in the moment in which the first phase began
+        return None
     slo = slo_of(record)
     rules = [scaled(rule, end - start, slo) for rule in RULES]
     alerts = [
