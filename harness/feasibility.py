@@ -97,7 +97,7 @@ CANT_TELL = frozenset({"kid", "session", "error_code"})
 """Selectors whose share of the traffic depends on what happens."""
 
 
-COUNTERS = frozenset({"jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate_max"})
+COUNTERS = frozenset({"jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate_max", "jwks_fetches_per_1000"})
 """SLIs of what components report by themselves."""
 ONE_WILL_DO = frozenset(
     {

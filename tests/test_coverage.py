@@ -11,6 +11,7 @@ from harness import sli
 from harness.building import INVARIANTS
 from harness.measures import DEFINITIONS
 from harness.scenario import all_scenarios
+from harness.slo import LOGS_INVARIANT
 from harness.targets.defects import DEFECTS
 
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
@@ -19,7 +20,7 @@ GUIDE = {"F": 8, "M": 10, "P": 6, "B": 5, "E": 4, "X": 25}
 KNOWN = {
     "scenario": set(all_scenarios()),
     "SLI": set(sli.names()),
-    "invariant": set(INVARIANTS),
+    "invariant": {*INVARIANTS, LOGS_INVARIANT},
     "defect": set(DEFECTS),
 }
 ROW = re.compile(r"\| (?P<id>[A-Z]\d+) \| (?P<words>[^|]+) \| (?P<by>[^|]+) \|")
