@@ -122,9 +122,10 @@ def list_scenarios(defects: bool, as_json: bool) -> None:
         ]
         print(json.dumps(document, indent=2))
         return
+    width = max(len(scenario.name) for scenario in scenarios)
     for scenario in scenarios:
-        print(f"{scenario.name:<16} {scenario.summary}")
-        print(f"{'':<16} variants: {', '.join(scenario.variants)}; covers {', '.join(scenario.covers)}")
+        print(f"{scenario.name:<{width}}  {scenario.summary}")
+        print(f"{'':<{width}}  variants: {', '.join(scenario.variants)}; covers {', '.join(scenario.covers)}")
 
 
 def _list_defects(as_json: bool) -> None:
@@ -147,17 +148,22 @@ def _default(model: type[Any], name: str) -> Any:
 
 
 @cli.command("run")
-@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@click.argument("scenarios", nargs=-1, metavar="SCENARIO...")
+@click.option("--all", "every", is_flag=True, help="Run every scenario there is.")
 @_run_options
 @click.option("--rate", type=float, help="API requests per second; short for --set load.rate=R.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Same seed, same plan.")
 @_set_option
 @_reports_option
 @_json_option
-def run_scenarios(scenarios: tuple[str, ...], assignments: tuple[str, ...], as_json: bool, **options: Any) -> int:
+def run_scenarios(
+    scenarios: tuple[str, ...], every: bool, assignments: tuple[str, ...], as_json: bool, **options: Any
+) -> int:
     """Run scenarios one after the other; the worst verdict decides the exit code."""
     from harness.launch import Request, prepare, run
-    from harness.terminal import watching
+    from harness.terminal import show_verdicts, watching
+
+    scenarios = _chosen(scenarios, every)
 
     overrides = parse_assignments(assignments)
     rate = options.pop("rate")
@@ -179,7 +185,17 @@ def run_scenarios(scenarios: tuple[str, ...], assignments: tuple[str, ...], as_j
         if as_json:
             _conclude(verdicts, as_json, error=told(error))
         raise
+    if len(verdicts) > 1 and not as_json:
+        show_verdicts(verdicts)
     return _conclude(verdicts, as_json)
+
+
+def _chosen(scenarios: tuple[str, ...], every: bool) -> tuple[str, ...]:
+    from harness.scenario import all_scenarios
+
+    if every == bool(scenarios):
+        raise UsageError("run: name scenarios, or ask for --all of them; `idchaos list` shows what there is")
+    return tuple(all_scenarios()) if every else scenarios
 
 
 def _show(verdict: Any, as_json: bool) -> None:

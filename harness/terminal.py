@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -149,6 +149,18 @@ def show_matrix(matrix: Matrix) -> None:
 
 def _verdict(verdict: Verdict) -> Text:
     return Text(verdict, style=COLOURS[verdict])
+
+
+def show_verdicts(verdicts: Sequence[RunVerdict]) -> None:
+    """One line for each of several runs, on stdout."""
+    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    for verdict in verdicts:
+        first = verdict.reasons[0] if verdict.reasons else ""
+        name = f"{verdict.scenario} · {verdict.variant}"
+        table.add_row(Text(verdict.verdict, style=COLOURS[verdict.verdict]), name, Text(first))
+    console.print()
+    console.print(table)
 
 
 def _number(value: float | None) -> str:

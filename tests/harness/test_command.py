@@ -318,7 +318,8 @@ def test_up_leaves_a_target_running_and_down_stops_it(idchaos: Idchaos) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["run"], "Missing argument 'SCENARIO...'"),
+        (["run"], "name scenarios, or ask for --all of them"),
+        (["run", "jwks_outage", "--all"], "name scenarios, or ask for --all of them"),
         (["run", "jwks_outrage"], "is unknown; there are clock_skew"),
         (["run", "jwks_outage", "--profile", "slow"], "there are quick, ci, gameday"),
         (["run", "jwks_outage", "--target", "cloud"], "there are local, docker"),
