@@ -8,6 +8,7 @@ from harness.building import (
     CACHE_SLACK_S,
     api_success,
     at_most,
+    every_run,
     everyday_load,
     invariants,
     phases,
@@ -21,7 +22,7 @@ from harness.settings import CommonSettings, seconds
 from harness.targets.topology import PARTNERS
 from harness.values import Value
 
-WATCH_S = 3.0
+WATCH_S = 2.0
 """How long the attacker is watched after the last moment at which they should have succeeded."""
 
 
@@ -73,11 +74,12 @@ def design(settings: CompromisedSecretSettings) -> Experiment:
     starts = settings.phases.warmup_s + settings.phases.baseline_s
     contained = starts + secret.contain_after_s
     longest = max(limit for limit, _ in found.values())
+    spans = phases(settings, secret.contain_after_s + longest + WATCH_S)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
             variant="contained",
-            phases=phases(settings, secret.contain_after_s + longest + WATCH_S),
+            phases=spans,
             load=everyday_load(
                 settings,
                 extra=(
@@ -114,6 +116,7 @@ def design(settings: CompromisedSecretSettings) -> Experiment:
                     why="The rightful client was locked out by the rotation of its own secret.",
                 ),
                 api_success(settings, PhaseName.FAULT),
+                *every_run(settings, spans),
             ),
             invariants=invariants(),
         ),

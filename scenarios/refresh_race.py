@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import api_success, everyday_load, invariants, phases
+from harness.building import api_success, every_run, everyday_load, invariants, phases
 from harness.experiment import Bound, Objective, PhaseName, Plan, RacePlan, Stream
 from harness.faults.races import RefreshRaces
 from harness.scenario import Experiment, Scenario
@@ -65,21 +65,25 @@ def design(settings: RefreshRaceSettings) -> Experiment:
     ends = starts + settings.fault.duration_s
     flows: tuple[Literal["two_tabs", "lost_answer"], ...] = ("two_tabs", "lost_answer")
     races = tuple(Stream(flow=flow, rate=settings.race.rate, starts_s=starts, ends_s=ends) for flow in flows)
-    grace = settings.tokens.refresh_grace_s
+    spans = phases(settings, settings.fault.duration_s)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
             variant=variant_of(settings),
-            phases=phases(settings, settings.fault.duration_s),
+            phases=spans,
             load=everyday_load(
                 settings,
                 extra=races,
                 races=RacePlan(tabs=settings.race.tabs, retry_after_s=settings.race.retry_after_s),
             ),
-            objectives=(*(survives(flow, settings) for flow in flows), api_success(settings, PhaseName.FAULT)),
+            objectives=(
+                *(survives(flow, settings) for flow in flows),
+                api_success(settings, PhaseName.FAULT),
+                *every_run(settings, spans),
+            ),
             invariants=invariants(),
         ),
-        faults={PhaseName.FAULT: (RefreshRaces(grace_s=grace),)},
+        faults={PhaseName.FAULT: (RefreshRaces(grace_s=settings.tokens.refresh_grace_s),)},
     )
 
 

@@ -52,6 +52,23 @@ SKEW = Trial(
 )
 RESTART = Trial(scenario="cold_start", settings=SHORT | {"cold.during": "none", "fault.duration_s": 6})
 
+RACES = Trial(
+    scenario="refresh_race",
+    settings=SHORT | {"race.survive": 0.9, "tokens.refresh_grace_s": 1, "fault.duration_s": 6, "phases.recovery_s": 3},
+)
+# Long enough for the old secret to end, and for what was minted with it.
+LEAK = Trial(
+    scenario="compromised_secret",
+    settings=SHORT
+    | {
+        "secret.contain_after_s": 2,
+        "secret.overlap_s": 2.5,
+        "tokens.access_ttl_s": 4,
+        "gateway.leeway_s": 1,
+        "phases.recovery_s": 2,
+    },
+)
+
 ROWS = (
     Row(defect="fail_open_on_jwks_outage", trial=OUTAGE, caught_by=("unknown_keys_refused", "retired_keys_refused")),
     Row(defect="fail_open_on_introspection_outage", trial=OUTAGE, caught_by=("unknown_opaque_refused",)),
@@ -72,6 +89,14 @@ ROWS = (
     Row(defect="refusal_as_500", trial=OUTAGE, caught_by=("refusals_are_4xx",)),
     Row(defect="outage_as_401", trial=OUTAGE, caught_by=("outages_are_5xx",)),
     Row(defect="refresh_reuse_not_detected", trial=OUTAGE, caught_by=("replayed_tokens_refused",)),
+    Row(defect="kid_path_followed", trial=OUTAGE, caught_by=("kid_is_no_path",)),
+    Row(defect="identity_headers_passed_through", trial=OUTAGE, caught_by=("identity_headers_stripped",)),
+    Row(defect="code_redeemable_twice", trial=OUTAGE, caught_by=("codes_single_use",)),
+    Row(defect="pkce_not_checked", trial=OUTAGE, caught_by=("pkce_enforced",)),
+    Row(defect="redirect_uri_prefix_match", trial=OUTAGE, caught_by=("redirect_uris_exact",)),
+    Row(defect="raw_tokens_in_logs", trial=OUTAGE, caught_by=("no_tokens_in_logs",)),
+    Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
+    Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
     Row(defect="no_single_flight", trial=SLOW, caught_by=("key_fetches_bounded",)),
     Row(defect="synchronous_refresh", trial=SLOW, caught_by=("api_latency_fault",)),
     Row(defect="bad_jwks_replaces_good_keys", trial=GARBAGE, caught_by=("api_success_fault",)),
@@ -81,14 +106,5 @@ ROWS = (
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
-WITHOUT_ROW = {
-    "kid_path_followed": "no canary has a path for a kid yet",
-    "identity_headers_passed_through": "no canary sends identity headers yet",
-    "raw_tokens_in_logs": "no invariant reads the logs yet",
-    "code_redeemable_twice": "no canary redeems a code again yet",
-    "pkce_not_checked": "no canary redeems a code with the wrong verifier yet",
-    "redirect_uri_prefix_match": "no canary asks for a redirect URI like a registered one yet",
-    "refresh_race_logs_out": "no scenario refreshes twice at once yet",
-    "secret_rotation_keeps_grants": "no scenario rotates a client secret yet",
-}
+WITHOUT_ROW: dict[str, str] = {}
 """Defects that nothing looks for, and why."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,18 +15,18 @@ from harness.launch import new_run_id
 from harness.load.job import LoadJob
 from harness.samples import COLUMNS, read_stream
 from harness.settings import CommonSettings
-from harness.targets import local
-from harness.targets.topology import GATEWAYS, IDP
+from harness.targets.defects import by_part
+from harness.targets.local import LocalTarget
 
 pytestmark = pytest.mark.e2e
 
 FOUND_BY = {
-    ("gateways", "kid_path_followed"): Canary.KID_PATH,
-    ("gateways", "identity_headers_passed_through"): Canary.IDENTITY_HEADERS,
-    ("idp", "code_redeemable_twice"): Canary.CODE_REPLAYED,
-    ("idp", "pkce_not_checked"): Canary.PKCE_MISMATCH,
-    ("idp", "redirect_uri_prefix_match"): Canary.REDIRECT_TAMPERED,
-    ("idp", "refresh_reuse_not_detected"): Canary.REPLAYED,
+    "kid_path_followed": Canary.KID_PATH,
+    "identity_headers_passed_through": Canary.IDENTITY_HEADERS,
+    "code_redeemable_twice": Canary.CODE_REPLAYED,
+    "pkce_not_checked": Canary.PKCE_MISMATCH,
+    "redirect_uri_prefix_match": Canary.REDIRECT_TAMPERED,
+    "refresh_reuse_not_detected": Canary.REPLAYED,
 }
 KINDS = tuple(FOUND_BY.values())
 LOAD_S = 2.0
@@ -35,20 +35,14 @@ Outcomes = dict[Canary, set[str]]
 
 
 @pytest.fixture
-def canaries_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Outcomes]]:
+def canaries_at(tmp_path: Path) -> Iterator[Callable[..., Outcomes]]:
     """Sends canaries to a system with these defects; the outcomes that each kind met."""
-    plain = local.settings_documents
-    run_id = new_run_id()
-    target, generator = local.LocalTarget(CommonSettings(), run_id), Generator(run_id, tmp_path / "load.log")
+    run_id, running = new_run_id(), ExitStack()
 
-    def outcomes(where: str = "", *defects: str) -> Outcomes:
-        at = GATEWAYS if where == "gateways" else (IDP,)
-
-        def documents(*args: Any) -> dict[str, dict[str, Any]]:
-            found = plain(*args)
-            return found | {name: found[name] | {"defects": list(defects)} for name in at}
-
-        monkeypatch.setattr(local, "settings_documents", documents)
+    def outcomes(*defects: str) -> Outcomes:
+        target, generator = LocalTarget(CommonSettings(), run_id, by_part(defects)), Generator(run_id, log)
+        running.callback(lambda: left.extend(target.stop()))
+        running.callback(generator.stop)
         target.start(tmp_path)
         plan = LoadPlan(
             streams=(Stream(flow="canary", rate=10 * len(KINDS), arrivals="constant"),),
@@ -65,18 +59,18 @@ def canaries_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
             met[Canary(sample["canary"])].add(sample["outcome"])
         return met
 
+    left: list[str] = []
+    log = tmp_path / "load.log"
     yield outcomes
-    generator.stop()
-    assert target.stop() == []
+    running.close()
+    assert left == []
 
 
 def test_sound_stand_ins_refuse_all_of_them(canaries_at: Callable[..., Outcomes]) -> None:
     assert canaries_at() == {kind: {"denied"} for kind in KINDS}
 
 
-@pytest.mark.parametrize(("where", "defect"), FOUND_BY)
-def test_each_defect_is_found_by_the_canary_made_for_it(
-    canaries_at: Callable[..., Outcomes], where: str, defect: str
-) -> None:
-    met = canaries_at(where, defect)
-    assert [kind for kind in KINDS if "wrongly_accepted" in met[kind]] == [FOUND_BY[where, defect]]
+@pytest.mark.parametrize("defect", FOUND_BY)
+def test_each_defect_is_found_by_the_canary_made_for_it(canaries_at: Callable[..., Outcomes], defect: str) -> None:
+    met = canaries_at(defect)
+    assert [kind for kind in KINDS if "wrongly_accepted" in met[kind]] == [FOUND_BY[defect]]
