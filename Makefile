@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+DOCKER_SCENARIOS ?= jwks_outage key_rotation clock_skew revocation_lag
 READY := $(VENV)/.ready
 
 .PHONY: help run test check bench docker-test example clean
