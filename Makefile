@@ -30,9 +30,9 @@ check: $(READY)  ## All that a reviewer would ask: format, lint, types.
 bench: $(READY)  ## Measure the figures of docs/figures.md, as ratios in one run.
 	@$(BIN)/python -m benchmarks
 
-docker-test: $(READY)  ## Run all scenarios on Docker with the real Toxiproxy, and what else needs an engine.
+docker-test: $(READY)  ## Run what needs an engine, and four scenarios on Docker with the real Toxiproxy.
 	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests
-	@$(BIN)/python -m pytest scenarios --target docker
+	@$(BIN)/python -m pytest $(DOCKER_SCENARIOS:%=scenarios/%.py) --target docker
 
 example: $(READY)  ## Make reports/example again, from a real run.
 	rm -rf build/example
