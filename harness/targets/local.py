@@ -170,7 +170,7 @@ class LocalTarget(StandIns):
         if how == "kill":
             process.kill()
         else:
-            process.signal(signal.SIGSTOP)
+            process.pause()
 
     def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
         """Start it again at the same addresses, or SIGCONT; returns when it is healthy."""

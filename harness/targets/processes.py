@@ -128,6 +128,12 @@ class Process:
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(number)
 
+    def pause(self) -> None:
+        """SIGSTOP; returns when it stands still, which takes a busy machine a moment."""
+        self.signal(signal.SIGSTOP)
+        if self._child is not None and self._child.poll() is None:
+            os.waitid(os.P_PID, self._child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
     def stop(self, patience_s: float = 2.0) -> None:
         """SIGTERM, then SIGKILL; reaps it."""
         if self._child is None:
