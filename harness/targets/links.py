@@ -18,7 +18,10 @@ Result = TypeVar("Result")
 
 
 class _Direct(requests.Session):
-    """Never through an HTTP proxy that the environment names, and never for longer than the time limit."""
+    """Never through an HTTP proxy that the environment names, and never for longer than the time limit.
+
+    A server that fails (a port that is taken) raises: the client library takes such an answer for a good one.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +31,18 @@ class _Direct(requests.Session):
         kwargs.setdefault("timeout", API_TIMEOUT_S)
         # Control traffic is rare; a kept connection would only be one that a restarted server resets.
         kwargs["headers"] = {**(kwargs.get("headers") or {}), "Connection": "close"}
-        return super().request(*args, **kwargs)
+        response = super().request(*args, **kwargs)
+        if response.status_code >= 500:
+            raise requests.HTTPError(_reason(response), response=response)
+        return response
+
+
+def _reason(response: requests.Response) -> str:
+    """What Toxiproxy's error document says: ``{"error": ..., "status": ...}``."""
+    try:
+        return str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"{response.status_code} {response.reason}"
 
 
 _http = _Direct()

@@ -45,3 +45,41 @@ def test_what_is_read_directly_does_so_too(wire: Recorded) -> None:
         Links("127.0.0.1:1").version()
     assert not wire.proxies
     assert wire.timeout == API_TIMEOUT_S
+
+
+class Failing(requests.adapters.BaseAdapter):
+    """Answers 500 to every change, as Toxiproxy does when a port is taken; there is one proxy, ``p``."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.body = body
+
+    def send(self, request: requests.PreparedRequest, **_: object) -> requests.Response:  # type: ignore[override]
+        response = requests.Response()
+        reads = request.method == "GET"
+        response.status_code, response.reason = (200, "OK") if reads else (500, "Internal Server Error")
+        proxy = b'{"p": {"name": "p", "listen": "", "upstream": "", "enabled": false, "toxics": []}}'
+        response._content = proxy if reads else self.body
+        response.request, response.url = request, str(request.url)
+        return response
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+TAKEN = b'{"error": "listen tcp 127.0.0.1:1: bind: address already in use", "status": 500}'
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [(TAKEN, "listen tcp 127.0.0.1:1: bind: address already in use"), (b"", "500 Internal Server Error")],
+)
+def test_a_server_that_fails_is_not_taken_for_one_that_obeys(
+    body: bytes, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.targets.links._http.adapters", {"http://": Failing(body)})
+    links = Links("127.0.0.1:1")
+    with pytest.raises(FaultError, match=f"could not enable proxy p: {says}"):
+        links.enable("p")
+    with pytest.raises(FaultError, match=f"could not create proxy q: {says}"):
+        links.create("q", listen="127.0.0.1:1", upstream="127.0.0.1:2")
