@@ -275,12 +275,12 @@ def down() -> None:
 
 @cli.command()
 def recover() -> int:
-    """Undo what runs that were killed could not undo themselves."""
+    """Undo, and check, what runs that were killed could not undo themselves. Exit code 70: something is left."""
     from harness.standing import recover_all
 
-    left, message = recover_all()
-    print(message)
-    return ExitCode.HARNESS if left else ExitCode.PASS
+    lines, clean = recover_all()
+    print("\n".join(lines))
+    return ExitCode.PASS if clean else ExitCode.HARNESS
 
 
 cli.add_command(zoo)

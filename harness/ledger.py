@@ -21,6 +21,7 @@ from harness.values import Value
 RUN_ID_VARIABLE = "IDCHAOS_RUN_ID"
 """In the environment of every process of a run, so that all of them can be found, whoever started them."""
 STATE_VARIABLE = "IDCHAOS_STATE_DIR"
+SUFFIX = ".ledger"
 RUN_LABEL = "idchaos.run"
 """On every container and network of a run."""
 
@@ -45,7 +46,7 @@ class ToxicsOff(Value):
     kind: Literal["toxics"] = "toxics"
     api: str
     proxy: str
-    toxics: tuple[str, ...]
+    toxics: tuple[str, ...] = ()
 
 
 class ControlCall(Value):
@@ -96,11 +97,16 @@ def state_dir() -> Path:
     return base
 
 
+def ledger_path(run_id: str) -> Path:
+    """Where a run's ledger is, or would be."""
+    return state_dir() / f"{run_id}{SUFFIX}"
+
+
 class Ledger:
     """An open ledger. ``write`` before the act, ``done`` after its undo, ``close`` when nothing is left."""
 
     def __init__(self, run_id: str, directory: Path | None = None) -> None:
-        self.path = (directory or state_dir()) / f"{run_id}.ledger"
+        self.path = (directory or state_dir()) / f"{run_id}{SUFFIX}"
         self._next = 0
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -134,8 +140,20 @@ class Ledger:
             raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from None
 
 
-def read(path: Path) -> tuple[Owner | None, list[Undo]]:
-    """A ledger's owner and its pending undos, newest first. A torn last line is ignored: its act was never done."""
+def mark_done(path: Path, number: int) -> None:
+    """Note in somebody else's ledger that an undo was carried out and checked. A ledger that is gone needs no note."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "w") as file:
+            file.write("\n" + json.dumps({"done": number}) + "\n")  # a torn line may come before it
+    except OSError:
+        return  # the undo is repeated next time, which does no harm
+
+
+def read(path: Path) -> tuple[Owner | None, dict[int, Undo]]:
+    """A ledger's owner and its pending undos by number, newest first.
+
+    A torn last line is ignored: its act was never done.
+    """
     owner: Owner | None = None
     pending: dict[int, Undo] = {}
     for entry in _entries(path):
@@ -148,7 +166,7 @@ def read(path: Path) -> tuple[Owner | None, list[Undo]]:
                 pending.pop(int(str(entry["done"])), None)
         except (ValidationError, KeyError, ValueError):
             continue
-    return owner, [pending[number] for number in sorted(pending, reverse=True)]
+    return owner, {number: pending[number] for number in sorted(pending, reverse=True)}
 
 
 def _entries(path: Path) -> Iterator[dict[str, object]]:

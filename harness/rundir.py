@@ -68,10 +68,12 @@ class RunDirectory:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
         path = reports / scenario / stamp
         _guarded(path, lambda: (path / "logs").mkdir(parents=True))
+        directory = cls(path)
         document = dict(manifest) | {"run_dir": str(path)}
+        # The manifest comes last: a directory that has one can be judged, however early the run was killed.
         write_atomically(path / "manifest.json", json.dumps(document, indent=2, allow_nan=False, default=str) + "\n")
         _point_latest(path)
-        return cls(path)
+        return directory
 
     @property
     def samples_stream(self) -> Path:

@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
-from harness import guardian
-from harness.ledger import RUN_ID_VARIABLE, Containers, Ledger, Owner, Processes, read
-from harness.undo import carry_out_all, end_processes, processes_of
+from harness import undo
+from harness.guardian import Guardian
+from harness.ledger import RUN_ID_VARIABLE, Containers, Ledger, Owner, Processes, mark_done, read
+from harness.undo import Undone, carry_out_all, end_processes, processes_of
 
 
 def sleeper(run_id: str) -> subprocess.Popen[bytes]:
@@ -26,9 +28,10 @@ def test_what_was_written_is_pending_until_it_is_done(tmp_path: Path) -> None:
     ledger = Ledger("run", tmp_path)
     first = ledger.write(Processes(run_id="run"))
     ledger.write(Containers(run_id="run"))
-    assert read(ledger.path)[1] == [Containers(run_id="run"), Processes(run_id="run")]  # the newest is undone first
+    pending = read(ledger.path)[1]
+    assert list(pending.values()) == [Containers(run_id="run"), Processes(run_id="run")]  # the newest is undone first
     ledger.done(first)
-    assert read(ledger.path)[1] == [Containers(run_id="run")]
+    assert list(read(ledger.path)[1].values()) == [Containers(run_id="run")]
     ledger.close(clean=False)
 
 
@@ -52,7 +55,7 @@ def test_a_torn_line_and_foreign_lines_are_passed_over(tmp_path: Path) -> None:
         file.write('[1]\n{"undo": {"kind": "nonsense"}, "id": 7}\n{"id": 2, "undo": {"ki')
     owner, pending = read(ledger.path)
     assert owner == Owner.this_process()
-    assert pending == [Processes(run_id="run")]
+    assert list(pending.values()) == [Processes(run_id="run")]
 
 
 def test_a_process_that_ended_or_whose_number_was_reused_owns_nothing() -> None:
@@ -77,22 +80,42 @@ def test_a_runs_processes_are_found_by_its_id_and_ended() -> None:
         other.wait()
 
 
+def test_a_process_that_carries_the_runs_id_a_moment_later_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that its dying parent had just forked does not show its environment yet: one look is not enough."""
+    late = sleeper("run-late")
+    looks = iter([[], [psutil.Process(late.pid)], [], []])
+    monkeypatch.setattr(undo, "processes_of", lambda _run_id: next(looks))
+    assert end_processes("run-late") == []
+    assert late.poll() is not None
+    assert list(looks) == []
+
+
+def test_what_was_undone_is_marked_even_behind_a_torn_line(tmp_path: Path) -> None:
+    ledger = Ledger("run", tmp_path)
+    number = ledger.write(Processes(run_id="run"))
+    ledger.close(clean=False)
+    with ledger.path.open("a") as file:
+        file.write('{"id": 2, "undo": {"ki')
+    mark_done(ledger.path, number)
+    assert read(ledger.path)[1] == {}
+
+
 def test_undoing_twice_is_no_error(tmp_path: Path) -> None:
     ledger = Ledger("run-none", tmp_path)
     ledger.write(Processes(run_id="run-none"))
     ledger.close(clean=False)
-    assert carry_out_all(ledger.path) == []
+    assert carry_out_all(ledger.path) == [Undone("0 processes ended")]
     assert carry_out_all(ledger.path) == []
     assert not ledger.path.exists()
 
 
 def test_the_guardian_ends_what_a_vanished_runner_left(tmp_path: Path) -> None:
+    watcher = Guardian(tmp_path / "run-lost.ledger")
     ledger = Ledger("run-lost", tmp_path)
-    watcher = guardian.start(ledger.path)
     ledger.write(Processes(run_id="run-lost"))
     child = sleeper("run-lost")
-    guardian.dismiss(watcher)  # what it sees of a runner that was killed: the other end of its pipe is gone
-    assert watcher.returncode == 0
+    watcher.dismiss()  # what it sees of a runner that was killed: the other end of its pipe is gone
+    assert watcher.has_healed
     assert child.wait() < 0
     assert not ledger.path.exists()
     ledger.close(clean=False)
@@ -100,10 +123,10 @@ def test_the_guardian_ends_what_a_vanished_runner_left(tmp_path: Path) -> None:
 
 def test_the_guardian_of_a_clean_run_does_nothing(tmp_path: Path) -> None:
     ledger = Ledger("run-clean", tmp_path)
-    watcher = guardian.start(ledger.path)
+    watcher = Guardian(ledger.path)
     child = sleeper("run-clean")
     ledger.close(clean=True)
-    guardian.dismiss(watcher)
+    watcher.dismiss()
     assert child.poll() is None
     child.kill()
     child.wait()

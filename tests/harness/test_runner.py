@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -69,6 +69,23 @@ class Journal:
         return [f"{e['event']} {e.get('phase') or e.get('moment') or ''}".strip() for e in self.events]
 
 
+class Unguarded:
+    """A run without guardian and ledger, that remembers what it was told of its faults."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def lease(self) -> None:
+        if self.told[-1:] != ["lease"]:
+            self.told.append("lease")
+
+    def keep(self, numbers: Iterable[int]) -> None:
+        self.told.append("keep")
+
+    def release(self) -> None:
+        self.told.append("release")
+
+
 @pytest.fixture
 def book() -> Journal:
     return Journal()
@@ -87,12 +104,13 @@ def run_of(fault: Fault, book: Journal, plan: Plan, died: Callable[[], str | Non
     run._generator = SimpleNamespace(check=lambda: None, progress=[])  # type: ignore[assignment]
     run._observer = SimpleNamespace(update=lambda _: None)
     run._active, run._t0, run._stage = [], 0.0, ""
+    run._renew = lambda: None
     return run
 
 
 def test_recovery_begins_with_healing_and_its_proof_is_made_meanwhile(book: Journal, make_plan: Any) -> None:
     fault = Nothing(healed=lambda: book.recovering.wait(PATIENCE_S))
-    run_of(fault, book, make_plan())._run_phases(ledger=None)  # type: ignore[arg-type]
+    run_of(fault, book, make_plan())._run_phases(Unguarded())  # type: ignore[arg-type]
     told = book.told()
     assert told[told.index("fault_healed") :] == [
         "fault_healed",
@@ -104,6 +122,15 @@ def test_recovery_begins_with_healing_and_its_proof_is_made_meanwhile(book: Jour
     assert book.events[-2]["ok"]
 
 
+@pytest.mark.parametrize(("healed", "then"), [(True, ["lease", "keep", "release"]), (False, ["lease", "release"])])
+def test_a_fault_is_leased_until_its_healing_is_proved_and_undone_by_others_unless_it_is(
+    book: Journal, make_plan: Any, healed: bool, then: list[str]
+) -> None:
+    safety = Unguarded()
+    run_of(Nothing(healed=lambda: healed), book, make_plan())._run_phases(safety)  # type: ignore[arg-type]
+    assert safety.told == then
+
+
 def test_a_target_that_dies_is_noticed_while_a_proof_is_made(book: Journal, make_plan: Any) -> None:
     checking, noticed = threading.Event(), threading.Event()
 
@@ -113,13 +140,13 @@ def test_a_target_that_dies_is_noticed_while_a_proof_is_made(book: Journal, make
 
     run = run_of(Nothing(held=held), book, make_plan(), died=lambda: "orders died" if checking.is_set() else None)
     with pytest.raises(TargetError, match="orders died"):
-        run._run_phases(ledger=None)  # type: ignore[arg-type]
+        run._run_phases(Unguarded())  # type: ignore[arg-type]
     assert not noticed.is_set()
     noticed.set()
 
 
 def test_evidence_is_stamped_when_it_was_made(book: Journal, make_plan: Any) -> None:
-    run_of(Nothing(), book, make_plan())._run_phases(ledger=None)  # type: ignore[arg-type]
+    run_of(Nothing(), book, make_plan())._run_phases(Unguarded())  # type: ignore[arg-type]
     before = next(event for event in book.events if event.get("moment") == "before")
     assert before["made_at"] == 5.0
     fields = {key: value for key, value in before.items() if key != "event"}
