@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from harness.clock import Clock
 from harness.errors import StoreError
 
 LATEST = "latest"
@@ -55,6 +55,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.logs = path / "logs"
+        self._now = Clock().now
         self._journal = JsonLines(path / "journal.jsonl")
         self.telemetry = JsonLines(path / "telemetry.jsonl")
 
@@ -82,7 +83,7 @@ class RunDirectory:
 
     def record(self, event: str, **fields: Any) -> None:
         """Append an event to the journal, stamped with the time now."""
-        now = time.time()
+        now = self._now()
         stamp = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._journal.append({"at": now, "time": stamp, "event": event, **fields})
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
+from harness.clock import Clock
 from harness.errors import FaultError, IdchaosError, Interrupted, LoadError, TargetError, UndecidableError
 from harness.experiment import Canary, Phase, PhaseName
 from harness.faults.base import Event, Evidence, Fault, Snapshot
 from harness.generator import Generator
+from harness.host_watch import HostWatch
 from harness.leaks import credentials
 from harness.ledger import ToxicsOff, Undo
 from harness.load.job import LoadJob, Withdrawn
@@ -118,8 +120,11 @@ class Run:
         self._observer = observer or Silent()
         self._generator = Generator(run_id, directory.logs / "load.log")
         self._scraper = Scraper(directory.telemetry)
+        self._host = HostWatch(directory, lambda: self._generator.pid)
         self._active: list[_Active] = []
         self._counts_before: dict[str, Any] = {}
+        self._now = Clock().now
+        """Phases go by the monotonic clock, as the load does: a step of the system's clock must not prolong a fault."""
         self._t0 = 0.0
         self._stage = "start"
         self._renew: Callable[[], None] = _nothing
@@ -200,6 +205,7 @@ class Run:
 
     def _start_load(self) -> None:
         self._show("logging in")
+        self._host.start()
         retired_kid = self._key_to_retire()
         self._generator.launch(
             LoadJob(
@@ -215,7 +221,7 @@ class Run:
         withdrawn = (self._retire(retired_kid),) if retired_kid else ()
         # Logging in and minting canaries is not part of the load: counting begins here, on both sides.
         self._counts_before = self._states()
-        self._t0 = time.time() + START_MARGIN_S
+        self._t0 = self._now() + START_MARGIN_S
         self._generator.begin(self._t0, withdrawn)
         self._directory.record("load_started", t0=self._t0, plan={k: v for k, v in ready.items() if k != "event"})
 
@@ -228,7 +234,7 @@ class Run:
     def _retire(self, kid: str) -> Withdrawn:
         assert isinstance(self._target, RotatesKeys) and self._plan.load.canaries is not None
         self._target.retire_key(kid)
-        return Withdrawn(kid=kid, forgotten_from=time.time() + self._plan.load.canaries.retired_after_s)
+        return Withdrawn(kid=kid, forgotten_from=self._now() + self._plan.load.canaries.retired_after_s)
 
     def _states(self) -> dict[str, Any]:
         if not isinstance(self._target, ReportsState):
@@ -324,7 +330,7 @@ class Run:
             self._directory.record(event.event, **event.fields)
             if event.event == "key_withdrawn":
                 lag = float(event.fields["allowed_lag_s"])
-                key = Withdrawn(kid=str(event.fields["kid"]), forgotten_from=time.time() + lag)
+                key = Withdrawn(kid=str(event.fields["kid"]), forgotten_from=self._now() + lag)
                 with contextlib.suppress(LoadError):  # one that is gone is noticed elsewhere; healing must go on
                     self._generator.withdrawn(key)
 
@@ -375,7 +381,7 @@ class Run:
         return future.result()
 
     def _check_baseline(self, phase: Phase) -> None:
-        reports = [report for report in self._generator.progress if report["at"] > time.time() - phase.duration_s + 1]
+        reports = [report for report in self._generator.progress if report["at"] > self._now() - phase.duration_s + 1]
         reason = unsteady(reports, self._late_p99_s)
         if reason:
             raise UndecidableError(f"baseline: {reason}; nothing is learned from a fault on top of that")
@@ -383,7 +389,7 @@ class Run:
     def _wait_until(self, moment: float) -> None:
         while True:
             self._watch()
-            left = moment - time.time()
+            left = moment - self._now()
             if left <= 0:
                 return
             time.sleep(min(TICK_S, left))
@@ -401,7 +407,7 @@ class Run:
         self._observer.update(
             Progress(
                 stage=stage,
-                left_s=max(0.0, self._t0 + self._plan.duration_s - time.time()) if self._t0 else self._plan.duration_s,
+                left_s=max(0.0, self._t0 + self._plan.duration_s - self._now()) if self._t0 else self._plan.duration_s,
                 load=reports[-1] if reports else {},
                 active_faults=tuple(active.fault.title for active in self._active),
             )
@@ -422,7 +428,7 @@ class Run:
         # A fault that can't be healed any more ends with its target, or is settled below where the target stays.
         with contextlib.suppress(Exception):
             self._heal()
-        for step in (self._generator.stop, self._scraper.stop, self._count):
+        for step in (self._host.stop, self._generator.stop, self._scraper.stop, self._count):
             try:
                 step()
             except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -104,7 +105,7 @@ def run_of(fault: Fault, book: Journal, plan: Plan, died: Callable[[], str | Non
     run._generator = SimpleNamespace(check=lambda: None, progress=[])  # type: ignore[assignment]
     run._observer = SimpleNamespace(update=lambda _: None)
     run._active, run._t0, run._stage = [], 0.0, ""
-    run._renew = lambda: None
+    run._renew, run._now = lambda: None, time.time
     return run
 
 
