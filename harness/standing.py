@@ -140,7 +140,7 @@ def recover_all() -> tuple[list[str], bool]:
     lines: list[str] = []
     clean = True
     for path in sorted(directory.glob(f"*{SUFFIX}")):
-        owner, _ = read(path)
+        owner = read(path).owner
         if path.stem == standing or _being_written(path, owner):
             continue
         if owner is not None and owner.alive():
@@ -148,12 +148,14 @@ def recover_all() -> tuple[list[str], bool]:
             continue
         undone = carry_out_all(path)
         clean = clean and not left_of(undone)
-        lines += [f"run {path.stem}: {_told(each)}" for each in undone] or [f"run {path.stem}: nothing was left"]
+        lines += [f"run {path.stem}: {_told(each, path)}" for each in undone] or [f"run {path.stem}: nothing was left"]
     return lines or ["nothing to recover"], clean
 
 
-def _told(undone: Undone) -> str:
-    return f"could not undo: {'; '.join(undone.left)}" if undone.left else undone.what
+def _told(undone: Undone, ledger: Path) -> str:
+    if not undone.left:
+        return undone.what
+    return f"could not undo: {'; '.join(undone.left)} (where that is undone by other means, delete {ledger})"
 
 
 def _being_written(path: Path, owner: Owner | None) -> bool:

@@ -53,10 +53,13 @@ def carry_out(undo: Undo) -> Undone:
 
 
 def carry_out_all(path: Path) -> list[Undone]:
-    """Undo everything that a ledger still promises, newest first, and delete it when nothing is left."""
-    _, pending = read(path)
-    undone = []
-    for number, undo in pending.items():
+    """Undo everything that a ledger still promises, newest first, and delete it when nothing is left.
+
+    What can't be understood counts as left.
+    """
+    contents = read(path)
+    undone = [Undone("not understood", contents.unread)] if contents.unread else []
+    for number, undo in contents.pending.items():
         undone.append(carry_out(undo))
         if not undone[-1].left:
             mark_done(path, number)

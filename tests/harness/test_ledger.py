@@ -13,7 +13,7 @@ import pytest
 
 from harness import undo
 from harness.guardian import Guardian
-from harness.ledger import RUN_ID_VARIABLE, Containers, Ledger, Owner, Processes, mark_done, read
+from harness.ledger import RUN_ID_VARIABLE, Containers, Contents, Ledger, Owner, Processes, mark_done, read
 from harness.undo import Undone, carry_out_all, end_processes, processes_of
 
 
@@ -28,10 +28,10 @@ def test_what_was_written_is_pending_until_it_is_done(tmp_path: Path) -> None:
     ledger = Ledger("run", tmp_path)
     first = ledger.write(Processes(run_id="run"))
     ledger.write(Containers(run_id="run"))
-    pending = read(ledger.path)[1]
+    pending = read(ledger.path).pending
     assert list(pending.values()) == [Containers(run_id="run"), Processes(run_id="run")]  # the newest is undone first
     ledger.done(first)
-    assert list(read(ledger.path)[1].values()) == [Containers(run_id="run")]
+    assert list(read(ledger.path).pending.values()) == [Containers(run_id="run")]
     ledger.close(clean=False)
 
 
@@ -47,15 +47,37 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE(ledger.path.stat().st_mode) == 0o600
 
 
-def test_a_torn_line_and_foreign_lines_are_passed_over(tmp_path: Path) -> None:
+def test_a_torn_last_line_is_passed_over_for_its_act_was_never_done(tmp_path: Path) -> None:
     ledger = Ledger("run", tmp_path)
     ledger.write(Processes(run_id="run"))
     ledger.close(clean=False)
     with ledger.path.open("a") as file:
-        file.write('[1]\n{"undo": {"kind": "nonsense"}, "id": 7}\n{"id": 2, "undo": {"ki')
-    owner, pending = read(ledger.path)
-    assert owner == Owner.this_process()
-    assert list(pending.values()) == [Processes(run_id="run")]
+        file.write('{"id": 2, "undo": {"ki')
+    assert read(ledger.path) == Contents(Owner.this_process(), {1: Processes(run_id="run")})
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"id": 7, "undo": {"kind": "of a later version"}}', '{"id": 7, "undo": {"ki', '{"done": "all"}', "[1]", ""],
+)
+def test_a_line_that_is_not_understood_is_left_and_its_ledger_kept(tmp_path: Path, line: str) -> None:
+    ledger = Ledger("run-none", tmp_path)
+    with ledger.path.open("a") as file:
+        file.write(line + "\n")
+    ledger.write(Processes(run_id="run-none"))
+    ledger.close(clean=False)
+    unread = Undone(
+        "not understood", (f"{ledger.path}: line 2 promises something that this version does not understand",)
+    )
+    assert carry_out_all(ledger.path) == [unread, Undone("0 processes ended")]
+    assert carry_out_all(ledger.path) == [unread]  # the rest is not undone twice
+    assert ledger.path.exists()
+
+
+def test_a_ledger_that_cannot_be_read_is_not_clean(tmp_path: Path) -> None:
+    (tmp_path / "run.ledger").mkdir()
+    (undone,) = carry_out_all(tmp_path / "run.ledger")
+    assert undone.left == (f"{tmp_path / 'run.ledger'}: cannot be read: Is a directory",)
 
 
 def test_a_process_that_ended_or_whose_number_was_reused_owns_nothing() -> None:
@@ -97,7 +119,7 @@ def test_what_was_undone_is_marked_even_behind_a_torn_line(tmp_path: Path) -> No
     with ledger.path.open("a") as file:
         file.write('{"id": 2, "undo": {"ki')
     mark_done(ledger.path, number)
-    assert read(ledger.path)[1] == {}
+    assert read(ledger.path) == Contents(Owner.this_process())
 
 
 def test_undoing_twice_is_no_error(tmp_path: Path) -> None:

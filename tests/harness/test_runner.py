@@ -15,9 +15,10 @@ from harness import journal
 from harness.errors import TargetError
 from harness.experiment import Phase, PhaseName, Plan
 from harness.faults.base import Event, Evidence, Fault, Snapshot
+from harness.ledger import ControlCall, Undo
 from harness.runner import Run
 from harness.scenario import Experiment
-from harness.targets.base import Target
+from harness.targets.base import OutlivesRun, Target
 
 PATIENCE_S = 5.0
 """What a check waits for at most, when the run does not do what it should."""
@@ -36,6 +37,9 @@ class Nothing(Fault):
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         return (Evidence(source="probe", ok=True, what="fine", at=5.0),)
+
+    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
+        return (target.undo_by("idp", "DELETE", "/errors/jwks"),)
 
     def apply(self, target: Target, step: int) -> tuple[Event, ...]:
         return ()
@@ -76,12 +80,16 @@ class Unguarded:
     def __init__(self) -> None:
         self.told: list[str] = []
 
+    def promise(self, undos: Iterable[Undo]) -> tuple[int, ...]:
+        self.told += [f"promise {undo.kind}" for undo in undos]
+        return (1,)
+
     def lease(self) -> None:
         if self.told[-1:] != ["lease"]:
             self.told.append("lease")
 
     def keep(self, numbers: Iterable[int]) -> None:
-        self.told.append("keep")
+        self.told.append(" ".join(["keep", *map(str, numbers)]))
 
     def release(self) -> None:
         self.told.append("release")
@@ -123,12 +131,23 @@ def test_recovery_begins_with_healing_and_its_proof_is_made_meanwhile(book: Jour
     assert book.events[-2]["ok"]
 
 
-@pytest.mark.parametrize(("healed", "then"), [(True, ["lease", "keep", "release"]), (False, ["lease", "release"])])
-def test_a_fault_is_leased_until_its_healing_is_proved_and_undone_by_others_unless_it_is(
-    book: Journal, make_plan: Any, healed: bool, then: list[str]
+@pytest.mark.parametrize(
+    ("outlives", "healed", "then"),
+    [
+        (True, True, ["promise control", "lease", "keep 1", "release"]),
+        (True, False, ["promise control", "lease", "release"]),
+        (False, True, ["lease", "keep", "release"]),  # the target's end undoes its faults: nothing is promised
+    ],
+)
+def test_a_fault_is_promised_and_leased_until_its_healing_is_proved(
+    book: Journal, make_plan: Any, outlives: bool, healed: bool, then: list[str]
 ) -> None:
     safety = Unguarded()
-    run_of(Nothing(healed=lambda: healed), book, make_plan())._run_phases(safety)  # type: ignore[arg-type]
+    run = run_of(Nothing(healed=lambda: healed), book, make_plan())
+    if outlives:
+        call = ControlCall(method="DELETE", url="http://127.0.0.1:1/errors/jwks", secret_file="secret")
+        run._target = SimpleNamespace(died=lambda: None, links=None, undo_by=lambda *_: call)  # type: ignore[assignment]
+    run._run_phases(safety)  # type: ignore[arg-type]
     assert safety.told == then
 
 
