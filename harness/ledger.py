@@ -6,6 +6,7 @@ file is left names what the guardian, or ``idchaos recover``, still has to undo.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -128,7 +129,8 @@ class Ledger:
 
     def close(self, *, clean: bool) -> None:
         """Close; when clean, delete the file: nothing is left to undo."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # a line that a full disk did not take was refused when it was written
+            self._file.close()
         if clean:
             self.path.unlink(missing_ok=True)
 

@@ -77,5 +77,7 @@ class Safety:
 
     def end(self, *, clean: bool) -> None:
         """The run is over. What is not clean stays in the ledger, for the guardian and ``idchaos recover``."""
-        self._ledger.close(clean=clean)
-        self._guardian.dismiss()
+        try:
+            self._ledger.close(clean=clean)
+        finally:
+            self._guardian.dismiss()
