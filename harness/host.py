@@ -4,9 +4,9 @@ What a machine did to the measurement can't be told from what the system under t
 
 - **Starved of CPU** (processes of the run were ready and had to wait, or a hypervisor took the time): slowness and
   time-outs may be ours. A FAIL of availability or latency stands only if it is a FAIL without the starved seconds too;
-  else it is INCONCLUSIVE. A FAIL of a lag stands if it misses its bound by more than the starved time. A PASS stands:
-  the load generator's own lateness is judged apart, and a system that met its bounds on a starved machine met them.
-  Rates of fetches stand: waiting makes nobody ask more often.
+  else it is INCONCLUSIVE. A FAIL of a lag stands if it misses its bound by more than the machine can have moved its two
+  ends (:func:`moved_s`). A PASS stands: the load generator's own lateness is judged apart, and a system that met its
+  bounds on a starved machine met them. Rates of fetches stand: waiting makes nobody ask more often.
 - **Suspended** (the harness was stopped, or the machine slept): no load for a while, then all of it at once. Neither
   PASS nor FAIL of an objective in a phase that it touched.
 - **Clock jumped** (the system's clock was set): tokens live by that clock, in the system under test too, and lived
@@ -18,7 +18,7 @@ Invariants are never withheld: a token that was wrongly accepted is a breach on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -198,6 +198,18 @@ def unstarved(samples: pd.DataFrame, found: Iterable[Span]) -> pd.DataFrame:
     for span in found:
         touched |= samples["due_at"].between(span.since - SLACK_S, span.until + SLACK_S)
     return samples[~touched]
+
+
+def moved_s(samples: pd.DataFrame, found: Sequence[Span]) -> float:
+    """How much longer a lag can look, in seconds, for the run having been starved of CPU.
+
+    Both ends of a lag are seen by answers, each of them late by no more than the slowest one of the starved seconds.
+    Where some of these had no answer to give, whatever waited may have waited for all of the time.
+    """
+    touched = samples[~samples.index.isin(unstarved(samples, found).index)]
+    if touched.empty or (touched["outcome"] == "unavailable").any():
+        return starved_s(found)
+    return min(starved_s(found), 2 * float(touched["latency_s"].max()))
 
 
 def _grown(before: float | None, after: float | None) -> float | None:

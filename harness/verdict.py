@@ -320,7 +320,8 @@ def _starved(
         rest = dataclasses.replace(record, samples=host.unstarved(record.samples, starved))
         stands = _measured(rest, objective)[1].verdict is Verdict.FAIL
     else:
-        stands = objective.bound.op == "<=" and measured.low - seconds > objective.bound.limit
+        moved = host.moved_s(record.samples, starved)
+        stands = objective.bound.op == "<=" and measured.low - moved > objective.bound.limit
     why = "; ".join(dict.fromkeys(span.why for span in starved))
     return [] if stands else [f"the machine was short of CPU for {seconds:.0f} s ({why})"]
 

@@ -170,6 +170,18 @@ def test_a_fail_of_a_run_that_was_starved_throughout_is_withheld(judged: Judge) 
     assert judged(event("cpu_starved", 100, 130), slow=(110, 120)).verdict is Verdict.INCONCLUSIVE
 
 
+def test_a_lag_is_moved_by_late_answers_and_where_there_was_none_by_all_of_the_starved_time(
+    make_record: Callable[..., RunRecord], traffic: Callable[..., Any]
+) -> None:
+    def moved(**fields: Any) -> float:
+        late = {"latency_s": lambda number: 0.4 if number == 250 else 0.01}  # due at 105
+        samples = make_record(traffic(100, 130, rate=50.0, **late | fields)).samples
+        return host.moved_s(samples, [starved(104, 106), starved(110, 113)])
+
+    assert moved() == pytest.approx(0.8)
+    assert moved(decision=lambda number: "undecided" if number == 550 else "accept") == 5.0
+
+
 @pytest.mark.parametrize("kind", host.KINDS)
 def test_a_breach_is_a_fail_on_any_machine(
     make_record: Callable[..., RunRecord], make_plan: Callable[..., Any], kind: str
