@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DOCKER_SCENARIOS ?= jwks_outage key_rotation clock_skew revocation_lag
 READY := $(VENV)/.ready
 
-.PHONY: help run test check bench docker-test example clean
+.PHONY: help run test check bench kills docker-test example clean
 .DEFAULT_GOAL := help
 
 help:  ## Show what there is.
@@ -29,6 +29,9 @@ check: $(READY)  ## All that a reviewer would ask: format, lint, types.
 
 bench: $(READY)  ## Measure the figures of docs/figures.md, as ratios in one run.
 	@$(BIN)/python -m benchmarks
+
+kills: $(READY)  ## Kill 100 runs at moments spread over their lives; nothing may be left.
+	@$(BIN)/python -m benchmarks.kills
 
 docker-test: $(READY)  ## Run what needs an engine, and four scenarios on Docker with the real Toxiproxy.
 	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests

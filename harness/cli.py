@@ -6,10 +6,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,6 +17,9 @@ from harness.commands.validate import validate
 from harness.commands.zoo import zoo
 from harness.errors import ExitCode, IdchaosError, Interrupted, NotStored, StoreError, UsageError, told
 from harness.settings import PROFILES, names, parse_assignments
+
+if TYPE_CHECKING:
+    from harness.verdict import RunVerdict
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 EXIT_BY_VERDICT = {"PASS": ExitCode.PASS, "FAIL": ExitCode.FAIL, "INCONCLUSIVE": ExitCode.INCONCLUSIVE}
@@ -31,8 +34,10 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(error.format_message(), ExitCode.USAGE)
     except click.ClickException as error:
         _fail(error.format_message(), ExitCode.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted", ExitCode.INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # Click wraps what interrupted a run, which may have a note of what the run left behind.
+        first = error.__cause__ if isinstance(error.__cause__, Interrupted) else error
+        _fail(told(first) if isinstance(first, Interrupted) else "interrupted", ExitCode.INTERRUPTED)
     except IdchaosError as error:
         _fail(told(error), error.exit_code)
     except BrokenPipeError:
@@ -62,6 +67,7 @@ def cli() -> None:
     """Chaos and load testing for identity infrastructure.
 
     Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 64 bad usage or input, 70 the harness itself failed, 130 interrupted.
+    A run that left something behind keeps its verdict, but never exits 0 or 2: it exits 70 unless it is a FAIL.
     """
 
 
@@ -159,7 +165,10 @@ def _default(model: type[Any], name: str) -> Any:
 def run_scenarios(
     scenarios: tuple[str, ...], every: bool, assignments: tuple[str, ...], as_json: bool, **options: Any
 ) -> int:
-    """Run scenarios one after the other; the worst verdict decides the exit code."""
+    """Run scenarios one after the other; the worst verdict decides the exit code.
+
+    Exit code 70 also says that a run, whatever its verdict short of FAIL, left something behind: idchaos recover.
+    """
     from harness.launch import Request, prepare, run
     from harness.terminal import show_verdicts, watching
 
@@ -214,7 +223,19 @@ def _conclude(verdicts: list[Any], as_json: bool, error: str | None = None) -> i
     if as_json:
         document: dict[str, Any] = {"verdict": worst, "runs": [json.loads(verdict.to_json()) for verdict in verdicts]}
         print(json.dumps(document if error is None else document | {"error": error}, indent=2))
-    return EXIT_BY_VERDICT[worst]
+    return exit_code(verdicts)
+
+
+def exit_code(verdicts: Sequence[RunVerdict]) -> ExitCode:
+    """By the worst verdict. A clean-up that was not clean is our own failure, which only a FAIL outweighs.
+
+    Whoever repeats a run on 70 must not miss a FAIL; whoever trusts 0 must not find a fault still in force.
+    """
+    from harness.experiment import Verdict
+
+    worst = Verdict.worst([verdict.verdict for verdict in verdicts])
+    dirty = any(verdict.cleanup.problem for verdict in verdicts)
+    return ExitCode.HARNESS if dirty and worst is not Verdict.FAIL else EXIT_BY_VERDICT[worst]
 
 
 @cli.command()
@@ -275,12 +296,12 @@ def down() -> None:
 
 @cli.command()
 def recover() -> int:
-    """Undo what runs that were killed could not undo themselves."""
+    """Undo, and check, what runs that were killed could not undo themselves. Exit code 70: something is left."""
     from harness.standing import recover_all
 
-    left, message = recover_all()
-    print(message)
-    return ExitCode.HARNESS if left else ExitCode.PASS
+    lines, clean = recover_all()
+    print("\n".join(lines))
+    return ExitCode.PASS if clean else ExitCode.HARNESS
 
 
 cli.add_command(zoo)

@@ -112,6 +112,11 @@ class Generator:
             self._log.close()
 
     @property
+    def pid(self) -> int | None:
+        """The child's process number; ``None`` before and after its life."""
+        return None if self._child is None else self._child.pid
+
+    @property
     def summary(self) -> Mapping[str, Any]:
         """Its last words about all of the load; empty when it never came to them."""
         return self._events.get("done", {})

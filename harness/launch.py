@@ -175,15 +175,19 @@ def assemble(prepared: Prepared, observer: Observer | None = None) -> tuple[Run,
 
 
 def _conclude_after(first: BaseException, run_dir: Path) -> RunVerdict:
-    """Judge what was recorded until ``first`` ended the run. Whatever goes wrong now is noted on it, and it is raised.
+    """Judge what was recorded until ``first`` ended the run, and note on it what that run left behind. Whatever goes
+    wrong now is noted on it too, and it is raised.
 
     A full disk, for one, fails the run and then its report: the user must hear what came first.
     """
     try:
-        return conclude(run_dir)
+        verdict = conclude(run_dir)
     except BaseException as second:
         first.add_note(f"then, while it was judged: {told(second)}")
         raise first from first.__cause__
+    if verdict.cleanup.problem and not isinstance(first, UndecidableError):
+        first.add_note(verdict.cleanup.problem)
+    return verdict
 
 
 def conclude(run_dir: Path) -> RunVerdict:

@@ -6,14 +6,16 @@ file is left names what the guardian, or ``idchaos recover``, still has to undo.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import psutil
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from harness.errors import StoreError
 from harness.values import Value
@@ -21,6 +23,7 @@ from harness.values import Value
 RUN_ID_VARIABLE = "IDCHAOS_RUN_ID"
 """In the environment of every process of a run, so that all of them can be found, whoever started them."""
 STATE_VARIABLE = "IDCHAOS_STATE_DIR"
+SUFFIX = ".ledger"
 RUN_LABEL = "idchaos.run"
 """On every container and network of a run."""
 
@@ -45,7 +48,7 @@ class ToxicsOff(Value):
     kind: Literal["toxics"] = "toxics"
     api: str
     proxy: str
-    toxics: tuple[str, ...]
+    toxics: tuple[str, ...] = ()
 
 
 class ControlCall(Value):
@@ -96,11 +99,16 @@ def state_dir() -> Path:
     return base
 
 
+def ledger_path(run_id: str) -> Path:
+    """Where a run's ledger is, or would be."""
+    return state_dir() / f"{run_id}{SUFFIX}"
+
+
 class Ledger:
     """An open ledger. ``write`` before the act, ``done`` after its undo, ``close`` when nothing is left."""
 
     def __init__(self, run_id: str, directory: Path | None = None) -> None:
-        self.path = (directory or state_dir()) / f"{run_id}.ledger"
+        self.path = (directory or state_dir()) / f"{run_id}{SUFFIX}"
         self._next = 0
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -121,7 +129,8 @@ class Ledger:
 
     def close(self, *, clean: bool) -> None:
         """Close; when clean, delete the file: nothing is left to undo."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # a line that a full disk did not take was refused when it was written
+            self._file.close()
         if clean:
             self.path.unlink(missing_ok=True)
 
@@ -134,32 +143,60 @@ class Ledger:
             raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from None
 
 
-def read(path: Path) -> tuple[Owner | None, list[Undo]]:
-    """A ledger's owner and its pending undos, newest first. A torn last line is ignored: its act was never done."""
+@dataclass(frozen=True)
+class Contents:
+    """What a ledger says."""
+
+    owner: Owner | None = None
+    """``None``: it does not say."""
+    pending: Mapping[int, Undo] = field(default_factory=dict)
+    """Promises that were not kept yet, by number, the newest first."""
+    unread: tuple[str, ...] = ()
+    """What could not be understood, one line each; it may promise anything, so the ledger is not done with."""
+
+
+def mark_done(path: Path, number: int) -> None:
+    """Note in somebody else's ledger that an undo was carried out and checked. A ledger that is gone needs no note."""
+    try:
+        with path.open("r+b") as file:
+            text = file.read()
+            file.truncate(len(text) - len(_torn(text)))
+            file.seek(0, os.SEEK_END)
+            file.write(json.dumps({"done": number}).encode() + b"\n")
+    except OSError:
+        return  # the undo is repeated next time, which does no harm
+
+
+def read(path: Path) -> Contents:
+    """What a ledger says; nothing when it is gone. A torn last line is passed over, for its act was never done."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return Contents()
+    except OSError as error:
+        return Contents(unread=(f"{path}: cannot be read: {error.strerror}",))
     owner: Owner | None = None
     pending: dict[int, Undo] = {}
-    for entry in _entries(path):
+    unread = []
+    for number, line in enumerate(text.removesuffix(_torn(text)).splitlines(), start=1):
         try:
+            entry = json.loads(line)
             if "owner" in entry:
                 owner = Owner.model_validate(entry["owner"])
             elif "undo" in entry:
-                pending[int(str(entry["id"]))] = _UNDO.validate_python(entry["undo"])
-            elif "done" in entry:
-                pending.pop(int(str(entry["done"])), None)
-        except (ValidationError, KeyError, ValueError):
-            continue
-    return owner, [pending[number] for number in sorted(pending, reverse=True)]
+                pending[int(entry["id"])] = _UNDO.validate_python(entry["undo"])
+            else:
+                pending.pop(int(entry["done"]), None)
+        except (ValueError, KeyError, TypeError):
+            unread.append(f"{path}: line {number} promises something that this version does not understand")
+    return Contents(owner, {number: pending[number] for number in sorted(pending, reverse=True)}, tuple(unread))
 
 
-def _entries(path: Path) -> Iterator[dict[str, object]]:
+def _torn(text: bytes) -> bytes:
+    """The last line, when whoever wrote it was killed before its end."""
+    last = text.rpartition(b"\n")[2]
     try:
-        text = path.read_text(errors="replace")
-    except OSError:
-        return
-    for line in text.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict):
-            yield entry
+        json.loads(last)
+    except ValueError:
+        return last
+    return b""

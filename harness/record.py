@@ -103,6 +103,14 @@ class Cleanup(Value):
     clean: bool | None = None
     left: tuple[str, ...] = ()
 
+    @property
+    def problem(self) -> str:
+        """What was left behind, and what to do about it; empty when nothing was, or nobody looked."""
+        if self.clean is not False:
+            return ""
+        left = ", ".join(self.left) or "not said what"
+        return f"the clean-up was not clean (to finish it: idchaos recover); left behind: {left}"
+
 
 @dataclass(frozen=True, eq=False)
 class RunRecord:

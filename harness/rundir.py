@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from harness.clock import Clock
 from harness.errors import StoreError
 
 LATEST = "latest"
@@ -55,6 +55,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.logs = path / "logs"
+        self._now = Clock().now
         self._journal = JsonLines(path / "journal.jsonl")
         self.telemetry = JsonLines(path / "telemetry.jsonl")
 
@@ -68,10 +69,12 @@ class RunDirectory:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
         path = reports / scenario / stamp
         _guarded(path, lambda: (path / "logs").mkdir(parents=True))
+        directory = cls(path)
         document = dict(manifest) | {"run_dir": str(path)}
+        # The manifest comes last: a directory that has one can be judged, however early the run was killed.
         write_atomically(path / "manifest.json", json.dumps(document, indent=2, allow_nan=False, default=str) + "\n")
         _point_latest(path)
-        return cls(path)
+        return directory
 
     @property
     def samples_stream(self) -> Path:
@@ -80,7 +83,7 @@ class RunDirectory:
 
     def record(self, event: str, **fields: Any) -> None:
         """Append an event to the journal, stamped with the time now."""
-        now = time.time()
+        now = self._now()
         stamp = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._journal.append({"at": now, "time": stamp, "event": event, **fields})
 

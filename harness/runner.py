@@ -5,28 +5,31 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
-from harness import guardian
+from harness.clock import Clock
 from harness.errors import FaultError, IdchaosError, Interrupted, LoadError, TargetError, UndecidableError
 from harness.experiment import Canary, Phase, PhaseName
 from harness.faults.base import Event, Evidence, Fault, Snapshot
 from harness.generator import Generator
+from harness.host_watch import HostWatch
 from harness.leaks import credentials
-from harness.ledger import Ledger, Undo
+from harness.ledger import ToxicsOff, Undo
 from harness.load.job import LoadJob, Withdrawn
 from harness.log_search import search_logs
 from harness.rundir import RunDirectory
+from harness.safety import Safety
 from harness.scenario import Experiment
 from harness.steadiness import unsteady
-from harness.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
+from harness.targets.base import OutlivesRun, ProbesUpstream, ReportsState, RotatesKeys, Target
 from harness.targets.topology import PROBERS, RETIRED_KID
 from harness.telemetry import Scraper
-from harness.undo import end_processes, processes_of
+from harness.undo import end_processes
 
 START_MARGIN_S = 0.3
 TICK_S = 0.05
@@ -79,6 +82,18 @@ class _Proof:
     evidence: Future[tuple[Evidence, ...]]
 
 
+@dataclass(frozen=True)
+class _Healing:
+    """Proofs that faults are gone, and the promises that are kept by it."""
+
+    proofs: Sequence[_Proof]
+    promises: tuple[int, ...]
+
+
+def _nothing() -> None:
+    """Done while no fault is in force."""
+
+
 class Run:
     """One execution of an experiment at a target. ``execute`` may be called once."""
 
@@ -105,10 +120,15 @@ class Run:
         self._observer = observer or Silent()
         self._generator = Generator(run_id, directory.logs / "load.log")
         self._scraper = Scraper(directory.telemetry)
+        self._host = HostWatch(directory, lambda: self._generator.pid)
         self._active: list[_Active] = []
         self._counts_before: dict[str, Any] = {}
+        self._now = Clock().now
+        """Phases go by the monotonic clock, as the load does: a step of the system's clock must not prolong a fault."""
         self._t0 = 0.0
         self._stage = "start"
+        self._renew: Callable[[], None] = _nothing
+        """Renews the lease on the faults that are in force."""
 
     def execute(self) -> None:
         """Run it. Whatever happens, everything is healed and stopped, and what was recorded is kept.
@@ -118,15 +138,12 @@ class Run:
         """
         record = self._directory.record
         record("run_started", scenario=self._plan.scenario, variant=self._plan.variant, seed=self._seed)
-        ledger = Ledger(self._run_id)
-        watcher = guardian.start(ledger.path)
+        safety = Safety(self._run_id, self._undos)
         status = "failed"
         try:
-            for undo in self._undos:
-                ledger.write(undo)
-            self._start_target()
+            self._start_target(safety)
             self._start_load()
-            self._run_phases(ledger)
+            self._run_phases(safety)
             self._generator.finish(self._plan.load.timeout_s + 15.0)
             status = "completed"
         except UndecidableError as error:
@@ -142,21 +159,22 @@ class Run:
             raise
         finally:
             with signals_ignored():
+                clean = False
                 try:
-                    self._finish(ledger, status)
+                    clean = self._finish(safety, status)
                 finally:
-                    guardian.dismiss(watcher)
+                    safety.end(clean=clean)
 
     # --- before the load -------------------------------------------------------------------------------------------
 
-    def _start_target(self) -> None:
+    def _start_target(self, safety: Safety) -> None:
         self._show("starting the target")
         self._target.start(self._directory.logs)
         self._directory.record("target_ready", target=self._target.name, toxiproxy=self._target.links.version())
-        self._check_links()
+        self._check_links(safety)
         self._scraper.start(self._target)
 
-    def _check_links(self) -> None:
+    def _check_links(self, safety: Safety) -> None:
         """Each link off: who uses it must fail. On again: must succeed. Else traffic takes another way.
 
         Raises:
@@ -164,13 +182,15 @@ class Run:
         """
         if not isinstance(self._target, ProbesUpstream):
             return
+        outlives = isinstance(self._target, OutlivesRun)
         for proxy, probers in PROBERS.items():
             for component, upstream in probers:
-                self._target.links.disable(proxy)
-                try:
-                    off = self._target.probe(component, upstream)
-                finally:
-                    self._target.links.enable(proxy)
+                with safety.promised([ToxicsOff(api=self._target.links.api, proxy=proxy)] if outlives else []):
+                    self._target.links.disable(proxy)
+                    try:
+                        off = self._target.probe(component, upstream)
+                    finally:
+                        self._target.links.enable(proxy)
                 on = self._target.probe(component, upstream)
                 ok = on.ok and not off.ok
                 detail = f"{component} to {upstream}: off {off.error or off.status}, on {on.status or on.error}"
@@ -185,6 +205,7 @@ class Run:
 
     def _start_load(self) -> None:
         self._show("logging in")
+        self._host.start()
         retired_kid = self._key_to_retire()
         self._generator.launch(
             LoadJob(
@@ -200,7 +221,7 @@ class Run:
         withdrawn = (self._retire(retired_kid),) if retired_kid else ()
         # Logging in and minting canaries is not part of the load: counting begins here, on both sides.
         self._counts_before = self._states()
-        self._t0 = time.time() + START_MARGIN_S
+        self._t0 = self._now() + START_MARGIN_S
         self._generator.begin(self._t0, withdrawn)
         self._directory.record("load_started", t0=self._t0, plan={k: v for k, v in ready.items() if k != "event"})
 
@@ -213,7 +234,7 @@ class Run:
     def _retire(self, kid: str) -> Withdrawn:
         assert isinstance(self._target, RotatesKeys) and self._plan.load.canaries is not None
         self._target.retire_key(kid)
-        return Withdrawn(kid=kid, forgotten_from=time.time() + self._plan.load.canaries.retired_after_s)
+        return Withdrawn(kid=kid, forgotten_from=self._now() + self._plan.load.canaries.retired_after_s)
 
     def _states(self) -> dict[str, Any]:
         if not isinstance(self._target, ReportsState):
@@ -228,29 +249,29 @@ class Run:
 
     # --- phases ----------------------------------------------------------------------------------------------------
 
-    def _run_phases(self, ledger: Ledger) -> None:
+    def _run_phases(self, safety: Safety) -> None:
         proofs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="proof")
         try:
             begins = self._t0
-            healing: list[_Proof] = []
+            healing: _Healing | None = None
             for phase in self._plan.phases:
                 self._wait_until(begins)
                 self._stage = phase.name
                 self._directory.record("phase_started", phase=phase.name)
                 ends = begins + phase.duration_s
                 faults = self._experiment.faults.get(phase.name, ())
-                healed = self._hold(faults, begins, ends, ledger, proofs) if faults else []
+                healed = self._hold(faults, begins, ends, safety, proofs) if faults else None
                 coming = () if faults else self._faults_after(phase)
                 self._record_proofs("before", [_Proof(f, proofs.submit(f.check_before, self._target)) for f in coming])
                 # That a fault is gone is proved while the next phase goes on: what is due then is no more its doing.
-                self._record_proofs("after", healing)
+                self._settle(healing, safety)
                 healing = healed
                 self._wait_until(ends)
                 if phase.name is PhaseName.BASELINE:
                     self._check_baseline(phase)
                 self._directory.record("phase_ended", phase=phase.name)
                 begins = ends
-            self._record_proofs("after", healing)
+            self._settle(healing, safety)
         finally:
             proofs.shutdown(wait=False, cancel_futures=True)
 
@@ -261,32 +282,42 @@ class Run:
         return self._experiment.faults.get(names[index], ()) if index < len(names) else ()
 
     def _hold(
-        self, faults: tuple[Fault, ...], begins: float, ends: float, ledger: Ledger, proofs: ThreadPoolExecutor
-    ) -> list[_Proof]:
-        """Apply the faults step by step, prove them, hold until the phase ends, and heal; the proofs of the healing,
-        which are being made.
+        self, faults: tuple[Fault, ...], begins: float, ends: float, safety: Safety, proofs: ThreadPoolExecutor
+    ) -> _Healing:
+        """Apply the faults step by step, prove them, hold until the phase ends, and heal; the proofs of the healing
+        are still being made.
         """
         snapshots = [proofs.submit(fault.snapshot, self._target) for fault in faults]
         self._active = [_Active(fault, self._awaited(taken)) for fault, taken in zip(faults, snapshots, strict=True)]
         due = sorted(
             (begins + at, number, step) for number, fault in enumerate(faults) for step, at in enumerate(fault.steps())
         )
+        self._renew = safety.lease
+        promises: tuple[int, ...] = ()
+        if isinstance(self._target, OutlivesRun):
+            promises = safety.promise(undo for fault in faults for undo in fault.undos(self._target))
         for at, number, step in due:
             self._wait_until(min(at, ends))
             if at < ends:
-                self._apply(self._active[number], step, ledger, proofs)
+                self._apply(self._active[number], step, proofs)
         self._wait_until(ends)
         applied = [_Proof(active.fault, active.proof) for active in self._active if active.proof is not None]
         held = [_Proof(a.fault, proofs.submit(a.fault.check_held, self._target, a.before)) for a in self._active]
         self._record_proofs("during", [*applied, *held])
         self._heal()
-        return [_Proof(fault, proofs.submit(fault.check_healed, self._target)) for fault in faults]
+        return _Healing([_Proof(fault, proofs.submit(fault.check_healed, self._target)) for fault in faults], promises)
 
-    def _apply(self, active: _Active, step: int, ledger: Ledger, proofs: ThreadPoolExecutor) -> None:
+    def _settle(self, healing: _Healing | None, safety: Safety) -> None:
+        """Write down that the faults are gone. What is proved to be gone need not be undone by anyone else."""
+        if healing is None:
+            return
+        if self._record_proofs("after", healing.proofs):
+            safety.keep(healing.promises)
+        self._renew = _nothing
+        safety.release()
+
+    def _apply(self, active: _Active, step: int, proofs: ThreadPoolExecutor) -> None:
         fault = active.fault
-        if step == 0:
-            for undo in fault.undos(self._target):
-                ledger.write(undo)
         events = fault.apply(self._target, step)
         if step == 0:
             self._directory.record("fault_applied", fault=fault.title, detail=fault.model_dump(mode="json"))
@@ -299,7 +330,7 @@ class Run:
             self._directory.record(event.event, **event.fields)
             if event.event == "key_withdrawn":
                 lag = float(event.fields["allowed_lag_s"])
-                key = Withdrawn(kid=str(event.fields["kid"]), forgotten_from=time.time() + lag)
+                key = Withdrawn(kid=str(event.fields["kid"]), forgotten_from=self._now() + lag)
                 with contextlib.suppress(LoadError):  # one that is gone is noticed elsewhere; healing must go on
                     self._generator.withdrawn(key)
 
@@ -318,8 +349,9 @@ class Run:
         if failures:
             raise FaultError("; ".join(failures))
 
-    def _record_proofs(self, moment: Moment, proofs: Sequence[_Proof]) -> None:
-        """Wait for these proofs, and write the evidence down."""
+    def _record_proofs(self, moment: Moment, proofs: Sequence[_Proof]) -> bool:
+        """Wait for these proofs, and write the evidence down; whether all of it is as it must be."""
+        proved = True
         for proof in proofs:
             try:
                 evidence = self._awaited(proof.evidence)
@@ -338,6 +370,8 @@ class Run:
                     evidence=item.what,
                     made_at=item.at,
                 )
+                proved = proved and item.ok
+        return proved
 
     def _awaited(self, future: Future[Result]) -> Result:
         """What the other thread found. Meanwhile a target or a load that dies is noticed."""
@@ -347,7 +381,7 @@ class Run:
         return future.result()
 
     def _check_baseline(self, phase: Phase) -> None:
-        reports = [report for report in self._generator.progress if report["at"] > time.time() - phase.duration_s + 1]
+        reports = [report for report in self._generator.progress if report["at"] > self._now() - phase.duration_s + 1]
         reason = unsteady(reports, self._late_p99_s)
         if reason:
             raise UndecidableError(f"baseline: {reason}; nothing is learned from a fault on top of that")
@@ -355,12 +389,13 @@ class Run:
     def _wait_until(self, moment: float) -> None:
         while True:
             self._watch()
-            left = moment - time.time()
+            left = moment - self._now()
             if left <= 0:
                 return
             time.sleep(min(TICK_S, left))
 
     def _watch(self) -> None:
+        self._renew()
         self._generator.check()
         died = self._target.died()
         if died:
@@ -372,7 +407,7 @@ class Run:
         self._observer.update(
             Progress(
                 stage=stage,
-                left_s=max(0.0, self._t0 + self._plan.duration_s - time.time()) if self._t0 else self._plan.duration_s,
+                left_s=max(0.0, self._t0 + self._plan.duration_s - self._now()) if self._t0 else self._plan.duration_s,
                 load=reports[-1] if reports else {},
                 active_faults=tuple(active.fault.title for active in self._active),
             )
@@ -380,32 +415,38 @@ class Run:
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
-    def _finish(self, ledger: Ledger, status: str) -> None:
-        """Heal, stop, count, and say what is left. Each step is taken even when the one before failed."""
+    def _finish(self, safety: Safety, status: str) -> bool:
+        """Heal, stop, count, and say what is left; whether nothing is. Each step is taken even when the one before
+        failed.
+        """
         with contextlib.suppress(Exception):  # a watcher that went away must not keep anything from being stopped
             self._show("stopping")
         record = self._directory.record
         left: list[str] = []
-        for step in (self._heal, self._generator.stop, self._scraper.stop, self._count):
+        if safety.acted:
+            self._active = []
+        # A fault that can't be healed any more ends with its target, or is settled below where the target stays.
+        with contextlib.suppress(Exception):
+            self._heal()
+        for step in (self._host.stop, self._generator.stop, self._scraper.stop, self._count):
             try:
                 step()
             except Exception as error:
                 left.append(_said(error))
         with contextlib.suppress(IdchaosError):
             record("load_ended", summary={k: v for k, v in self._generator.summary.items() if k != "event"})
-        try:
-            left += self._target.stop()
-        except Exception as error:
-            left.append(_said(error))
-        if processes_of(self._run_id):
-            left += end_processes(self._run_id)
+        for stop in (self._target.stop, partial(end_processes, self._run_id), safety.settle):
+            try:
+                left += stop()
+            except Exception as error:
+                left.append(_said(error))
         with contextlib.suppress(Exception):  # without its event the judge knows that nobody looked
             self._search_logs()
         with contextlib.suppress(IdchaosError):
             record("cleanup", clean=not left, left=left)
             record("run_ended", status=status)
         self._directory.close()
-        ledger.close(clean=not left)
+        return not left
 
     def _search_logs(self) -> None:
         """Look for everything secret that this run handed out. A log that is still being written tells too little, so

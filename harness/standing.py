@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError, UsageError
-from harness.ledger import Ledger, read, state_dir
+from harness.ledger import SUFFIX, Ledger, Owner, ledger_path, read, state_dir
 from harness.runner import signals_ignored
 from harness.settings import CommonSettings, fill, profile
 from harness.targets import defects
 from harness.targets.base import Target
-from harness.undo import carry_out, carry_out_all
+from harness.undo import Undone, carry_out, carry_out_all, left_of
 
 UP_FILE = "up.json"
+BEING_WRITTEN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,10 @@ def bring_up(
     except BaseException:
         with signals_ignored():
             target.stop()
-            ledger.close(clean=not carry_out_pending(ledger.path))
+            ledger.close(clean=not left_of(carry_out(undo) for undo in undos))
         raise
     ledger.close(clean=False)
     return standing
-
-
-def carry_out_pending(path: Path) -> list[str]:
-    """Undo what a ledger promises, leaving the file to its owner; returns what is left."""
-    _, pending = read(path)
-    return [line for undo in pending for line in carry_out(undo)]
 
 
 def describe(standing: Standing) -> str:
@@ -126,28 +122,48 @@ def take_down() -> str:
         raise UsageError("no target is up; start one: idchaos up") from None
     except (OSError, ValueError, KeyError):
         raise StoreError(f"{note}: cannot be read; idchaos recover stops what is left, then delete it") from None
-    left = carry_out_all(state_dir() / f"{run_id}.ledger")
+    left = left_of(carry_out_all(ledger_path(run_id)))
     if left:
         raise StoreError(f"could not stop {'; '.join(left)}")
     note.unlink()
     return "target is down"
 
 
-def recover_all() -> tuple[list[str], str]:
-    """Undo what every ledger without a living owner still promises; returns what is left, and a line to say."""
+def recover_all() -> tuple[list[str], bool]:
+    """Undo what every ledger without a living owner still promises.
+
+    Returns what was done, one line each, and whether nothing is left. Runs that go on, and the target that ``up`` left
+    running, are let alone.
+    """
     directory = state_dir()
-    left: list[str] = []
-    undone = 0
     standing = _standing_run_id(directory / UP_FILE)
-    for path in sorted(directory.glob("*.ledger")):
-        owner, _ = read(path)
-        if path.stem == standing or (owner is not None and owner.alive()):
+    lines: list[str] = []
+    clean = True
+    for path in sorted(directory.glob(f"*{SUFFIX}")):
+        owner = read(path).owner
+        if path.stem == standing or _being_written(path, owner):
             continue
-        left += carry_out_all(path)
-        undone += 1
-    if left:
-        return left, f"could not undo: {'; '.join(left)}"
-    return [], f"undone what {undone} killed run(s) left" if undone else "nothing to recover"
+        if owner is not None and owner.alive():
+            lines.append(f"run {path.stem}: still running as process {owner.pid}; let alone")
+            continue
+        undone = carry_out_all(path)
+        clean = clean and not left_of(undone)
+        lines += [f"run {path.stem}: {_told(each, path)}" for each in undone] or [f"run {path.stem}: nothing was left"]
+    return lines or ["nothing to recover"], clean
+
+
+def _told(undone: Undone, ledger: Path) -> str:
+    if not undone.left:
+        return undone.what
+    return f"could not undo: {'; '.join(undone.left)} (where that is undone by other means, delete {ledger})"
+
+
+def _being_written(path: Path, owner: Owner | None) -> bool:
+    """A ledger whose first line is not there yet belongs to a run that starts just now, unless it is old."""
+    try:
+        return owner is None and time.time() - path.stat().st_mtime < BEING_WRITTEN_S
+    except OSError:
+        return True
 
 
 def _standing_run_id(note: Path) -> str | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 
+from harness.clock import Clock
 from harness.errors import StoreError, TargetError
 from harness.rundir import JsonLines
 from harness.targets.base import ReportsState, Target
@@ -17,6 +17,7 @@ class Scraper:
 
     def __init__(self, store: JsonLines) -> None:
         self._store = store
+        self._now = Clock().now
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._failure: StoreError | None = None
@@ -52,7 +53,7 @@ class Scraper:
 
     def _scrape(self, target: Target, component: str) -> None:
         assert isinstance(target, ReportsState)
-        at = time.time()
+        at = self._now()
         try:
             state = dict(target.state(component))
         except TargetError as error:

@@ -100,6 +100,8 @@ def show_verdict(verdict: RunVerdict) -> None:
     head = Text(f"{verdict.verdict}", style=COLOURS[verdict.verdict])
     head.append(f"  {verdict.scenario} · {verdict.variant}", style="default")
     console.print(head)
+    if verdict.cleanup.problem:
+        console.print(Text(f"  {verdict.cleanup.problem}", style=COLOURS["FAIL"]))
     for reason in verdict.reasons:
         console.print(Text(f"  {reason}"))
     table = Table(box=None, padding=(0, 2), header_style="dim")
@@ -119,8 +121,8 @@ def show_verdict(verdict: RunVerdict) -> None:
     console.print(f"  {len(verdict.invariants)} invariants: {'; '.join(tried(verdict)) or 'nothing was tried'}")
     for name, command in replays(verdict):
         console.print(Text(f"  replay {name}: {command}"))
-    if not verdict.cleanup.clean:
-        console.print(Text("  clean-up: not clean; run: idchaos recover", style="bold yellow"))
+    if verdict.cleanup.clean is None:
+        console.print(Text("  clean-up: the run did not come to it; idchaos recover makes sure", style="bold yellow"))
     console.print(f"  report: {verdict.run_dir}/report.html")
 
 

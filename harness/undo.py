@@ -1,10 +1,12 @@
-"""Carrying out what a ledger promises. Each act can be repeated, and says what it could not undo."""
+"""Carrying out what a ledger promises. Each act can be repeated, is checked, and says what it could not undo."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -17,34 +19,58 @@ from harness.ledger import (
     Processes,
     ToxicsOff,
     Undo,
+    mark_done,
     read,
 )
 
 PATIENCE_S = 10.0
+SETTLE_S = 0.2
+"""A process that was being started when its parent died carries the run's id only once it executes."""
 
 
-def carry_out(undo: Undo) -> list[str]:
-    """Undo one entry; returns what is left (empty when clean)."""
+@dataclass(frozen=True)
+class Undone:
+    """What became of one promise."""
+
+    what: str
+    """What is so now, in a few words: ``7 processes ended``."""
+    left: tuple[str, ...] = ()
+    """What is not undone; empty when clean."""
+
+
+def carry_out(undo: Undo) -> Undone:
+    """Undo one entry, and check that it is undone."""
     match undo:
         case Processes():
-            return end_processes(undo.run_id)
+            ended = processes_of(undo.run_id)
+            return Undone(f"{len(ended)} processes ended", tuple(end_processes(undo.run_id)))
         case Containers():
-            return remove_containers(undo.run_id)
+            return Undone("no container or network left", tuple(remove_containers(undo.run_id)))
         case ToxicsOff():
-            return _remove_toxics(undo)
+            return Undone(f"{undo.proxy} at {undo.api} is on and free of our toxics", tuple(_remove_toxics(undo)))
         case ControlCall():
-            return _call(undo)
+            return Undone(f"{undo.method} {undo.url} accepted", tuple(_call(undo)))
 
 
-def carry_out_all(path: Path) -> list[str]:
-    """Undo everything that a ledger still promises, newest first, and delete it when nothing is left."""
-    left: list[str] = []
-    _, pending = read(path)
-    for undo in pending:
-        left += carry_out(undo)
-    if not left:
+def carry_out_all(path: Path) -> list[Undone]:
+    """Undo everything that a ledger still promises, newest first, and delete it when nothing is left.
+
+    What can't be understood counts as left.
+    """
+    contents = read(path)
+    undone = [Undone("not understood", contents.unread)] if contents.unread else []
+    for number, undo in contents.pending.items():
+        undone.append(carry_out(undo))
+        if not undone[-1].left:
+            mark_done(path, number)
+    if not left_of(undone):
         path.unlink(missing_ok=True)
-    return left
+    return undone
+
+
+def left_of(undone: Iterable[Undone]) -> list[str]:
+    """All that is not undone."""
+    return [item for each in undone for item in each.left]
 
 
 def processes_of(run_id: str) -> list[psutil.Process]:
@@ -64,15 +90,20 @@ def processes_of(run_id: str) -> list[psutil.Process]:
 
 
 def end_processes(run_id: str) -> list[str]:
-    """Kill a run's processes until none is found (a dying parent may have started one more)."""
+    """Kill a run's processes until twice in a row none is found: a dying parent may have started one more."""
     deadline = time.monotonic() + PATIENCE_S
+    none_found = 0
     while True:
         alive = processes_of(run_id)
-        if not alive or time.monotonic() > deadline:
+        none_found = 0 if alive else none_found + 1
+        if none_found == 2 or time.monotonic() > deadline:
             return [f"process {process.pid} ({_name(process)})" for process in alive]
         for process in alive:
             _kill(process)
-        psutil.wait_procs(alive, timeout=1.0)
+        if alive:
+            psutil.wait_procs(alive, timeout=1.0)
+        else:
+            time.sleep(SETTLE_S)
 
 
 def _kill(process: psutil.Process) -> None:
@@ -131,8 +162,11 @@ def _remove_toxics(undo: ToxicsOff) -> list[str]:
         for toxic in undo.toxics:
             links.remove_toxic(undo.proxy, toxic)
         links.enable(undo.proxy)
+        state = links.state().get(undo.proxy)
     except FaultError as error:
-        return [f"toxics on {undo.proxy}: {error}"]
+        return [f"{undo.proxy}: {error}"]
+    if state is None or not state.enabled or set(state.toxics) & set(undo.toxics):
+        return [f"{undo.proxy} at {undo.api}: {state or 'gone'}"]
     return []
 
 

@@ -7,6 +7,7 @@ counts that do not reconcile.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from harness import sli, slo
+from harness import host, sli, slo
 from harness.errors import UsageError
 from harness.experiment import Objective, PhaseName, Verdict
 from harness.measures import Measure, measures
@@ -154,7 +155,7 @@ class RunVerdict(Value):
     invariants: tuple[InvariantVerdict, ...]
     faults: tuple[FaultVerdict, ...]
     cleanup: Cleanup
-    """Reported apart: it does not change the verdict."""
+    """Reported apart: it does not change the verdict, but PASS with a clean-up that was not clean is no exit code 0."""
     slis: tuple[SliValue, ...]
     measures: tuple[Measure, ...] = ()
     """The guide's, over the whole run: they inform, and change no verdict."""
@@ -188,7 +189,10 @@ def judge_run(record: RunRecord) -> RunVerdict:
     """Judge a stored run."""
     health = {name: slo.generator_health(record, name) for name in record.windows}
     baseline = slo.baseline_reasons(record)
-    objectives = tuple(_objective(record, objective, health, baseline) for objective in record.plan.objectives)
+    troubles = host.spans(record.events)
+    objectives = tuple(
+        _objective(record, objective, health, baseline, troubles) for objective in record.plan.objectives
+    )
     planned = ((invariant.name, slo.judge_invariant(invariant, record)) for invariant in record.plan.invariants)
     logs = (slo.LOGS_INVARIANT, slo.judge_logs(record))
     invariants = tuple(_invariant(name, found) for name, found in (*planned, logs, *slo.implied_invariants(record)))
@@ -255,21 +259,30 @@ def _withheld(record: RunRecord, counts: Sequence[Row]) -> list[str]:
 
 
 def _objective(
-    record: RunRecord, objective: Objective, health: dict[PhaseName, GeneratorHealth], baseline: Sequence[str]
+    record: RunRecord,
+    objective: Objective,
+    health: dict[PhaseName, GeneratorHealth],
+    baseline: Sequence[str],
+    troubles: Sequence[host.Span],
 ) -> ObjectiveVerdict:
-    """``baseline``: why there is none to compare later phases with, so that nothing in them is the fault's doing."""
-    window = record.window(objective.phase)
+    """``baseline``: why there is none to compare later phases with, so that nothing in them is the fault's doing.
+    ``troubles``: when the machine was not itself.
+    """
     try:
-        measured = sli.measure(record, objective.sli, objective.phase)
-        within = sli.within(record, objective.sli, objective.phase, objective.bound.limit)
-        judged = slo.judge(objective, measured, window[1] - window[0] if window else None, within)
+        measured, judged = _measured(record, objective)
     except UsageError as error:
         measured = sli.NO_DATA
         judged = slo.Judgement(Verdict.INCONCLUSIVE, f"{objective.name} in {objective.phase}: {error}")
     phases = health if objective.phase == "all" else [objective.phase]
-    late = [reason for phase in phases if phase in health for reason in health[phase].reasons]
-    doubts = [*late, *(baseline if objective.phase not in (PhaseName.WARMUP, PhaseName.BASELINE) else ())]
-    if measured.of_generator and doubts and judged.verdict is not Verdict.INCONCLUSIVE:
+    doubts: list[str] = []
+    if measured.of_generator:
+        doubts += [reason for phase in phases if phase in health for reason in health[phase].reasons]
+        doubts += baseline if objective.phase not in (PhaseName.WARMUP, PhaseName.BASELINE) else ()
+    if window := record.window(objective.phase):
+        doubts += host.withheld(troubles, window)
+        if judged.verdict is Verdict.FAIL:
+            doubts += _starved(record, objective, measured, host.starved(troubles, window))
+    if doubts and judged.verdict is not Verdict.INCONCLUSIVE:
         reason = f"{objective.name} in {objective.phase}: {judged.verdict} withheld: {'; '.join(dict.fromkeys(doubts))}"
         judged = slo.Judgement(Verdict.INCONCLUSIVE, reason)
     return ObjectiveVerdict(
@@ -287,6 +300,30 @@ def _objective(
         note=measured.note,
         why=objective.why,
     )
+
+
+def _measured(record: RunRecord, objective: Objective) -> tuple[sli.Measurement, slo.Judgement]:
+    window = record.window(objective.phase)
+    measured = sli.measure(record, objective.sli, objective.phase)
+    within = sli.within(record, objective.sli, objective.phase, objective.bound.limit)
+    return measured, slo.judge(objective, measured, window[1] - window[0] if window else None, within)
+
+
+def _starved(
+    record: RunRecord, objective: Objective, measured: sli.Measurement, starved: Sequence[host.Span]
+) -> list[str]:
+    """Why a FAIL may be the machine's doing; empty when it stands. The rule is that of :mod:`harness.host`."""
+    if not starved or measured.kind == "rate":
+        return []
+    seconds = host.starved_s(starved)
+    if measured.of_generator:
+        rest = dataclasses.replace(record, samples=host.unstarved(record.samples, starved))
+        stands = _measured(rest, objective)[1].verdict is Verdict.FAIL
+    else:
+        moved = host.moved_s(record.samples, starved)
+        stands = objective.bound.op == "<=" and measured.low - moved > objective.bound.limit
+    why = "; ".join(dict.fromkeys(span.why for span in starved))
+    return [] if stands else [f"the machine was short of CPU for {seconds:.0f} s ({why})"]
 
 
 def _invariant(name: str, found: slo.InvariantJudgement) -> InvariantVerdict:

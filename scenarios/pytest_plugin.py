@@ -60,7 +60,7 @@ class ScenarioTest(pytest.Item):
         self.scenario = scenario
 
     def runtest(self) -> None:
-        """Run it; anything but PASS fails the test, for no data is no pass."""
+        """Run it; anything but PASS fails the test, for no data is no pass, and so does what was left behind."""
         from harness.launch import Request, prepare, run
         from harness.settings import parse_assignments
 
@@ -80,6 +80,8 @@ class ScenarioTest(pytest.Item):
         self.add_report_section("call", "report", f"{verdict.run_dir}/report.html")
         if verdict.verdict != "PASS":
             raise NotPassedError(verdict.verdict, verdict.reasons)
+        if verdict.cleanup.problem:
+            raise NotPassedError(verdict.verdict, (verdict.cleanup.problem,))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The verdict and its reasons, or an error's one line; no traceback."""
@@ -95,7 +97,7 @@ class ScenarioTest(pytest.Item):
 
 
 class NotPassedError(Exception):
-    """A verdict other than PASS."""
+    """A verdict other than PASS, or a clean-up that was not clean."""
 
     def __init__(self, verdict: str, reasons: tuple[str, ...]) -> None:
         super().__init__("\n".join((verdict, *(f"  {reason}" for reason in reasons))))

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.ledger import Undo
-from harness.targets.base import Target
+from harness.targets.base import OutlivesRun, Target
 from harness.values import Value
 
 Source = Literal["control", "probe", "target"]
@@ -55,8 +55,8 @@ class Fault(Value):
         """When each step is due, in seconds from the fault's start. Most faults have one step, at once."""
         return (0.0,)
 
-    def undos(self, target: Target) -> tuple[Undo, ...]:
-        """What the ledger must promise at a target that outlives the run; nothing where it is stopped anyway."""
+    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
+        """What the ledger must promise at a target that outlives the run."""
         return ()
 
     def snapshot(self, target: Target) -> Snapshot:

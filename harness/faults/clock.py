@@ -8,7 +8,8 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.targets.base import ReportsState, SkewsClock, Target
+from harness.ledger import Undo
+from harness.targets.base import OutlivesRun, ReportsState, SkewsClock, Target
 
 CLOCKS_AGREE_S = 0.05
 """How far the clocks of two sound parts may differ, also where they run on different machines."""
@@ -39,6 +40,10 @@ class ClockSkew(Fault):
     def steps(self) -> tuple[float, ...]:
         """One step per offset."""
         return tuple(index * self.dwell_s for index in range(len(self.offsets_s)))
+
+    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
+        """The clock put right."""
+        return (target.undo_by(self.component, "PUT", "/clock", {"offset_s": 0.0, "drift_ppm": 0.0}),)
 
     def snapshot(self, target: Target) -> Snapshot:
         """When it was taken, and how much the component has done with its clock so far."""

@@ -14,6 +14,7 @@ from harness.ledger import Undo
 from harness.targets.base import (
     EndpointError,
     InjectsErrors,
+    OutlivesRun,
     ProbeResult,
     ProbesUpstream,
     ReportsState,
@@ -58,9 +59,9 @@ class EndpointFault(Fault):
         plural = "endpoints" if len(self.endpoints) > 1 else "endpoint"
         return f"{self.label}{share} from the IdP's {', '.join(self.endpoints)} {plural}"
 
-    def undos(self, target: Target) -> tuple[Undo, ...]:
-        """Nothing beyond the target's own reset."""
-        return ()
+    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
+        """The endpoints answer normally."""
+        return tuple(target.undo_by(IDP, "DELETE", f"/errors/{endpoint}") for endpoint in self.endpoints)
 
     def snapshot(self, target: Target) -> Snapshot:
         """What the IdP has injected, and what validators have met."""

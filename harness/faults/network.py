@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.ledger import ToxicsOff, Undo
-from harness.targets.base import ProbeResult, ProbesUpstream, ReportsState, Target
+from harness.targets.base import OutlivesRun, ProbeResult, ProbesUpstream, ReportsState, Target
 from harness.targets.links import ProxyState
 from harness.targets.oidc import OidcClient
 from harness.targets.topology import IDP, PROBERS, proxies_of
@@ -73,7 +73,7 @@ class LinkFault(Fault):
         """All proxies of the links."""
         return tuple(proxy for link in self.links for proxy in proxies_of(link))
 
-    def undos(self, target: Target) -> tuple[Undo, ...]:
+    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
         """Toxics off and proxies on."""
         return tuple(ToxicsOff(api=target.links.api, proxy=proxy, toxics=(TOXIC,)) for proxy in self.proxies)
 

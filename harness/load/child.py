@@ -23,11 +23,11 @@ from gevent.event import Event
 from gevent.fileobject import FileObjectThread
 from pydantic import ValidationError
 
+from harness.clock import Clock
 from harness.errors import ExitCode, IdchaosError, Interrupted, LoadError, UsageError
 from harness.load.generator import Generator
 from harness.load.job import LoadJob, Start, Withdrawn, event
 from harness.load.recorder import Recorder
-from harness.load.scene import Clock
 
 Model = TypeVar("Model", LoadJob, Start, Withdrawn)
 _FLUSH_EVERY_S = 0.1

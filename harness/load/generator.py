@@ -8,6 +8,7 @@ import gevent
 from locust import FastHttpUser, task
 from locust.env import Environment
 
+from harness.clock import Clock
 from harness.errors import LoadError
 from harness.experiment import Canary
 from harness.load.arrivals import Arrival, Choices, Schedule, schedule
@@ -20,7 +21,7 @@ from harness.load.pacing import sleeper
 from harness.load.races import Races
 from harness.load.recorder import Recorder
 from harness.load.revocation import Probes, probe_formats
-from harness.load.scene import Clock, Gate, Scene
+from harness.load.scene import Gate, Scene
 from harness.load.scheduler import Scheduler
 from harness.load.sessions import Sessions
 from harness.load.wire import Sends, Site, WirePool

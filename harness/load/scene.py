@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gevent.event import Event
 
+from harness.clock import Clock
 from harness.experiment import Flow, LoadPlan
 from harness.load.arrivals import Arrival
 from harness.load.decide import Answered, at_gateway
@@ -20,18 +20,6 @@ from harness.targets.endpoints import Endpoints, Route
 
 NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
 """Failures of a request that surely did not reach anybody."""
-
-
-@dataclass
-class Clock:
-    """Unix time that runs with the monotonic clock, so that a step of the system's clock moves no schedule."""
-
-    monotonic: Callable[[], float] = time.monotonic
-    offset: float = field(default_factory=lambda: time.time() - time.monotonic())
-
-    def now(self) -> float:
-        """Unix time in seconds."""
-        return self.monotonic() + self.offset
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,12 @@ class Reason:
 
 
 def reasons(verdict: RunVerdict) -> list[Reason]:
-    """Worst first; never empty."""
+    """Worst first, after what was left behind; never empty."""
+    problem = verdict.cleanup.problem
+    return [*([Reason(_sentence(problem))] if problem else []), *_of_verdict(verdict)]
+
+
+def _of_verdict(verdict: RunVerdict) -> list[Reason]:
     missed = {each.reason: each for each in verdict.objectives if each.verdict is Verdict.FAIL}
     if verdict.reasons:
         return [

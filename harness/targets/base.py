@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from harness.ledger import ControlCall
 from harness.targets.endpoints import Endpoints
 from harness.targets.links import Links
 from harness.values import Value
@@ -82,6 +83,21 @@ class Target(Protocol):
 
     def died(self) -> str | None:
         """One line about a part that ended by itself since the last call, or ``None``."""
+
+
+@runtime_checkable
+class OutlivesRun(Protocol):
+    """It was there before the run and stays: a fault on it needs an undo of its own, promised before it is applied.
+
+    Where the harness starts the target, ending it is the undo of everything.
+    """
+
+    @property
+    def links(self) -> Links:
+        """The Toxiproxy links; valid once started."""
+
+    def undo_by(self, component: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> ControlCall:
+        """A control request that whoever reads the ledger can make."""
 
 
 @runtime_checkable

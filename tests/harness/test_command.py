@@ -273,7 +273,7 @@ def test_a_killed_run_leaves_nothing_and_what_it_recorded_can_be_judged(idchaos:
     again = idchaos("analyze", str(run_dir), "--json")
     run = the_run(again)
     assert (again.returncode, run["verdict"]) == (2, "INCONCLUSIVE")
-    assert any(item["samples"] for item in run["objectives"])
+    assert sum(phase["due"] for phase in run["generator"]) > 0  # its samples are read as far as they go
 
 
 @pytest.mark.e2e

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from harness.building import everyday_load
 from harness.errors import FaultError, IdchaosError, Interrupted, StoreError, UndecidableError, UsageError, told
 from harness.experiment import Phase, PhaseName, Plan
 from harness.launch import Request, prepare
+from harness.record import Cleanup
 from harness.rundir import RunDirectory
 from harness.scenario import Experiment, Scenario, all_scenarios
 from harness.settings import PROFILES, CommonSettings, names, parse_assignments
@@ -36,15 +38,18 @@ class Ends:
         raise self.error
 
 
+VERDICT = SimpleNamespace(cleanup=Cleanup(clean=True))
+
+
 def run_that_ends(
     first: BaseException, second: BaseException | None, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> object:
     """What ``run`` gives when it ends with ``first`` and its conclusion fails with ``second``."""
 
-    def conclude(_: Path) -> str:
+    def conclude(_: Path) -> SimpleNamespace:
         if second is not None:
             raise second
-        return "a verdict"
+        return VERDICT
 
     monkeypatch.setattr(launch, "Run", Ends(first))
     monkeypatch.setattr(launch, "conclude", conclude)
@@ -73,7 +78,7 @@ def test_an_error_is_heard_as_it_is_when_nothing_else_goes_wrong(
 
 
 def test_a_run_that_could_not_decide_gives_its_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run_that_ends(UndecidableError("not steady"), None, tmp_path, monkeypatch) == "a verdict"
+    assert run_that_ends(UndecidableError("not steady"), None, tmp_path, monkeypatch) is VERDICT
 
 
 ODD = st.sampled_from(

@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
-from harness import guardian
-from harness.ledger import RUN_ID_VARIABLE, Containers, Ledger, Owner, Processes, read
-from harness.undo import carry_out_all, end_processes, processes_of
+from harness import undo
+from harness.guardian import Guardian
+from harness.ledger import RUN_ID_VARIABLE, Containers, Contents, Ledger, Owner, Processes, mark_done, read
+from harness.undo import Undone, carry_out_all, end_processes, processes_of
 
 
 def sleeper(run_id: str) -> subprocess.Popen[bytes]:
@@ -26,9 +28,10 @@ def test_what_was_written_is_pending_until_it_is_done(tmp_path: Path) -> None:
     ledger = Ledger("run", tmp_path)
     first = ledger.write(Processes(run_id="run"))
     ledger.write(Containers(run_id="run"))
-    assert read(ledger.path)[1] == [Containers(run_id="run"), Processes(run_id="run")]  # the newest is undone first
+    pending = read(ledger.path).pending
+    assert list(pending.values()) == [Containers(run_id="run"), Processes(run_id="run")]  # the newest is undone first
     ledger.done(first)
-    assert read(ledger.path)[1] == [Containers(run_id="run")]
+    assert list(read(ledger.path).pending.values()) == [Containers(run_id="run")]
     ledger.close(clean=False)
 
 
@@ -44,15 +47,37 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE(ledger.path.stat().st_mode) == 0o600
 
 
-def test_a_torn_line_and_foreign_lines_are_passed_over(tmp_path: Path) -> None:
+def test_a_torn_last_line_is_passed_over_for_its_act_was_never_done(tmp_path: Path) -> None:
     ledger = Ledger("run", tmp_path)
     ledger.write(Processes(run_id="run"))
     ledger.close(clean=False)
     with ledger.path.open("a") as file:
-        file.write('[1]\n{"undo": {"kind": "nonsense"}, "id": 7}\n{"id": 2, "undo": {"ki')
-    owner, pending = read(ledger.path)
-    assert owner == Owner.this_process()
-    assert pending == [Processes(run_id="run")]
+        file.write('{"id": 2, "undo": {"ki')
+    assert read(ledger.path) == Contents(Owner.this_process(), {1: Processes(run_id="run")})
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"id": 7, "undo": {"kind": "of a later version"}}', '{"id": 7, "undo": {"ki', '{"done": "all"}', "[1]", ""],
+)
+def test_a_line_that_is_not_understood_is_left_and_its_ledger_kept(tmp_path: Path, line: str) -> None:
+    ledger = Ledger("run-none", tmp_path)
+    with ledger.path.open("a") as file:
+        file.write(line + "\n")
+    ledger.write(Processes(run_id="run-none"))
+    ledger.close(clean=False)
+    unread = Undone(
+        "not understood", (f"{ledger.path}: line 2 promises something that this version does not understand",)
+    )
+    assert carry_out_all(ledger.path) == [unread, Undone("0 processes ended")]
+    assert carry_out_all(ledger.path) == [unread]  # the rest is not undone twice
+    assert ledger.path.exists()
+
+
+def test_a_ledger_that_cannot_be_read_is_not_clean(tmp_path: Path) -> None:
+    (tmp_path / "run.ledger").mkdir()
+    (undone,) = carry_out_all(tmp_path / "run.ledger")
+    assert undone.left == (f"{tmp_path / 'run.ledger'}: cannot be read: Is a directory",)
 
 
 def test_a_process_that_ended_or_whose_number_was_reused_owns_nothing() -> None:
@@ -77,22 +102,42 @@ def test_a_runs_processes_are_found_by_its_id_and_ended() -> None:
         other.wait()
 
 
+def test_a_process_that_carries_the_runs_id_a_moment_later_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that its dying parent had just forked does not show its environment yet: one look is not enough."""
+    late = sleeper("run-late")
+    looks = iter([[], [psutil.Process(late.pid)], [], []])
+    monkeypatch.setattr(undo, "processes_of", lambda _run_id: next(looks))
+    assert end_processes("run-late") == []
+    assert late.poll() is not None
+    assert list(looks) == []
+
+
+def test_what_was_undone_is_marked_even_behind_a_torn_line(tmp_path: Path) -> None:
+    ledger = Ledger("run", tmp_path)
+    number = ledger.write(Processes(run_id="run"))
+    ledger.close(clean=False)
+    with ledger.path.open("a") as file:
+        file.write('{"id": 2, "undo": {"ki')
+    mark_done(ledger.path, number)
+    assert read(ledger.path) == Contents(Owner.this_process())
+
+
 def test_undoing_twice_is_no_error(tmp_path: Path) -> None:
     ledger = Ledger("run-none", tmp_path)
     ledger.write(Processes(run_id="run-none"))
     ledger.close(clean=False)
-    assert carry_out_all(ledger.path) == []
+    assert carry_out_all(ledger.path) == [Undone("0 processes ended")]
     assert carry_out_all(ledger.path) == []
     assert not ledger.path.exists()
 
 
 def test_the_guardian_ends_what_a_vanished_runner_left(tmp_path: Path) -> None:
+    watcher = Guardian(tmp_path / "run-lost.ledger")
     ledger = Ledger("run-lost", tmp_path)
-    watcher = guardian.start(ledger.path)
     ledger.write(Processes(run_id="run-lost"))
     child = sleeper("run-lost")
-    guardian.dismiss(watcher)  # what it sees of a runner that was killed: the other end of its pipe is gone
-    assert watcher.returncode == 0
+    watcher.dismiss()  # what it sees of a runner that was killed: the other end of its pipe is gone
+    assert watcher.has_healed
     assert child.wait() < 0
     assert not ledger.path.exists()
     ledger.close(clean=False)
@@ -100,10 +145,10 @@ def test_the_guardian_ends_what_a_vanished_runner_left(tmp_path: Path) -> None:
 
 def test_the_guardian_of_a_clean_run_does_nothing(tmp_path: Path) -> None:
     ledger = Ledger("run-clean", tmp_path)
-    watcher = guardian.start(ledger.path)
+    watcher = Guardian(ledger.path)
     child = sleeper("run-clean")
     ledger.close(clean=True)
-    guardian.dismiss(watcher)
+    watcher.dismiss()
     assert child.poll() is None
     child.kill()
     child.wait()

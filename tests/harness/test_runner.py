@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -14,9 +15,10 @@ from harness import journal
 from harness.errors import TargetError
 from harness.experiment import Phase, PhaseName, Plan
 from harness.faults.base import Event, Evidence, Fault, Snapshot
+from harness.ledger import ControlCall, Undo
 from harness.runner import Run
 from harness.scenario import Experiment
-from harness.targets.base import Target
+from harness.targets.base import OutlivesRun, Target
 
 PATIENCE_S = 5.0
 """What a check waits for at most, when the run does not do what it should."""
@@ -35,6 +37,9 @@ class Nothing(Fault):
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         return (Evidence(source="probe", ok=True, what="fine", at=5.0),)
+
+    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
+        return (target.undo_by("idp", "DELETE", "/errors/jwks"),)
 
     def apply(self, target: Target, step: int) -> tuple[Event, ...]:
         return ()
@@ -69,6 +74,27 @@ class Journal:
         return [f"{e['event']} {e.get('phase') or e.get('moment') or ''}".strip() for e in self.events]
 
 
+class Unguarded:
+    """A run without guardian and ledger, that remembers what it was told of its faults."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def promise(self, undos: Iterable[Undo]) -> tuple[int, ...]:
+        self.told += [f"promise {undo.kind}" for undo in undos]
+        return (1,)
+
+    def lease(self) -> None:
+        if self.told[-1:] != ["lease"]:
+            self.told.append("lease")
+
+    def keep(self, numbers: Iterable[int]) -> None:
+        self.told.append(" ".join(["keep", *map(str, numbers)]))
+
+    def release(self) -> None:
+        self.told.append("release")
+
+
 @pytest.fixture
 def book() -> Journal:
     return Journal()
@@ -87,12 +113,13 @@ def run_of(fault: Fault, book: Journal, plan: Plan, died: Callable[[], str | Non
     run._generator = SimpleNamespace(check=lambda: None, progress=[])  # type: ignore[assignment]
     run._observer = SimpleNamespace(update=lambda _: None)
     run._active, run._t0, run._stage = [], 0.0, ""
+    run._renew, run._now = lambda: None, time.time
     return run
 
 
 def test_recovery_begins_with_healing_and_its_proof_is_made_meanwhile(book: Journal, make_plan: Any) -> None:
     fault = Nothing(healed=lambda: book.recovering.wait(PATIENCE_S))
-    run_of(fault, book, make_plan())._run_phases(ledger=None)  # type: ignore[arg-type]
+    run_of(fault, book, make_plan())._run_phases(Unguarded())  # type: ignore[arg-type]
     told = book.told()
     assert told[told.index("fault_healed") :] == [
         "fault_healed",
@@ -104,6 +131,26 @@ def test_recovery_begins_with_healing_and_its_proof_is_made_meanwhile(book: Jour
     assert book.events[-2]["ok"]
 
 
+@pytest.mark.parametrize(
+    ("outlives", "healed", "then"),
+    [
+        (True, True, ["promise control", "lease", "keep 1", "release"]),
+        (True, False, ["promise control", "lease", "release"]),
+        (False, True, ["lease", "keep", "release"]),  # the target's end undoes its faults: nothing is promised
+    ],
+)
+def test_a_fault_is_promised_and_leased_until_its_healing_is_proved(
+    book: Journal, make_plan: Any, outlives: bool, healed: bool, then: list[str]
+) -> None:
+    safety = Unguarded()
+    run = run_of(Nothing(healed=lambda: healed), book, make_plan())
+    if outlives:
+        call = ControlCall(method="DELETE", url="http://127.0.0.1:1/errors/jwks", secret_file="secret")
+        run._target = SimpleNamespace(died=lambda: None, links=None, undo_by=lambda *_: call)  # type: ignore[assignment]
+    run._run_phases(safety)  # type: ignore[arg-type]
+    assert safety.told == then
+
+
 def test_a_target_that_dies_is_noticed_while_a_proof_is_made(book: Journal, make_plan: Any) -> None:
     checking, noticed = threading.Event(), threading.Event()
 
@@ -113,13 +160,13 @@ def test_a_target_that_dies_is_noticed_while_a_proof_is_made(book: Journal, make
 
     run = run_of(Nothing(held=held), book, make_plan(), died=lambda: "orders died" if checking.is_set() else None)
     with pytest.raises(TargetError, match="orders died"):
-        run._run_phases(ledger=None)  # type: ignore[arg-type]
+        run._run_phases(Unguarded())  # type: ignore[arg-type]
     assert not noticed.is_set()
     noticed.set()
 
 
 def test_evidence_is_stamped_when_it_was_made(book: Journal, make_plan: Any) -> None:
-    run_of(Nothing(), book, make_plan())._run_phases(ledger=None)  # type: ignore[arg-type]
+    run_of(Nothing(), book, make_plan())._run_phases(Unguarded())  # type: ignore[arg-type]
     before = next(event for event in book.events if event.get("moment") == "before")
     assert before["made_at"] == 5.0
     fields = {key: value for key, value in before.items() if key != "event"}

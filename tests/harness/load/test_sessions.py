@@ -4,12 +4,13 @@ from types import SimpleNamespace
 import gevent
 import pytest
 
+from harness.clock import Clock
 from harness.experiment import LoadPlan, Stream
 from harness.load.arrivals import Arrival
 from harness.load.idp import Step
 from harness.load.job import Roles
 from harness.load.recorder import Recorder
-from harness.load.scene import Clock, Gate, Scene
+from harness.load.scene import Gate, Scene
 from harness.load.sessions import Sessions
 from harness.load.wire import Answer
 from harness.samples import COLUMNS, read_stream
