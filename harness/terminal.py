@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from harness.experiment import Verdict
+from harness.experiment import Outcome, Verdict
 from harness.runner import Observer, Progress
 
 if TYPE_CHECKING:
@@ -86,6 +86,9 @@ def view(title: str, progress: Progress) -> Table:
             Text(success, style="red" if bad else "green"),
             f"p95 {float(p95) * 1000:.0f} ms" if p95 is not None else "p95 –",
         )
+    accepted = int((load.get("by_outcome") or {}).get(Outcome.WRONGLY_ACCEPTED) or 0)
+    if accepted:
+        grid.add_row(Text(f"{accepted} bad tokens accepted", style="bold red"))
     fault = ", ".join(progress.active_faults)
     grid.add_row(Text(f"fault: {fault}", style="yellow") if fault else Text("no fault in force", style="dim"))
     return grid

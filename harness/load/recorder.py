@@ -18,7 +18,6 @@ from harness.samples import Decision, Expected, classify, stream_header
 
 NAN = math.nan
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
-_GOOD = (Outcome.OK, Outcome.DENIED)
 _KEPT_LATENCIES = 200
 
 
@@ -127,7 +126,7 @@ class Recorder:
         )
         self._lines.append(_encode(row))
         self.recorded += 1
-        self._count(outcome, due, sent, ended, scheduled, bool(canary))
+        self._count(outcome, due, sent, ended, scheduled, expected == "accept" and not canary)
 
     def unsent(
         self,
@@ -160,15 +159,14 @@ class Recorder:
         )
 
     def _count(  # noqa: PLR0917 - called for every sample
-        self, outcome: Outcome, due: float, sent: float, ended: float, scheduled: bool, canary: bool
+        self, outcome: Outcome, due: float, sent: float, ended: float, scheduled: bool, good: bool
     ) -> None:
         span = self._spans[-1]
         span.outcomes[outcome] += 1
-        if outcome in _GOOD:
-            span.good += 1
-        elif not (canary and outcome is Outcome.UNAVAILABLE):
-            # A bad token on which nobody could decide was not let in, and no user was kept out.
-            span.bad += 1
+        if good:
+            # Bad tokens are counted by outcome alone: what becomes of them says nothing of how users fare.
+            span.good += outcome is Outcome.OK
+            span.bad += outcome is not Outcome.OK
         if math.isnan(sent):
             return
         self.sent += 1

@@ -62,6 +62,14 @@ def test_progress_counts_the_last_spans(recorder):
     assert (line["sent"], line["ok"], line["p95_s"]) == (2, 0, None)
 
 
+def test_what_becomes_of_bad_tokens_says_nothing_of_how_users_fare(recorder):
+    request(recorder)
+    request(recorder, expected="deny", canary="expired")
+    line = recorder.progress()
+    assert (line["ok"], line["bad"]) == (1, 0)
+    assert line["by_outcome"] == {"ok": 1, "wrongly_accepted": 1}
+
+
 def test_lateness_is_of_scheduled_requests_alone(recorder):
     request(recorder)
     request(recorder, sent=105.0, ended=106.0, scheduled=False)
