@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-DOCKER_SCENARIOS ?= jwks_outage key_rotation clock_skew revocation_lag
+RUNS ?= 20
+SCENARIOS ?= jwks_outage key_rotation clock_skew revocation_lag
 READY := $(VENV)/.ready
 
-.PHONY: help run test check bench kills docker-test example clean
+.PHONY: help run test check bench kills docker-test zoo stability example clean
 .DEFAULT_GOAL := help
 
 help:  ## Show what there is.
@@ -35,7 +36,15 @@ kills: $(READY)  ## Kill 100 runs at moments spread over their lives; nothing ma
 
 docker-test: $(READY)  ## Run what needs an engine, and four scenarios on Docker with the real Toxiproxy.
 	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests
-	@$(BIN)/python -m pytest $(DOCKER_SCENARIOS:%=scenarios/%.py) --target docker
+	@$(BIN)/python -m pytest $(SCENARIOS:%=scenarios/%.py) --target docker
+
+zoo: $(READY)  ## Let every known defect loose, one at a time: each must be caught by name. About ten minutes.
+	@$(BIN)/idchaos zoo --reports build/zoo
+
+stability: $(READY)  ## Run sound scenarios RUNS times with different seeds: none may FAIL.
+	@for seed in $$(seq 1 $(RUNS)); do \
+		$(BIN)/idchaos run $(SCENARIOS) --seed $$seed --reports build/stability || [ $$? -eq 2 ] || exit 1; \
+	done
 
 example: $(READY)  ## Make reports/example again, from a real run.
 	rm -rf build/example

@@ -182,7 +182,7 @@ def _check_names(row: Row, prepared: Prepared) -> None:
 
 def run(planned: Iterable[Planned], execute: Execute) -> Iterator[Control | SoundRuns]:
     """Run one after the other; each result as soon as there is one. A run that could not be completed is INCONCLUSIVE,
-    and the rest goes on.
+    and the rest goes on. What is INCONCLUSIVE is run once more: a busy moment says nothing about the judge.
     """
     for trial in planned:
         yield judge_sound(trial.sound, [_attempt(execute, prepared) for prepared in trial.sound])
@@ -191,6 +191,12 @@ def run(planned: Iterable[Planned], execute: Execute) -> Iterator[Control | Soun
 
 
 def _attempt(execute: Execute, prepared: Prepared) -> RunVerdict | IdchaosError:
+    came = _once(execute, prepared)
+    undecided = isinstance(came, IdchaosError) or came.verdict is Verdict.INCONCLUSIVE
+    return _once(execute, prepared) if undecided else came
+
+
+def _once(execute: Execute, prepared: Prepared) -> RunVerdict | IdchaosError:
     try:
         return execute(prepared)
     except IdchaosError as error:

@@ -50,13 +50,15 @@ def zoo(
 
     rows = zoos.choose(zoos.all_rows(), defects)
     planned = zoos.plan(rows, sound=sound, target=target, reports=reports, command=("idchaos", *sys.argv[1:]))
-    total, begun = sum(map(len, planned)), 0
+    total = sum(map(len, planned))
+    begun: list[Prepared] = []
 
     def execute(prepared: Prepared) -> RunVerdict:
-        nonlocal begun
-        begun += 1
+        again = any(each is prepared for each in begun)
+        begun.extend(() if again else (prepared,))
+        which = "again" if again else f"{len(begun)} of {total}"
         if not as_json:
-            print(f"zoo: {begun} of {total}: {', '.join(prepared.defects) or 'no defect'}", file=sys.stderr, flush=True)
+            print(f"zoo: {which}: {', '.join(prepared.defects) or 'no defect'}", file=sys.stderr, flush=True)
         # A line a phase would drown that line; a live view stands below it.
         live = sys.stderr.isatty() and not as_json
         with watching(prepared, quiet=False) if live else nullcontext() as observer:

@@ -147,3 +147,12 @@ def test_rows_are_chosen_by_defect() -> None:
     assert choose(rows, ("zero_leeway", "no_aud_check")) == (NO_AUD, ZERO)
     assert "did you mean no_aud_check" in refused(lambda: choose(rows, ("no_aud_chek",)))
     assert "has no row for alg_none_accepted" in refused(lambda: choose(rows, ("alg_none_accepted",)))
+
+
+def test_what_is_inconclusive_is_run_once_more() -> None:
+    undecided, caught = came(Verdict.INCONCLUSIVE), came(FAIL, invariants=("audience_enforced",))
+    answers = {(): [undecided, came(PASS)], ("no_aud_check",): [undecided, caught]}
+    planned = plan((NO_AUD,), sound=1, target="local", reports=Path("reports"))
+    matrix = Matrix.of(run(planned, lambda prepared: answers[prepared.defects].pop(0)))
+    assert matrix.verdict is Verdict.PASS
+    assert answers == {(): [], ("no_aud_check",): []}
