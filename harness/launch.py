@@ -73,6 +73,7 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     chosen = defects.known(request.defects)
     settings = scenario.fill(request.profile, request.overrides)
     experiment = _designed(scenario, settings, request)
+    check_capabilities(experiment, request.target, target_type(request.target))
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
     return Prepared(request, scenario, settings, experiment, seed, chosen)
 
@@ -115,18 +116,36 @@ def check_target(target: str, gateway: str) -> None:
         raise UsageError(f"--gateway: {gateway!r} is unknown; there are {', '.join(GATEWAYS)}")
 
 
+def check_capabilities(experiment: Experiment, name: str, kind: type) -> None:
+    """Refuse faults that a target can't carry out or prove.
+
+    Raises:
+        UsageError: names the fault and the capabilities that are missing.
+    """
+    for fault in (fault for faults in experiment.faults.values() for fault in faults):
+        missing = [need.__name__ for need in fault.needs if not issubclass(kind, need)]
+        if missing:
+            raise UsageError(f"--target {name}: {fault.title} needs a target with {', '.join(missing)}")
+
+
+def target_type(name: str) -> type:
+    """The class of a target."""
+    if name == "docker":
+        from harness.targets.compose import ComposeTarget
+
+        return ComposeTarget
+    from harness.targets.local import LocalTarget
+
+    return LocalTarget
+
+
 def make_target(
     name: str, settings: CommonSettings, run_id: str, wrong: tuple[str, ...] = ()
 ) -> tuple[Target, tuple[Undo, ...]]:
     """A target of that name with the defects ``wrong``, not started, and what the ledger must promise before it is."""
-    told = defects.by_part(wrong)
-    if name == "docker":
-        from harness.targets.compose import ComposeTarget
-
-        return ComposeTarget(settings, run_id, told), (Containers(run_id=run_id), Processes(run_id=run_id))
-    from harness.targets.local import LocalTarget
-
-    return LocalTarget(settings, run_id, told), (Processes(run_id=run_id),)
+    target: Target = target_type(name)(settings, run_id, defects.by_part(wrong))
+    processes = Processes(run_id=run_id)
+    return target, (Containers(run_id=run_id), processes) if name == "docker" else (processes,)
 
 
 def new_run_id() -> str:

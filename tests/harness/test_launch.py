@@ -147,3 +147,19 @@ def test_where_no_setting_alone_is_to_blame_all_are_named() -> None:
     overrides = {"phases.baseline_s": 2, "phases.recovery_s": 9}
     with pytest.raises(UsageError, match=r"^phases\.baseline_s=2, phases\.recovery_s=9: makes no sound experiment"):
         prepare(Request(scenario="odd", overrides=overrides), ODD_SCENARIO)
+
+
+@pytest.mark.parametrize("target", ["local", "docker"])
+def test_every_scenario_finds_what_its_faults_need_at_the_stand_ins(target: str) -> None:
+    for name, scenario in all_scenarios().items():
+        for variant in scenario.variants.values():
+            prepare(Request(name, target=target, overrides=variant))
+
+
+def test_a_fault_that_the_target_cannot_carry_out_is_refused_before_anything_starts() -> None:
+    class Mute:
+        """A target that can do nothing."""
+
+    rotation = prepare(Request("key_rotation")).experiment
+    with pytest.raises(UsageError, match=r"--target mine: overlap rotation .* needs a target with RotatesKeys, "):
+        launch.check_capabilities(rotation, "mine", Mute)
