@@ -18,6 +18,7 @@ from harness.experiment import (
     PhaseName,
     RacePlan,
     RevocationPlan,
+    RolloutPlan,
     Stream,
 )
 from harness.settings import CommonSettings
@@ -90,6 +91,7 @@ def everyday_load(
     extra: Iterable[Stream] = (),
     revocations: RevocationPlan | None = None,
     races: RacePlan | None = None,
+    rollout: RolloutPlan | None = None,
     leak: LeakPlan | None = None,
     without: tuple[Canary, ...] = (),
 ) -> LoadPlan:
@@ -128,6 +130,7 @@ def everyday_load(
         ),
         revocations=revocations,
         races=races,
+        rollout=rollout,
         leak=leak,
     )
 

@@ -20,7 +20,7 @@ Flow = Literal[
 ``login``, ``refresh``, ``logout``: the life of a session at the IdP · ``machine``: a client-credentials token request ·
 ``canary``: a request that must be denied · ``junk``: one of a flood of tokens with made-up kids · ``revocation``: one
 poll of a revocation probe · ``two_tabs``, ``lost_answer``: refreshes that race for one session · ``partner``: a client
-whose secret leaks asks for a token and calls an API with it · ``attacker``: whoever has that secret.
+whose secret is replaced asks for a token and calls an API with it · ``attacker``: whoever else has its first secret.
 """
 
 
@@ -123,11 +123,26 @@ class RacePlan(Value):
     """How long a client waits before it uses the same refresh token again."""
 
 
-class LeakPlan(Value):
-    """A client's secret leaks, and is replaced."""
+class RolloutPlan(Value):
+    """A client's secret is replaced: when the instances of the rightful client take the new one."""
 
-    adopt_at_s: Seconds = Field(ge=0)
-    """When the rightful client takes the new secret: an offset from the start of the load."""
+    starts_s: Seconds = Field(ge=0)
+    """When the first do: an offset from the start of the load."""
+    stages: PositiveInt = 1
+    """In how many equal shares of the instances."""
+    every_s: Seconds = Field(0.0, ge=0)
+    """Between two stages."""
+
+    def adopts_at_s(self, instance: int) -> Seconds:
+        """When an instance takes the new secret: an offset from the start of the load."""
+        return self.starts_s + instance % self.stages * self.every_s
+
+
+class LeakPlan(Value):
+    """Somebody else has a client's first secret."""
+
+    ways: tuple[Literal["mint", "refresh", "minted", "granted"], ...] = ("mint", "refresh", "minted", "granted")
+    """What they do with it: :mod:`harness.load.attack`."""
 
 
 class LoadPlan(Value):
@@ -149,6 +164,7 @@ class LoadPlan(Value):
     canaries: CanaryPlan | None = None
     revocations: RevocationPlan | None = None
     races: RacePlan | None = None
+    rollout: RolloutPlan | None = None
     leak: LeakPlan | None = None
 
     @property

@@ -444,7 +444,7 @@ def _retired_key(record: RunRecord, selector: Selector, phase: When) -> Measurem
 
 
 def _attacker_last_success(record: RunRecord, selector: Selector, phase: When) -> Measurement:
-    """From the rotation of a leaked secret to the attacker's last success; ``session`` selects in which way."""
+    """From the rotation of a secret to the last success with the old one; ``session`` selects in which way."""
     contained = [event.at for event in record.named("secret_rotated")]
     attacks = selector.choose(record.samples[record.samples["flow"] == "attacker"])
     attacks = attacks[attacks["decision"] != "undecided"]

@@ -15,7 +15,7 @@ from harness.building import (
     revocation_window_s,
 )
 from harness.errors import UsageError
-from harness.experiment import Bound, LeakPlan, Objective, PhaseName, Plan, Stream
+from harness.experiment import Bound, LeakPlan, Objective, PhaseName, Plan, RolloutPlan, Stream
 from harness.faults.secrets import LeakedSecret
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
@@ -86,7 +86,8 @@ def design(settings: CompromisedSecretSettings) -> Experiment:
                     Stream(flow="partner", rate=secret.partner_rate, arrivals="constant"),
                     Stream(flow="attacker", rate=secret.attack_rate, arrivals="constant", starts_s=starts),
                 ),
-                leak=LeakPlan(adopt_at_s=contained + secret.adopt_after_s),
+                rollout=RolloutPlan(starts_s=contained + secret.adopt_after_s),
+                leak=LeakPlan(),
             ),
             objectives=(
                 *(

@@ -70,6 +70,19 @@ LEAK = Trial(
     },
 )
 
+# Long enough for the roll-out, and for the old secret to end.
+ROLLOUT = Trial(
+    scenario="stale_secret",
+    settings=SHORT
+    | {
+        "rollout.stages": 2,
+        "rollout.every_s": 1,
+        "rollout.overlap_s": 2.5,
+        "rollout.success": 0.9,
+        "phases.recovery_s": 2,
+    },
+)
+
 ROWS = (
     Row(defect="fail_open_on_jwks_outage", trial=OUTAGE, caught_by=("unknown_keys_refused", "retired_keys_refused")),
     Row(defect="fail_open_on_introspection_outage", trial=OUTAGE, caught_by=("unknown_opaque_refused",)),
@@ -98,6 +111,7 @@ ROWS = (
     Row(defect="raw_tokens_in_logs", trial=OUTAGE, caught_by=("no_tokens_in_logs",)),
     Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
+    Row(defect="old_secret_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
     Row(defect="no_single_flight", trial=SLOW, caught_by=("key_fetches_bounded",)),
     Row(defect="synchronous_refresh", trial=SLOW, caught_by=("api_latency_fault",)),
     Row(defect="bad_jwks_replaces_good_keys", trial=GARBAGE, caught_by=("api_success_fault",)),

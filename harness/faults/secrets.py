@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from harness.faults.secret_rotation import refused, rotate, rotations_told, secrets_answered, still_tried
 from harness.targets.base import ReportsState, RotatesSecrets, Target
-from harness.targets.endpoints import Client
-from harness.targets.oidc import OidcClient
-from harness.targets.topology import IDP
 
 
 class LeakedSecret(Fault):
@@ -40,35 +36,26 @@ class LeakedSecret(Fault):
 
     def snapshot(self, target: Target) -> Snapshot:
         """How many token requests the IdP has refused for their client."""
-        return {"refused": _refused(target)}
+        return {"refused": refused(target)}
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         """The secrets in use are good, those that follow are not yet."""
-        return self._secrets(target, old=200, new=401)
+        return secrets_answered(target, self.clients, old=200, new=401)
 
     def apply(self, target: Target, step: int) -> tuple[Event, ...]:
         """Leak, which only the load notices; then contain."""
         if step == 0:
             return (Event(event="secret_leaked", fields={"clients": list(self.clients)}),)
-        assert isinstance(target, RotatesSecrets)
-        events = []
-        for client in self._of(target):
-            revoked = target.rotate_secret(
-                client.client_id, client.next_secret or "", overlap_s=self.overlap_s, revoke_grants=True
-            )
-            fields = {"client_id": client.client_id, "overlap_s": self.overlap_s, "grants_revoked": revoked}
-            events.append(Event(event="secret_rotated", fields=fields))
-        return tuple(events)
+        return rotate(target, self.clients, overlap_s=self.overlap_s, revoke_grants=True)
 
     def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
         """The leaked secrets are worth something."""
-        return self._secrets(target, old=200, new=401)
+        return secrets_answered(target, self.clients, old=200, new=401)
 
     def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
         """Contained: the IdP says so, the old secrets are worth nothing, and somebody went on trying them."""
-        count = _refused(target) - before["refused"]
-        refused = Evidence(source="target", ok=count > 0, what=f"the IdP refused {count} token requests with 401")
-        return self._rotated(target), *self._secrets(target, old=401, new=200), refused
+        tried = still_tried(target, before)
+        return rotations_told(target, self.clients), *secrets_answered(target, self.clients, old=401, new=200), tried
 
     def heal(self, target: Target) -> tuple[Event, ...]:
         """Nothing: what was leaked stays replaced."""
@@ -76,39 +63,6 @@ class LeakedSecret(Fault):
 
     def check_healed(self, target: Target) -> tuple[Evidence, ...]:
         """The new secrets are in force."""
-        return eventually(lambda: (self._rotated(target), *self._secrets(target, old=401, new=200)))
-
-    def _rotated(self, target: Target) -> Evidence:
-        assert isinstance(target, ReportsState)
-        counts = {name: target.state(IDP)["secret_rotations"].get(name, 0) for name in self.clients}
-        said = ", ".join(f"{name}: {count}" for name, count in counts.items())
-        return Evidence(
-            source="control", ok=set(counts.values()) == {1}, what=f"rotations that the IdP tells of: {said}"
+        return eventually(
+            lambda: (rotations_told(target, self.clients), *secrets_answered(target, self.clients, old=401, new=200))
         )
-
-    def _secrets(self, target: Target, *, old: int, new: int) -> tuple[Evidence, ...]:
-        evidence = []
-        with _oidc(target) as oidc:
-            for client in self._of(target):
-                renewed = client.model_copy(update={"client_secret": client.next_secret})
-                seen = oidc.token_status(client), oidc.token_status(renewed)
-                what = f"{client.client_id}: the IdP answers {seen[0]} to the first secret, {seen[1]} to the next"
-                evidence.append(Evidence(source="probe", ok=seen == (old, new), what=what))
-        return tuple(evidence)
-
-    def _of(self, target: Target) -> tuple[Client, ...]:
-        return tuple(client for client in target.endpoints.clients if client.client_id in self.clients)
-
-
-@contextmanager
-def _oidc(target: Target) -> Iterator[OidcClient]:
-    oidc = OidcClient(target.endpoints, target.sent, target.unanswered)
-    try:
-        yield oidc
-    finally:
-        oidc.close()
-
-
-def _refused(target: Target) -> int:
-    assert isinstance(target, ReportsState)
-    return int(target.state(IDP)["requests"]["token"]["by_status"].get("401", 0))

@@ -1,18 +1,17 @@
-"""A client's secret has leaked: the rightful client goes on with its work, and so does the attacker.
+"""A client's secret is replaced: the rightful client goes on with its work, and so does whoever else has the old one.
 
 The attacker's samples expect ``either``: how long each way of theirs still works is measured, not asserted. Their
-``session`` says which way it was (:data:`WAYS`), their ``format`` of what kind the client's tokens are.
+``session`` says which way it was (``LeakPlan.ways``), their ``format`` of what kind the client's tokens are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from gevent.lock import BoundedSemaphore
 
 from harness.errors import LoadError
-from harness.experiment import LeakPlan
+from harness.experiment import LeakPlan, RolloutPlan
 from harness.load.arrivals import Arrival
 from harness.load.idp import Step
 from harness.load.recorder import About
@@ -20,22 +19,18 @@ from harness.load.scene import Scene
 from harness.load.tokens import Token, token_from
 from harness.targets.endpoints import Client
 
-WAYS: Final = ("mint", "refresh", "minted", "granted")
-"""``mint``: client credentials with the stolen secret · ``refresh``: the secret and a stolen refresh token ·
-``minted``, ``granted``: an API call with the latest access token of either."""
-
 
 class Partner:
     """Arrivals of the flow ``partner``: the rightful client."""
 
-    def __init__(self, scene: Scene, plan: LeakPlan, clients: tuple[Client, ...]) -> None:
+    def __init__(self, scene: Scene, plan: RolloutPlan, clients: tuple[Client, ...]) -> None:
         self._scene, self._plan, self._clients = scene, plan, clients
         self._renewed = tuple(client.model_copy(update={"client_secret": client.next_secret}) for client in clients)
 
     def partner(self, arrival: Arrival, due: float) -> None:
         """Ask for a token with the secret that it was told of, then call an API once."""
         scene = self._scene
-        clients = self._renewed if arrival.due >= self._plan.adopt_at_s else self._clients
+        clients = self._renewed if arrival.due >= self._plan.adopts_at_s(arrival.session) else self._clients
         client = clients[arrival.kind % len(clients)]
         about = About(session=client.client_id, format=client.token_format)
         step, body = scene.idp.client_credentials(client)
@@ -59,12 +54,16 @@ class _Loot:
 
 
 class Attacker:
-    """Arrivals of the flow ``attacker``."""
+    """Arrivals of the flow ``attacker``.
 
-    def __init__(self, scene: Scene, clients: tuple[Client, ...]) -> None:
+    ``mint``: client credentials with the stolen secret · ``refresh``: the secret and a stolen refresh token ·
+    ``minted``, ``granted``: an API call with the latest access token of either.
+    """
+
+    def __init__(self, scene: Scene, plan: LeakPlan, clients: tuple[Client, ...]) -> None:
         self._scene, self._clients = scene, clients
         self._loot: dict[str, _Loot] = {}
-        self.kinds = [(way, client.client_id) for way in WAYS for client in clients]
+        self.kinds = [(way, client.client_id) for way in plan.ways for client in clients]
 
     def prepare(self) -> None:
         """Steal: a refresh token of a user of each client, and the tokens that the secret gives.

@@ -73,8 +73,8 @@ class Generator:
         self._probe_formats = probe_formats(plan.revocations, self._roles) if plan.revocations else ()
         self._probes = Probes(self.scene, plan.revocations, self._probe_formats) if plan.revocations else None
         self._races = Races(self.scene, plan.races, self._roles.refreshing) if plan.races else None
-        self._partner = Partner(self.scene, plan.leak, self._roles.partners) if plan.leak else None
-        self._attacker = Attacker(self.scene, self._roles.partners) if plan.leak else None
+        self._partner = Partner(self.scene, plan.rollout, self._roles.partners) if plan.rollout else None
+        self._attacker = Attacker(self.scene, plan.leak, self._roles.partners) if plan.leak else None
         self.schedule = self._schedule()
         self._handlers = [self._handler(stream.flow) for stream in plan.streams]
         self._scheduler: Scheduler | None = None

@@ -118,6 +118,7 @@ DEFECTS: Mapping[str, Defect] = {
             meaning="A refresh token used twice within its grace ends the session.",
             parts=IDPS,
         ),
+        Defect(name="old_secret_kept", meaning="A client secret that was replaced stays good.", parts=IDPS),
         Defect(
             name="secret_rotation_keeps_grants",
             meaning="Rotating a compromised client secret leaves the client's tokens alive.",

@@ -13,6 +13,7 @@ from harness.faults.key_removal import KeyRemoval
 from harness.faults.keys import KeyRotation
 from harness.faults.process import ProcessFault
 from harness.faults.rotations import Rotations
+from harness.faults.secret_rotation import SecretRotation
 from harness.scenario import Experiment, all_scenarios, scenario_named
 from harness.settings import PROFILES
 
@@ -245,3 +246,31 @@ def test_after_a_brownout_without_answers_sessions_are_watched_until_the_last_hu
     (limit,) = (objective.bound.limit for objective in plan.objectives if objective.name == "api_recovery")
     recovery = next(phase.duration_s for phase in plan.phases if phase.name is PhaseName.RECOVERY)
     assert 7 < limit < recovery - 2
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_two_secrets_are_good_for_longer_than_the_roll_out_takes(profile: str) -> None:
+    experiment = design("stale_secret", "overlap", profile)
+    (fault,) = experiment.faults[PhaseName.FAULT]
+    assert isinstance(fault, SecretRotation)
+    rollout = experiment.plan.load.rollout
+    assert rollout is not None
+    last = max(rollout.adopts_at_s(instance) for instance in range(40))
+    assert last < experiment.plan.phase_starts()[PhaseName.FAULT] + fault.overlap_s
+
+
+def test_instances_take_the_new_secret_stage_by_stage_and_only_once_it_is_there() -> None:
+    plan = design("stale_secret", rollout__stages=3, rollout__every_s=2).plan
+    assert plan.load.rollout is not None
+    rotated = plan.phase_starts()[PhaseName.FAULT]
+    adopts = [plan.load.rollout.adopts_at_s(instance) - rotated for instance in range(4)]
+    assert adopts == [1, 3, 5, 1]
+
+
+def test_the_old_secret_is_tried_beyond_its_time_by_somebody_who_mints_only() -> None:
+    plan = design("stale_secret", rollout__overlap_s=9).plan
+    assert plan.load.leak is not None
+    assert plan.load.leak.ways == ("mint",)
+    (bound,) = (o.bound.limit for o in plan.objectives if o.name == "old_secret_refused")
+    length = next(phase.duration_s for phase in plan.phases if phase.name is PhaseName.FAULT)
+    assert 9 < bound < length
