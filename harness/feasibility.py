@@ -103,7 +103,7 @@ ONE_WILL_DO = frozenset(
     {
         "recovery_time", "retired_key_acceptance", "revocation_lag_max", "skew_threshold_min", "skew_threshold_max",
         "refusals_told_as_errors", "outages_told_as_refusals", "attacker_last_success", "issuance_alarm_delay",
-        "unserved_time", "token_request_peak", "refresh_attempts",
+        "unserved_time", "audience_confusion", "token_request_peak", "refresh_attempts",
     }
 )  # fmt: skip
 """SLIs that are decided by whatever was seen."""

@@ -104,6 +104,8 @@ BEHIND_THE_GATEWAY = frozenset({"upstream_unavailable", "upstream_timeout"})
 MISUSE_CANARIES = frozenset({"wrong_audience", "replayed", "code_replayed"})
 """Canaries that a detector of misuse is there for."""
 _FOREIGN = "audience_mismatch"
+AUDIENCE_OF = "canary:for_"
+"""How the ``session`` of a canary begins whose token is for another service; that one's audience follows."""
 
 
 def parse(text: str) -> Selector:
@@ -453,6 +455,27 @@ def _attacker_last_success(record: RunRecord, selector: Selector, phase: When) -
     return _bracketed(lags.attack_end(attacks, max(contained)))
 
 
+def _audience_confusion(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Of the pairs of a token's audience and another service, by replica, those where such a token was accepted.
+
+    Nothing is known as long as a pair was tried at one replica and not at another.
+    """
+    calls = _api(selector.choose(record.in_phase(phase)))
+    calls = calls[calls["decision"].isin(["accept", "deny"])]
+    foreign = calls[calls["canary"].eq("wrong_audience") & calls["session"].str.startswith(AUDIENCE_OF)]
+    accepted = foreign.assign(
+        audience=foreign["session"].str.removeprefix(AUDIENCE_OF), accepted=foreign["decision"].eq("accept")
+    )
+    cells = accepted.groupby(["audience", "service", "replica"])["accepted"].agg(["sum", "count"])
+    told = accepted.groupby(["audience", "service"], as_index=False)["accepted"].agg(["sum", "count"])
+    rows = zip(told["audience"], told["service"], told["sum"], told["count"], strict=True)
+    note = "; ".join(f"for {one} at {other}: {bad} of {tried}" for one, other, bad, tried in rows)
+    whole = len(cells) == len(told) * len(_replicas(calls)) > 0
+    confused = float((cells["sum"] > 0).sum())
+    count = confused if whole or confused else math.nan
+    return _rate(count, count, count, len(foreign), unit="count", note=note or "no token for another service was sent")
+
+
 def _issuance_alarm_delay(record: RunRecord, selector: Selector, phase: When) -> Measurement:
     """From the leak of a secret to the first second in which its client was issued conspicuously many tokens, the
     longest over clients (told apart by the format of their tokens).
@@ -756,4 +779,5 @@ REGISTRY: dict[str, Sli] = {
     "skew_threshold_max": _skew_threshold(lags.longest),
     "attacker_last_success": _attacker_last_success,
     "issuance_alarm_delay": _issuance_alarm_delay,
+    "audience_confusion": _audience_confusion,
 }

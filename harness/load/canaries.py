@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -105,6 +105,40 @@ def _part(value: dict[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignAudience:
+    """An ``aud`` claim (RFC 7519 section 4.1.3) that is not the service's which a token is sent to."""
+
+    way: str
+    """How it was made."""
+    claim: str | list[str] | None
+    """``None``: there is no such claim."""
+    good_for: str = ""
+    """The one audience that it does name: such a token is never sent there."""
+
+
+def foreign_audiences(audiences: Sequence[str]) -> list[ForeignAudience]:
+    """Audiences that are nobody's, that resemble a real one, and, where there are several, that are another's.
+
+    Strings and arrays alike: both are allowed, and compared as they are.
+    """
+    found = [
+        ForeignAudience("nobody_listed", [NOBODY]),
+        ForeignAudience("nobody", NOBODY),
+        ForeignAudience("none", None),
+        ForeignAudience("empty", []),
+    ]
+    for name in audiences:
+        found += [
+            ForeignAudience(f"{name}_suffix", f"{name}-attacker"),
+            ForeignAudience(f"{name}_prefix", [f"attacker-{name}"]),
+            ForeignAudience(f"{name}_case", name.swapcase()),
+        ]
+        if len(set(audiences)) > 1:
+            found += [ForeignAudience(f"for_{name}", claim, good_for=name) for claim in (name, [name], [NOBODY, name])]
+    return [each for each in found if each.claim not in audiences or each.good_for]
+
+
+@dataclass(frozen=True, slots=True)
 class MintOrder:
     """One token to ask of the stand-in IdP's control API, and when it is surely bad."""
 
@@ -114,6 +148,10 @@ class MintOrder:
     bad_from: float = 0.0
     """From when (Unix time) the canary may be sent."""
     bad_until: float = float("inf")
+    way: str = ""
+    """How it is bad, where a kind has several ways."""
+    good_for: str = ""
+    """The audience of routes at which it would be a good one."""
 
 
 def mint_orders(
@@ -124,6 +162,7 @@ def mint_orders(
     margin_s: float,
     unknown: str,
     withdrawn: Mapping[str, float],
+    foreign: ForeignAudience,
 ) -> list[MintOrder]:
     """What to mint at ``now`` (true time) for each kind that needs the IdP's keys.
 
@@ -142,6 +181,8 @@ def mint_orders(
         kid: str | None = None,
         bad_from: float = 0.0,
         bad_until: float = float("inf"),
+        way: str = "",
+        good_for: str = "",
     ) -> None:
         if kind not in kinds:
             return
@@ -150,7 +191,7 @@ def mint_orders(
             spec["header"] = header
         if kid:
             spec["kid"] = kid
-        orders.append(MintOrder(kind, spec, bad_from, bad_until))
+        orders.append(MintOrder(kind, spec, bad_from, bad_until, way, good_for))
 
     # Otherwise good: valid for long enough to be used while the IdP is away.
     good = {"iat": int(now), "nbf": int(now), "exp": int(now + _LIFE_S)}
@@ -160,7 +201,7 @@ def mint_orders(
         begin = int(now + margin_s + ahead) + 1
         times = {"iat": int(now), "nbf": begin, "exp": int(begin + _LIFE_S)}
         order(Canary.NOT_YET_VALID, times, bad_until=begin - margin_s)
-    order(Canary.WRONG_AUDIENCE, good | {"aud": [NOBODY]})
+    order(Canary.WRONG_AUDIENCE, good | {"aud": foreign.claim}, way=foreign.way, good_for=foreign.good_for)
     order(Canary.WRONG_ISSUER, good | {"iss": NOBODY})
     order(Canary.UNKNOWN_KID, good, header={"kid": unknown})
     for kid, forgotten_from in withdrawn.items():

@@ -33,6 +33,8 @@ class Call(Item):
     forged: str = ""
     """Whom the client claims to be in identity headers."""
     with_token: bool = True
+    good_for: str = ""
+    """The audience of routes at which this would be a good request: it is sent to others."""
     known_at: set[int] | None = None
     """Of a token revoked under load: the replicas that have refused it. While a fault keeps revocations from a
     replica, accepting it is no breach; accepting it *again* is. ``None``: every replica must refuse it."""

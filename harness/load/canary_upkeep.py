@@ -58,6 +58,8 @@ class Canaries:
         self.keepers: list[gevent.Greenlet] = []
         self._secret = scene.endpoints.control_secret or ""
         self._depth = depth
+        audiences = sorted({route.audience for route in scene.endpoints.routes})
+        self._foreign = cycle(canaries.foreign_audiences(audiences))
         self._pattern: str | None = None
         """A good token, which those of a flood are made from."""
         self._under_load = False
@@ -75,13 +77,14 @@ class Canaries:
         if item is None:
             return False
         replica, known_at = arrival.replica, item.known_at
+        bad_at = self._routes_beside(item.good_for)
         decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else at_gateway
         decision, code = self._scene.call(
             "canary",
             item.lines,
             item.about,
             due=due,
-            route=arrival.route,
+            route=bad_at[arrival.route % len(bad_at)],
             replica=replica,
             expected="deny" if known_at is None or replica in known_at else "either",
             canary=kind,
@@ -91,6 +94,9 @@ class Canaries:
         if known_at is not None and decision == "deny" and code != "token_expired":
             known_at.add(replica)
         return True
+
+    def _routes_beside(self, audience: str) -> list[int]:
+        return [number for number, route in enumerate(self._scene.endpoints.routes) if route.audience != audience]
 
     def junk(self, arrival: Arrival, due: float) -> None:
         """One token of a flood: well made, and of a key name that was never used before."""
@@ -156,11 +162,20 @@ class Canaries:
             fills.append(self._fill_revoked)
         gevent.joinall([gevent.spawn(fill) for fill in fills])
 
-    def _put(self, kind: Canary, value: str, *, bad_from: float = 0.0, bad_until: float = float("inf")) -> None:
+    def _put(self, order: canaries.MintOrder, value: str) -> None:
         self._scene.idp.handed_out.add("canary", value)
         header, claims = peek(value)
-        shown = about(header, claims, session=_SESSION, obtained_at=self._scene.clock.now())
-        self._stock[kind].put(Call(lines=bearer_line(value), about=shown, bad_from=bad_from, bad_until=bad_until))
+        session = f"{_SESSION}:{order.way}" if order.way else _SESSION
+        shown = about(header, claims, session=session, obtained_at=self._scene.clock.now())
+        self._stock[order.kind].put(
+            Call(
+                lines=bearer_line(value),
+                about=shown,
+                bad_from=order.bad_from,
+                bad_until=order.bad_until,
+                good_for=order.good_for,
+            )
+        )
 
     def _machine_token(self) -> Token | None:
         step, body = self._scene.idp.client_credentials(self._machine)
@@ -199,7 +214,7 @@ class Canaries:
             if kind in self._stock:
                 for number in range(self._depth):
                     if value := make(number):
-                        self._put(kind, value)
+                        self._put(canaries.MintOrder(kind, {}), value)
 
     def _fill_identities(self, token: Token) -> None:
         """Another caller's name in headers: beside a good token, and, which works without an IdP, beside none."""
@@ -234,10 +249,11 @@ class Canaries:
                 margin_s=self._plan.clock_margin_s,
                 unknown=f"unknown-{_jti()}",
                 withdrawn=self._withdrawn,
+                foreign=next(self._foreign),
             )
         ]
         for order, token in zip(orders, self._mint([order.spec for order in orders]), strict=False):
-            self._put(order.kind, token, bad_from=order.bad_from, bad_until=order.bad_until)
+            self._put(order, token)
 
     def _mint(self, specs: list[dict[str, Any]]) -> list[str]:
         """Tokens made to order, as many as were asked for or none."""

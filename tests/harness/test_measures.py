@@ -198,3 +198,31 @@ def test_a_lifetime_can_be_bounded_by_an_objective(make_record: Make, traffic: T
     within = sli.within(record, "token_lifetime_p95", "all", 300.0)
     assert within is not None
     assert (within.value, dataclasses.astuple(within)[3]) == (1.0, 300)
+
+
+# --- audiences
+
+
+def replayed(audience: str, service: str, replica: str, decision: str = "deny") -> dict[str, Any]:
+    """A token for one service, sent to another."""
+    return {
+        "flow": "canary", "canary": "wrong_audience", "expected": "deny", "decision": decision, "due_at": 112.0,
+        "session": f"canary:for_{audience}", "service": service, "endpoint": f"/{service}/1", "replica": replica,
+    }  # fmt: skip
+
+
+def confusion(make_record: Make, *rows: dict[str, Any]) -> sli.Measurement:
+    return sli.measure(make_record(list(rows)), "audience_confusion", "all")
+
+
+def test_one_replica_that_takes_another_service_s_tokens_is_one_cell_of_the_matrix(make_record: Make) -> None:
+    sound, confused = (replayed("orders", "accounts", name) for name in ("gateway-1", "gateway-2"))
+    measured = confusion(make_record, sound, confused | {"decision": "accept"}, sound)
+    assert (measured.value, measured.note) == (1.0, "for orders at accounts: 1 of 3")
+    assert confusion(make_record, sound, confused).value == 0.0
+
+
+def test_a_replica_that_was_not_tried_with_each_audience_leaves_it_open(make_record: Make) -> None:
+    both = [replayed("orders", "accounts", name) for name in ("gateway-1", "gateway-2")]
+    assert math.isnan(confusion(make_record, *both, replayed("accounts", "orders", "gateway-1")).value)
+    assert math.isnan(confusion(make_record).value)

@@ -14,6 +14,7 @@ from harness.faults.keys import KeyRotation
 from harness.faults.process import ProcessFault
 from harness.faults.rotations import Rotations
 from harness.faults.secret_rotation import SecretRotation
+from harness.load.canaries import foreign_audiences
 from harness.scenario import Experiment, all_scenarios, scenario_named
 from harness.settings import PROFILES
 
@@ -274,3 +275,13 @@ def test_the_old_secret_is_tried_beyond_its_time_by_somebody_who_mints_only() ->
     (bound,) = (o.bound.limit for o in plan.objectives if o.name == "old_secret_refused")
     length = next(phase.duration_s for phase in plan.phases if phase.name is PhaseName.FAULT)
     assert 9 < bound < length
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_way_to_be_for_another_service_comes_up_at_every_replica(profile: str) -> None:
+    plan = design("audience_confusion", "", profile).plan
+    (canary,) = (stream for stream in plan.load.streams if stream.flow == "canary")
+    assert plan.load.canaries is not None
+    a_kind = canary.rate / len(plan.load.canaries.kinds) * plan.duration_s
+    ways, replicas = len(foreign_audiences(["accounts", "orders"])), 2
+    assert a_kind > 2 * ways * replicas

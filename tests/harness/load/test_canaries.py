@@ -99,6 +99,7 @@ def orders(**changes):
         "margin_s": 6.0,
         "unknown": "nobody",
         "withdrawn": {"old": 9_000.0, "older": 8_000.0},
+        "foreign": canaries.ForeignAudience("nobody_listed", [canaries.NOBODY]),
     }
     return canaries.mint_orders(tuple(Canary), **(values | changes))
 
@@ -126,6 +127,27 @@ def test_each_minted_canary_is_bad_in_one_way_only():
     assert by_kind(Canary.WRONG_AUDIENCE)[0].spec["claims"]["aud"] == [canaries.NOBODY]
     retired = {order.spec["kid"]: order.bad_from for order in by_kind(Canary.RETIRED_KEY)}
     assert retired == {"old": 9_000.0, "older": 8_000.0}
+
+
+def test_an_audience_is_another_s_as_a_string_as_a_list_and_beside_a_third():
+    found = canaries.foreign_audiences(["accounts", "orders"])
+    assert [each.claim for each in found if each.good_for == "orders"] == [
+        "orders",
+        ["orders"],
+        [canaries.NOBODY, "orders"],
+    ]
+
+
+def test_what_names_no_service_is_good_for_none():
+    found = [each for each in canaries.foreign_audiences(["accounts", "orders"]) if not each.good_for]
+    named = {name for each in found for name in ([each.claim] if isinstance(each.claim, str) else each.claim or [])}
+    assert "ORDERS" in named
+    assert "orders-attacker" in named
+    assert not named & {"accounts", "orders"}
+
+
+def test_of_a_single_service_no_token_is_another_s():
+    assert not any(each.good_for for each in canaries.foreign_audiences(["orders"]))
 
 
 def test_without_a_withdrawn_key_there_is_no_canary_of_it():

@@ -1,0 +1,68 @@
+"""Tokens for one service are replayed at every other one: does each check that it is meant?"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from harness.building import api_success, at_most, every_run, everyday_load, invariants, phases
+from harness.experiment import PhaseName, Plan
+from harness.scenario import Experiment, Scenario
+from harness.settings import CommonSettings, LoadSettings, seconds
+from harness.values import Value
+
+
+class AudienceLoad(LoadSettings):
+    """As ever, but with more canaries: there are many ways to be for somebody else."""
+
+    canary_rate: float = Field(85, gt=0, le=1_000, description="requests per second that must be refused")
+
+
+class ReplayFault(Value):
+    """How long tokens are replayed."""
+
+    duration_s: float = seconds(12, at_least=1, why="how long tokens are replayed at other services")
+
+
+class AudienceConfusionSettings(CommonSettings):
+    """All settings."""
+
+    load: AudienceLoad = AudienceLoad()
+    fault: ReplayFault = ReplayFault()
+
+
+def design(settings: AudienceConfusionSettings) -> Experiment:
+    """Nothing is broken on purpose: everyday tokens name both services, and go on being accepted at both."""
+    spans = phases(settings, settings.fault.duration_s)
+    return Experiment(
+        plan=Plan(
+            scenario=SCENARIO.name,
+            variant="replayed",
+            phases=spans,
+            load=everyday_load(settings),
+            objectives=(
+                at_most(
+                    0,
+                    "count",
+                    "audience_confusion",
+                    name="no_service_takes_anothers_tokens",
+                    phase="all",
+                    why="Whoever gets a token for one service, or runs it, can act at another in the user's name.",
+                ),
+                api_success(settings, PhaseName.FAULT),
+                *every_run(settings, spans),
+            ),
+            invariants=invariants(),
+        ),
+        faults={},
+    )
+
+
+SCENARIO = Scenario(
+    name="audience_confusion",
+    summary="Tokens for one service are replayed at every other one: does each check that it is meant?",
+    covers=("F5", "B3", "X3"),
+    settings=AudienceConfusionSettings,
+    variants={"replayed": {}},
+    variant_of=lambda _: "replayed",
+    design=design,
+)
