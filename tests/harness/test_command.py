@@ -67,8 +67,6 @@ class Idchaos:
         child = subprocess.Popen(
             self.words(*words, **settings),  # type: ignore[arg-type]
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
-            # Whoever runs the tests in the background has SIGINT ignored, and so would the command.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         self.children.append(child)
         return child
@@ -95,6 +93,14 @@ class Idchaos:
             if ours and RUN_ID_VARIABLE in environment and process.is_running():
                 found.append(" ".join(process.info["cmdline"] or [str(process.pid)])[:120])
         return found
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Whoever runs the tests in the background has SIGINT ignored, and so would the command."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
