@@ -76,6 +76,10 @@ def _sources(plan: Plan, setup: Setup, lead_s: float) -> Iterator[_Source]:
             case "machine":  # asks for a token, then calls an API with it
                 yield _Source("machine", "token", count)
                 yield _Source("api", "", count, "jwt", called=True)
+            case "partner":  # the same, under its own name
+                steady = stream.arrivals == "constant"
+                yield _Source("partner", "token", count, steady=steady)
+                yield _Source("partner", "", count, called=True, steady=steady)
             case "login":  # each makes the oldest session log out
                 yield from (_Source("login", endpoint, count) for endpoint in ("authorize", "login", "token"))
                 yield from (_Source("logout", endpoint, count) for endpoint in ("end_session", "revoke"))
