@@ -24,7 +24,7 @@ class RolloutSettings(Value):
     stages: int = Field(4, ge=1, le=20, description="shares of the instances that take the new secret one by one")
     every_s: float = seconds(1.5, why="from one stage to the next")
     overlap_s: float = seconds(8, why="how long the old secret stays good; 0: it ends at once")
-    rate: float = Field(20, gt=0, le=1_000, description="tokens per second that the client's instances ask for")
+    rate: float = Field(30, gt=0, le=1_000, description="tokens per second that the client's instances ask for")
     stale_rate: float = Field(8, gt=0, le=1_000, description="attempts per second with the old secret, to the end")
     success: float = Field(0.98, gt=0, lt=1, description="least share of the instances' token requests that succeed")
     slack_s: float = seconds(1, why="how far apart two attempts may be, and a request under way may end")
