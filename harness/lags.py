@@ -19,18 +19,11 @@ import pandas as pd
 
 from harness import stats
 from harness.record import Event
+from harness.samples import NOT_OF_REVOCATION
 
 SUSTAINED_S = 2.0
 """A stretch without any bad sample must last this long to count as recovered."""
 SUSTAINED_SAMPLES = 10
-NOT_OF_REVOCATION = frozenset(
-    {
-        "token_missing", "token_malformed", "alg_not_allowed", "typ_not_allowed", "kid_unknown", "signature_invalid",
-        "issuer_mismatch", "audience_mismatch", "token_expired", "token_not_yet_valid", "issued_in_future",
-        "scope_insufficient", "claim_missing",
-    }
-)  # fmt: skip
-"""Reasons of refusals that say nothing about whether a revocation was known."""
 OF_KEYS = frozenset({"kid_unknown", "signature_invalid"})
 """Reasons of refusals that say that a key is not, or no longer, known."""
 NOT_OF_KEYS = (NOT_OF_REVOCATION - OF_KEYS) | {"token_revoked", "token_inactive"}
@@ -138,7 +131,7 @@ def recovery_time(good: pd.DataFrame, healed_at: float, until: float) -> Bracket
     ``good``: samples whose right answer is to accept, due from ``healed_at`` to ``until``.
     """
     frame = timed(good)
-    frame = frame[frame["at"] >= healed_at]
+    frame = frame[(frame["at"] >= healed_at) & (frame["error_code"] != "dropped")]
     return longest(
         _recovery(rows, str(replica) or "the IdP", healed_at, until) for replica, rows in frame.groupby("replica")
     )
@@ -169,6 +162,7 @@ def unserved_time(good: pd.DataFrame, start: float, end: float) -> Bracket:
     sample a replica surely did not serve, between the good ones around them it may not have.
     """
     frame = timed(good)
+    frame = frame[frame["error_code"] != "dropped"]
     return longest(_unserved(rows, str(replica), start, end) for replica, rows in frame.groupby("replica"))
 
 

@@ -23,8 +23,6 @@ from harness.values import Value
 
 SURE = 0.9999
 """Chance that a count is not below ``at_least``, and that it is not above ``at_most``."""
-JITTER = 0.1
-"""By how much of a token's life the moment of a refresh varies (:mod:`harness.load.sessions`)."""
 LOGIN_LEAD_S = (0.0, 1.0, 2.0)
 """Sessions log in shortly before the load starts; how long before, nobody knows beforehand."""
 MOST_BIRTHS = 20_000
@@ -209,7 +207,7 @@ def mean_for(least: int) -> float:
 def refreshes(plan: Plan, life_s: float, start: float, end: float, lead_s: float = 0.0) -> float:
     """Mean number of refreshes between two offsets from the start of the load.
 
-    A session refreshes between ``refresh_at`` - :data:`JITTER` and ``refresh_at`` of its token's life, evenly spread,
+    A session refreshes between ``refresh_at`` - ``refresh_jitter`` and ``refresh_at`` of its token's life, at random,
     and again after each refresh: a renewal process with the mean number of renewals M(age) (Cox, Renewal Theory, 1962,
     chapter 4). The first sessions are ``lead_s`` old when the load starts, each login replaces the oldest one, so a
     session lives for (sessions / login rate), and the k-th of the first ones for k / login rate.
@@ -220,7 +218,7 @@ def refreshes(plan: Plan, life_s: float, start: float, end: float, lead_s: float
         opaque = plan.load.sessions if "opaque" in flows else 0
     jwt = max(1, plan.load.sessions - opaque) if flows & {"api", "login"} else 0
     logins = sum(stream.rate for stream in plan.load.streams if stream.flow == "login")
-    renewals = _renewals(life_s, plan.load.refresh_at, end + lead_s)
+    renewals = _renewals(life_s, plan.load.refresh_at, plan.load.refresh_jitter, end + lead_s)
     first = np.arange(1, jwt + 1) / logins if logins else np.full(jwt, np.inf)
     found = opaque * (renewals(np.array([end + lead_s])) - renewals(np.array([start + lead_s]))).sum()
     found += _between(renewals, np.full(jwt, -lead_s), first + lead_s, start, end).sum()
@@ -237,9 +235,9 @@ def _between(renewals: Callable[[Floats], Floats], births: Floats, lives: Floats
     return renewals(np.clip(end - births, 0, lives)) - renewals(np.clip(start - births, 0, lives))
 
 
-def _renewals(life_s: float, refresh_at: float, until: float) -> Callable[[Floats], Floats]:
+def _renewals(life_s: float, refresh_at: float, jitter: float, until: float) -> Callable[[Floats], Floats]:
     """M(age): on a grid over the first lives; later, when the moments have mixed, a straight line."""
-    low, high = max(0.05, refresh_at - JITTER) * life_s, max(0.05, refresh_at) * life_s
+    low, high = max(0.05, refresh_at - jitter) * life_s, max(0.05, refresh_at) * life_s
     mean = (low + high) / 2
     step = max((high - low) / 20, mean / 1000)
     span = min(until, 30 * mean)

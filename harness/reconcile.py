@@ -107,7 +107,8 @@ def reconcile(record: RunRecord) -> tuple[Row, ...]:
 def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[str], endpoint: str = "") -> Row:
     """Clients and whom they asked."""
     answered = asked[asked["status"] != 0]
-    unsure = int(((asked["status"] == 0) & ~asked["error_code"].isin(NEVER_ARRIVED)).sum()) + int(asked["retry"].sum())
+    unsure = int(((asked["status"] == 0) & ~asked["error_code"].isin(NEVER_ARRIVED)).sum())
+    unsure += _resent(record, asked, endpoint)
     seen = growth(record, name, *counter)
     flows = tuple((str(flow), int(count)) for flow, count in sorted(answered["flow"].value_counts().items()))
     extra = as_number(_dig(record.generator, ("unsampled", endpoint))) if endpoint else None
@@ -121,6 +122,16 @@ def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[
         # Cut short before its summary: nobody knows how many requests of its own it made.
         return Row(what, low, low, seen.count, flows, "the load generator ended without a summary", excused=True)
     return Row(what, low, low + unsure, seen.count, flows, seen.note, seen.excused)
+
+
+def _resent(record: RunRecord, asked: pd.DataFrame, endpoint: str) -> int:
+    """How often the transport sent a request again. At the IdP, ``retry`` counts a session's further attempts too, and
+    each of those is a sample of its own; there the load generator's summary tells.
+    """
+    resent = record.generator.get("resent") if endpoint else None
+    if isinstance(resent, dict):
+        return int(as_number(resent.get(endpoint)) or 0)
+    return int(asked["retry"].sum())
 
 
 def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], unsure: int) -> Row:

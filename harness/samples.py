@@ -30,6 +30,15 @@ Decision = Literal["accept", "deny", "undecided"]
 Expected = Literal["accept", "deny", "either"]
 """What a sound target decides. ``either``: both are right at this moment, such as within a cache's allowed lag."""
 
+NOT_OF_REVOCATION: Final = frozenset(
+    {
+        "token_missing", "token_malformed", "alg_not_allowed", "typ_not_allowed", "kid_unknown", "signature_invalid",
+        "issuer_mismatch", "audience_mismatch", "token_expired", "token_not_yet_valid", "issued_in_future",
+        "scope_insufficient", "claim_missing",
+    }
+)  # fmt: skip
+"""Reasons of refusals that say nothing about whether a revocation was known."""
+
 SCHEMA_VERSION: Final = 1
 _MAGIC: Final = "idchaos-samples"
 _METADATA_KEY: Final = b"idchaos-samples"

@@ -11,6 +11,7 @@ not send (dropped, no session, no token) is in the denominator as well: the user
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 from collections import Counter
@@ -99,6 +100,13 @@ class Measurement:
 
 NO_DATA = Measurement(math.nan, -math.inf, math.inf, 0, 0.0, "", "rate", note="nothing was measured")
 """Of an SLI that can't be measured at all."""
+NOT_BY_WAITING = frozenset(
+    {
+        "jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate_max", "jwks_fetches_per_1000",
+        "refusals_told_as_errors", "outages_told_as_refusals", "misuse_alerts", "audience_confusion",
+    }
+)  # fmt: skip
+"""What a machine short of CPU can't make worse: nobody fetches more often, or answers otherwise, for having waited."""
 BEHIND_THE_GATEWAY = frozenset({"upstream_unavailable", "upstream_timeout"})
 """Why a gateway could not answer although it had let the token pass."""
 MISUSE_CANARIES = frozenset({"wrong_audience", "replayed", "code_replayed"})
@@ -393,6 +401,7 @@ def _unserved_time(record: RunRecord, selector: Selector, phase: When) -> Measur
     return _bracketed(lags.unserved_time(good, *window))
 
 
+@functools.lru_cache(maxsize=1)
 def revocation_table(record: RunRecord) -> pd.DataFrame:
     """Every revocation probe at every replica; see :func:`harness.lags.revocation_lags`.
 

@@ -367,6 +367,8 @@ def _evidence(record: RunRecord, breaches: pd.DataFrame) -> tuple[dict[str, str 
 
 
 LOGS_INVARIANT = "no_tokens_in_logs"
+IN_EVERY_RUN = (WITHDRAWN_KEYS, BAD_TOKENS, LOGS_INVARIANT)
+"""Invariants that no plan names: each run that has what they are about is judged by them."""
 OWN_LOG = "load.log"
 """The load generator's. A run in which only this was searched tells nothing of the target."""
 
@@ -386,22 +388,24 @@ def judge_logs(record: RunRecord) -> InvariantJudgement:
         if evidence:
             reason += f", first in {evidence[0]['log']} line {evidence[0]['line']}: {evidence[0]['secret']}"
         judgement = Judgement(Verdict.FAIL, reason)
-    elif missing := _unsearched(searched, set(lines if isinstance(lines, dict) else ()), tried):
+    elif missing := _unsearched(record, searched, set(lines if isinstance(lines, dict) else ()), tried):
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{LOGS_INVARIANT}: {missing}")
     return InvariantJudgement(tried, leaked, judgement, evidence, counted="secrets found in logs")
 
 
-def _unsearched(searched: Json, logs: set[str], tried: int) -> str:
+def _unsearched(record: RunRecord, searched: Json, logs: set[str], tried: int) -> str:
     """What is missing for PASS; empty when nothing is."""
-    if not searched:
-        return "the logs were not searched for secrets"
-    if searched.get("unread"):
-        return "logs could not be read"
-    if not logs - {OWN_LOG}:
-        return "there is no log of the target to search"
-    if searched.get("complete") is not True or not tried:
-        return "not all secrets of the run were known to look for"
-    return ""
+    parts = record.counts.get("before")
+    silent = sorted(name for name in (parts if isinstance(parts, dict) else ()) if f"{name}.log" not in logs)
+    missing = {
+        "the logs were not searched for secrets": not searched,
+        "logs could not be read": bool(searched.get("unread")),
+        "there is no log of the target to search": not logs - {OWN_LOG},
+        f"there is no log of {', '.join(silent)} to search": bool(silent),
+        "not all secrets of the run were known to look for": searched.get("complete") is not True or not tried,
+        "some secrets of the run are too short to look for": bool(as_number(searched.get("too_short"))),
+    }
+    return next((what for what, so in missing.items() if so), "")
 
 
 def _leak(found: Json) -> dict[str, str | float | int]:

@@ -273,11 +273,17 @@ def _objective(
     except UsageError as error:
         measured = sli.NO_DATA
         judged = slo.Judgement(Verdict.INCONCLUSIVE, f"{objective.name} in {objective.phase}: {error}")
-    phases = health if objective.phase == "all" else [objective.phase]
+    phases = list(health) if objective.phase == "all" else [objective.phase]
+    # A difference is measured from the baseline too, and what upset that one upsets it either way.
+    compared = objective.sli.partition("{")[0].endswith("_change")
+    phases += [PhaseName.BASELINE] if compared else []
     doubts: list[str] = []
-    if measured.of_generator:
+    if measured.of_generator or compared:
         doubts += [reason for phase in phases if phase in health for reason in health[phase].reasons]
         doubts += baseline if objective.phase not in (PhaseName.WARMUP, PhaseName.BASELINE) else ()
+    if compared and (before := record.window(PhaseName.BASELINE)):
+        doubts += host.withheld(troubles, before)
+        doubts += [f"the machine was short of CPU ({span.why})" for span in host.starved(troubles, before)]
     if window := record.window(objective.phase):
         doubts += host.withheld(troubles, window)
         if judged.verdict is Verdict.FAIL:
@@ -313,10 +319,10 @@ def _starved(
     record: RunRecord, objective: Objective, measured: sli.Measurement, starved: Sequence[host.Span]
 ) -> list[str]:
     """Why a FAIL may be the machine's doing; empty when it stands. The rule is that of :mod:`harness.host`."""
-    if not starved or measured.kind == "rate":
+    if not starved or objective.sli.partition("{")[0] in sli.NOT_BY_WAITING:
         return []
     seconds = host.starved_s(starved)
-    if measured.of_generator:
+    if measured.of_generator or measured.kind == "rate":
         rest = dataclasses.replace(record, samples=host.unstarved(record.samples, starved))
         stands = _measured(rest, objective)[1].verdict is Verdict.FAIL
     else:

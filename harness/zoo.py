@@ -15,7 +15,7 @@ from harness.experiment import Verdict
 from harness.launch import Prepared, Request, prepare
 from harness.report.markdown import escape
 from harness.report.summary import GLYPHS
-from harness.slo import LOGS_INVARIANT
+from harness.slo import IN_EVERY_RUN
 from harness.targets.defects import DEFECTS, known
 from harness.values import Value
 from harness.verdict import RunVerdict
@@ -172,7 +172,7 @@ def plan(
 
 def _check_names(row: Row, prepared: Prepared) -> None:
     asked = prepared.experiment.plan
-    judged = [*(item.name for item in asked.objectives), *(item.name for item in asked.invariants), LOGS_INVARIANT]
+    judged = [*(item.name for item in asked.objectives), *(item.name for item in asked.invariants), *IN_EVERY_RUN]
     unknown = [name for name in row.caught_by if name not in judged]
     if unknown:
         raise UsageError(

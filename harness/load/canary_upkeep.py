@@ -23,6 +23,7 @@ from harness.load.recorder import About
 from harness.load.scene import Scene
 from harness.load.tokens import Token, about, bearer_line, peek, token_from
 from harness.load.wire import Sends
+from harness.samples import NOT_OF_REVOCATION
 
 _PERIOD_S = 4.0
 _SESSION = "canary"
@@ -91,7 +92,7 @@ class Canaries:
             scheduled=True,
             decide=decide,
         )
-        if known_at is not None and decision == "deny" and code != "token_expired":
+        if known_at is not None and decision == "deny" and code not in NOT_OF_REVOCATION:
             known_at.add(replica)
         return True
 

@@ -97,6 +97,7 @@ class Child:
             skipped=dict(recorder.skipped),
             unsampled=dict(recorder.unsampled),
             unsampled_unsure=dict(recorder.unsampled_unsure),
+            resent=dict(recorder.resent),
             interrupted=isinstance(self._error, Interrupted),
         )
 

@@ -76,6 +76,8 @@ class Recorder:
         """Requests of the load generator's own upkeep that the IdP answered, by endpoint: they are no samples."""
         self.unsampled_unsure: Counter[str] = Counter()
         """Those without an answer, which the IdP may have seen."""
+        self.resent: Counter[str] = Counter()
+        """Requests sent again by the transport, by endpoint: the target may have seen each of them twice."""
         self._lateness = array("d")
         self._spans: deque[_Span] = deque([_Span(now())], maxlen=5)
 

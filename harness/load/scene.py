@@ -120,6 +120,8 @@ class Scene:
     ) -> float:
         """Record one request at the IdP; when it ended, in Unix time."""
         answer, offset = step.answer, self.clock.offset
+        if answer.retry:
+            self.recorder.resent[step.endpoint] += answer.retry
         self.recorder.add(
             due=due,
             sent=answer.sent + offset,

@@ -322,13 +322,14 @@ class ComposeTarget(StandIns):
                     self._container(component).unpause()
 
     def _save_logs(self) -> None:
+        """Each whole or not at all: a part of a log would pass for all of it."""
         for component in self._found():
-            with (
-                _engine_errors(f"read the log of {component}"),
-                (self._logs / f"{component}.log").open("wb") as file,
-            ):
-                for chunk in self._container(component).logs(stream=True, follow=False, timestamps=True):
-                    file.write(chunk)
+            partial = self._logs / f"{component}.partial"
+            with contextlib.suppress(TargetError, OSError):
+                with _engine_errors(f"read the log of {component}"), partial.open("wb") as file:
+                    for chunk in self._container(component).logs(stream=True, follow=False, timestamps=True):
+                        file.write(chunk)
+                partial.replace(self._logs / f"{component}.log")
 
     def _last_words(self, component: str) -> str:
         with contextlib.suppress(TargetError), _engine_errors(f"read the log of {component}"):

@@ -115,5 +115,6 @@ def logs_searched() -> dict[str, Any]:
     """The event of a run whose logs were searched and hold no secret: without it no run passes."""
     return {
         "at": 131.0, "event": "logs_searched", "complete": True, "secrets": {"access_token": 60},
-        "lines": {"gateway-1.log": 12}, "unread": [], "leaked": 0, "hits": 0, "found": [],
+        "lines": {f"{part}.log": 12 for part in ("gateway-1", "gateway-2", "idp", "orders", "accounts")},
+        "unread": [], "leaked": 0, "hits": 0, "found": [],
     }  # fmt: skip

@@ -102,6 +102,18 @@ def test_retries_and_the_generators_own_requests_are_accounted_for(
     assert not reasons(make_record(rows, counts=told, generator={"unsampled": {"token": 2}}))
 
 
+def test_a_sessions_further_attempts_at_the_idp_are_samples_not_slack(
+    make_record: Make, rows: list[dict[str, Any]]
+) -> None:
+    for number, row in enumerate(row for row in rows if row["endpoint"] == "token"):
+        row["retry"] = number
+    told = counts(token=12)
+    assert reasons(make_record(rows, counts=told, generator={"unsampled": {}, "resent": {}})) == [
+        "counts do not reconcile: clients and idp (token): 12 seen, 10 expected"
+    ]
+    assert not reasons(make_record(rows, counts=told, generator={"unsampled": {}, "resent": {"token": 2}}))
+
+
 def test_a_generator_that_ended_without_a_summary_leaves_the_idp_uncompared(
     make_record: Make, rows: list[dict[str, Any]]
 ) -> None:

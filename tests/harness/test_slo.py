@@ -428,7 +428,8 @@ def test_a_fault_that_was_not_applied_or_not_healed() -> None:
 
 SEARCHED = {
     "at": 131.0, "event": "logs_searched", "complete": True, "secrets": {"access_token": 60, "code": 4},
-    "lines": {"gateway-1.log": 12, "load.log": 0}, "unread": [], "leaked": 0, "hits": 0, "found": [],
+    "lines": {f"{part}.log": 12 for part in ("gateway-1", "gateway-2", "idp", "orders", "accounts")} | {"load.log": 0},
+    "unread": [], "leaked": 0, "hits": 0, "found": [],
 }  # fmt: skip
 LEAK = {"file": "idp.log", "line": 7, "kind": "refresh_token", "length": 43, "hash": "0123456789ab"}
 
@@ -464,3 +465,10 @@ def test_what_was_not_searched_is_no_pass(make_record: Make, changed: dict[str, 
     found = slo.judge_logs(make_record(events=[] if changed is None else [SEARCHED | changed]))
     assert found.judgement.verdict is Verdict.INCONCLUSIVE
     assert says in found.judgement.reason
+
+
+def test_a_part_whose_log_is_missing_was_not_searched(make_record: Make) -> None:
+    found = SEARCHED | {"lines": {"gateway-1.log": 12, "compose.log": 3}}
+    judged = slo.judge_logs(make_record(events=[found], counts={"before": {"gateway-1": {}, "gateway-2": {}}}))
+    assert judged.judgement.verdict is Verdict.INCONCLUSIVE
+    assert "there is no log of gateway-2 to search" in judged.judgement.reason

@@ -56,7 +56,7 @@ EVENTS = [
         "event": "logs_searched",
         "complete": True,
         "secrets": {"access_token": 60},
-        "lines": {"gateway-1.log": 12},
+        "lines": {"gateway-1.log": 12, "gateway-2.log": 12, "idp.log": 1, "orders.log": 2, "accounts.log": 2},
         "unread": [],
         "hits": 0,
         "found": [],
