@@ -22,7 +22,12 @@ from harness.verdict import RunVerdict, judge_run
 FILES = ("manifest.json", "journal.jsonl", "telemetry.jsonl", "samples.stream")
 TOLD_TWICE = {"run_started", "load_started", "phase_ended", "load_ended", "cleanup"}
 """Events that the verdict does not rest on."""
-FUZZ = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FUZZ = settings(
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+    deadline=None,
+)
+LOGS = {f"{part}.log": 3 for part in ("idp", "gateway-1", "gateway-2", "orders", "accounts")}
 
 
 def event(at: float, name: str, **fields: Any) -> dict[str, Any]:
@@ -50,7 +55,7 @@ EVENTS = [
     event(130.0, "phase_ended", phase="recovery"),
     event(130.1, "load_ended", summary={}),
     event(130.2, "counts", before=counted(0, 0), after=counted(1_515, 1_515)),
-    event(130.3, "logs_searched", complete=True, secrets={"access_token": 9}, lines={"idp.log": 3}, hits=0),
+    event(130.3, "logs_searched", complete=True, secrets={"access_token": 9}, lines=LOGS, hits=0),
     event(130.4, "cleanup", clean=True, left=[]),
     event(130.5, "run_ended", status="completed"),
 ]  # fmt: skip
