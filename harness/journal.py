@@ -77,6 +77,8 @@ class FaultRecord(Value):
     applied_at: float | None = None
     healed_at: float | None = None
     detail: JsonValue = None
+    hides_revocations: bool = False
+    """Whether validators may not have heard of revocations meanwhile."""
     effects: tuple[Effect, ...] = ()
 
 
@@ -218,12 +220,14 @@ class _Round:
     applied_at: float | None = None
     healed_at: float | None = None
     detail: JsonValue = None
+    hides_revocations: bool = False
     effects: list[Effect] = field(default_factory=list)
 
     def take(self, event: Event) -> None:
         if event.event == "fault_applied":
             self.applied_at = event.at if self.applied_at is None else self.applied_at
             self.detail = event.fields.get("detail")
+            self.hides_revocations = event.fields.get("hides_revocations") is True
         elif event.event == "fault_healed":
             self.healed_at = event.at
         elif event.text("moment") in get_args(Moment) and event.text("source") in get_args(Source):
@@ -242,6 +246,7 @@ class _Round:
             applied_at=at,
             healed_at=self.healed_at,
             detail=self.detail,
+            hides_revocations=self.hides_revocations,
             effects=tuple(self.effects),
         )
 

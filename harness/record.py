@@ -323,7 +323,7 @@ def facts(events: tuple[Event, ...], plan: Plan, faults: tuple[FaultRecord, ...]
             known_before=fault.applied_at - lag - plan.load.timeout_s,
         )
         for fault in faults
-        if fault.applied_at is not None
+        if fault.applied_at is not None and fault.hides_revocations
     )
     return sample_store.Facts(withdrawals=tuple(found), disturbances=disturbances)
 

@@ -320,7 +320,12 @@ class Run:
         fault = active.fault
         events = fault.apply(self._target, step)
         if step == 0:
-            self._directory.record("fault_applied", fault=fault.title, detail=fault.model_dump(mode="json"))
+            self._directory.record(
+                "fault_applied",
+                fault=fault.title,
+                detail=fault.model_dump(mode="json"),
+                hides_revocations=fault.hides_revocations,
+            )
             active.proof = proofs.submit(fault.check_applied, self._target, active.before)
         self._note(events)
 

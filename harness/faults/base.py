@@ -51,6 +51,13 @@ class Fault(Value):
     def title(self) -> str:
         """What it does, in a few words, for journal and report."""
 
+    @property
+    def hides_revocations(self) -> bool:
+        """Whether it may keep the news of a revocation from a validator. Only then is one excused that accepts a
+        revoked token meanwhile.
+        """
+        return False
+
     def steps(self) -> tuple[float, ...]:
         """When each step is due, in seconds from the fault's start. Most faults have one step, at once."""
         return (0.0,)

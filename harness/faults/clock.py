@@ -37,6 +37,11 @@ class ClockSkew(Fault):
             return f"{self.component}'s clock {self.offsets_s[0]:+g} s{drift}"
         return f"{self.component}'s clock from {min(self.offsets_s):+g} s to {max(self.offsets_s):+g} s{drift}"
 
+    @property
+    def hides_revocations(self) -> bool:
+        """The age of a cache may be told by that clock."""
+        return True
+
     def steps(self) -> tuple[float, ...]:
         """One step per offset."""
         return tuple(index * self.dwell_s for index in range(len(self.offsets_s)))

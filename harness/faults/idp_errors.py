@@ -59,6 +59,11 @@ class EndpointFault(Fault):
         plural = "endpoints" if len(self.endpoints) > 1 else "endpoint"
         return f"{self.label}{share} from the IdP's {', '.join(self.endpoints)} {plural}"
 
+    @property
+    def hides_revocations(self) -> bool:
+        """Those endpoints tell of revocations."""
+        return bool({"revocations", "introspect", "all"} & set(self.endpoints))
+
     def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
         """The endpoints answer normally."""
         return tuple(target.undo_by(IDP, "DELETE", f"/errors/{endpoint}") for endpoint in self.endpoints)

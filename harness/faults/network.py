@@ -223,6 +223,11 @@ class LinkFault(Fault):
             for who, upstream, result in _probes(target, proxy)
         )
 
+    @property
+    def hides_revocations(self) -> bool:
+        """Validators read the feed of revocations, and introspect, over their links to the IdP."""
+        return bool(self._validators())
+
     def _validators(self) -> tuple[str, ...]:
         return tuple(
             component for proxy in self.proxies for component, upstream in PROBERS.get(proxy, ()) if upstream == IDP

@@ -27,6 +27,11 @@ class ProcessFault(Fault):
         """What it does, in a few words."""
         return f"{self.how} {self.component}"
 
+    @property
+    def hides_revocations(self) -> bool:
+        """Who is away hears nothing, and an IdP that is away tells nobody."""
+        return True
+
     def steps(self) -> tuple[float, ...]:
         """One, when it is due."""
         return (self.after_s,)

@@ -1,0 +1,26 @@
+"""Which faults excuse a validator that has not heard of a revocation: those that can keep the news from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.faults.base import Fault
+from harness.faults.idp_errors import ERROR_5XX, EndpointFault
+from harness.faults.network import LinkFault
+from harness.faults.process import ProcessFault
+from harness.faults.revocation import Revocations
+
+
+@pytest.mark.parametrize(
+    ("fault", "hides"),
+    [
+        (LinkFault(links=("gateway-to-idp",), mode="refused"), True),
+        (LinkFault(links=("client-to-idp",), mode="refused"), False),
+        (EndpointFault(endpoints=("revocations",), error=ERROR_5XX, label="503"), True),
+        (EndpointFault(endpoints=("jwks",), error=ERROR_5XX, label="503"), False),
+        (ProcessFault(component="idp", how="kill"), True),
+        (Revocations(), False),
+    ],
+)
+def test_only_what_stands_between_the_news_and_a_validator_hides_it(fault: Fault, hides: bool) -> None:
+    assert fault.hides_revocations is hides
