@@ -12,6 +12,7 @@ What a machine did to the measurement can't be told from what the system under t
 - **Clock jumped** (the system's clock was set): tokens live by that clock, in the system under test too, and lived
   shorter or longer than planned. Neither PASS nor FAIL of an objective in any phase that went on after it. Samples and
   phases themselves keep to the monotonic clock (:class:`harness.clock.Clock`), so they still belong together.
+- **Unwatched** (the watch itself failed): nobody knows any of this. Neither PASS nor FAIL in any phase that it missed.
 
 Invariants are never withheld: a token that was wrongly accepted is a breach on any machine.
 """
@@ -27,8 +28,8 @@ import pandas as pd
 from harness.journal import Event
 from harness.values import Value
 
-Kind = Literal["cpu_starved", "suspended", "clock_jumped"]
-KINDS: tuple[Kind, ...] = ("cpu_starved", "suspended", "clock_jumped")
+Kind = Literal["cpu_starved", "suspended", "clock_jumped", "host_unwatched"]
+KINDS: tuple[Kind, ...] = ("cpu_starved", "suspended", "clock_jumped", "host_unwatched")
 """The names of the journal's events."""
 
 JUMP_S = 0.05
@@ -81,7 +82,7 @@ class Span(Value):
 
     def touches(self, start: float, end: float) -> bool:
         """Whether it can have changed what was measured in a phase of these times."""
-        if self.kind == "clock_jumped":
+        if self.kind in ("clock_jumped", "host_unwatched"):
             return self.since < end
         return self.since - SLACK_S < end and start < self.until + SLACK_S
 

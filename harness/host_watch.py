@@ -67,6 +67,16 @@ class HostWatch:
             self._tell()
         except StoreError as error:
             self._failure = error
+        except Exception as error:  # whatever it was: a machine that nobody watches must not pass for a quiet one
+            self._unwatched(error)
+
+    def _unwatched(self, error: Exception) -> None:
+        now = round(self._clock.now(), 3)
+        why = f"the machine was not watched any more ({type(error).__name__}: {error})"
+        try:
+            self._directory.record("host_unwatched", since=now - EVERY_S, until=now, why=why)
+        except StoreError as failure:
+            self._failure = failure
 
     def _look(self) -> Reading:
         return look(self._clock, self._generator())

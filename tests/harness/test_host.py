@@ -20,7 +20,7 @@ import pytest
 from harness import host
 from harness.clock import Clock
 from harness.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, PhaseName, Verdict
-from harness.host import Reading, Span, joined, shares, troubles
+from harness.host import Reading, Span, joined, shares, spans, troubles, withheld
 from harness.host_watch import HostWatch, look
 from harness.journal import read_events, read_telemetry
 from harness.ledger import STATE_VARIABLE
@@ -215,6 +215,24 @@ def test_the_watch_writes_telemetry_and_stops_when_told(tmp_path: Path) -> None:
     directory.close()
     points, _ = read_telemetry(directory.path / "telemetry.jsonl")
     assert {point.component for point in points} == {"host"}
+
+
+def test_a_watch_that_fails_is_no_quiet_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def blind(*_: object) -> None:
+        raise RuntimeError("no /proc")
+
+    monkeypatch.setattr("harness.host_watch.look", blind)
+    directory = RunDirectory.create(tmp_path, "by_hand", {})
+    watch = HostWatch(directory, lambda: None)
+    watch.start()
+    watch.stop()
+    directory.close()
+    events, _ = read_events(directory.path / "journal.jsonl")
+    (span,) = spans(events)
+    assert span.kind == "host_unwatched"
+    assert withheld([span], (span.until + 10, span.until + 20)) == [
+        "the machine was not watched any more (RuntimeError: no /proc)"
+    ]
 
 
 def test_a_watch_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:
