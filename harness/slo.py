@@ -213,16 +213,23 @@ class GeneratorHealth:
         return tuple(found)
 
 
-def late_limit(objectives: Sequence[Objective], phase: PhaseName | str) -> float:
-    """How late the generator may be in a phase: :data:`LATE_P99_S`, or a tenth of the tightest latency
-    bound judged in it.
+def late_asked(record: RunRecord) -> float:
+    """The setting ``slo.late_p99_s`` of a run, in seconds; :data:`LATE_P99_S` where it has none."""
+    group = record.manifest.settings.get("slo")
+    asked = as_number(group.get("late_p99_s")) if isinstance(group, dict) else None
+    return LATE_P99_S if asked is None else asked
+
+
+def late_limit(objectives: Sequence[Objective], phase: PhaseName | str, asked_s: float = LATE_P99_S) -> float:
+    """How late the generator may be in a phase, in seconds: the least of :data:`LATE_P99_S`, what was asked for (the
+    setting ``slo.late_p99_s``), and a tenth of the tightest latency bound judged in it.
     """
     bounds = [
         objective.bound.limit
         for objective in objectives
         if objective.sli.startswith("latency_p") and "change" not in objective.sli and objective.phase in (phase, "all")
     ]
-    return min([LATE_P99_S, *(LATE_SHARE_OF_BOUND * limit for limit in bounds if limit > 0)])
+    return min([LATE_P99_S, asked_s, *(LATE_SHARE_OF_BOUND * limit for limit in bounds if limit > 0)])
 
 
 def generator_health(record: RunRecord, phase: PhaseName | str) -> GeneratorHealth:
@@ -234,7 +241,7 @@ def generator_health(record: RunRecord, phase: PhaseName | str) -> GeneratorHeal
     late_p99 = float(np.quantile(late, 0.99, method="inverted_cdf")) if len(late) else 0.0
     dropped = frame[frame["error_code"] == "dropped"]
     full = in_flight(record.samples, dropped["due_at"].to_numpy(dtype=float)) >= FULL * record.plan.load.max_in_flight
-    limit = late_limit(record.plan.objectives, phase)
+    limit = late_limit(record.plan.objectives, phase, late_asked(record))
     return GeneratorHealth(late_p99, limit, len(frame), int((~full).sum()), int(full.sum()))
 
 

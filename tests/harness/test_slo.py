@@ -198,6 +198,11 @@ def test_lateness_is_held_to_a_tenth_of_the_tightest_latency_bound() -> None:
     assert slo.late_limit([tight], PhaseName.BASELINE) == 0.05
 
 
+@pytest.mark.parametrize(("asked", "limit"), [(0.01, 0.01), (1.0, 0.05)])
+def test_what_was_asked_for_makes_the_limit_stricter_and_never_laxer(asked: float, limit: float) -> None:
+    assert slo.late_limit([], PhaseName.FAULT, asked) == limit
+
+
 def dropped(row: dict[str, Any]) -> dict[str, Any]:
     lost = {"sent_at": math.nan, "service_time_s": math.nan, "latency_s": math.nan, "status": 0}
     return row | lost | {"decision": "undecided", "error_code": "dropped"}
