@@ -8,6 +8,7 @@ nothing but that canary, with the scenario's fault in force if the breach came d
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -44,9 +45,10 @@ def send(
         IdchaosError: the target did not start, or failed.
     """
     narrowed = only(prepared, canary_named(kind), in_fault=in_fault)
+    sent, problem = attempts(narrowed)
     rows = [
         row
-        for row in attempts(narrowed)
+        for row in sent
         if replica in (None, row["replica"]) and (route in (None, row["endpoint"]) or row["endpoint"] == "token")
     ]
     accepted = sum(row["decision"] == "accept" for row in rows)
@@ -58,7 +60,10 @@ def send(
     else:
         print("\n".join(table(rows)))
         print(f"{kind}: {accepted} of {decided} accepted")
-    return verdict
+    if problem:
+        print(f"idchaos: {problem}", file=sys.stderr)
+    # As with a run: whoever looks at 70 alone must not miss a breach.
+    return ExitCode.HARNESS if problem and verdict is not ExitCode.FAIL else verdict
 
 
 def canary_named(kind: str) -> Canary:
@@ -107,8 +112,8 @@ def only(prepared: Prepared, kind: Canary, *, in_fault: bool) -> Prepared:
     return replace(prepared, experiment=replace(prepared.experiment, plan=narrowed, faults=faults))
 
 
-def attempts(prepared: Prepared) -> list[dict[str, Any]]:
-    """Run it, in a folder that is not kept; every canary that was sent, in order.
+def attempts(prepared: Prepared) -> tuple[list[dict[str, Any]], str]:
+    """Run it, in a folder that is not kept: every canary that was sent, in order, and what was left behind, if any.
 
     Raises:
         IdchaosError: the target did not start, or failed.
@@ -120,12 +125,11 @@ def attempts(prepared: Prepared) -> list[dict[str, Any]]:
         request = replace(prepared.request, reports=Path(folder))
         execution, directory = assemble(replace(prepared, request=request))
         execution.execute()
-        samples = load(directory.path).samples
+        record = load(directory.path)
+    samples = record.samples
     sent = samples[(samples["canary"] != "") & samples["sent_at"].notna()].sort_values("sent_at", kind="stable")
-    return [
-        {str(name): value for name, value in row.items()}
-        for row in sent[["sent_at", *SHOWN, "kid", "jti"]].to_dict("records")
-    ]
+    rows = sent[["sent_at", *SHOWN, "kid", "jti"]].to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows], record.cleanup.problem
 
 
 def table(rows: Iterable[dict[str, Any]]) -> list[str]:
