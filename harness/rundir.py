@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -66,9 +66,7 @@ class RunDirectory:
         Raises:
             StoreError: it cannot be made.
         """
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
-        path = reports / scenario / stamp
-        _guarded(path, lambda: (path / "logs").mkdir(parents=True))
+        path = _guarded(reports / scenario, lambda: _claim(reports / scenario))
         directory = cls(path)
         document = dict(manifest) | {"run_dir": str(path)}
         # The manifest comes last: a directory that has one can be judged, however early the run was killed.
@@ -91,6 +89,17 @@ class RunDirectory:
         """Close journal and telemetry."""
         self._journal.close()
         self.telemetry.close()
+
+
+def _claim(parent: Path) -> Path:
+    """Make a directory named by the time, which is this run's alone: another may begin in the same millisecond."""
+    for after_ms in range(1_000):
+        moment = datetime.now(UTC) + timedelta(milliseconds=after_ms)
+        path = parent / (moment.strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z")
+        with contextlib.suppress(FileExistsError):
+            (path / "logs").mkdir(parents=True)
+            return path
+    raise FileExistsError("a run has begun in each of the next thousand milliseconds")
 
 
 def write_atomically(path: Path, text: str) -> None:

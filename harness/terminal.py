@@ -19,7 +19,7 @@ from harness.runner import Observer, Progress
 if TYPE_CHECKING:
     from harness.launch import Prepared
     from harness.verdict import RunVerdict
-    from harness.zoo import Matrix
+    from harness.zoo import Detection, Matrix
 
 COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
 CAUGHT = {"PASS": "caught", "FAIL": "MISSED", "INCONCLUSIVE": "undecided"}
@@ -148,6 +148,28 @@ def show_matrix(matrix: Matrix) -> None:
         Text.assemble(
             _verdict(matrix.verdict),
             f"  {caught} of {len(matrix.rows)} defects caught by name; {passed} of {whole} sound runs passed",
+        )
+    )
+
+
+def show_detection(detection: Detection) -> None:
+    """Defects by runs, a sign for each, on stdout."""
+    from harness.zoo import MARKS
+
+    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table.add_column("defect")
+    for runs in detection.sound:
+        table.add_column(f"{runs.scenario}\n{runs.variant}", justify="center")
+    table.add_row("none", *(_verdict(runs.verdict) for runs in detection.sound))
+    for defect, cells in detection.by_defect.items():
+        table.add_row(defect, *(Text(cell.mark, style=COLOURS[cell.verdict]) for cell in cells))
+    console.print(table)
+    console.print("  " + "; ".join(f"{mark} {meaning}" for mark, meaning in MARKS.items()))
+    caught = sum(any(cell.verdict is Verdict.PASS for cell in cells) for cells in detection.by_defect.values())
+    console.print(
+        Text.assemble(
+            _verdict(detection.verdict), f"  {caught} of {len(detection.by_defect)} defects caught by name in some run"
         )
     )
 

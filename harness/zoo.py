@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from harness.slo import IN_EVERY_RUN
 from harness.targets.defects import DEFECTS, known
 from harness.values import Value
 from harness.verdict import RunVerdict
+
+MARKS = {
+    "✓": "caught by a name that names it",
+    "○": "the run failed, under other names alone",
+    "·": "not seen: the run passed",
+    "?": "inconclusive",
+}
+"""What a cell of a :class:`Detection` says."""
 
 
 class Trial(Value):
@@ -50,6 +59,13 @@ class Control(Value):
     """What else failed."""
     reason: str = ""
     run_dir: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What a run saw of the defect, in one sign; :data:`MARKS` says what each means."""
+        if self.verdict is not Verdict.FAIL:
+            return "✓" if self.verdict is Verdict.PASS else "?"
+        return "○" if self.besides else "·"
 
     def line(self) -> str:
         """What became of it, on one line."""
@@ -108,8 +124,44 @@ class Matrix(Value):
         }
 
 
+class Detection(Value):
+    """Which runs see which defects: every defect in every trial."""
+
+    cells: tuple[Control, ...]
+    sound: tuple[SoundRuns, ...]
+
+    @classmethod
+    def of(cls, results: Iterable[Control | SoundRuns]) -> Detection:
+        """Put together what :func:`run` gave."""
+        matrix = Matrix.of(results)
+        return cls(cells=matrix.rows, sound=matrix.sound)
+
+    @property
+    def by_defect(self) -> dict[str, tuple[Control, ...]]:
+        """The cells of each defect, in the order of the trials."""
+        names = dict.fromkeys(cell.defect for cell in self.cells)
+        return {name: tuple(cell for cell in self.cells if cell.defect == name) for name in names}
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS: some run catches each defect by name, and every sound run passed."""
+        caught = [min((cell.verdict for cell in cells), key=_MERIT.index) for cells in self.by_defect.values()]
+        return Verdict.worst([*caught, *(runs.verdict for runs in self.sound)])
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values: a row for each cell."""
+        return Matrix(rows=self.cells, sound=self.sound).document() | {"verdict": self.verdict.value}
+
+
+_MERIT = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
+
+
 Execute = Callable[[Prepared], RunVerdict]
 """Runs what was prepared and judges it; raises ``IdchaosError`` as :func:`harness.launch.run` does."""
+
+
+Came = RunVerdict | IdchaosError
+Mapped = Callable[[Callable[[Prepared], Came], Iterable[Prepared]], Iterable[Came]]
 
 
 def all_rows() -> tuple[Row, ...]:
@@ -143,9 +195,18 @@ class Planned:
 
 
 def plan(
-    rows: Sequence[Row], *, sound: int, target: str, reports: Path, command: tuple[str, ...] = ()
+    rows: Sequence[Row],
+    *,
+    sound: int,
+    target: str,
+    reports: Path,
+    command: tuple[str, ...] = (),
+    trials: Sequence[Trial] = (),
 ) -> tuple[Planned, ...]:
     """What will be run, checked before anything is. ``sound``: how many runs of each trial go without a defect.
+
+    With ``trials``, every row is tried in each of them, to learn which runs see what: :class:`Detection`. Without, each
+    is tried in its own.
 
     Raises:
         UsageError: a scenario, setting or defect is unknown, or a row names what its scenario does not judge.
@@ -157,17 +218,22 @@ def plan(
         )
         return prepare(request)
 
-    trials = [row.trial for at, row in enumerate(rows) if row.trial not in [earlier.trial for earlier in rows[:at]]]
     planned = tuple(
         Planned(
             sound=tuple(prepared(trial) for _ in range(sound)),
-            controls=tuple((row, prepared(trial, row.defect)) for row in rows if row.trial == trial),
+            controls=tuple((row, prepared(trial, row.defect)) for row in rows if trials or row.trial == trial),
         )
-        for trial in trials
+        for trial in trials or trials_of(rows)
     )
     for row, run in (control for each in planned for control in each.controls):
-        _check_names(row, run)
+        if not trials:
+            _check_names(row, run)
     return planned
+
+
+def trials_of(rows: Sequence[Row]) -> tuple[Trial, ...]:
+    """The trials of these rows, each once, in their order."""
+    return tuple(row.trial for at, row in enumerate(rows) if row.trial not in [earlier.trial for earlier in rows[:at]])
 
 
 def _check_names(row: Row, prepared: Prepared) -> None:
@@ -180,30 +246,34 @@ def _check_names(row: Row, prepared: Prepared) -> None:
         )
 
 
-def run(planned: Iterable[Planned], execute: Execute) -> Iterator[Control | SoundRuns]:
-    """Run one after the other; each result as soon as there is one. A run that could not be completed is INCONCLUSIVE,
+def run(planned: Sequence[Planned], execute: Execute, mapped: Mapped = map) -> Iterator[Control | SoundRuns]:
+    """Run them all; each result in turn, as soon as there is one. A run that could not be completed is INCONCLUSIVE,
     and the rest goes on. What is INCONCLUSIVE is run once more: a busy moment says nothing about the judge.
+
+    ``mapped``: ``map``, one run after the other, or something like it that has several under way.
     """
+    runs = [prepared for trial in planned for prepared in (*trial.sound, *(run for _, run in trial.controls))]
+    came = iter(mapped(partial(_attempt, execute), runs))
     for trial in planned:
-        yield judge_sound(trial.sound, [_attempt(execute, prepared) for prepared in trial.sound])
+        yield judge_sound(trial.sound, [next(came) for _ in trial.sound])
         for row, prepared in trial.controls:
-            yield judge_control(row, prepared, _attempt(execute, prepared))
+            yield judge_control(row, prepared, next(came))
 
 
-def _attempt(execute: Execute, prepared: Prepared) -> RunVerdict | IdchaosError:
+def _attempt(execute: Execute, prepared: Prepared) -> Came:
     came = _once(execute, prepared)
     undecided = isinstance(came, IdchaosError) or came.verdict is Verdict.INCONCLUSIVE
     return _once(execute, prepared) if undecided else came
 
 
-def _once(execute: Execute, prepared: Prepared) -> RunVerdict | IdchaosError:
+def _once(execute: Execute, prepared: Prepared) -> Came:
     try:
         return execute(prepared)
     except IdchaosError as error:
         return error
 
 
-def judge_sound(prepared: Sequence[Prepared], came: Sequence[RunVerdict | IdchaosError]) -> SoundRuns:
+def judge_sound(prepared: Sequence[Prepared], came: Sequence[Came]) -> SoundRuns:
     """A sound target must pass, run after run."""
     asked = prepared[0].experiment.plan
     return SoundRuns(
@@ -215,7 +285,7 @@ def judge_sound(prepared: Sequence[Prepared], came: Sequence[RunVerdict | Idchao
     )
 
 
-def judge_control(row: Row, prepared: Prepared, came: RunVerdict | IdchaosError) -> Control:
+def judge_control(row: Row, prepared: Prepared, came: Came) -> Control:
     """A defect is caught when something that names it has failed. Failing for another reason is no catch: whoever reads
     that report would look for the wrong thing.
     """
@@ -232,7 +302,7 @@ def judge_control(row: Row, prepared: Prepared, came: RunVerdict | IdchaosError)
         verdict, reason = Verdict.FAIL, f"missed: the run passed; {' or '.join(row.caught_by)} should have failed"
     return Control(
         defect=row.defect,
-        scenario=row.trial.scenario,
+        scenario=prepared.experiment.plan.scenario,
         variant=prepared.experiment.plan.variant,
         verdict=verdict,
         caught_by=by,
@@ -242,7 +312,7 @@ def judge_control(row: Row, prepared: Prepared, came: RunVerdict | IdchaosError)
     )
 
 
-def _failed(came: RunVerdict | IdchaosError) -> tuple[str, ...]:
+def _failed(came: Came) -> tuple[str, ...]:
     """Objectives and invariants that failed."""
     if isinstance(came, IdchaosError):
         return ()
@@ -250,7 +320,7 @@ def _failed(came: RunVerdict | IdchaosError) -> tuple[str, ...]:
     return invariants + tuple(item.name for item in came.objectives if item.verdict is Verdict.FAIL)
 
 
-def _reasons(came: RunVerdict | IdchaosError) -> tuple[str, ...]:
+def _reasons(came: Came) -> tuple[str, ...]:
     return (str(came),) if isinstance(came, IdchaosError) else came.reasons
 
 
@@ -266,6 +336,22 @@ def markdown(matrix: Matrix) -> str:
         verdicts = ", ".join(runs.verdicts) + "".join(f"; {escape(reason)}" for reason in runs.reasons)
         lines.append(f"| {GLYPHS[runs.verdict]} | {_trial(runs)} | {verdicts} |")
     return "\n".join(lines) + "\n"
+
+
+def detection_markdown(detection: Detection) -> str:
+    """Defects by trials as one Markdown table, and below it what each ○ failed under and why each ? is one."""
+    titles = [_trial(runs) for runs in detection.sound]
+    lines = [f"| defect | {' | '.join(titles)} |", f"|---|{':-:|' * len(titles)}"]
+    lines.append(f"| *none* | {' | '.join(runs.verdict.value for runs in detection.sound)} |")
+    for defect, cells in detection.by_defect.items():
+        lines.append(f"| `{defect}` | {' | '.join(cell.mark for cell in cells)} |")
+    lines += ["", " · ".join(f"{mark} {meaning}" for mark, meaning in MARKS.items()), ""]
+    for cell in detection.cells:
+        if cell.mark == "○":
+            lines.append(f"- ○ `{cell.defect}`, {_trial(cell)}: {', '.join(f'`{name}`' for name in cell.besides)}")
+        elif cell.mark == "?":
+            lines.append(f"- ? `{cell.defect}`, {_trial(cell)}: {escape(cell.reason)}")
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _trial(item: Control | SoundRuns) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from harness.errors import ExitCode
 if TYPE_CHECKING:
     from harness.launch import Prepared
     from harness.verdict import RunVerdict
+    from harness.zoo import Control, Planned, SoundRuns
 
 
 @click.command()
@@ -25,6 +28,14 @@ if TYPE_CHECKING:
     default=1,
     show_default=True,
     help="How often each run is made without a defect as well.",
+)
+@click.option("--table", is_flag=True, help="Every defect in every one of the runs: which of them sees what?")
+@click.option(
+    "--at-once",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="How many runs are under way at a time. More than the machine bears makes them inconclusive.",
 )
 @click.option("--target", default="local", show_default=True, help="local (processes) or docker.")
 @click.option(
@@ -37,43 +48,97 @@ if TYPE_CHECKING:
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write the matrix there as well.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
 def zoo(
-    *, defects: tuple[str, ...], sound: int, target: str, reports: Path, markdown: Path | None, as_json: bool
+    *,
+    defects: tuple[str, ...],
+    sound: int,
+    table: bool,
+    at_once: int,
+    target: str,
+    reports: Path,
+    markdown: Path | None,
+    as_json: bool,
 ) -> int:
     """Is every defect caught by name, one at a time, and does a sound system pass?
 
-    Exit codes: 0 all of that, 1 a defect was missed or a sound run failed, 2 something was inconclusive.
+    Exit codes: 0 all of that, 1 a defect was missed or a sound run failed, 2 something was inconclusive. With --table,
+    a defect is missed when none of the runs caught it by name.
     """
     from harness import zoo as zoos
-    from harness.launch import run
     from harness.rundir import write_atomically
-    from harness.terminal import show_matrix, watching
+    from harness.terminal import show_detection, show_matrix
 
     rows = zoos.choose(zoos.all_rows(), defects)
-    planned = zoos.plan(rows, sound=sound, target=target, reports=reports, command=("idchaos", *sys.argv[1:]))
+    planned = zoos.plan(
+        rows,
+        sound=sound,
+        target=target,
+        reports=reports,
+        command=("idchaos", *sys.argv[1:]),
+        trials=zoos.trials_of(zoos.all_rows()) if table else (),
+    )
+    results = _results(planned, at_once, as_json)
+    found: zoos.Matrix | zoos.Detection
+    if table:
+        found = zoos.Detection.of(results)
+        text, show = zoos.detection_markdown(found), partial(show_detection, found)
+    else:
+        found = zoos.Matrix.of(results)
+        text, show = zoos.markdown(found), partial(show_matrix, found)
+    if markdown is not None:
+        write_atomically(markdown, text)
+    if as_json:
+        print(json.dumps(found.document(), indent=2))
+    else:
+        show()
+    return ExitCode[found.verdict]
+
+
+def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Control | SoundRuns]:
+    """Make the runs, and tell of each on stderr."""
+    from harness import zoo as zoos
+
     total = sum(map(len, planned))
     begun: list[Prepared] = []
 
-    def execute(prepared: Prepared) -> RunVerdict:
+    def begin(prepared: Prepared) -> None:
         again = any(each is prepared for each in begun)
         begun.extend(() if again else (prepared,))
         which = "again" if again else f"{len(begun)} of {total}"
-        if not as_json:
-            print(f"zoo: {which}: {', '.join(prepared.defects) or 'no defect'}", file=sys.stderr, flush=True)
-        # A line a phase would drown that line; a live view stands below it.
-        live = sys.stderr.isatty() and not as_json
-        with watching(prepared, quiet=False) if live else nullcontext() as observer:
-            return run(prepared, observer)
+        scenario = prepared.experiment.plan
+        what = f"{scenario.scenario} · {scenario.variant}: {', '.join(prepared.defects) or 'no defect'}"
+        _tell(f"zoo: {which}: {what}", quiet)
 
-    def told(result: zoos.Control | zoos.SoundRuns) -> zoos.Control | zoos.SoundRuns:
-        if not as_json:
-            print(f"zoo:   {result.line()}", file=sys.stderr, flush=True)
+    def told(result: Control | SoundRuns) -> Control | SoundRuns:
+        name = result.defect if isinstance(result, zoos.Control) else "no defect"
+        _tell(f"zoo:   {result.scenario} · {result.variant}: {name}: {result.line()}", quiet)
         return result
 
-    matrix = zoos.Matrix.of(map(told, zoos.run(planned, execute)))
-    if markdown is not None:
-        write_atomically(markdown, zoos.markdown(matrix))
-    if as_json:
-        print(json.dumps(matrix.document(), indent=2))
-    else:
-        show_matrix(matrix)
-    return ExitCode[matrix.verdict]
+    if at_once == 1:
+        return [told(result) for result in zoos.run(planned, partial(_watched, begin, quiet))]
+    from harness.apart import Apart
+
+    with Apart(at_once) as apart:
+
+        def execute(prepared: Prepared) -> RunVerdict:
+            begin(prepared)
+            return apart.run(prepared)
+
+        return [told(result) for result in zoos.run(planned, execute, apart.map)]
+
+
+def _watched(begin: Callable[[Prepared], None], quiet: bool, prepared: Prepared) -> RunVerdict:
+    """A run in this process. A line a phase would drown the zoo's own lines; a live view stands below them."""
+    from harness.launch import run
+    from harness.terminal import watching
+
+    begin(prepared)
+    live = sys.stderr.isatty() and not quiet
+    with watching(prepared, quiet=False) if live else nullcontext() as observer:
+        return run(prepared, observer)
+
+
+def _tell(line: str, quiet: bool) -> None:
+    if not quiet:
+        # In one piece: several runs may tell at a time.
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()

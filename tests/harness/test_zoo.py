@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from harness.experiment import Verdict
 from harness.launch import Prepared
 from harness.record import Cleanup
 from harness.verdict import InvariantVerdict, ObjectiveVerdict, RunVerdict
-from harness.zoo import Matrix, Row, Trial, choose, markdown, plan, run
+from harness.zoo import Detection, Matrix, Row, Trial, choose, detection_markdown, markdown, plan, run
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 OUTAGE = Trial(scenario="jwks_outage", settings={"fault.duration_s": 3})
@@ -156,3 +157,62 @@ def test_what_is_inconclusive_is_run_once_more() -> None:
     matrix = Matrix.of(run(planned, lambda prepared: answers[prepared.defects].pop(0)))
     assert matrix.verdict is Verdict.PASS
     assert answers == {(): [], ("no_aud_check",): []}
+
+
+def detection(answers: dict[tuple[str, str], RunVerdict]) -> Detection:
+    """Two defects in two trials: what came of each, by defect and scenario. Anything else passes."""
+    trials = (OUTAGE, SKEW)
+    planned = plan((NO_AUD, ZERO), sound=1, target="local", reports=Path("reports"), trials=trials)
+
+    def execute(prepared: Prepared) -> RunVerdict:
+        return answers.get((prepared.defects[0], prepared.scenario.name), SOUND) if prepared.defects else SOUND
+
+    return Detection.of(run(planned, execute))
+
+
+CAUGHT_IN_BOTH = {
+    ("no_aud_check", "jwks_outage"): came(FAIL, invariants=("audience_enforced",)),
+    ("no_aud_check", "clock_skew"): came(FAIL, invariants=("audience_enforced",)),
+    ("zero_leeway", "clock_skew"): came(FAIL, objectives=("api_success_fault",)),
+}
+
+
+def test_a_table_of_detection_has_every_defect_in_every_trial() -> None:
+    table = detection(CAUGHT_IN_BOTH)
+    marks = {defect: "".join(cell.mark for cell in cells) for defect, cells in table.by_defect.items()}
+    assert marks == {"no_aud_check": "✓✓", "zero_leeway": "·✓"}
+    assert table.verdict is PASS
+
+
+def test_a_table_fails_for_a_defect_that_no_trial_catches_by_name() -> None:
+    other = came(FAIL, objectives=("api_latency_fault",))
+    table = detection(CAUGHT_IN_BOTH | {("zero_leeway", "clock_skew"): other})
+    assert [cell.mark for cell in table.by_defect["zero_leeway"]] == ["·", "○"]
+    assert table.verdict is FAIL
+
+
+def test_a_table_is_inconclusive_while_a_defect_may_yet_be_caught() -> None:
+    table = detection(CAUGHT_IN_BOTH | {("zero_leeway", "clock_skew"): came(INCONCLUSIVE)})
+    assert [cell.mark for cell in table.by_defect["zero_leeway"]] == ["·", "?"]
+    assert table.verdict is INCONCLUSIVE
+
+
+def test_the_markdown_table_says_under_which_other_names_a_run_failed() -> None:
+    other = came(FAIL, invariants=("issuer_enforced",))
+    text = detection_markdown(detection(CAUGHT_IN_BOTH | {("zero_leeway", "jwks_outage"): other}))
+    assert "| `no_aud_check` | ✓ | ✓ |" in text
+    assert "| `zero_leeway` | ○ | ✓ |" in text
+    assert "- ○ `zero_leeway`, jwks\\_outage (refused): `issuer_enforced`" in text
+
+
+def test_several_runs_may_be_under_way_and_each_answer_finds_its_row() -> None:
+    planned = plan((NO_AUD, NO_EXP), sound=2, target="local", reports=Path("reports"))
+    names = {"no_aud_check": "audience_enforced", "no_exp_check": "expired_tokens_refused"}
+
+    def execute(prepared: Prepared) -> RunVerdict:
+        return came(FAIL, invariants=(names[prepared.defects[0]],)) if prepared.defects else SOUND
+
+    with ThreadPoolExecutor(3) as pool:
+        matrix = Matrix.of(run(planned, execute, pool.map))
+    assert [row.caught_by for row in matrix.rows] == [("audience_enforced",), ("expired_tokens_refused",)]
+    assert matrix.verdict is PASS
