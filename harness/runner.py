@@ -437,7 +437,10 @@ class Run:
             try:
                 step()
             except Exception as error:
-                left.append(_said(error))
+                # It leaves nothing behind that is not looked for below, but not all was seen to the end.
+                status = "failed" if status == "completed" else status
+                with contextlib.suppress(IdchaosError):
+                    record("error", code=IdchaosError.code, message=_said(error))
         with contextlib.suppress(IdchaosError):
             record("load_ended", summary={k: v for k, v in self._generator.summary.items() if k != "event"})
         for stop in (self._target.stop, partial(end_processes, self._run_id), safety.settle):

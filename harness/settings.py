@@ -98,12 +98,12 @@ PROFILES: dict[str, dict[str, Any]] = {
     # Durations and lifetimes scale together, so that a cache expires within a fault in every profile.
     "quick": {"fault.duration_s": 12},
     "ci": {
-        "phases.warmup_s": 5,
-        "phases.baseline_s": 15,
-        "phases.recovery_s": 12,
-        "fault.duration_s": 30,
-        "gateway.jwks_cache_s": 10,
-        "tokens.access_ttl_s": 40,
+        "phases.warmup_s": 3,
+        "phases.baseline_s": 7,
+        "phases.recovery_s": 8,
+        "fault.duration_s": 16,
+        "gateway.jwks_cache_s": 6,
+        "tokens.access_ttl_s": 24,
     },
     "gameday": {
         "phases.warmup_s": 30,

@@ -140,6 +140,6 @@ SCENARIO = Scenario(
     profiles={
         # What was minted lives on: short lives keep a demonstration short.
         "quick": {"tokens.access_ttl_s": 8},
-        "ci": {"tokens.access_ttl_s": 20},
+        "ci": {"tokens.access_ttl_s": 12},
     },
 )

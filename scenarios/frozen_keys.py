@@ -94,7 +94,7 @@ SCENARIO = Scenario(
     profiles={
         # Rotations last as long as old tokens live: short ones keep a demonstration short.
         "quick": {"tokens.access_ttl_s": 8, "gateway.jwks_cache_s": 3},
-        "ci": {"tokens.access_ttl_s": 20, "gateway.jwks_cache_s": 8, "rotation.times": 3},
+        "ci": {"tokens.access_ttl_s": 10, "gateway.jwks_cache_s": 4},
         "gameday": {"rotation.times": 4, "rotation.gap_s": 60, "rotation.settle_s": 120},
     },
 )

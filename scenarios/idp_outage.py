@@ -91,7 +91,7 @@ SCENARIO = Scenario(
     profiles={
         # A token must outlive the outage from whenever its refresh was due: life x (1 - refresh_at) beyond it.
         "quick": {"tokens.access_ttl_s": 30, "load.refresh_at": 0.5},
-        "ci": {"tokens.access_ttl_s": 70, "load.refresh_at": 0.5},
+        "ci": {"tokens.access_ttl_s": 40, "load.refresh_at": 0.5},
         "gameday": {"tokens.access_ttl_s": 1300, "load.refresh_at": 0.5},
     },
 )

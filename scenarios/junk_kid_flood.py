@@ -153,5 +153,5 @@ SCENARIO = Scenario(
     variant_of=lambda settings: "rotate" if settings.flood.then_rotate else "flood",
     design=design,
     # A rotation lasts as long as old tokens live: short ones keep a demonstration short.
-    profiles={"quick": {"tokens.access_ttl_s": 8}, "ci": {"tokens.access_ttl_s": 20}},
+    profiles={"quick": {"tokens.access_ttl_s": 8}, "ci": {"tokens.access_ttl_s": 12}},
 )

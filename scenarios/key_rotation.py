@@ -136,7 +136,7 @@ SCENARIO = Scenario(
     profiles={
         # The fault lasts as long as old tokens live: short ones keep a demonstration short.
         "quick": {"tokens.access_ttl_s": 8, "gateway.jwks_cache_s": 3},
-        "ci": {"tokens.access_ttl_s": 20, "gateway.jwks_cache_s": 8, "rotation.settle_s": 10},
+        "ci": {"tokens.access_ttl_s": 12, "gateway.jwks_cache_s": 4},
         "gameday": {"rotation.settle_s": 120},
     },
 )

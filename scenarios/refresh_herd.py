@@ -102,13 +102,13 @@ SCENARIO = Scenario(
             "load.retry_s": 4,
         },
         "ci": {
-            "fault.duration_s": 20,
-            "tokens.access_ttl_s": 20,
-            "load.sessions": 400,
+            "fault.duration_s": 14,
+            "tokens.access_ttl_s": 14,
+            "load.sessions": 300,
             "load.login_rate": 1,
             "load.refresh_jitter": 0.4,
-            "load.retry_s": 8,
-            "herd.drain_s": 16,
+            "load.retry_s": 6,
+            "herd.drain_s": 11,
         },
         "gameday": {
             "load.sessions": 2000,

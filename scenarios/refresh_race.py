@@ -100,5 +100,5 @@ SCENARIO = Scenario(
     variants={"grace": {}},
     variant_of=variant_of,
     design=design,
-    profiles={"ci": {"tokens.refresh_grace_s": 8}, "gameday": {"tokens.refresh_grace_s": 30}},
+    profiles={"ci": {"tokens.refresh_grace_s": 5}, "gameday": {"tokens.refresh_grace_s": 30}},
 )

@@ -102,6 +102,6 @@ SCENARIO = Scenario(
     design=design,
     profiles={
         "quick": {"tokens.access_ttl_s": 120},
-        "ci": {"tokens.access_ttl_s": 180},
+        "ci": {"tokens.access_ttl_s": 120, "revocation.bound_s": 15},
     },
 )

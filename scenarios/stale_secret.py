@@ -104,7 +104,7 @@ SCENARIO = Scenario(
     variant_of=variant_of,
     design=design,
     profiles={
-        "ci": {"rollout.every_s": 4, "rollout.overlap_s": 18},
+        "ci": {"rollout.every_s": 3, "rollout.overlap_s": 14},
         "gameday": {"rollout.every_s": 60, "rollout.overlap_s": 300},
     },
 )

@@ -69,6 +69,9 @@ class Journal:
         if (event, fields.get("phase")) == ("phase_started", "recovery"):
             self.recovering.set()
 
+    def close(self) -> None:
+        """Stay open."""
+
     def told(self) -> list[str]:
         """Events in short: ``fault_healed``, ``phase_started recovery``, ``fault_effect after``."""
         return [f"{e['event']} {e.get('phase') or e.get('moment') or ''}".strip() for e in self.events]
@@ -163,6 +166,33 @@ def test_a_target_that_dies_is_noticed_while_a_proof_is_made(book: Journal, make
         run._run_phases(Unguarded())  # type: ignore[arg-type]
     assert not noticed.is_set()
     noticed.set()
+
+
+def ended(run: Run, status: str) -> bool:
+    """The end of a run whose target and processes leave nothing behind."""
+    run._target = SimpleNamespace(died=lambda: None, stop=list, endpoints=None)  # type: ignore[assignment]
+    run._run_id = "of-no-process"
+    for name in ("_host", "_scraper"):
+        setattr(run, name, SimpleNamespace(stop=lambda: None))
+    run._generator = SimpleNamespace(stop=lambda: None, progress=[], summary={}, secrets=[])  # type: ignore[assignment]
+    run._counts_before = {}
+    run._scraper.stop = broken  # type: ignore[method-assign]
+    return run._finish(SimpleNamespace(acted=False, settle=list), status)  # type: ignore[arg-type]
+
+
+def broken() -> None:
+    raise RuntimeError("a thread would not end")
+
+
+@pytest.mark.parametrize(("status", "then"), [("completed", "failed"), ("aborted", "aborted")])
+def test_a_run_that_can_not_be_seen_to_its_end_was_not_completed_and_is_clean(
+    book: Journal, make_plan: Any, status: str, then: str
+) -> None:
+    assert ended(run_of(Nothing(), book, make_plan()), status)
+    told = {event["event"]: event for event in book.events}
+    assert (told["cleanup"]["clean"], told["cleanup"]["left"]) == (True, [])
+    assert told["error"]["message"] == "RuntimeError: a thread would not end"
+    assert told["run_ended"]["status"] == then
 
 
 def test_evidence_is_stamped_when_it_was_made(book: Journal, make_plan: Any) -> None:
