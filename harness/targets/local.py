@@ -173,12 +173,14 @@ class LocalTarget(StandIns):
             process.pause()
 
     def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
-        """Start it again at the same addresses, or SIGCONT; returns when it is healthy."""
+        """Start it again at the same addresses, or SIGCONT; returns when it is healthy. One that runs goes on running:
+        healing must bear that nothing had been applied.
+        """
         process = self._processes[component]
-        if how == "kill":
+        if how == "pause":
+            process.signal(signal.SIGCONT)
+        elif process.state().status == "dead":
             process.spawn()
             process.wait_ready()
-        else:
-            process.signal(signal.SIGCONT)
         self.wait_healthy(component, time.monotonic() + READY_WITHIN_S)
         self._down.discard(component)

@@ -296,3 +296,10 @@ def test_a_restart_is_proved_by_another_instance(target: LocalTarget) -> None:
     assert proved(fault.check_held(target, snapshot))
     fault.heal(target)
     assert proved(fault.check_healed(target))
+
+
+@pytest.mark.parametrize("how", ["kill", "pause", "restart"])
+def test_healing_what_was_never_applied_leaves_the_process_alone(how: str, target: LocalTarget) -> None:
+    before = target.process("orders")
+    ProcessFault(component="orders", how=how).heal(target)  # type: ignore[arg-type]
+    assert target.process("orders") == before
