@@ -14,6 +14,7 @@ from harness.experiment import (
     LeakPlan,
     LoadPlan,
     Objective,
+    ParallelPlan,
     Phase,
     PhaseName,
     RacePlan,
@@ -51,7 +52,10 @@ INVARIANTS: dict[str, tuple[Canary, ...]] = {
     "identity_headers_stripped": (Canary.IDENTITY_HEADERS,),
     "codes_single_use": (Canary.CODE_REPLAYED,),
     "pkce_enforced": (Canary.PKCE_MISMATCH,),
+    "pkce_not_downgraded": (Canary.PKCE_DOWNGRADED,),
     "redirect_uris_exact": (Canary.REDIRECT_TAMPERED,),
+    "id_tokens_refused": (Canary.ID_TOKEN,),
+    "assertions_single_use": (Canary.ASSERTION_REPLAYED,),
 }
 """Invariants by name: one for each way in which a request can be bad."""
 
@@ -91,6 +95,7 @@ def everyday_load(
     extra: Iterable[Stream] = (),
     revocations: RevocationPlan | None = None,
     races: RacePlan | None = None,
+    parallel: ParallelPlan | None = None,
     rollout: RolloutPlan | None = None,
     leak: LeakPlan | None = None,
     without: tuple[Canary, ...] = (),
@@ -130,6 +135,7 @@ def everyday_load(
         ),
         revocations=revocations,
         races=races,
+        parallel=parallel,
         rollout=rollout,
         leak=leak,
     )

@@ -12,7 +12,7 @@ from harness.values import Value
 Seconds = float
 Flow = Literal[
     "api", "opaque", "login", "refresh", "logout", "machine", "canary", "junk", "revocation", "two_tabs", "lost_answer",
-    "partner", "attacker",
+    "partner", "attacker", "native_login", "parallel_replay",
 ]  # fmt: skip
 """What a request is part of.
 
@@ -20,7 +20,9 @@ Flow = Literal[
 ``login``, ``refresh``, ``logout``: the life of a session at the IdP · ``machine``: a client-credentials token request ·
 ``canary``: a request that must be denied · ``junk``: one of a flood of tokens with made-up kids · ``revocation``: one
 poll of a revocation probe · ``two_tabs``, ``lost_answer``: refreshes that race for one session · ``partner``: a client
-whose secret is replaced asks for a token and calls an API with it · ``attacker``: whoever else has its first secret.
+whose secret is replaced asks for a token and calls an API with it · ``attacker``: whoever else has its first secret ·
+``native_login``: a login from an app that listens on a loopback port of the moment · ``parallel_replay``: a code, a
+refresh token or an assertion is used by several at the same moment.
 """
 
 
@@ -69,7 +71,10 @@ class Canary(StrEnum):
     IDENTITY_HEADERS = "identity_headers"
     CODE_REPLAYED = "code_replayed"
     PKCE_MISMATCH = "pkce_mismatch"
+    PKCE_DOWNGRADED = "pkce_downgraded"
     REDIRECT_TAMPERED = "redirect_tampered"
+    ID_TOKEN = "id_token"
+    ASSERTION_REPLAYED = "assertion_replayed"
 
 
 class Stream(Value):
@@ -123,6 +128,12 @@ class RacePlan(Value):
     """How long a client waits before it uses the same refresh token again."""
 
 
+class ParallelPlan(Value):
+    """How what may be used once is used by several at the same moment."""
+
+    at_once: int = Field(3, ge=2, le=20)
+
+
 class RolloutPlan(Value):
     """A client's secret is replaced: when the instances of the rightful client take the new one."""
 
@@ -164,6 +175,7 @@ class LoadPlan(Value):
     canaries: CanaryPlan | None = None
     revocations: RevocationPlan | None = None
     races: RacePlan | None = None
+    parallel: ParallelPlan | None = None
     rollout: RolloutPlan | None = None
     leak: LeakPlan | None = None
 

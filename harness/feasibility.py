@@ -20,6 +20,7 @@ from enum import StrEnum
 
 from harness import planned, sli, stats
 from harness.experiment import Canary, Invariant, Objective, PhaseName, Plan
+from harness.load.redirects import ALWAYS
 from harness.planned import Count, Setup
 from harness.slo import NOT_IN_EVERY_PHASE
 from harness.telemetry import EVERY_S
@@ -103,7 +104,8 @@ ONE_WILL_DO = frozenset(
     {
         "recovery_time", "retired_key_acceptance", "revocation_lag_max", "skew_threshold_min", "skew_threshold_max",
         "refusals_told_as_errors", "outages_told_as_refusals", "attacker_last_success", "issuance_alarm_delay",
-        "unserved_time", "audience_confusion", "token_request_peak", "refresh_attempts",
+        "unserved_time", "audience_confusion", "token_request_peak", "refresh_attempts", "unbound_answers",
+        "replays_unnoticed", "parallel_uses_accepted",
     }
 )  # fmt: skip
 """SLIs that are decided by whatever was seen."""
@@ -229,6 +231,8 @@ def _demand(plan: Plan, setup: Setup, objective: Objective, selector: sli.Select
         demand = _report_demand(plan, objective)
     elif name == "refusal_window":
         demand = _refusal_demand(plan, setup, objective)
+    elif name == "tampered_redirects_accepted":
+        demand = _Demand(1, answer=_each_way(plan, objective))
     elif name in ONE_WILL_DO:
         demand = _Demand(1)
     else:
@@ -280,6 +284,15 @@ def _refusal_demand(plan: Plan, setup: Setup, objective: Objective) -> _Demand:
     if objective.bound.op == ">=" or wait > objective.bound.limit:
         return _Demand(1, answer=_perhaps("tokens of a new key may come too seldom to show when it is known"))
     return _Demand(1)
+
+
+def _each_way(plan: Plan, objective: Objective) -> Answer:
+    """Canaries of tampered redirect URIs go through all ways of one client before they come to the next client's."""
+    kinds = plan.load.canaries.kinds if plan.load.canaries else ()
+    span = planned.window(plan, objective.phase)
+    if Canary.REDIRECT_TAMPERED not in kinds or span is None:
+        return _no("no canary of a tampered redirect URI is planned")
+    return _enough(planned.canaries(plan, *span), len(ALWAYS), str(objective.phase))
 
 
 def tolerated(samples: int, share: float) -> int | None:

@@ -129,6 +129,8 @@ def credentials(endpoints: Endpoints) -> Iterator[Secret]:
         if client.client_secret:
             yield Secret(f"client_secret of {client.client_id}", client.client_secret)
             yield Secret(f"basic_credentials of {client.client_id}", _basic(client, client.client_secret))
+        if client.private_jwk:
+            yield Secret(f"private key of {client.client_id}", client.private_jwk["d"])
         if client.next_secret:
             yield Secret(f"next client_secret of {client.client_id}", client.next_secret)
             yield Secret(f"next basic_credentials of {client.client_id}", _basic(client, client.next_secret))

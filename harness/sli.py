@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from pydantic import JsonValue
 
-from harness import lags, reconcile, stats
+from harness import lags, protocol, reconcile, stats
 from harness.errors import UsageError
 from harness.experiment import PhaseName
 from harness.load.decide import UNDECIDED_REASONS
@@ -104,12 +104,13 @@ NOT_BY_WAITING = frozenset(
     {
         "jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate_max", "jwks_fetches_per_1000",
         "refusals_told_as_errors", "outages_told_as_refusals", "misuse_alerts", "audience_confusion",
+        "unbound_answers", "parallel_uses_accepted", "tampered_redirects_accepted", "replays_unnoticed",
     }
 )  # fmt: skip
 """What a machine short of CPU can't make worse: nobody fetches more often, or answers otherwise, for having waited."""
 BEHIND_THE_GATEWAY = frozenset({"upstream_unavailable", "upstream_timeout"})
 """Why a gateway could not answer although it had let the token pass."""
-MISUSE_CANARIES = frozenset({"wrong_audience", "replayed", "code_replayed"})
+MISUSE_CANARIES = frozenset({"wrong_audience", "replayed", "code_replayed", "assertion_replayed"})
 """Canaries that a detector of misuse is there for."""
 _FOREIGN = "audience_mismatch"
 AUDIENCE_OF = "canary:for_"
@@ -690,14 +691,58 @@ def _misuse_alerts(record: RunRecord, selector: Selector, phase: When) -> Measur
         note = untold or "no component counts misuse"
         return _rate(math.nan, 0.0, math.inf, 0, unit="alerts", note=note)
     sent = record.samples[record.samples["sent_at"].notna()]
-    provoking = sent[sent["canary"].isin(MISUSE_CANARIES)]
-    refused = provoking["error_code"].eq(_FOREIGN) | (
-        provoking["endpoint"].eq("token") & provoking["decision"].eq("deny")
-    )
+    provoking = _provoking(sent)
+    refused = provoking["error_code"].eq(_FOREIGN) | _refused_replay(provoking)
     unanswered = provoking["status"].eq(0) & ~provoking["error_code"].isin(reconcile.NEVER_ARRIVED)
     high = max(0, sum(each.count or 0 for each in raised) - int(refused.sum()))
     low = max(0, high - int(unanswered.sum()))
     return _rate(high, low, high, int(sent["status"].ne(0).sum()), unit="alerts")
+
+
+def _provoking(sent: pd.DataFrame) -> pd.DataFrame:
+    """Requests that misuse something on purpose."""
+    return sent[sent["canary"].isin(MISUSE_CANARIES) | sent["flow"].eq("parallel_replay")]
+
+
+def _refused_replay(requests: pd.DataFrame) -> pd.Series[bool]:
+    return requests["endpoint"].eq("token") & requests["decision"].eq("deny")
+
+
+def _replays_unnoticed(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Replays that the IdP refused and that its own detector of them did not count. Whatever it is that reads the
+    counter would not have known of these. One after the other only: of parallel uses, an IdP may count one or more.
+    """
+    raised = [
+        reconcile.growth(record, name, *path) for name, path in _detectors(record) if path == ("replays_detected",)
+    ]
+    sent = record.samples[record.samples["sent_at"].notna()]
+    replays = sent[sent["canary"].isin(MISUSE_CANARIES)]
+    refused = int(_refused_replay(replays).sum())
+    if phase != "all" or not refused or not raised or any(each.count is None for each in raised):
+        note = "no replay was refused, or no IdP counts them"
+        return _rate(math.nan, 0.0, math.inf, refused, unit="count", note=note)
+    counted = sum(each.count or 0 for each in raised)
+    missed = float(max(0, refused - counted))
+    return _rate(missed, missed, missed, refused, unit="count", note=f"{counted} counted, {refused} refused")
+
+
+def _unbound_answers(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Answers to logins that a careful client must not take for its own; ``error_code`` selects why."""
+    flaws = dict(selector.where).get("error_code", tuple(protocol.FLAWED_AT))
+    chosen = Selector(selector.name, tuple(pair for pair in selector.where if pair[0] != "error_code"))
+    frame = chosen.choose(record.in_phase(phase))
+    return _tallied(protocol.unbound_answers(frame, [flaw for flaw in flaws if flaw in protocol.FLAWED_AT]))
+
+
+def _counted(count: Callable[[pd.DataFrame], protocol.Tally], unit: str = "count") -> Sli:
+    def sli(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+        return _tallied(count(selector.choose(record.in_phase(phase))), unit)
+
+    return sli
+
+
+def _tallied(tally: protocol.Tally, unit: str = "count") -> Measurement:
+    return _rate(tally.count, tally.count, tally.count, tally.samples, unit=unit, note=tally.note)
 
 
 def _detectors(record: RunRecord) -> list[tuple[str, tuple[str, ...]]]:
@@ -773,6 +818,10 @@ REGISTRY: dict[str, Sli] = {
     "token_validation_success_rate": _validation_success,
     "registration_error_rate": _registration_errors,
     "misuse_alerts": _misuse_alerts,
+    "replays_unnoticed": _replays_unnoticed,
+    "unbound_answers": _unbound_answers,
+    "parallel_uses_accepted": _counted(protocol.most_accepted_at_once),
+    "tampered_redirects_accepted": _counted(protocol.tampered_redirects_accepted),
     "jwks_fetch_failures": _fetches("fetch_failures", 60.0, "1/min"),
     "jwks_fetch_rate": _fetches("fetches", 1.0, "1/s"),
     "jwks_fetch_rate_max": _busiest("fetches"),

@@ -16,7 +16,7 @@ SHORT = {
     "gateway.introspection_cache_s": 0.5,
     "load.rate": 100,
     # Some four of each kind a second, over both replicas.
-    "load.canary_rate": 75,
+    "load.canary_rate": 88,
     # A few hundred requests a phase can't prove more nines than this.
     "slo.success": 0.97,
     # Phases as short as these must not hang on one bad second of a busy machine's scheduler.
@@ -83,10 +83,21 @@ ROLLOUT = Trial(
     },
 )
 
+TAMPERED = Trial(
+    scenario="redirect_tampering",
+    settings=SHORT
+    | {"load.canary_rate": 110, "fault.duration_s": 7, "fault.native_success": 0.9, "phases.recovery_s": 2},
+)
+REPLAYED = Trial(
+    scenario="token_replay",
+    settings=SHORT | {"fault.duration_s": 6, "fault.rate": 10, "phases.recovery_s": 2},
+)
+
 ROWS = (
     Row(defect="fail_open_on_jwks_outage", trial=OUTAGE, caught_by=("unknown_keys_refused", "retired_keys_refused")),
     Row(defect="fail_open_on_introspection_outage", trial=OUTAGE, caught_by=("unknown_opaque_refused",)),
     Row(defect="no_aud_check", trial=OUTAGE, caught_by=("audience_enforced",)),
+    Row(defect="id_token_accepted", trial=OUTAGE, caught_by=("id_tokens_refused",)),
     Row(defect="no_iss_check", trial=OUTAGE, caught_by=("issuer_enforced",)),
     Row(defect="no_exp_check", trial=OUTAGE, caught_by=("expired_tokens_refused",)),
     Row(defect="no_nbf_check", trial=OUTAGE, caught_by=("early_tokens_refused",)),
@@ -108,10 +119,37 @@ ROWS = (
     Row(defect="code_redeemable_twice", trial=OUTAGE, caught_by=("codes_single_use",)),
     Row(defect="pkce_not_checked", trial=OUTAGE, caught_by=("pkce_enforced",)),
     Row(defect="redirect_uri_prefix_match", trial=OUTAGE, caught_by=("redirect_uris_exact",)),
+    Row(defect="pkce_downgrade_allowed", trial=OUTAGE, caught_by=("pkce_not_downgraded",)),
+    Row(defect="assertion_replay_not_detected", trial=OUTAGE, caught_by=("assertions_single_use",)),
     Row(defect="raw_tokens_in_logs", trial=OUTAGE, caught_by=("no_tokens_in_logs",)),
     Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
     Row(defect="old_secret_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
+    Row(
+        defect="redirect_uri_case_ignored",
+        trial=TAMPERED,
+        caught_by=("no_way_leads_elsewhere", "redirect_uris_exact"),
+    ),
+    Row(
+        defect="redirect_uri_decoded_first",
+        trial=TAMPERED,
+        caught_by=("no_way_leads_elsewhere", "redirect_uris_exact"),
+    ),
+    Row(
+        defect="redirect_uri_host_suffix_match",
+        trial=TAMPERED,
+        caught_by=("no_way_leads_elsewhere", "redirect_uris_exact"),
+    ),
+    Row(
+        defect="errors_redirected_anywhere",
+        trial=TAMPERED,
+        caught_by=("no_way_leads_elsewhere", "redirect_uris_exact"),
+    ),
+    Row(defect="loopback_port_fixed", trial=TAMPERED, caught_by=("native_apps_log_in",)),
+    Row(defect="state_not_echoed", trial=TAMPERED, caught_by=("states_echoed",)),
+    Row(defect="iss_missing_in_response", trial=TAMPERED, caught_by=("issuers_named",)),
+    Row(defect="code_redeemable_in_a_race", trial=REPLAYED, caught_by=("used_once_at_once",)),
+    Row(defect="nonce_from_another_request", trial=REPLAYED, caught_by=("nonces_are_own",)),
     Row(defect="no_single_flight", trial=SLOW, caught_by=("key_fetches_bounded",)),
     Row(defect="synchronous_refresh", trial=SLOW, caught_by=("api_latency_fault",)),
     Row(defect="bad_jwks_replaces_good_keys", trial=GARBAGE, caught_by=("api_success_fault",)),

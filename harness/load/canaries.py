@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.jwk import OctKey, import_key
 
 from harness.experiment import Canary
-from harness.load.job import is_loopback
 from harness.load.tokens import b64, peek, unb64
 
 NOBODY: Final = "https://nobody.invalid"
@@ -227,30 +226,3 @@ _IDENTITY_HEADERS: Final = (
     "X-Auth-Request-User",
     "X-User-Id",
 )
-
-
-def tampered_redirects(registered: str) -> dict[str, str]:
-    """Redirect URIs that resemble a registered one and are surely not it, by what was done to it.
-
-    A redirect URI is compared as a string, but for the port of a loopback one (RFC 9700 section 2.1, RFC 8252
-    section 7.3).
-    """
-    scheme, _, rest = registered.partition("://")
-    authority, slash, path = rest.partition("/")
-    host, _, port = authority.partition(":")
-    root = f"{scheme}://{authority}"
-    made = {
-        "suffix": f"{registered}-attacker",
-        "longer_path": f"{registered}/attacker",
-        "path_traversal": f"{registered}/../attacker",
-        "encoded_dots": f"{registered}/%2e%2e/attacker",
-        "fragment": f"{registered}#attacker",
-        "query": f"{registered}?next={NOBODY}",
-        "userinfo": f"{root}@nobody.invalid/{path}",
-        "longer_host": f"{root}.nobody.invalid/{path}",
-        "path_case": f"{root}/{path.swapcase()}",
-        "host_case": f"{scheme}://{authority.swapcase()}{slash}{path}",
-    }
-    if not is_loopback(host):
-        made["other_port"] = f"{scheme}://{host}:{int(port or 0) + 4711}{slash}{path}"
-    return {name: uri for name, uri in made.items() if uri != registered}

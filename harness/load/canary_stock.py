@@ -49,6 +49,14 @@ class Replay(Item):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion(Item):
+    """A client assertion that was used before."""
+
+    client: Client
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Redemption(Item):
     """A code, and the verifier that it is to be redeemed with."""
 

@@ -17,6 +17,7 @@ from harness.load import canaries
 from harness.load.arrivals import Arrival
 from harness.load.canary_stock import Call, Shelf
 from harness.load.decide import at_gateway, identity_seen, json_object
+from harness.load.idp import Step
 from harness.load.idp_canaries import AT_IDP, IdpCanaries
 from harness.load.job import Roles, Withdrawn
 from harness.load.recorder import About
@@ -54,6 +55,7 @@ class Canaries:
         self._at_idp = IdpCanaries(scene, plan, roles, depth)
         self._forms, self._paths = cycle(canaries.HMAC_KEYS), cycle(canaries.KID_PATHS)
         self._stock = {kind: _shelf(kind, depth) for kind in plan.kinds if kind not in AT_IDP}
+        self._logging_in = cycle(roles.jwt_sessions)
         self._own_key = ec.generate_private_key(ec.SECP256R1())
         self._jwks: list[dict[str, Any]] = []
         self.keepers: list[gevent.Greenlet] = []
@@ -159,6 +161,8 @@ class Canaries:
 
     def _fill(self) -> None:
         fills = [self._fill_forged, self._fill_minted, *self._at_idp.fills()]
+        if Canary.ID_TOKEN in self._stock:
+            fills.append(self._fill_id_tokens)
         if Canary.REVOKED in self._stock and self._scene.idp.has("revoke"):
             fills.append(self._fill_revoked)
         gevent.joinall([gevent.spawn(fill) for fill in fills])
@@ -216,6 +220,28 @@ class Canaries:
                 for number in range(self._depth):
                     if value := make(number):
                         self._put(canaries.MintOrder(kind, {}), value)
+
+    def _fill_id_tokens(self) -> None:
+        """The ID token of a login of its own (RFC 9068 section 4; OpenID Connect Core section 2)."""
+        scene, shelf = self._scene, self._stock[Canary.ID_TOKEN]
+        if not scene.endpoints.users or shelf.lasting(scene.clock.now() + _PERIOD_S) >= self._depth:
+            return
+
+        def observe(step: Step) -> bool:
+            scene.upkeep(step)
+            return step.decision == "accept" and not scene.stopping
+
+        client = next(self._logging_in, None)
+        step, body = scene.idp.login(client, scene.endpoints.users[0], observe) if client else (None, {})
+        value = body.get("id_token")
+        header, claims = peek(value) if isinstance(value, str) else ({}, {})
+        if step is None or not isinstance(value, str) or not claims:
+            return
+        now = scene.clock.now()
+        shown = about(header, claims, session=_SESSION, obtained_at=now)
+        # Once it has expired, a refusal says nothing of its kind.
+        until = scene.asked_at(step) + (shown.exp - shown.iat) * _MOST_OF_A_LIFE
+        shelf.put(Call(lines=bearer_line(value), about=shown, bad_until=until))
 
     def _fill_identities(self, token: Token) -> None:
         """Another caller's name in headers: beside a good token, and, which works without an IdP, beside none."""
@@ -295,11 +321,13 @@ class Canaries:
 _IN_TWO_MAKES = frozenset(
     {Canary.NOT_YET_VALID, Canary.UNKNOWN_KID, Canary.REVOKED, Canary.RETIRED_KEY, Canary.IDENTITY_HEADERS}
 )
+_RIPEN = frozenset({Canary.REVOKED, Canary.ID_TOKEN})
+"""What costs more to make than one request: it is used again and again."""
 
 
 def _shelf(kind: Canary, depth: int) -> Shelf[Call]:
     """Some kinds come in two makes or of two keys, and revoked tokens overlap while new ones ripen."""
-    return Shelf(2 * depth if kind in _IN_TWO_MAKES else depth, "always" if kind is Canary.REVOKED else "last")
+    return Shelf(2 * depth if kind in _IN_TWO_MAKES else depth, "always" if kind in _RIPEN else "last")
 
 
 def _jti() -> str:

@@ -18,6 +18,7 @@ from harness.load.idp import Idp
 from harness.load.job import LoadJob, Roles, Withdrawn, check_hosts, check_roles
 from harness.load.machines import Machines
 from harness.load.pacing import sleeper
+from harness.load.parallel import KINDS, ParallelReplays
 from harness.load.races import Races
 from harness.load.recorder import Recorder
 from harness.load.revocation import Probes, probe_formats
@@ -35,10 +36,12 @@ _IDP_NAMES = {
     "revocation": "token",
     "two_tabs": "authorize",
     "lost_answer": "authorize",
+    "native_login": "authorize",
+    "parallel_replay": "token",
     "partner": "token",
     "attacker": "token",
 }
-_EXPECTED: dict[str, Expected] = {"canary": "deny", "junk": "deny", "attacker": "either"}
+_EXPECTED: dict[str, Expected] = {"canary": "deny", "junk": "deny", "attacker": "either", "parallel_replay": "either"}
 
 Handler = Callable[[Arrival, float], None]
 
@@ -73,6 +76,7 @@ class Generator:
         self._probe_formats = probe_formats(plan.revocations, self._roles) if plan.revocations else ()
         self._probes = Probes(self.scene, plan.revocations, self._probe_formats) if plan.revocations else None
         self._races = Races(self.scene, plan.races, self._roles.refreshing) if plan.races else None
+        self._parallel = ParallelReplays(self.scene, plan.parallel, self._roles) if plan.parallel else None
         self._partner = Partner(self.scene, plan.rollout, self._roles.partners) if plan.rollout else None
         self._attacker = Attacker(self.scene, plan.leak, self._roles.partners) if plan.leak else None
         self.schedule = self._schedule()
@@ -110,6 +114,8 @@ class Generator:
             "login": len(self._roles.jwt_sessions),
             "two_tabs": len(self._roles.refreshing),
             "lost_answer": len(self._roles.refreshing),
+            "native_login": len(self._roles.native),
+            "parallel_replay": len(KINDS),
             "partner": len(self._roles.partners),
             "attacker": len(self._attacker.kinds) if self._attacker else 1,
         }
@@ -127,6 +133,8 @@ class Generator:
         handlers: dict[str, Handler | None] = {
             "api": self._sessions.api,
             "login": self._sessions.login,
+            "native_login": self._sessions.native_login,
+            "parallel_replay": self._parallel.replay if self._parallel else None,
             "machine": self._machines.machine,
             "canary": self._canaries.canary if self._canaries else None,
             "junk": self._canaries.junk if self._canaries else None,

@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from harness.errors import LoadError, UsageError
+from harness.load.assertion import assertion, assertion_form
 from harness.load.decide import at_idp, at_redirect, json_object, redirect_error, token_answer
 from harness.load.handed_out import HandedOut
 from harness.load.job import check_host
 from harness.load.page import filled_login
+from harness.load.tokens import peek
 from harness.load.wire import Answer, Sends
 from harness.samples import Decision, Expected
 from harness.targets.endpoints import Client, Endpoints, User
@@ -35,6 +38,15 @@ SiteFor = Callable[[str], Sends]
 """The connections to the origin of a URL; the site's base is the origin."""
 
 
+Flaw = Literal["state_mismatch", "iss_mismatch", "nonce_mismatch"]
+"""``state`` (RFC 6749 section 10.12), ``iss`` (RFC 9207) or ``nonce`` (OpenID Connect Core section 3.1.3.7) is not that
+of the request, or missing.
+"""
+
+
+FLAWS: Final = frozenset(get_args(Flaw))
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One request at the IdP, and what came of it."""
@@ -45,8 +57,17 @@ class Step:
     code: str
     expected: Expected = "accept"
     """``deny``: the user made a mistake."""
+    flaw: Flaw | Literal[""] = ""
+    """Why a careful client would not take this answer for one to its own request."""
+
+    def with_care(self) -> Step:
+        """As a careful client takes it: an answer that is not bound to its request decides nothing."""
+        if self.decision != "accept" or not self.flaw:
+            return self
+        return replace(self, decision="undecided", code=self.flaw)
 
 
+Downgrade = Literal["no_challenge", "late_verifier", "plain"]
 Filled = tuple[str, bytes]
 """Where to post a login form, and its body."""
 Observe = Callable[[Step], bool]
@@ -60,6 +81,7 @@ class Code:
     value: str = field(repr=False)
     redirect_uri: str
     verifier: str = field(repr=False)
+    nonce: str = ""
 
 
 class Idp:
@@ -68,6 +90,7 @@ class Idp:
     def __init__(self, endpoints: Endpoints, site_for: SiteFor, allow_hosts: tuple[str, ...] = ()) -> None:
         self._endpoints, self._site_for, self._allow_hosts = endpoints, site_for, allow_hosts
         self._urls: dict[str, str] = {}
+        self._names_issuer = False
         self.handed_out = HandedOut()
 
     # --- discovery ---
@@ -86,6 +109,8 @@ class Idp:
             raise LoadError(f"{url}: no metadata (status {answer.status} {answer.error}); is the IdP healthy?")
         if metadata.get("issuer") != self._endpoints.issuer:
             raise LoadError(f"{url}: issuer {metadata.get('issuer')!r}, expected {self._endpoints.issuer!r}")
+        # RFC 9207 section 3: who says that it names itself in each answer has to.
+        self._names_issuer = metadata.get("authorization_response_iss_parameter_supported") is True
         for name, member in _ENDPOINTS.items():
             found = metadata.get(member)
             if isinstance(found, str):
@@ -107,17 +132,27 @@ class Idp:
 
     # --- the token endpoint ---
 
-    def client_credentials(self, client: Client) -> tuple[Step, dict[str, Any]]:
-        """RFC 6749 section 4.4."""
-        return self._token(client, {"grant_type": "client_credentials", "scope": client.scope}, replayable=True)
+    def client_credentials(self, client: Client, assertion: str = "") -> tuple[Step, dict[str, Any]]:
+        """RFC 6749 section 4.4. ``assertion``: one that was made before, for a client that has a key."""
+        form = {"grant_type": "client_credentials", "scope": client.scope}
+        # What may be used once is never sent again by itself.
+        return self._token(client, form, replayable=client.private_jwk is None, assertion=assertion)
+
+    def assertion(self, client: Client) -> str:
+        """A new assertion of a client with a key."""
+        made = assertion(client, self._endpoints.issuer, time.time())
+        self.handed_out.add("client_assertion", made)
+        return made
 
     def refresh(self, client: Client, refresh_token: str) -> tuple[Step, dict[str, Any]]:
         """RFC 6749 section 6."""
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return self._token(client, form, replayable=False)
 
-    def _token(self, client: Client, form: dict[str, str], *, replayable: bool) -> tuple[Step, dict[str, Any]]:
-        answer = self._authenticated(client, self._urls["token"], form, replayable=replayable)
+    def _token(
+        self, client: Client, form: dict[str, str], *, replayable: bool, assertion: str = ""
+    ) -> tuple[Step, dict[str, Any]]:
+        answer = self._authenticated(client, self._urls["token"], form, replayable=replayable, assertion=assertion)
         decision, code, body = token_answer(answer)
         self.handed_out.add_response(body)
         return Step("token", answer, decision, code), body
@@ -141,9 +176,9 @@ class Idp:
 
     def code(self, client: Client, user: User, observe: Observe, *, typo: bool = False) -> Code | None:
         """The steps of a login that end with an authorization code."""
-        verifier, state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
+        verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         redirect_uri = client.redirect_uri or ""
-        url = self._authorize_url(client, redirect_uri, verifier, state)
+        url = self._authorize_url(client, redirect_uri, state, _challenge(verifier), nonce)
         page = self._get(url)
         filled = self._filled(page, url, user)
         if not observe(_page_step(page, filled is not None)) or filled is None:
@@ -158,21 +193,57 @@ class Idp:
         step, code = self._login_step(posted, state)
         self.handed_out.add("code", code)
         self.handed_out.add("code_verifier", verifier)
-        return Code(code, redirect_uri, verifier) if observe(step) and code else None
+        return Code(code, redirect_uri, verifier, nonce) if observe(step) and code else None
 
     def redeem(self, client: Client, code: Code, verifier: str | None) -> tuple[Step, dict[str, Any]]:
         """RFC 6749 section 4.1.3. ``None``: without a ``code_verifier``."""
         form = {"grant_type": "authorization_code", "code": code.value, "redirect_uri": code.redirect_uri}
-        return self._token(client, form | ({"code_verifier": verifier} if verifier else {}), replayable=False)
+        proof = {"code_verifier": verifier} if verifier else {}
+        step, tokens = self._token(client, form | proof, replayable=False)
+        id_token = tokens.get("id_token")
+        if isinstance(id_token, str) and peek(id_token)[1].get("nonce") != code.nonce:
+            step = replace(step, flaw="nonce_mismatch")
+        return step, tokens
 
-    def tampered_login(self, client: Client, user: User, redirect_uri: str, observe: Observe) -> Step:
+    def downgraded_login(self, client: Client, user: User, way: Downgrade, observe: Observe) -> Step:
+        """Log in without the protection of PKCE (RFC 9700 section 4.8.2): the step that refuses, or that gives tokens.
+
+        ``no_challenge``: neither challenge nor verifier · ``late_verifier``: no challenge, but a verifier ·
+        ``plain``: a challenge that tells its verifier, where the metadata offer S256 alone. ``observe`` is told of the
+        steps before.
+        """
+        verifier, state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
+        challenge = {"code_challenge": verifier, "code_challenge_method": "plain"} if way == "plain" else {}
+        redirect_uri = client.redirect_uri or ""
+        url = self._authorize_url(client, redirect_uri, state, challenge, secrets.token_urlsafe(16))
+        page = self._get(url)
+        filled = self._filled(page, url, user)
+        asked = _page_step(page, filled is not None)
+        if filled is None or not observe(asked):
+            return asked
+        posted = self._post(filled[0], filled[1], _cookies(page), replayable=False)
+        step, value = self._login_step(posted, state)
+        if not value:
+            # Wrong credentials would be refused as well: that says nothing of PKCE.
+            return replace(step, decision="undecided", code="login_refused") if posted.status >= 400 else step
+        observe(step)
+        self.handed_out.add("code", value)
+        code = Code(value, redirect_uri, verifier)
+        return self.redeem(client, code, None if way == "no_challenge" else verifier)[0]
+
+    def tampered_login(
+        self, client: Client, user: User, redirect_uri: str, observe: Observe, *, also_wrong: bool = False
+    ) -> Step:
         """Ask for a code at a redirect URI that is not the client's (RFC 9700 section 4.1): who would get it?
 
         A login page alone says nothing yet: the form is sent off, and ``observe`` is told of that step. The answer is
-        never followed to the redirect URI.
+        never followed to the redirect URI. ``also_wrong``: the request is wrong besides, so that there is an error to
+        be redirected (section 4.11.2).
         """
         registered = client.redirect_uri or ""
-        url = self._authorize_url(client, redirect_uri, secrets.token_urlsafe(32), secrets.token_urlsafe(16))
+        asked = _challenge(secrets.token_urlsafe(32)) | ({"response_type": "attacker"} if also_wrong else {})
+        state, nonce = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        url = self._authorize_url(client, redirect_uri, state, asked, nonce)
         page = self._get(url)
         decision, code = at_redirect(page, redirect_uri, registered)
         filled = self._filled(page, url, user)
@@ -204,17 +275,17 @@ class Idp:
             return None
         return filled
 
-    def _authorize_url(self, client: Client, redirect_uri: str, verifier: str, state: str) -> str:
-        digest = hashlib.sha256(verifier.encode()).digest()
+    def _authorize_url(
+        self, client: Client, redirect_uri: str, state: str, further: Mapping[str, str], nonce: str
+    ) -> str:
         query = {
             "response_type": "code",
             "client_id": client.client_id,
             "redirect_uri": redirect_uri,
             "scope": client.scope,
             "state": state,
-            "nonce": secrets.token_urlsafe(16),
-            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
-            "code_challenge_method": "S256",
+            "nonce": nonce,
+            **further,
         }
         url = self._urls["authorize"]
         return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
@@ -224,12 +295,18 @@ class Idp:
         if answer.status in (302, 303):
             query = _query(answer.header("Location"))
             decision, error = redirect_error(query)
-            if query.get("state") != state or query.get("iss", self._endpoints.issuer) != self._endpoints.issuer:
-                decision, error = "undecided", "bad_redirect"
-            return Step("login", answer, decision, error), query.get("code", "") if decision == "accept" else ""
+            step = Step("login", answer, decision, error, flaw=self._flaw(query, state))
+            return step, query.get("code", "") if decision == "accept" else ""
         if answer.status in (200, 400, 401, 403):  # the page again, or a page that says no
             return Step("login", answer, "deny", "login_refused"), ""
         return Step("login", answer, "undecided", answer.error or f"http_{answer.status}"), ""
+
+    def _flaw(self, query: Mapping[str, str], state: str) -> Flaw | Literal[""]:
+        if query.get("state") != state:
+            return "state_mismatch"
+        issuer = self._endpoints.issuer
+        named = query.get("iss", "" if self._names_issuer else issuer)
+        return "" if named == issuer else "iss_mismatch"
 
     # --- the end of tokens and sessions ---
 
@@ -253,10 +330,14 @@ class Idp:
 
     # --- plain HTTP ---
 
-    def _authenticated(self, client: Client, url: str, form: dict[str, str], *, replayable: bool) -> Answer:
-        """A form post with client authentication (RFC 6749 section 2.3.1)."""
+    def _authenticated(
+        self, client: Client, url: str, form: dict[str, str], *, replayable: bool, assertion: str = ""
+    ) -> Answer:
+        """A form post with client authentication (RFC 6749 section 2.3.1, RFC 7523 section 2.2)."""
         headers = {}
-        if client.client_secret is None:
+        if client.private_jwk is not None:
+            form = form | assertion_form(client, assertion or self.assertion(client))
+        elif client.client_secret is None:
             form = form | {"client_id": client.client_id}
         else:
             pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
@@ -276,6 +357,15 @@ class Idp:
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return self._site_for(f"{parts.scheme}://{parts.netloc}"), target
+
+
+def _challenge(verifier: str) -> dict[str, str]:
+    """RFC 7636 section 4.3."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return {
+        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "code_challenge_method": "S256",
+    }
 
 
 def _page_step(page: Answer, has_form: bool) -> Step:

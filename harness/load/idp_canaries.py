@@ -1,27 +1,41 @@
-"""Canaries at the IdP: used refresh tokens, used codes, codes without their proof, foreign redirect URIs.
+"""Canaries at the IdP: used refresh tokens, codes and assertions, codes without their proof, foreign redirect URIs.
 
 What was made at the IdP is used once: the attempt itself changes what the IdP knows of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import cycle
 
 from harness.experiment import Canary, CanaryPlan
-from harness.load.canaries import tampered_redirects
-from harness.load.canary_stock import Redemption, Replay, Shelf
-from harness.load.idp import Code, Step
+from harness.load.canary_stock import Assertion, Redemption, Replay, Shelf
+from harness.load.idp import Code, Downgrade, Step
 from harness.load.job import Roles
 from harness.load.recorder import About
+from harness.load.redirects import tampered
 from harness.load.scene import NEVER_ARRIVED, Scene
 from harness.targets.endpoints import Client
 
-AT_IDP = frozenset({Canary.REPLAYED, Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH, Canary.REDIRECT_TAMPERED})
+AT_IDP = frozenset(
+    {
+        Canary.REPLAYED,
+        Canary.CODE_REPLAYED,
+        Canary.ASSERTION_REPLAYED,
+        Canary.PKCE_MISMATCH,
+        Canary.PKCE_DOWNGRADED,
+        Canary.REDIRECT_TAMPERED,
+    }
+)
+_WRONG = "wrong_request"
+"""What the ``session`` of a canary says when its request was wrong besides."""
 _CODE_LIFE_S = 30.0
 """No longer than any IdP's: a code refused because it has expired says nothing."""
+_ASSERTION_LIFE_S = 30.0
+"""Half of :data:`harness.load.assertion.LIFE_S`, for the same reason and clocks that differ."""
 _NOT_OF_GRANT = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 """Refusals of the client itself: they say nothing about what it presented."""
 
@@ -40,13 +54,12 @@ class IdpCanaries:
             kind: Shelf(depth, "never") for kind in (Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH)
         }
         self._proofs = cycle(("other_verifier", "no_verifier"))
-        self._redirects = cycle(
-            [
-                (client, way, uri)
-                for client in clients
-                for way, uri in tampered_redirects(client.redirect_uri or "").items()
-            ]
-        )
+        self._redirects = cycle(_redirects(clients))
+        self._asserting = roles.asserting
+        self._assertions: Shelf[Assertion] = Shelf(depth, "never")
+        # Clients that can't keep a secret have nothing but PKCE (RFC 9700 section 2.1.1).
+        ways: tuple[Downgrade, ...] = ("no_challenge", "late_verifier", "plain")
+        self._downgrades = cycle([(client, way) for way in ways for client in clients if client.is_public])
 
     # --- arrivals ---
 
@@ -54,6 +67,10 @@ class IdpCanaries:
         """Send one; false if there is none that is surely bad by now."""
         if kind is Canary.REDIRECT_TAMPERED:
             return self._ask_elsewhere(due)
+        if kind is Canary.PKCE_DOWNGRADED:
+            return self._ask_without_proof(due)
+        if kind is Canary.ASSERTION_REPLAYED:
+            return self._assert_again(due)
         if kind is Canary.REPLAYED:
             return self._replay(due)
         return self._redeem(kind, due)
@@ -86,13 +103,38 @@ class IdpCanaries:
     def _ask_elsewhere(self, due: float) -> bool:
         if not self._users:
             return False
-        client, way, uri = next(self._redirects)
-        step = self._scene.idp.tampered_login(client, self._users[0], uri, self._observe)
-        self._record(Canary.REDIRECT_TAMPERED, step, _about(way), due)
+        found = next(self._redirects, None)
+        if found is None:
+            return False
+        client, way, uri, also_wrong = found
+        step = self._scene.idp.tampered_login(client, self._users[0], uri, self._observe, also_wrong=also_wrong)
+        self._record(Canary.REDIRECT_TAMPERED, step, _about(f"{way}+{_WRONG}" if also_wrong else way), due)
+        return True
+
+    def _ask_without_proof(self, due: float) -> bool:
+        found = next(self._downgrades, None)
+        if found is None or not self._users:
+            return False
+        client, way = found
+        step = self._scene.idp.downgraded_login(client, self._users[0], way, self._observe)
+        self._record(Canary.PKCE_DOWNGRADED, step, _about(way), due)
+        return True
+
+    def _assert_again(self, due: float) -> bool:
+        """Use an assertion for the second time (RFC 7523 section 3, on ``jti``)."""
+        item = self._assertions.take(self._scene.clock.now())
+        if item is None:
+            return False
+        step, _ = self._scene.idp.client_credentials(item.client, item.value)
+        if step.answer.error in NEVER_ARRIVED:
+            self._assertions.put_back(item)
+        self._record(Canary.ASSERTION_REPLAYED, step, item.about, due)
         return True
 
     def _record(self, kind: Canary, step: Step, about: About, due: float) -> None:
-        if step.decision == "deny" and step.code in _NOT_OF_GRANT:
+        # A used assertion is refused as what it is: the client's proof of itself.
+        of_client = step.code in _NOT_OF_GRANT and kind is not Canary.ASSERTION_REPLAYED
+        if step.decision == "deny" and of_client:
             step = replace(step, decision="undecided")
         self._scene.record_step("canary", step, due=due, token=about, expected="deny", canary=kind, scheduled=True)
 
@@ -105,7 +147,8 @@ class IdpCanaries:
             Canary.CODE_REPLAYED: self._fill_used_codes,
             Canary.PKCE_MISMATCH: self._fill_unproved_codes,
         }
-        return [fill for kind, fill in fills.items() if kind in self._plan.kinds and self._users]
+        made = [fill for kind, fill in fills.items() if kind in self._plan.kinds and self._users]
+        return [*made, self._fill_assertions] if Canary.ASSERTION_REPLAYED in self._plan.kinds else made
 
     def _observe(self, step: Step) -> bool:
         self._scene.upkeep(step)
@@ -147,6 +190,18 @@ class IdpCanaries:
             about = _about("used_code")
             shelf.put(Redemption(about=about, bad_until=bad_until, client=client, code=code, verifier=code.verifier))
 
+    def _fill_assertions(self) -> None:
+        """Assertions that were accepted, once."""
+        scene, client, shelf = self._scene, self._asserting, self._assertions
+        while client is not None and not scene.stopping and shelf.lasting(scene.clock.now()) < self._depth:
+            made_at = scene.clock.now()
+            value = scene.idp.assertion(client)
+            step, _ = scene.idp.client_credentials(client, value)
+            if not self._observe(step):
+                return
+            about = replace(_about("assertion"), obtained_at=made_at)
+            shelf.put(Assertion(about=about, bad_until=made_at + _ASSERTION_LIFE_S, client=client, value=value))
+
     def _fill_unproved_codes(self) -> None:
         """Good codes, in turn with another verifier and with none."""
         shelf = self._redemptions[Canary.PKCE_MISMATCH]
@@ -165,6 +220,22 @@ class IdpCanaries:
         client = next(self._clients)
         code = scene.idp.code(client, self._users[0], self._observe)
         return (client, code, asked_at + _CODE_LIFE_S) if code else None
+
+
+def _redirects(clients: tuple[Client, ...]) -> list[tuple[Client, str, str, bool]]:
+    """Client, manipulation, URI, and whether the request is wrong besides, in an order in which every manipulation
+    comes once before any comes again.
+    """
+    made: list[tuple[Client, str, str, bool]] = []
+    for turn in range(2):
+        for number, client in enumerate(clients):
+            with contextlib.suppress(ValueError):  # nothing to tamper with
+                ways = tampered(client.redirect_uri or "", native=client.is_public)
+                made += [
+                    (client, way, uri, bool((place + turn + number) % 2))
+                    for place, (way, uri) in enumerate(ways.items())
+                ]
+    return made
 
 
 def _about(way: str) -> About:

@@ -107,6 +107,8 @@ class Roles(Value):
     opaque_sessions: tuple[Client, ...] = ()
     machine: Client | None = None
     machine_opaque: Client | None = None
+    asserting: Client | None = None
+    """Authenticates by assertions (RFC 7523)."""
     partners: tuple[Client, ...] = ()
     """Act both for users and for themselves; beside them, nobody else plays these roles."""
 
@@ -115,6 +117,17 @@ class Roles(Value):
         """Clients of ``jwt_sessions`` that can go on without a new login."""
         return tuple(client for client in self.jwt_sessions if "refresh_token" in client.grants)
 
+    @property
+    def native(self) -> tuple[Client, ...]:
+        """Clients of ``jwt_sessions`` that may be apps on a user's own machine: they come back at any port (RFC 8252
+        section 7.3).
+        """
+        return tuple(
+            client
+            for client in self.jwt_sessions
+            if client.is_public and (client.redirect_uri or "").startswith(("http://127.0.0.1", "http://[::1]"))
+        )
+
     @classmethod
     def of(cls, clients: tuple[Client, ...]) -> Roles:
         """Sort clients into roles; the first that fits wins where one is enough."""
@@ -122,7 +135,11 @@ class Roles(Value):
         both = tuple(c for c in clients if {"authorization_code", "client_credentials"} <= set(c.grants))
 
         def with_grant(grant: str, token_format: str) -> tuple[Client, ...]:
-            return tuple(c for c in clients if grant in c.grants and c.token_format == token_format and c not in both)
+            return tuple(
+                c
+                for c in clients
+                if grant in c.grants and c.token_format == token_format and c not in both and not c.private_jwk
+            )
 
         def first(found: tuple[Client, ...]) -> Client | None:
             return found[0] if found else None
@@ -132,6 +149,7 @@ class Roles(Value):
             opaque_sessions=with_grant("authorization_code", "opaque"),
             machine=first(with_grant("client_credentials", "jwt")),
             machine_opaque=first(with_grant("client_credentials", "opaque")),
+            asserting=first(tuple(c for c in clients if c.private_jwk and "client_credentials" in c.grants)),
             partners=both,
         )
 
@@ -157,6 +175,12 @@ def check_roles(job: LoadJob, roles: Roles) -> None:
         ("junk", roles.machine is not None, "a client with client_credentials and JWTs"),
         ("two_tabs", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
         ("lost_answer", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
+        ("native_login", bool(roles.native) and users, "a public client with a loopback redirect URI, and a user"),
+        (
+            "parallel_replay",
+            bool(roles.refreshing) and users and roles.asserting is not None,
+            "a client with refresh_token, one with a key for assertions, and a user",
+        ),
         ("partner", bool(roles.partners), "a client with authorization_code and client_credentials"),
         ("attacker", bool(roles.partners) and users, "a client with authorization_code and client_credentials"),
         ("junk", roles.machine is not None, "a client with client_credentials and JWTs"),

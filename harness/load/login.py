@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.load.idp import Step
+from harness.experiment import Flow
+from harness.load.idp import FLAWS, Step
 from harness.load.recorder import About
 from harness.load.scene import Scene
 from harness.targets.endpoints import Client, User
@@ -20,20 +21,24 @@ def log_in(
     attempt: int = 0,
     scheduled: bool = False,
     typo: bool = False,
+    flow: Flow = "login",
 ) -> tuple[dict[str, Any], float]:
     """Log in as session ``name``; the first step is due at ``due``, each further one when the one before ended.
 
+    An answer that is not bound to the request is no login: :data:`harness.load.idp.Flaw`.
     With a ``typo``, the user first sends a wrong password. The token response (empty: no login) and when it was asked
     for.
     """
     about = About(session=name)
-    ends = [due]
+    ends, unbound = [due], [False]
 
     def observe(step: Step) -> bool:
+        step = step.with_care()
+        unbound.append(step.code in FLAWS)
         first, mistyped = len(ends) == 1, step.expected == "deny"
         ends.append(
             scene.record_step(
-                "login",
+                flow,
                 step,
                 due=ends[-1],
                 token=about,
@@ -45,4 +50,4 @@ def log_in(
         return (step.decision == "accept" or mistyped) and not scene.stopping
 
     step, body = scene.idp.login(client, user, observe, typo=typo)
-    return body, scene.asked_at(step) if step else 0.0
+    return ({} if any(unbound) else body), scene.asked_at(step) if step else 0.0

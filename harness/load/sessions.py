@@ -23,6 +23,7 @@ from harness.load.idp import Step
 from harness.load.job import Roles
 from harness.load.login import log_in
 from harness.load.recorder import About
+from harness.load.redirects import at_port
 from harness.load.scene import NEVER_ARRIVED, Scene
 from harness.load.tokens import Token, token_from
 from harness.targets.endpoints import Client, User
@@ -80,6 +81,7 @@ class Sessions:
         self.jwt = self._slots(0, jwt, roles.jwt_sessions)
         self.opaque = self._slots(jwt, opaque, roles.opaque_sessions)
         self.keepers: list[gevent.Greenlet] = []
+        self._native = 0
 
     def _slots(self, first: int, count: int, clients: tuple[Client, ...]) -> list[Slot]:
         users = self._scene.endpoints.users
@@ -189,6 +191,15 @@ class Sessions:
             slot.wake.set()
         if before is not None:
             self._log_out(before)
+
+    def native_login(self, arrival: Arrival, due: float) -> None:
+        """A user logs in to an app that listens on whatever loopback port it was given (RFC 8252 section 7.3)."""
+        users, clients = self._scene.endpoints.users, self._roles.native
+        client = clients[arrival.kind % len(clients)]
+        self._native += 1
+        here = client.model_copy(update={"redirect_uri": at_port(client.redirect_uri or "", self._native)})
+        user, name = users[arrival.session % len(users)], f"native-{self._native}"
+        log_in(self._scene, here, user, name, due, scheduled=True, flow="native_login")
 
     # --- the life of a session ---
 

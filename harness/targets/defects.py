@@ -42,6 +42,7 @@ DEFECTS: Mapping[str, Defect] = {
             meaning="When introspection fails, an opaque token is taken for active.",
         ),
         Defect(name="no_aud_check", meaning="A token for another audience is accepted."),
+        Defect(name="id_token_accepted", meaning="An ID token is taken for an access token."),
         Defect(name="no_iss_check", meaning="A token of another issuer is accepted."),
         Defect(name="no_exp_check", meaning="A token that has expired is accepted."),
         Defect(name="no_nbf_check", meaning="A token that is not valid yet is accepted."),
@@ -102,10 +103,61 @@ DEFECTS: Mapping[str, Defect] = {
             meaning="An authorization code can be redeemed again.",
             parts=IDPS,
         ),
+        Defect(
+            name="code_redeemable_in_a_race",
+            meaning="An authorization code can be redeemed by several who ask at the same moment.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="assertion_replay_not_detected",
+            meaning="A client assertion that was used can be used again.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="nonce_from_another_request",
+            meaning="An ID token carries the nonce of another login.",
+            parts=IDPS,
+        ),
         Defect(name="pkce_not_checked", meaning="A code is redeemed without the right PKCE verifier.", parts=IDPS),
         Defect(
             name="redirect_uri_prefix_match",
             meaning="A redirect URI need only begin like a registered one.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="redirect_uri_case_ignored",
+            meaning="A redirect URI may be spelt in other letters, upper or lower.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="redirect_uri_decoded_first",
+            meaning="A redirect URI is decoded before it is compared.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="redirect_uri_host_suffix_match",
+            meaning="The host of a redirect URI need only end like a registered one.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="loopback_port_fixed",
+            meaning="A native app must come back at the very port that was registered.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="errors_redirected_anywhere",
+            meaning="An error is sent to a redirect URI that was not checked yet.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="pkce_downgrade_allowed",
+            meaning="A code is given without a PKCE challenge, and needs no verifier then.",
+            parts=IDPS,
+        ),
+        Defect(name="state_not_echoed", meaning="The answer to a login does not repeat its state.", parts=IDPS),
+        Defect(
+            name="iss_missing_in_response",
+            meaning="The answer to a login does not name the issuer, though the metadata promise it.",
             parts=IDPS,
         ),
         Defect(

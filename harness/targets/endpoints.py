@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from harness.values import Value
 
 
@@ -30,10 +32,17 @@ class Client(Value):
     client_secret: str | None = None
     next_secret: str | None = None
     """The secret that follows when this one is rotated, where that may happen during a run."""
+    private_jwk: dict[str, str] | None = Field(None, repr=False)
+    """The key that signs its assertions (RFC 7523), instead of a secret."""
     grants: tuple[Literal["authorization_code", "refresh_token", "client_credentials"], ...] = ()
     redirect_uri: str | None = None
     scope: str = ""
     token_format: Literal["jwt", "opaque"] = "jwt"
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has nothing to authenticate by (RFC 6749 section 2.1)."""
+        return self.client_secret is None and self.private_jwk is None
 
 
 class User(Value):

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from joserfc.jwk import ECKey
+
 from harness.settings import CommonSettings
 from harness.targets.endpoints import Client, Endpoints, Gateway, Route, User
 
@@ -88,6 +90,8 @@ class Credentials:
     clients: Mapping[str, str]
     next_secrets: Mapping[str, str]
     users: Mapping[str, str]
+    assertion_key: Mapping[str, str]
+    """The private JWK of the client that signs assertions."""
 
     @classmethod
     def generate(cls) -> Credentials:
@@ -100,6 +104,7 @@ class Credentials:
             },
             next_secrets={name: secrets.token_urlsafe(24) for name in PARTNERS},
             users={name: secrets.token_urlsafe(12) for name in ("alice", "bob", "carol", "dave")},
+            assertion_key={k: str(v) for k, v in ECKey.generate_key("P-256").as_dict(private=True).items()},
         )
 
 
@@ -122,6 +127,10 @@ def clients(credentials: Credentials) -> tuple[Client, ...]:
             client_id="machine-opaque", client_secret=secret["machine-opaque"],
             grants=("client_credentials",), scope=SCOPES, token_format="opaque",
         ),
+        Client(
+            client_id="signer", private_jwk=dict(credentials.assertion_key), grants=("client_credentials",),
+            scope=SCOPES,
+        ),
         *(
             Client(
                 client_id=name, client_secret=secret[name], next_secret=credentials.next_secrets[name],
@@ -142,6 +151,7 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
         {
             "client_id": client.client_id,
             "client_secret": client.client_secret,
+            "public_jwk": _public(client.private_jwk),
             "grants": list(client.grants),
             "redirect_uris": [client.redirect_uri] if client.redirect_uri else [],
             "scope": client.scope,
@@ -175,6 +185,10 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
             for name, password in credentials.users.items()
         ],
     }
+
+
+def _public(jwk: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if jwk is None else {name: value for name, value in jwk.items() if name != "d"}
 
 
 def gateway_settings(name: str, layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:

@@ -27,6 +27,9 @@ FOUND_BY = {
     "pkce_not_checked": Canary.PKCE_MISMATCH,
     "redirect_uri_prefix_match": Canary.REDIRECT_TAMPERED,
     "refresh_reuse_not_detected": Canary.REPLAYED,
+    "pkce_downgrade_allowed": Canary.PKCE_DOWNGRADED,
+    "assertion_replay_not_detected": Canary.ASSERTION_REPLAYED,
+    "id_token_accepted": Canary.ID_TOKEN,
 }
 KINDS = tuple(FOUND_BY.values())
 LOAD_S = 2.0

@@ -1,10 +1,12 @@
 """A login at an IdP played by a list of answers: which forms are sent, and what is said of each."""
 
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from harness.load.idp import Idp
+from harness.load.tokens import b64
 from harness.load.wire import Answer
 from harness.targets.endpoints import Client, Endpoints, User
 
@@ -19,8 +21,9 @@ class ScriptedSite:
 
     base = BASE
 
-    def __init__(self, refuse):
-        self.refuse, self.sent, self.state = list(refuse), [], ""
+    def __init__(self, refuse=(), answer="code=c&state={state}", nonce=None):
+        self.refuse, self.sent, self.state, self.nonce = list(refuse), [], "", ""
+        self.answer, self.others_nonce = answer, nonce
 
     def head(self, method, target, headers):
         return target.encode()
@@ -28,25 +31,33 @@ class ScriptedSite:
     def send(self, head, body=b"", *, replayable=True):
         url, form = urlsplit(head.decode()), {name: values[0] for name, values in parse_qs(body.decode()).items()}
         if url.path == "/authorize":
-            self.state = parse_qs(url.query)["state"][0]
+            self.state, self.nonce = (parse_qs(url.query)[name][0] for name in ("state", "nonce"))
             return Answer(status=200, body=PAGE % b"1")
         if url.path == "/login":
             self.sent.append((form["request"], form["p"]))
             if self.refuse:
                 return self.refuse.pop(0)
-            return Answer(status=302, headers={"Location": f"{WEB.redirect_uri}?code=c&state={self.state}"})
-        return Answer(status=200, body=b'{"access_token": "at"}')
+            return Answer(
+                status=302, headers={"Location": f"{WEB.redirect_uri}?{self.answer.format(state=self.state)}"}
+            )
+        claims = {"nonce": self.others_nonce or self.nonce}
+        id_token = ".".join(b64(json.dumps(part).encode()) for part in ({"alg": "RS256"}, claims, "signature"))
+        return Answer(status=200, body=json.dumps({"access_token": "at", "id_token": id_token}).encode())
 
 
-def logged_in(site, *, typo):
+def logged_in(site, *, typo, flaws=None, names_issuer=False):
     idp = Idp(
         Endpoints(issuer=BASE, idp_url=BASE, gateways=(), routes=(), clients=(WEB,), users=(ALICE,)), lambda _: site
     )
+    idp._names_issuer = names_issuer
     idp._urls = {name: f"{BASE}/{name}" for name in ("authorize", "token")}
     steps = []
 
     def observe(step):
         steps.append((step.endpoint, step.decision, step.expected))
+        careful = step.with_care()
+        if flaws is not None and careful is not step:
+            flaws.append((careful.endpoint, careful.decision, careful.code))
         return step.decision == "accept" or step.expected == "deny"
 
     _, body = idp.login(WEB, ALICE, observe, typo=typo)
@@ -58,7 +69,7 @@ def test_a_login_sends_the_form_once():
     steps, body = logged_in(site, typo=False)
     assert site.sent == [("1", "right")]
     assert [endpoint for endpoint, _, _ in steps] == ["authorize", "login", "token"]
-    assert body == {"access_token": "at"}
+    assert body["access_token"] == "at"
 
 
 def test_a_mistyped_password_is_to_be_refused_and_the_form_that_comes_back_is_sent_again():
@@ -83,3 +94,22 @@ def test_when_no_form_comes_back_the_first_one_is_sent_again(status, decision):
 def test_a_wrong_password_that_is_accepted_is_told():
     steps, _ = logged_in(ScriptedSite(refuse=()), typo=True)
     assert steps[1] == ("login", "accept", "deny")
+
+
+@pytest.mark.parametrize(
+    ("site", "names_issuer", "flaws"),
+    [
+        (ScriptedSite(), False, []),
+        (ScriptedSite(answer="code=c&state=other"), False, [("login", "undecided", "state_mismatch")]),
+        (ScriptedSite(answer="code=c"), False, [("login", "undecided", "state_mismatch")]),
+        (ScriptedSite(answer="code=c&state={state}&iss=http://o"), False, [("login", "undecided", "iss_mismatch")]),
+        (ScriptedSite(), True, [("login", "undecided", "iss_mismatch")]),
+        (ScriptedSite(answer="code=c&state={state}&iss=" + BASE), True, []),
+        (ScriptedSite(nonce="of-another"), False, [("token", "undecided", "nonce_mismatch")]),
+    ],
+)
+def test_a_careful_client_takes_only_answers_to_its_own_request(site, names_issuer, flaws):
+    """RFC 6749 section 10.12, RFC 9207 section 2.4, OpenID Connect Core section 3.1.3.7."""
+    found = []
+    logged_in(site, typo=False, flaws=found, names_issuer=names_issuer)
+    assert found == flaws

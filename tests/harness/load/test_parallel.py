@@ -1,0 +1,47 @@
+"""Parallel replays: one thing of its own each, used by several at the same moment."""
+
+import gevent
+import pytest
+
+from harness.experiment import ParallelPlan
+from harness.load.arrivals import Arrival
+from harness.load.job import Roles
+from harness.load.parallel import KINDS, ParallelReplays
+from harness.samples import COLUMNS, read_stream
+from harness.targets.endpoints import Client
+
+SIGNER = Client(client_id="signer", private_jwk={"kty": "EC"}, grants=("client_credentials",))
+
+
+@pytest.fixture
+def replay(world, scene):
+    roles = Roles.of((*scene.endpoints.clients, SIGNER))
+    world.assertion = lambda client: f"assertion of {client.client_id}"
+    world.client_credentials = lambda client, made="": (world._step("token"), {})
+    replays = ParallelReplays(scene, ParallelPlan(at_once=3), roles)
+
+    def run(kind):
+        gevent.spawn(replays.replay, Arrival(0.0, 0, 0, 0, 0, KINDS.index(kind)), scene.clock.now()).join()
+        scene.recorder.write(scene.recorder.take())
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in read_stream(scene.recorder._path)]
+        return [(row["session"], row["expected"], row["decision"]) for row in rows]
+
+    return run
+
+
+@pytest.mark.parametrize("kind", ["code", "refresh"])
+def test_of_three_who_use_the_same_one_is_served(replay, kind):
+    rows = replay(kind)
+    assert [session for session, _, _ in rows] == [f"parallel:{kind}:1"] * 3
+    assert {expected for _, expected, _ in rows} == {"either"}
+    assert [decision for _, _, decision in rows] == ["accept", "deny", "deny"]
+
+
+def test_an_idp_that_does_not_look_serves_them_all(replay):
+    assert [decision for _, _, decision in replay("assertion")] == ["accept"] * 3
+
+
+@pytest.mark.parametrize("kind", ["code", "refresh"])
+def test_where_nothing_could_be_had_that_is_what_the_sample_says(world, replay, kind):
+    world.away = True
+    assert replay(kind) == [(f"parallel:{kind}:1", "either", "undecided")]
