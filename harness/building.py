@@ -21,6 +21,7 @@ from harness.experiment import (
     RevocationPlan,
     RolloutPlan,
     Stream,
+    TheftPlan,
 )
 from harness.settings import CommonSettings
 
@@ -96,8 +97,10 @@ def everyday_load(
     revocations: RevocationPlan | None = None,
     races: RacePlan | None = None,
     parallel: ParallelPlan | None = None,
+    theft: TheftPlan | None = None,
     rollout: RolloutPlan | None = None,
     leak: LeakPlan | None = None,
+    session_max_s: float | None = None,
     without: tuple[Canary, ...] = (),
 ) -> LoadPlan:
     """Sessions that log in, call APIs, refresh and log out; machine clients; canaries of every kind.
@@ -136,6 +139,8 @@ def everyday_load(
         revocations=revocations,
         races=races,
         parallel=parallel,
+        theft=theft,
+        session_max_s=session_max_s,
         rollout=rollout,
         leak=leak,
     )

@@ -12,7 +12,7 @@ from harness.values import Value
 Seconds = float
 Flow = Literal[
     "api", "opaque", "login", "refresh", "logout", "machine", "canary", "junk", "revocation", "two_tabs", "lost_answer",
-    "partner", "attacker", "native_login", "parallel_replay",
+    "partner", "attacker", "native_login", "parallel_replay", "thief",
 ]  # fmt: skip
 """What a request is part of.
 
@@ -22,7 +22,7 @@ Flow = Literal[
 poll of a revocation probe · ``two_tabs``, ``lost_answer``: refreshes that race for one session · ``partner``: a client
 whose secret is replaced asks for a token and calls an API with it · ``attacker``: whoever else has its first secret ·
 ``native_login``: a login from an app that listens on a loopback port of the moment · ``parallel_replay``: a code, a
-refresh token or an assertion is used by several at the same moment.
+refresh token or an assertion is used by several at the same moment · ``thief``: whoever has a user's tokens.
 """
 
 
@@ -134,6 +134,16 @@ class ParallelPlan(Value):
     at_once: int = Field(3, ge=2, le=20)
 
 
+Loot = Literal["access", "session"]
+"""What a thief has: an access token, or the refresh token as well."""
+
+
+class TheftPlan(Value):
+    """Somebody else has a user's tokens."""
+
+    loot: tuple[Loot, ...] = ("access", "session")
+
+
 class RolloutPlan(Value):
     """A client's secret is replaced: when the instances of the rightful client take the new one."""
 
@@ -168,6 +178,8 @@ class LoadPlan(Value):
     """... or earlier, by a random part of up to this share of it."""
     retry_s: PositiveFloat = 1.0
     """A session whose refresh or login failed tries again after this time, more or less by up to half of it."""
+    session_max_s: PositiveFloat | None = None
+    """A session that is older must log in again: to refresh it must be refused. ``None``: no such policy."""
     typo_share: float = Field(0.0, ge=0, le=1)
     """Of the users who arrive to log in, those who mistype their password first."""
     timeout_s: PositiveFloat = 5.0
@@ -176,6 +188,7 @@ class LoadPlan(Value):
     revocations: RevocationPlan | None = None
     races: RacePlan | None = None
     parallel: ParallelPlan | None = None
+    theft: TheftPlan | None = None
     rollout: RolloutPlan | None = None
     leak: LeakPlan | None = None
 

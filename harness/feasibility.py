@@ -105,7 +105,7 @@ ONE_WILL_DO = frozenset(
         "recovery_time", "retired_key_acceptance", "revocation_lag_max", "skew_threshold_min", "skew_threshold_max",
         "refusals_told_as_errors", "outages_told_as_refusals", "attacker_last_success", "issuance_alarm_delay",
         "unserved_time", "audience_confusion", "token_request_peak", "refresh_attempts", "unbound_answers",
-        "replays_unnoticed", "parallel_uses_accepted",
+        "replays_unnoticed", "parallel_uses_accepted", "token_lifetime_max", "theft_window_max",
     }
 )  # fmt: skip
 """SLIs that are decided by whatever was seen."""
@@ -231,6 +231,8 @@ def _demand(plan: Plan, setup: Setup, objective: Objective, selector: sli.Select
         demand = _report_demand(plan, objective)
     elif name == "refusal_window":
         demand = _refusal_demand(plan, setup, objective)
+    elif name == "sessions_beyond_policy":
+        demand = _Demand(1, answer=_old_enough(plan, setup, objective))
     elif name == "tampered_redirects_accepted":
         demand = _Demand(1, answer=_each_way(plan, objective))
     elif name in ONE_WILL_DO:
@@ -284,6 +286,21 @@ def _refusal_demand(plan: Plan, setup: Setup, objective: Objective) -> _Demand:
     if objective.bound.op == ">=" or wait > objective.bound.limit:
         return _Demand(1, answer=_perhaps("tokens of a new key may come too seldom to show when it is known"))
     return _Demand(1)
+
+
+def _old_enough(plan: Plan, setup: Setup, objective: Objective) -> Answer:
+    """A session that logged in at the start comes to its limit, and is refreshed once more within a token's life. It
+    lives until logins have replaced the whole pool.
+    """
+    limit, span = plan.load.session_max_s, planned.window(plan, objective.phase)
+    if limit is None or span is None:
+        return _no("there is no policy about the age of sessions")
+    logins = sum(stream.rate for stream in plan.load.streams if stream.flow == "login")
+    lives = plan.load.sessions / logins if logins else math.inf
+    old = limit + setup.access_ttl_s
+    if old > span[1]:
+        return _no(f"no session is {limit:g} s old and refreshed before the end of {objective.phase}")
+    return SURELY if old < lives else _perhaps(f"new logins replace sessions after {lives:.0f} s")
 
 
 def _each_way(plan: Plan, objective: Objective) -> Answer:

@@ -223,6 +223,31 @@ def attack_end(attacks: pd.DataFrame, contained_at: float) -> Bracket:
     )
 
 
+def theft_window(uses: pd.DataFrame) -> Bracket:
+    """From a theft to the last request that what was stolen was good for, the longest over replicas and loot.
+
+    ``uses``: decided requests of thieves at gateways. The theft is as old as its first request.
+    """
+    frame = timed(uses)
+    return longest(
+        _theft_window(rows, f"{replica}, {loot}", float(frame.loc[frame["session"] == loot, "at"].min()))
+        for (replica, loot), rows in frame.groupby(["replica", "session"])
+    )
+
+
+def _theft_window(rows: pd.DataFrame, where: str, stolen_at: float) -> Bracket:
+    accepted = rows.loc[rows["decision"] == "accept", "at"]
+    if accepted.empty:
+        return Bracket(math.nan, 0.0, math.inf, len(rows), f"{where}: what was stolen was never good for anything")
+    last = float(accepted.iloc[-1])
+    refused = rows.loc[(rows["decision"] == "deny") & (rows["at"] > last), "at"]
+    if refused.empty:
+        return Bracket(math.inf, last - stolen_at, math.inf, len(rows), f"{where}: still accepted at the end")
+    return Bracket(
+        last - stolen_at, last - stolen_at, float(refused.iloc[0]) - stolen_at, len(rows), f"longest at {where}"
+    )
+
+
 def _attack_end(rows: pd.DataFrame, where: str, contained_at: float) -> Bracket:
     accepted = rows.loc[rows["decision"] == "accept", "at"]
     if not (accepted < contained_at).any():

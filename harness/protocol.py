@@ -1,4 +1,4 @@
-"""What an IdP did with what may be used once, and with answers that must go to their own request: counted. Pure.
+"""What an IdP did with what may be used once or for so long, and with answers to logins: counted. Pure.
 
 Each function takes samples and gives a :class:`Tally`; nothing is estimated, so there is no interval.
 """
@@ -64,6 +64,14 @@ def most_accepted_at_once(frame: pd.DataFrame) -> Tally:
         return Tally(math.nan, 0, "of no parallel replay was each request decided and one accepted")
     most = shown.groupby("kind")["accepted"].max()
     return Tally(float(most.max()), len(tried), "; ".join(f"{kind}: {int(count)}" for kind, count in most.items()))
+
+
+def sessions_beyond_policy(frame: pd.DataFrame) -> Tally:
+    """Sessions that were refreshed when they were older than they may become."""
+    tried = frame[frame["flow"].eq("refresh") & frame["expected"].eq("deny") & frame["decision"].ne("undecided")]
+    if tried.empty:
+        return Tally(math.nan, 0, "no session was refreshed beyond the policy, or there is none")
+    return Tally(float(tried.loc[tried["decision"].eq("accept"), "session"].nunique()), len(tried))
 
 
 def tampered_redirects_accepted(frame: pd.DataFrame) -> Tally:

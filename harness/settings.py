@@ -43,6 +43,9 @@ class TokenSettings(Value):
 
     access_ttl_s: float = seconds(20, at_least=1, why="life of an access token")
     refresh_ttl_s: float = seconds(86_400, at_least=1, why="life of a refresh token")
+    session_max_s: float = seconds(
+        86_400, at_least=1, why="how long after a login its session may be refreshed, whatever it does"
+    )
     refresh_grace_s: float = seconds(0, why="how long a rotated refresh token may be replayed")
     signing_alg: Literal["RS256", "ES256", "EdDSA"] = Field("RS256", description="algorithm of the signing key")
 

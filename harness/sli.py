@@ -105,6 +105,7 @@ NOT_BY_WAITING = frozenset(
         "jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate_max", "jwks_fetches_per_1000",
         "refusals_told_as_errors", "outages_told_as_refusals", "misuse_alerts", "audience_confusion",
         "unbound_answers", "parallel_uses_accepted", "tampered_redirects_accepted", "replays_unnoticed",
+        "token_lifetime_max", "sessions_beyond_policy",
     }
 )  # fmt: skip
 """What a machine short of CPU can't make worse: nobody fetches more often, or answers otherwise, for having waited."""
@@ -699,6 +700,20 @@ def _misuse_alerts(record: RunRecord, selector: Selector, phase: When) -> Measur
     return _rate(high, low, high, int(sent["status"].ne(0).sum()), unit="alerts")
 
 
+def _token_lifetime_max(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """The longest life (``exp`` - ``iat``) of a token that good traffic used."""
+    lives, _ = _token_lifetimes(record, selector, phase)
+    longest = float(lives.max()) if len(lives) else math.nan
+    return _rate(longest, longest, longest, len(lives), unit="s", note="" if len(lives) else "no token tells its life")
+
+
+def _theft_window_max(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """From a theft to the last request that the loot was good for; ``session`` selects what was stolen."""
+    uses = selector.choose(_api(record.in_phase(phase)))
+    uses = uses[uses["flow"].eq("thief") & uses["decision"].ne("undecided")]
+    return _bracketed(lags.theft_window(uses) if len(uses) else lags.NOTHING, "" if len(uses) else "nothing was stolen")
+
+
 def _provoking(sent: pd.DataFrame) -> pd.DataFrame:
     """Requests that misuse something on purpose."""
     return sent[sent["canary"].isin(MISUSE_CANARIES) | sent["flow"].eq("parallel_replay")]
@@ -819,6 +834,9 @@ REGISTRY: dict[str, Sli] = {
     "registration_error_rate": _registration_errors,
     "misuse_alerts": _misuse_alerts,
     "replays_unnoticed": _replays_unnoticed,
+    "token_lifetime_max": _token_lifetime_max,
+    "sessions_beyond_policy": _counted(protocol.sessions_beyond_policy),
+    "theft_window_max": _theft_window_max,
     "unbound_answers": _unbound_answers,
     "parallel_uses_accepted": _counted(protocol.most_accepted_at_once),
     "tampered_redirects_accepted": _counted(protocol.tampered_redirects_accepted),

@@ -327,7 +327,9 @@ def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement
     keys = sorted({event.text("kid") for event in record.named("key_withdrawn")})
     of_keys = samples["kid"].isin(keys) & samples["canary"].isin(["", str(Canary.RETIRED_KEY)])
     watched = {str(kind) for invariant in record.plan.invariants for kind in invariant.canaries}
-    unwatched = samples[accepted & ~of_keys & ~samples["canary"].isin(watched)]
+    # A session refreshed beyond its age is counted by an SLI of its own: no bad token was taken.
+    of_age = samples["flow"].eq("refresh") & samples["canary"].eq("")
+    unwatched = samples[accepted & ~of_keys & ~of_age & ~samples["canary"].isin(watched)]
     found = []
     if keys:
         found.append((WITHDRAWN_KEYS, _withdrawn(record, keys, samples[of_keys])))

@@ -93,6 +93,22 @@ REPLAYED = Trial(
     settings=SHORT | {"fault.duration_s": 6, "fault.rate": 10, "phases.recovery_s": 2},
 )
 
+THEFT = Trial(
+    scenario="excessive_ttl",
+    settings=SHORT
+    | {
+        "tokens.access_ttl_s": 2,
+        "tokens.session_max_s": 4,
+        "gateway.leeway_s": 1,
+        "load.sessions": 40,
+        "policy.access_token_max_s": 2,
+        "policy.session_max_s": 4,
+        "policy.theft_access_max_s": 5,
+        "policy.theft_session_max_s": 9,
+        "phases.recovery_s": 2,
+    },
+)
+
 ROWS = (
     Row(defect="fail_open_on_jwks_outage", trial=OUTAGE, caught_by=("unknown_keys_refused", "retired_keys_refused")),
     Row(defect="fail_open_on_introspection_outage", trial=OUTAGE, caught_by=("unknown_opaque_refused",)),
@@ -150,6 +166,8 @@ ROWS = (
     Row(defect="iss_missing_in_response", trial=TAMPERED, caught_by=("issuers_named",)),
     Row(defect="code_redeemable_in_a_race", trial=REPLAYED, caught_by=("used_once_at_once",)),
     Row(defect="nonce_from_another_request", trial=REPLAYED, caught_by=("nonces_are_own",)),
+    Row(defect="session_never_ends", trial=THEFT, caught_by=("sessions_within_policy", "theft_of_session_ends")),
+    Row(defect="machine_tokens_long_lived", trial=THEFT, caught_by=("lifetimes_within_policy",)),
     Row(defect="no_single_flight", trial=SLOW, caught_by=("key_fetches_bounded",)),
     Row(defect="synchronous_refresh", trial=SLOW, caught_by=("api_latency_fault",)),
     Row(defect="bad_jwks_replaces_good_keys", trial=GARBAGE, caught_by=("api_success_fault",)),

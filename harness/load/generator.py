@@ -25,6 +25,7 @@ from harness.load.revocation import Probes, probe_formats
 from harness.load.scene import Gate, Scene
 from harness.load.scheduler import Scheduler
 from harness.load.sessions import Sessions
+from harness.load.theft import Thief
 from harness.load.wire import Sends, Site, WirePool
 from harness.samples import Expected
 
@@ -41,7 +42,13 @@ _IDP_NAMES = {
     "partner": "token",
     "attacker": "token",
 }
-_EXPECTED: dict[str, Expected] = {"canary": "deny", "junk": "deny", "attacker": "either", "parallel_replay": "either"}
+_EXPECTED: dict[str, Expected] = {
+    "canary": "deny",
+    "junk": "deny",
+    "attacker": "either",
+    "parallel_replay": "either",
+    "thief": "either",
+}
 
 Handler = Callable[[Arrival, float], None]
 
@@ -77,6 +84,7 @@ class Generator:
         self._probes = Probes(self.scene, plan.revocations, self._probe_formats) if plan.revocations else None
         self._races = Races(self.scene, plan.races, self._roles.refreshing) if plan.races else None
         self._parallel = ParallelReplays(self.scene, plan.parallel, self._roles) if plan.parallel else None
+        self._thief = Thief(self.scene, plan.theft, self._roles) if plan.theft else None
         self._partner = Partner(self.scene, plan.rollout, self._roles.partners) if plan.rollout else None
         self._attacker = Attacker(self.scene, plan.leak, self._roles.partners) if plan.leak else None
         self.schedule = self._schedule()
@@ -116,6 +124,7 @@ class Generator:
             "lost_answer": len(self._roles.refreshing),
             "native_login": len(self._roles.native),
             "parallel_replay": len(KINDS),
+            "thief": len(self._thief.loot) if self._thief else 1,
             "partner": len(self._roles.partners),
             "attacker": len(self._attacker.kinds) if self._attacker else 1,
         }
@@ -141,6 +150,7 @@ class Generator:
             "revocation": self._probes.probe if self._probes and self._probe_formats else None,
             "two_tabs": self._races.two_tabs if self._races else None,
             "lost_answer": self._races.lost_answer if self._races else None,
+            "thief": self._thief.use if self._thief else None,
             "partner": self._partner.partner if self._partner else None,
             "attacker": self._attacker.attack if self._attacker else None,
         }

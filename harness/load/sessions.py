@@ -26,10 +26,12 @@ from harness.load.recorder import About
 from harness.load.redirects import at_port
 from harness.load.scene import NEVER_ARRIVED, Scene
 from harness.load.tokens import Token, token_from
+from harness.samples import Expected
 from harness.targets.endpoints import Client, User
 
 _POKE_EVERY_S = 1.0
 _LOGINS_AT_ONCE = 8
+_LIMIT_SLACK_S = 1.0
 
 
 @dataclass
@@ -253,14 +255,20 @@ class Sessions:
     def _refresh(self, slot: Slot, session: Session, refresh_token: str) -> None:
         scene, due = self._scene, slot.due
         step, body = scene.idp.refresh(session.client, refresh_token)
-        scene.record_step("refresh", step, due=due, token=About(session=session.name), attempt=slot.attempt)
+        expected = _expected(scene.asked_at(step) - session.born, scene.plan.session_max_s)
+        about = About(session=session.name)
+        scene.record_step("refresh", step, due=due, token=about, attempt=slot.attempt, expected=expected)
         if step.decision == "accept":
             # RFC 6749 section 6: without a new refresh token, the old one stays good.
             body = {"refresh_token": refresh_token, "id_token": session.token.id_token} | body
             session.token = token_from(body, session=session.name, asked_at=scene.asked_at(step))
             self._issued(slot, session.token)
-        elif step.decision == "deny":
+        elif step.decision == "deny" and expected == "accept":
             slot.session, slot.due = None, scene.clock.now()
+        elif step.decision == "deny":
+            # The session is over, and nothing else: its access token goes on until the user has logged in again.
+            session.token = _without_refresh(session.token)
+            slot.due = scene.clock.now()
         elif step.code in NEVER_ARRIVED or step.answer.status:
             # The request never left, or was answered: the refresh token was surely not used up.
             self._try_later(slot)
@@ -287,6 +295,15 @@ class Sessions:
         if scene.idp.has("revoke") and session.token.refresh and not scene.stopping:
             step = scene.idp.revoke(session.client, session.token.refresh, "refresh_token")
             scene.record_step("logout", step, due=due, token=about)
+
+
+def _expected(age_s: float, most_s: float | None) -> Expected:
+    """What a refresh of a session of that age must meet. Around the limit it may be either: the login is the IdP's to
+    date, the request travels.
+    """
+    if most_s is None or age_s < most_s - _LIMIT_SLACK_S:
+        return "accept"
+    return "deny" if age_s > most_s + _LIMIT_SLACK_S else "either"
 
 
 def _without_refresh(token: Token) -> Token:

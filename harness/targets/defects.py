@@ -170,6 +170,16 @@ DEFECTS: Mapping[str, Defect] = {
             meaning="A refresh token used twice within its grace ends the session.",
             parts=IDPS,
         ),
+        Defect(
+            name="session_never_ends",
+            meaning="A session can be refreshed for as long as it is used, whatever its absolute limit.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="machine_tokens_long_lived",
+            meaning="Machines are given access tokens that live for a day, whatever the settings say.",
+            parts=IDPS,
+        ),
         Defect(name="old_secret_kept", meaning="A client secret that was replaced stays good.", parts=IDPS),
         Defect(
             name="secret_rotation_keeps_grants",

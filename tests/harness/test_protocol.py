@@ -93,6 +93,46 @@ def test_nothing_is_known_before_each_way_was_decided(make_record: Make) -> None
     assert sli.measure(make_record(tampered(*ALWAYS)), "tampered_redirects_accepted", "fault").value == 0
 
 
+# --- lifetimes
+
+
+def test_sessions_that_were_refreshed_beyond_their_age(make_record: Make) -> None:
+    old = {"flow": "refresh", "expected": "deny"}
+    rows = [row(session=name, **old) | answer for name in "ab" for answer in (ACCEPTED, ACCEPTED)]
+    rows += [row(session="c", **old) | DENIED, row(session="d", **old) | UNDECIDED, row(session="e", flow="refresh")]
+    measured = sli.measure(make_record(rows), "sessions_beyond_policy", "fault")
+    assert (measured.value, measured.samples) == (2, 5)
+    assert math.isnan(sli.measure(make_record(rows[-2:]), "sessions_beyond_policy", "fault").value)
+
+
+def test_the_longest_life_of_a_token_that_was_used(make_record: Make, traffic: Traffic) -> None:
+    lives = {"token_iat": 100.0, "token_exp": lambda n: 104.0 + 60 * (n == 7), "jti": str}
+    measured = sli.measure(make_record(traffic(110, 120, rate=2, **lives)), "token_lifetime_max", "fault")
+    assert (measured.value, measured.samples) == (64, 20)
+    assert math.isnan(sli.measure(make_record(traffic(110, 120)), "token_lifetime_max", "fault").value)
+
+
+def thief_at(at: float, answer: dict[str, Any], replica: str = "gateway-1", loot: str = "access") -> dict[str, Any]:
+    where = {"endpoint": "/orders", "service": "orders", "replica": replica, "session": f"theft:{loot}"}
+    return row(due_at=at, sent_at=at, latency_s=0.01, flow="thief", expected="either") | where | answer
+
+
+def test_a_theft_lasts_from_its_first_use_to_the_last_that_was_accepted_anywhere(make_record: Make) -> None:
+    uses = [thief_at(at, ACCEPTED if at < 115 else DENIED) for at in range(111, 119)]
+    uses += [thief_at(at + 0.5, ACCEPTED if at < 116 else DENIED, "gateway-2") for at in range(111, 119)]
+    measured = sli.measure(make_record(uses), "theft_window_max{session=theft:access}", "fault")
+    assert (measured.value, measured.low) == (pytest.approx(4.5, abs=0.02), pytest.approx(4.5, abs=0.02))
+    assert measured.high == pytest.approx(5.5, abs=0.02)
+
+
+def test_a_theft_that_nobody_ended_is_unbounded_and_one_that_gave_nothing_unknown(make_record: Make) -> None:
+    going_on = [thief_at(at, ACCEPTED) for at in range(111, 119)]
+    assert sli.measure(make_record(going_on), "theft_window_max", "fault").high == math.inf
+    in_vain = [thief_at(at, DENIED) for at in range(111, 119)]
+    assert math.isnan(sli.measure(make_record(in_vain), "theft_window_max", "fault").value)
+    assert math.isnan(sli.measure(make_record([]), "theft_window_max", "fault").value)
+
+
 # --- detectors
 
 

@@ -285,3 +285,25 @@ def test_every_way_to_be_for_another_service_comes_up_at_every_replica(profile: 
     a_kind = canary.rate / len(plan.load.canaries.kinds) * plan.duration_s
     ways, replicas = len(foreign_audiences(["accounts", "orders"])), 2
     assert a_kind > 2 * ways * replicas
+
+
+def test_thieves_are_watched_beyond_the_longest_theft_that_the_policy_allows() -> None:
+    plan = design("excessive_ttl").plan
+    (thief,) = (stream for stream in plan.load.streams if stream.flow == "thief")
+    bounds = [objective.bound.limit for objective in plan.objectives if objective.name.startswith("theft_of")]
+    assert thief.starts_s == plan.phase_starts()[PhaseName.FAULT]
+    assert plan.duration_s - thief.starts_s > max(bounds)
+    # What the stand-ins' settings allow: a session's life, that of its last access token, and the leeway.
+    assert max(bounds) >= 10 + 4 + 2
+
+
+def test_native_apps_log_in_only_while_requests_are_tampered_with() -> None:
+    plan = design("redirect_tampering").plan
+    (native,) = (stream for stream in plan.load.streams if stream.flow == "native_login")
+    starts = plan.phase_starts()
+    assert (native.starts_s, native.ends_s) == (starts[PhaseName.FAULT], starts[PhaseName.RECOVERY])
+
+
+def test_a_grace_makes_parallel_refreshes_no_replays() -> None:
+    with pytest.raises(UsageError, match="refresh_grace_s=2"):
+        design("token_replay", tokens__refresh_grace_s=2)

@@ -1,0 +1,67 @@
+"""A thief uses what was stolen, stays in where there is a refresh token, and never betrays themselves."""
+
+import gevent
+import pytest
+
+from harness.experiment import TheftPlan
+from harness.load.arrivals import Arrival
+from harness.load.job import Roles
+from harness.load.sessions import _expected
+from harness.load.theft import Thief
+from harness.samples import COLUMNS, read_stream
+
+
+@pytest.fixture
+def thief(world, scene):
+    """Uses one kind of loot now; the samples so far as (flow's endpoint, session, decision)."""
+    thief = Thief(scene, TheftPlan(), Roles.of(scene.endpoints.clients))
+
+    def use(loot):
+        arrival = Arrival(0.0, 0, 0, 0, 0, thief.loot.index(loot))
+        gevent.spawn(thief.use, arrival, scene.clock.now()).join()
+        scene.recorder.write(scene.recorder.take())
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in read_stream(scene.recorder._path)]
+        assert {row["expected"] for row in rows} <= {"either"}
+        return [(row["endpoint"], row["session"], row["decision"]) for row in rows]
+
+    return use
+
+
+def test_an_access_token_is_stolen_once_and_never_refreshed(world, thief):
+    thief("access")
+    world.now += 500
+    assert thief("access") == [("/orders", "theft:access", "accept")] * 2
+    assert world.refreshed == []
+
+
+def test_a_session_is_refreshed_when_half_of_its_token_s_life_is_over(world, thief):
+    thief("session")
+    world.now += 100  # of 300
+    assert [endpoint for endpoint, _, _ in thief("session")] == ["/orders", "/orders"]
+    world.now += 60
+    assert [endpoint for endpoint, _, _ in thief("session")][2:] == ["token", "/orders"]
+    world.now += 160
+    thief("session")
+    assert world.refreshed == ["r1", "r2"]  # each token once: nothing that a detector of replays would see
+
+
+def test_a_thief_who_was_shut_out_does_not_knock_again(world, thief):
+    thief("session")
+    world.family_revoked = True
+    world.now += 200
+    thief("session")
+    world.now += 50
+    assert [decision for endpoint, _, decision in thief("session") if endpoint == "token"] == ["deny"]
+
+
+def test_where_nothing_could_be_stolen_nothing_is_said(world, thief):
+    world.away = True
+    assert thief("session") == []
+
+
+@pytest.mark.parametrize(
+    ("age", "limit", "expected"),
+    [(1e9, None, "accept"), (8, 10, "accept"), (9.5, 10, "either"), (10.9, 10, "either"), (11.1, 10, "deny")],
+)
+def test_a_refresh_beyond_the_age_of_sessions_must_be_refused(age, limit, expected):
+    assert _expected(age, limit) == expected
