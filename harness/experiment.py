@@ -13,6 +13,7 @@ Seconds = float
 Flow = Literal[
     "api", "opaque", "login", "refresh", "logout", "machine", "canary", "junk", "revocation", "two_tabs", "lost_answer",
     "partner", "attacker", "native_login", "parallel_replay", "thief",
+    "registration",
 ]  # fmt: skip
 """What a request is part of.
 
@@ -22,7 +23,8 @@ Flow = Literal[
 poll of a revocation probe · ``two_tabs``, ``lost_answer``: refreshes that race for one session · ``partner``: a client
 whose secret is replaced asks for a token and calls an API with it · ``attacker``: whoever else has its first secret ·
 ``native_login``: a login from an app that listens on a loopback port of the moment · ``parallel_replay``: a code, a
-refresh token or an assertion is used by several at the same moment · ``thief``: whoever has a user's tokens.
+refresh token or an assertion is used by several at the same moment · ``thief``: whoever has a user's tokens ·
+``registration``: a client registers itself, is used once, and is taken back.
 """
 
 
@@ -73,6 +75,8 @@ class Canary(StrEnum):
     PKCE_MISMATCH = "pkce_mismatch"
     PKCE_DOWNGRADED = "pkce_downgraded"
     REDIRECT_TAMPERED = "redirect_tampered"
+    REGISTRATION_UNAUTHORIZED = "registration_unauthorized"
+    REGISTRATION_UNSAFE = "registration_unsafe"
     ID_TOKEN = "id_token"
     ASSERTION_REPLAYED = "assertion_replayed"
 
@@ -134,6 +138,18 @@ class ParallelPlan(Value):
     at_once: int = Field(3, ge=2, le=20)
 
 
+class RegistrationPlan(Value):
+    """How clients register themselves."""
+
+    attempts: PositiveInt = 8
+    """How often one tries, in all."""
+    retry_s: PositiveFloat = 0.5
+    """How long one waits for the second attempt, and twice as long each time, where the IdP does not say."""
+    longest_wait_s: PositiveFloat = 4.0
+    honours_retry_after: bool = True
+    """Else it comes back at once, whatever the IdP said."""
+
+
 Loot = Literal["access", "session"]
 """What a thief has: an access token, or the refresh token as well."""
 
@@ -189,6 +205,7 @@ class LoadPlan(Value):
     races: RacePlan | None = None
     parallel: ParallelPlan | None = None
     theft: TheftPlan | None = None
+    registration: RegistrationPlan | None = None
     rollout: RolloutPlan | None = None
     leak: LeakPlan | None = None
 

@@ -106,6 +106,7 @@ ONE_WILL_DO = frozenset(
         "refusals_told_as_errors", "outages_told_as_refusals", "attacker_last_success", "issuance_alarm_delay",
         "unserved_time", "audience_confusion", "token_request_peak", "refresh_attempts", "unbound_answers",
         "replays_unnoticed", "parallel_uses_accepted", "token_lifetime_max", "theft_window_max",
+        "limits_untold",
     }
 )  # fmt: skip
 """SLIs that are decided by whatever was seen."""

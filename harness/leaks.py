@@ -124,6 +124,8 @@ def credentials(endpoints: Endpoints) -> Iterator[Secret]:
     """What a target's parties know, in each form in which it is sent."""
     if endpoints.control_secret:
         yield Secret("control_secret of the target", endpoints.control_secret)
+    if endpoints.initial_access_token:
+        yield Secret("initial access token of the target", endpoints.initial_access_token)
     known = (*endpoints.clients, *([endpoints.introspection_client] if endpoints.introspection_client else []))
     for client in known:
         if client.client_secret:

@@ -87,6 +87,12 @@ def _sources(plan: Plan, setup: Setup, lead_s: float) -> Iterator[_Source]:
                 for form in formats:
                     uses = len(setup.replicas) / len(formats)
                     yield _Source("revocation", "", _scaled(count, uses), form, called=True)
+            case "registration":
+                steady = stream.arrivals == "constant"
+                yield from (
+                    _Source("registration", endpoint, count, steady=steady)
+                    for endpoint in ("register", "token", "unregister")
+                )
             case "canary":
                 continue
             case flow:  # at least one sample each
@@ -132,7 +138,7 @@ def samples(plan: Plan, setup: Setup, selector: sli.Selector, phase: When) -> Co
         where = _narrowed(where, flow=frozenset(sli.TOKEN_FLOWS[selector.name]), endpoint=frozenset({"token"}))
     if selector.name == "token_validation_success_rate":  # what a gateway was asked
         where = _narrowed(where, endpoint=frozenset(path for path, _ in setup.routes))
-    if selector.name == "registration_error_rate":
+    if selector.name in ("registration_error_rate", "registration_completion_rate"):
         where = _narrowed(where, endpoint=frozenset({"register"}))
     if selector.name == "login_success_rate":  # each login counts once
         where = _narrowed(where, flow=frozenset({"login"}), endpoint=frozenset({"token"}))

@@ -74,6 +74,15 @@ def sessions_beyond_policy(frame: pd.DataFrame) -> Tally:
     return Tally(float(tried.loc[tried["decision"].eq("accept"), "session"].nunique()), len(tried))
 
 
+def limits_untold(frame: pd.DataFrame) -> Tally:
+    """Registrations that were one too many, or failed, and were not told when to try again (RFC 6585 section 4)."""
+    tried = frame[frame["endpoint"].eq("register") & frame["status"].gt(0) & frame["canary"].eq("")]
+    put_off = tried[tried["status"].eq(429) | tried["status"].ge(500)]
+    if put_off.empty:
+        return Tally(math.nan, 0, "no registration was put off")
+    return Tally(float(put_off["error_code"].ne("rate_limited").sum()), len(put_off))
+
+
 def tampered_redirects_accepted(frame: pd.DataFrame) -> Tally:
     """Of the ways to tamper with a redirect URI, those that an IdP redirected to. Nothing is known of the whole before
     each way that there always is was tried and decided.

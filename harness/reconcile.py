@@ -32,7 +32,7 @@ from harness.record import RunRecord, as_number
 
 UPSTREAM = ("requests", "upstream")
 NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
-IDP_ENDPOINTS = ("authorize", "login", "token", "userinfo", "revoke", "end_session")
+IDP_ENDPOINTS = ("authorize", "login", "token", "userinfo", "revoke", "end_session", "register", "unregister")
 """What only clients of the load ask; ``jwks``, ``introspect``, ``revocations`` and ``discovery`` are asked
 by gateways too.
 """

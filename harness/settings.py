@@ -50,6 +50,13 @@ class TokenSettings(Value):
     signing_alg: Literal["RS256", "ES256", "EdDSA"] = Field("RS256", description="algorithm of the signing key")
 
 
+class IdpSettings(Value):
+    """How the stand-in IdP registers clients (RFC 7591)."""
+
+    registrations_per_s: float = Field(20, gt=0, le=10_000, description="clients that may register per second")
+    registrations_burst: int = Field(20, ge=1, le=10_000, description="clients that may register at once")
+
+
 class LoadSettings(Value):
     """How much traffic, and of which kind."""
 
@@ -62,7 +69,7 @@ class LoadSettings(Value):
     login_rate: float = Field(2, gt=0, le=1_000, description="new logins per second")
     typo_share: float = Field(0.05, ge=0, le=1, description="share of new logins that mistype the password first")
     machine_rate: float = Field(5, gt=0, le=5_000, description="client-credentials tokens per second")
-    canary_rate: float = Field(20, gt=0, le=1_000, description="requests per second that must be refused")
+    canary_rate: float = Field(22, gt=0, le=1_000, description="requests per second that must be refused")
     timeout_s: float = seconds(5, at_least=0.1, why="time limit of one request")
     max_in_flight: int = Field(
         400, ge=1, le=10_000, description="requests waiting at once; more are dropped and counted"
@@ -90,6 +97,7 @@ class CommonSettings(Value):
 
     gateway: GatewaySettings = GatewaySettings()
     tokens: TokenSettings = TokenSettings()
+    idp: IdpSettings = IdpSettings()
     load: LoadSettings = LoadSettings()
     phases: PhaseSettings = PhaseSettings()
     slo: SloSettings = SloSettings()

@@ -49,6 +49,7 @@ SHARES: dict[str, Literal["good", "bad"]] = {
     "login_success_rate": "good",
     "token_validation_success_rate": "good",
     "registration_error_rate": "bad",
+    "registration_completion_rate": "good",
 }
 """SLIs that are shares, and of what."""
 TOKEN_FLOWS = {"token_issuance_error_rate": ("login", "refresh", "machine"), "refresh_error_rate": ("refresh",)}
@@ -105,7 +106,7 @@ NOT_BY_WAITING = frozenset(
         "jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate_max", "jwks_fetches_per_1000",
         "refusals_told_as_errors", "outages_told_as_refusals", "misuse_alerts", "audience_confusion",
         "unbound_answers", "parallel_uses_accepted", "tampered_redirects_accepted", "replays_unnoticed",
-        "token_lifetime_max", "sessions_beyond_policy",
+        "token_lifetime_max", "sessions_beyond_policy", "limits_untold",
     }
 )  # fmt: skip
 """What a machine short of CPU can't make worse: nobody fetches more often, or answers otherwise, for having waited."""
@@ -233,6 +234,19 @@ def _registration_errors(record: RunRecord, selector: Selector, phase: When) -> 
     frame = selector.choose(good_traffic(record.in_phase(phase)))
     frame = frame[frame["endpoint"] == "register"]
     return share_of(frame, frame["outcome"].ne("ok").to_numpy(dtype=bool))
+
+
+def _registrations_completed(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """Of the registrations begun in the phase, those that succeeded in the end, however often they were tried."""
+    frame = good_traffic(record.samples)
+    frame = selector.choose(frame[frame["flow"].eq("registration") & frame["endpoint"].eq("register")])
+    frame = frame.sort_values(["due_at", "sent_at"], kind="stable")
+    begun = (
+        frame.assign(ok=frame["outcome"].eq("ok")).groupby("session").agg(due_at=("due_at", "first"), ok=("ok", "any"))
+    )
+    window = record.window(phase) or (0.0, 0.0)
+    begun = begun[begun["due_at"].between(*window, inclusive="left")]
+    return share_of(begun, begun["ok"].to_numpy(dtype=bool))
 
 
 def _login_success(record: RunRecord, selector: Selector, phase: When) -> Measurement:
@@ -837,6 +851,8 @@ REGISTRY: dict[str, Sli] = {
     "token_lifetime_max": _token_lifetime_max,
     "sessions_beyond_policy": _counted(protocol.sessions_beyond_policy),
     "theft_window_max": _theft_window_max,
+    "limits_untold": _counted(protocol.limits_untold),
+    "registration_completion_rate": _registrations_completed,
     "unbound_answers": _unbound_answers,
     "parallel_uses_accepted": _counted(protocol.most_accepted_at_once),
     "tampered_redirects_accepted": _counted(protocol.tampered_redirects_accepted),

@@ -43,8 +43,12 @@ NOT_IN_EVERY_PHASE = frozenset(
         Canary.REVOKED,
         Canary.REPLAYED,
         Canary.CODE_REPLAYED,
+        Canary.ASSERTION_REPLAYED,
         Canary.PKCE_MISMATCH,
+        Canary.PKCE_DOWNGRADED,
         Canary.REDIRECT_TAMPERED,
+        Canary.REGISTRATION_UNAUTHORIZED,
+        Canary.REGISTRATION_UNSAFE,
     }
 )
 """Canaries that are only surely bad after something has happened in the run, and those at the IdP, which a fault may

@@ -14,7 +14,7 @@ from harness.values import Value
 class AudienceLoad(LoadSettings):
     """As ever, but with more canaries: there are many ways to be for somebody else."""
 
-    canary_rate: float = Field(100, gt=0, le=1_000, description="requests per second that must be refused")
+    canary_rate: float = Field(110, gt=0, le=1_000, description="requests per second that must be refused")
 
 
 class ReplayFault(Value):

@@ -14,7 +14,7 @@ from harness.values import Value
 class TamperingLoad(LoadSettings):
     """As ever, but with more canaries: there are some forty ways to tamper with a redirect URI."""
 
-    canary_rate: float = Field(100, gt=0, le=1_000, description="requests per second that must be refused")
+    canary_rate: float = Field(110, gt=0, le=1_000, description="requests per second that must be refused")
     native_rate: float = Field(8, gt=0, le=200, description="logins per second from apps at a port of the moment")
 
 

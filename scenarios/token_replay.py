@@ -15,7 +15,7 @@ from harness.values import Value
 class ReplayLoad(LoadSettings):
     """As ever, but with more canaries: codes, refresh tokens and assertions that were used before are among them."""
 
-    canary_rate: float = Field(60, gt=0, le=1_000, description="requests per second that must be refused")
+    canary_rate: float = Field(66, gt=0, le=1_000, description="requests per second that must be refused")
 
 
 class ReplayFault(Value):

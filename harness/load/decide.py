@@ -97,6 +97,16 @@ def at_idp(answer: Answered) -> tuple[Decision, str]:
     return "undecided", code or f"http_{status}"
 
 
+def at_registration(answer: Answered) -> tuple[Decision, str]:
+    """The same of a registration (RFC 7591 section 3.2). One too many is not refused but put off: ``rate_limited``, or
+    ``rate_limit_untold`` where the answer does not say until when.
+    """
+    if answer.status != 429:
+        return at_idp(answer)
+    told = answer.header("Retry-After")
+    return "undecided", "rate_limited" if told.isascii() and told.isdigit() else "rate_limit_untold"
+
+
 def token_answer(answer: Answered) -> tuple[Decision, str, dict[str, Any]]:
     """The same for a token request, with the token response (RFC 6749 section 5.1); empty unless accepted.
 

@@ -21,6 +21,7 @@ from harness.load.pacing import sleeper
 from harness.load.parallel import KINDS, ParallelReplays
 from harness.load.races import Races
 from harness.load.recorder import Recorder
+from harness.load.registration import Registrations
 from harness.load.revocation import Probes, probe_formats
 from harness.load.scene import Gate, Scene
 from harness.load.scheduler import Scheduler
@@ -39,6 +40,7 @@ _IDP_NAMES = {
     "lost_answer": "authorize",
     "native_login": "authorize",
     "parallel_replay": "token",
+    "registration": "register",
     "partner": "token",
     "attacker": "token",
 }
@@ -84,6 +86,7 @@ class Generator:
         self._probes = Probes(self.scene, plan.revocations, self._probe_formats) if plan.revocations else None
         self._races = Races(self.scene, plan.races, self._roles.refreshing) if plan.races else None
         self._parallel = ParallelReplays(self.scene, plan.parallel, self._roles) if plan.parallel else None
+        self._registrations = Registrations(self.scene, plan.registration) if plan.registration else None
         self._thief = Thief(self.scene, plan.theft, self._roles) if plan.theft else None
         self._partner = Partner(self.scene, plan.rollout, self._roles.partners) if plan.rollout else None
         self._attacker = Attacker(self.scene, plan.leak, self._roles.partners) if plan.leak else None
@@ -150,6 +153,7 @@ class Generator:
             "revocation": self._probes.probe if self._probes and self._probe_formats else None,
             "two_tabs": self._races.two_tabs if self._races else None,
             "lost_answer": self._races.lost_answer if self._races else None,
+            "registration": self._registrations.register if self._registrations else None,
             "thief": self._thief.use if self._thief else None,
             "partner": self._partner.partner if self._partner else None,
             "attacker": self._attacker.attack if self._attacker else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from harness.errors import LoadError, UsageError
 from harness.load.assertion import assertion, assertion_form
-from harness.load.decide import at_idp, at_redirect, json_object, redirect_error, token_answer
+from harness.load.decide import at_idp, at_redirect, at_registration, json_object, redirect_error, token_answer
 from harness.load.handed_out import HandedOut
 from harness.load.job import check_host
 from harness.load.page import filled_login
@@ -29,10 +30,11 @@ _ENDPOINTS: Final = {
     "jwks": "jwks_uri",
     "revoke": "revocation_endpoint",
     "end_session": "end_session_endpoint",
+    "register": "registration_endpoint",
 }
 _FORM_PAGE: Final = (200, 401)
 """401: the form again, after a wrong password."""
-_OPTIONAL: Final = frozenset({"revoke", "end_session"})
+_OPTIONAL: Final = frozenset({"revoke", "end_session", "register"})
 
 SiteFor = Callable[[str], Sends]
 """The connections to the origin of a URL; the site's base is the origin."""
@@ -82,6 +84,15 @@ class Code:
     redirect_uri: str
     verifier: str = field(repr=False)
     nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A client that registered itself, and what it is managed by (RFC 7591 section 3.2.1)."""
+
+    client: Client
+    uri: str
+    access_token: str = field(repr=False)
 
 
 class Idp:
@@ -327,6 +338,48 @@ class Idp:
         if decision == "undecided" and answer.status in (400, 401, 403):
             decision = "deny"
         return Step("end_session", answer, decision, code)
+
+    # --- dynamic client registration ---
+
+    def register(
+        self, access_token: str | None = None, redirect_uris: tuple[str, ...] = ()
+    ) -> tuple[Step, Registered | None]:
+        """Register a machine client, or with ``redirect_uris`` one that logs users in (RFC 7591 section 3).
+
+        ``access_token``: instead of the initial one; empty: none. A refusal for the rate is undecided:
+        ``rate_limited``, or ``rate_limit_untold`` where it does not say when to try again (RFC 6585 section 4).
+        """
+        metadata: dict[str, Any] = {"grant_types": ["client_credentials"], "client_name": "idchaos"}
+        if redirect_uris:
+            metadata |= {"grant_types": ["authorization_code"], "redirect_uris": list(redirect_uris)}
+        token = self._endpoints.initial_access_token if access_token is None else access_token
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        answer = self._post(self._urls["register"], json.dumps(metadata).encode(), headers, replayable=False)
+        decision, code = at_registration(answer)
+        step = Step("register", answer, decision, code)
+        if decision != "accept":
+            return step, None
+        body = json_object(answer.body)
+        names = ("client_id", "registration_client_uri", "registration_access_token")
+        client_id, uri, managing = (body.get(name) for name in names)
+        secret = body.get("client_secret")
+        if not (isinstance(client_id, str) and isinstance(uri, str) and isinstance(managing, str)):
+            return replace(step, decision="undecided", code="bad_body"), None
+        self.handed_out.add("registration_access_token", managing)
+        self.handed_out.add("client_secret", secret if isinstance(secret, str) else "")
+        client = Client(client_id=client_id, client_secret=secret if isinstance(secret, str) else None)
+        try:
+            return step, Registered(client, check_host(uri, self._allow_hosts), managing)
+        except UsageError:
+            return replace(step, decision="undecided", code="bad_body"), None
+
+    def unregister(self, registered: Registered) -> Step:
+        """RFC 7592 section 2.3."""
+        site, target = self._at(registered.uri)
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {registered.access_token}"}
+        answer = site.send(site.head("DELETE", target, headers), replayable=False)
+        decision, code = at_idp(answer)
+        return Step("unregister", answer, decision, code)
 
     # --- plain HTTP ---
 

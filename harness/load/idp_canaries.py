@@ -16,7 +16,7 @@ from harness.load.canary_stock import Assertion, Redemption, Replay, Shelf
 from harness.load.idp import Code, Downgrade, Step
 from harness.load.job import Roles
 from harness.load.recorder import About
-from harness.load.redirects import tampered
+from harness.load.redirects import UNSAFE, tampered
 from harness.load.scene import NEVER_ARRIVED, Scene
 from harness.targets.endpoints import Client
 
@@ -28,6 +28,8 @@ AT_IDP = frozenset(
         Canary.PKCE_MISMATCH,
         Canary.PKCE_DOWNGRADED,
         Canary.REDIRECT_TAMPERED,
+        Canary.REGISTRATION_UNAUTHORIZED,
+        Canary.REGISTRATION_UNSAFE,
     }
 )
 _WRONG = "wrong_request"
@@ -54,6 +56,8 @@ class IdpCanaries:
             kind: Shelf(depth, "never") for kind in (Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH)
         }
         self._proofs = cycle(("other_verifier", "no_verifier"))
+        self._intruders = cycle(("no_token", "made_up_token"))
+        self._unsafe = cycle(UNSAFE.items())
         self._redirects = cycle(_redirects(clients))
         self._asserting = roles.asserting
         self._assertions: Shelf[Assertion] = Shelf(depth, "never")
@@ -67,6 +71,8 @@ class IdpCanaries:
         """Send one; false if there is none that is surely bad by now."""
         if kind is Canary.REDIRECT_TAMPERED:
             return self._ask_elsewhere(due)
+        if kind in (Canary.REGISTRATION_UNAUTHORIZED, Canary.REGISTRATION_UNSAFE):
+            return self._register(kind, due)
         if kind is Canary.PKCE_DOWNGRADED:
             return self._ask_without_proof(due)
         if kind is Canary.ASSERTION_REPLAYED:
@@ -118,6 +124,24 @@ class IdpCanaries:
         client, way = found
         step = self._scene.idp.downgraded_login(client, self._users[0], way, self._observe)
         self._record(Canary.PKCE_DOWNGRADED, step, _about(way), due)
+        return True
+
+    def _register(self, kind: Canary, due: float) -> bool:
+        """Register a client without leave (RFC 7591 section 3), or with a redirect URI that is not safe (RFC 9700
+        section 2.1). What was registered all the same is taken back.
+        """
+        idp = self._scene.idp
+        if not idp.has("register"):
+            return False
+        if kind is Canary.REGISTRATION_UNAUTHORIZED:
+            way = next(self._intruders)
+            step, found = idp.register({"no_token": "", "made_up_token": secrets.token_urlsafe(24)}[way])
+        else:
+            way, uri = next(self._unsafe)
+            step, found = idp.register(redirect_uris=(uri,))
+        self._record(kind, step, _about(way), due)
+        if found is not None and not self._scene.stopping:
+            self._scene.upkeep(idp.unregister(found))
         return True
 
     def _assert_again(self, due: float) -> bool:

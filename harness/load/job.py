@@ -181,6 +181,11 @@ def check_roles(job: LoadJob, roles: Roles) -> None:
             bool(roles.refreshing) and users and roles.asserting is not None,
             "a client with refresh_token, one with a key for assertions, and a user",
         ),
+        (
+            "registration",
+            job.endpoints.initial_access_token is not None,
+            "an initial access token",
+        ),
         ("thief", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
         ("partner", bool(roles.partners), "a client with authorization_code and client_credentials"),
         ("attacker", bool(roles.partners) and users, "a client with authorization_code and client_credentials"),

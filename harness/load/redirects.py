@@ -90,6 +90,19 @@ ALWAYS = frozenset(tampered("http://127.0.0.1/callback", native=True)) & frozens
 """The manipulations that can be made of any redirect URI."""
 
 
+UNSAFE = {
+    "plain_http": f"http://{ELSEWHERE}/callback",
+    "fragment": f"https://{ELSEWHERE}/callback#x",
+    "wildcard": f"https://*.{ELSEWHERE}/callback",
+    "script": "javascript:alert(1)",
+    "data": "data:text/html,x",
+    "no_host": "https:///callback",
+    "userinfo": f"https://app.example@{ELSEWHERE}/callback",
+    "relative": "/callback",
+}
+"""Redirect URIs that nobody should be registered with (RFC 9700 sections 2.1 and 2.6, RFC 6749 section 3.1.2)."""
+
+
 def at_port(registered: str, number: int) -> str:
     """The loopback redirect URI of a native app that was given the ``number``-th port for the moment."""
     parts = urlsplit(registered)

@@ -31,7 +31,7 @@ from harness.targets.endpoints import Client, User
 
 _POKE_EVERY_S = 1.0
 _LOGINS_AT_ONCE = 8
-_LIMIT_SLACK_S = 1.0
+_LIMIT_SLACK_S = 0.5
 
 
 @dataclass

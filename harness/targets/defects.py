@@ -171,6 +171,21 @@ DEFECTS: Mapping[str, Defect] = {
             parts=IDPS,
         ),
         Defect(
+            name="registration_open",
+            meaning="Anybody may register a client, without an initial access token.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="registration_redirect_unchecked",
+            meaning="A client may register any redirect URI, also plain HTTP, scripts and wildcards.",
+            parts=IDPS,
+        ),
+        Defect(
+            name="registration_limit_untold",
+            meaning="Too many registrations are answered with 500, not with 429 and when to try again.",
+            parts=IDPS,
+        ),
+        Defect(
             name="session_never_ends",
             meaning="A session can be refreshed for as long as it is used, whatever its absolute limit.",
             parts=IDPS,

@@ -69,3 +69,5 @@ class Endpoints(Value):
     idp_control_url: str | None = None
     """The stand-in IdP's control API, for minting bad tokens; ``None`` where the target has none."""
     control_secret: str | None = None
+    initial_access_token: str | None = None
+    """Lets a client register itself (RFC 7591 section 3), where the target's IdP asks for it."""

@@ -95,6 +95,9 @@ class OidcClient:
             case "login":
                 # Discovery names no login form; at the stand-in IdP it lies beside the page that shows it.
                 request = ("POST", urljoin(self._url("authorize"), "login"), {"data": {}})
+            case "register":
+                # Without the token that it takes: it is refused, and registers nothing.
+                request = ("POST", self._url("registration"), {"json": {}})
             case "token":
                 client = self._client_with("client_credentials")
                 form = {"grant_type": "client_credentials", "scope": client.scope}

@@ -53,6 +53,9 @@ PROBERS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """Who can send a probe through a proxy: (component, the upstream it asks for). Client links are probed by us."""
 
+ID_TOKEN_LIFE_S = 300.0
+"""Of ID tokens, which nobody renews: they only say that a user logged in."""
+
 PARTNERS = ("partner", "partner-opaque")
 """Clients that act for users and for themselves: their secrets are worth stealing, and may be rotated."""
 
@@ -90,6 +93,8 @@ class Credentials:
     clients: Mapping[str, str]
     next_secrets: Mapping[str, str]
     users: Mapping[str, str]
+    initial_access_token: str
+    """Lets clients register themselves (RFC 7591)."""
     assertion_key: Mapping[str, str]
     """The private JWK of the client that signs assertions."""
 
@@ -104,6 +109,7 @@ class Credentials:
             },
             next_secrets={name: secrets.token_urlsafe(24) for name in PARTNERS},
             users={name: secrets.token_urlsafe(12) for name in ("alice", "bob", "carol", "dave")},
+            initial_access_token=secrets.token_urlsafe(24),
             assertion_key={k: str(v) for k, v in ECKey.generate_key("P-256").as_dict(private=True).items()},
         )
 
@@ -173,7 +179,7 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
         "issuer": issuer(layout),
         "tokens": {
             "access_ttl_s": settings.tokens.access_ttl_s,
-            "id_ttl_s": settings.tokens.access_ttl_s,
+            "id_ttl_s": max(ID_TOKEN_LIFE_S, settings.tokens.access_ttl_s),
             "refresh_ttl_s": settings.tokens.refresh_ttl_s,
             "refresh_grace_s": settings.tokens.refresh_grace_s,
             "session_max_s": settings.tokens.session_max_s,
@@ -181,6 +187,13 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
         "signing_alg": algorithm,
         "keys": keys,
         "clients": registered,
+        "registration": {
+            "initial_access_token": credentials.initial_access_token,
+            "per_s": settings.idp.registrations_per_s,
+            "burst": settings.idp.registrations_burst,
+            "scope": SCOPES,
+            "audience": list(SERVICES),
+        },
         "users": [
             {"username": name, "password": password, "name": name.title(), "email": f"{name}@example.test"}
             for name, password in credentials.users.items()
@@ -252,6 +265,7 @@ def endpoints(layout: Layout, credentials: Credentials) -> Endpoints:
         introspection_client=Client(client_id="gateway", client_secret=credentials.clients["gateway"]),
         idp_control_url=f"http://{layout.control[IDP]}",
         control_secret=credentials.control_secret,
+        initial_access_token=credentials.initial_access_token,
     )
 
 

@@ -133,6 +133,33 @@ def test_a_theft_that_nobody_ended_is_unbounded_and_one_that_gave_nothing_unknow
     assert math.isnan(sli.measure(make_record([]), "theft_window_max", "fault").value)
 
 
+# --- registrations
+
+
+def registration(name: str, *codes: str, at: float = 112.0) -> list[dict[str, Any]]:
+    """The attempts of one client, a second apart; an empty code is success."""
+    return [
+        row(flow="registration", endpoint="register", session=name, due_at=at + n, sent_at=at + n)
+        | (UNDECIDED | {"status": 429, "error_code": code} if code else ACCEPTED)
+        for n, code in enumerate(codes)
+    ]
+
+
+def test_clients_that_were_registered_in_the_end_by_when_they_began(make_record: Make) -> None:
+    rows = registration("a", "") + registration("b", "rate_limited", "rate_limited", "", at=119.0)
+    rows += registration("c", "http_503", "http_503") + registration("d", "", at=121.0)
+    measured = sli.measure(make_record(rows), "registration_completion_rate", "fault")
+    assert (measured.value, measured.samples) == (pytest.approx(2 / 3), 3)
+    assert sli.measure(make_record(rows), "registration_error_rate", "fault").samples == 4
+
+
+def test_limits_that_do_not_say_when_to_come_back(make_record: Make) -> None:
+    rows = registration("a", "rate_limited", "rate_limit_untold", "")
+    measured = sli.measure(make_record(rows), "limits_untold", "fault")
+    assert (measured.value, measured.samples) == (1, 2)
+    assert math.isnan(sli.measure(make_record(registration("a", "")), "limits_untold", "fault").value)
+
+
 # --- detectors
 
 

@@ -30,6 +30,8 @@ FOUND_BY = {
     "pkce_downgrade_allowed": Canary.PKCE_DOWNGRADED,
     "assertion_replay_not_detected": Canary.ASSERTION_REPLAYED,
     "id_token_accepted": Canary.ID_TOKEN,
+    "registration_open": Canary.REGISTRATION_UNAUTHORIZED,
+    "registration_redirect_unchecked": Canary.REGISTRATION_UNSAFE,
 }
 KINDS = tuple(FOUND_BY.values())
 LOAD_S = 2.0
