@@ -35,7 +35,7 @@ def test_values_are_json_where_they_parse_as_such(text: str, value: object) -> N
     ("assignment", "says"),
     [
         ("gateway.jwks_cach_s=3", "did you mean gateway.jwks_cache_s"),
-        ("nothing.at_all=3", "groups: gateway, tokens, load, phases, slo, fault"),
+        ("nothing.at_all=3", "groups: gateway, tokens, idp, load, phases, slo, fault"),
         ("gateway=3", "setting 'gateway' is unknown"),
         ("gateway.leeway_s=-1", "gateway.leeway_s=-1: should be greater than or equal to 0"),
         ("gateway.leeway_s=NaN", "gateway.leeway_s"),
