@@ -49,6 +49,7 @@ class Standing:
             },
             "clients": [client.model_dump(exclude_none=True) for client in endpoints.clients],
             "users": [user.model_dump() for user in endpoints.users],
+            "initial_access_token": endpoints.initial_access_token,
         }
 
 
@@ -101,7 +102,11 @@ def describe(standing: Standing) -> str:
     lines.append(f"  control secret  {where['control']['secret']}")
     for client in where["clients"]:
         grants = ", ".join(client["grants"])
-        lines.append(f"  client     {client['client_id']}  secret {client.get('client_secret', '(public)')}  {grants}")
+        known_by = (
+            "a key for assertions" if "private_jwk" in client else f"secret {client.get('client_secret', '(public)')}"
+        )
+        lines.append(f"  client     {client['client_id']}  {known_by}  {grants}")
+    lines.append(f"  registration    with the initial access token {where['initial_access_token']}")
     if where["defects"]:
         lines.append(f"  defects    {', '.join(where['defects'])}: this system is wrong on purpose")
     lines += [f"  user       {user['username']}  password {user['password']}" for user in where["users"]]
