@@ -130,7 +130,9 @@ def show_verdict(verdict: RunVerdict) -> None:
 
 
 def show_matrix(matrix: Matrix) -> None:
-    """Every defect with what caught it, every sound run with its verdict, on stdout."""
+    """Every defect with what caught it, every sound run with its verdict, on stdout; last, what stayed inconclusive."""
+    from harness.zoo import Control
+
     console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
     table = Table(box=None, padding=(0, 2), header_style="dim")
     for heading in ("", "defect", "run", "outcome"):
@@ -141,6 +143,9 @@ def show_matrix(matrix: Matrix) -> None:
     for runs in matrix.sound:
         table.add_row(_verdict(runs.verdict), "none", f"{runs.scenario} · {runs.variant}", runs.line())
     console.print(table)
+    for each in matrix.undecided:
+        what = each.defect if isinstance(each, Control) else "no defect"
+        console.print(f"  inconclusive: {what}, {each.scenario} · {each.variant}: {each.line()}")
     caught = sum(row.verdict is Verdict.PASS for row in matrix.rows)
     passed = sum(runs.verdicts.count(Verdict.PASS) for runs in matrix.sound)
     whole = sum(len(runs.verdicts) for runs in matrix.sound)

@@ -5,7 +5,7 @@ same runs at a sound system must pass. Rows in, matrix out; knows no single scen
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,9 @@ from harness.slo import IN_EVERY_RUN
 from harness.targets.defects import DEFECTS, known
 from harness.values import Value
 from harness.verdict import RunVerdict
+
+AGAIN = 2
+"""How often what was inconclusive is run again."""
 
 MARKS = {
     "✓": "caught by a name that names it",
@@ -108,6 +111,12 @@ class Matrix(Value):
         )
 
     @property
+    def undecided(self) -> tuple[Control | SoundRuns, ...]:
+        """What stayed inconclusive."""
+        results: tuple[Control | SoundRuns, ...] = (*self.rows, *self.sound)
+        return tuple(each for each in results if each.verdict is Verdict.INCONCLUSIVE)
+
+    @property
     def verdict(self) -> Verdict:
         """The worst of all."""
         return Verdict.worst([*(row.verdict for row in self.rows), *(runs.verdict for runs in self.sound)])
@@ -184,6 +193,14 @@ def choose(rows: Sequence[Row], defects: Iterable[str]) -> tuple[Row, ...]:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Runs that are judged together, into one result."""
+
+    runs: tuple[Prepared, ...]
+    judge: Callable[[Sequence[Came]], Control | SoundRuns]
+
+
+@dataclass(frozen=True)
 class Planned:
     """One trial: its sound runs, then a run for each row."""
 
@@ -192,6 +209,11 @@ class Planned:
 
     def __len__(self) -> int:
         return len(self.sound) + len(self.controls)
+
+    def groups(self) -> tuple[Group, ...]:
+        """Its results to be: one of the sound runs together, and one of each row."""
+        controls = (Group((prepared,), partial(judge_control, row, prepared)) for row, prepared in self.controls)
+        return (Group(self.sound, partial(judge_sound, self.sound)), *controls)
 
 
 def plan(
@@ -246,27 +268,40 @@ def _check_names(row: Row, prepared: Prepared) -> None:
         )
 
 
-def run(planned: Sequence[Planned], execute: Execute, mapped: Mapped = map) -> Iterator[Control | SoundRuns]:
-    """Run them all; each result in turn, as soon as there is one. A run that could not be completed is INCONCLUSIVE,
-    and the rest goes on. What is INCONCLUSIVE is run once more: a busy moment says nothing about the judge.
+def run(
+    planned: Sequence[Planned],
+    execute: Execute,
+    mapped: Mapped = map,
+    tell: Callable[[Control | SoundRuns], None] = lambda result: None,
+) -> list[Control | SoundRuns]:
+    """Run them all. A run that could not be completed is INCONCLUSIVE, and the rest goes on. What is INCONCLUSIVE is
+    run again at the end, with nothing beside it: a busy moment says nothing about the judge.
 
-    ``mapped``: ``map``, one run after the other, or something like it that has several under way.
+    ``mapped``: ``map``, one run after the other, or something like it that has several under way. ``tell`` is given
+    each result as soon as it stands.
     """
-    runs = [prepared for trial in planned for prepared in (*trial.sound, *(run for _, run in trial.controls))]
-    came = iter(mapped(partial(_attempt, execute), runs))
-    for trial in planned:
-        yield judge_sound(trial.sound, [next(came) for _ in trial.sound])
-        for row, prepared in trial.controls:
-            yield judge_control(row, prepared, next(came))
+    groups = [group for trial in planned for group in trial.groups()]
+    came = iter(mapped(partial(_attempt, execute), [run for group in groups for run in group.runs]))
+    answers: list[list[Came]] = []
+    for group in groups:
+        answers.append([next(came) for _ in group.runs])
+        if not any(map(_undecided, answers[-1])):
+            tell(group.judge(answers[-1]))
+    for group, answer in zip(groups, answers, strict=True):
+        if any(map(_undecided, answer)):
+            for at, prepared in enumerate(group.runs):
+                for _ in range(AGAIN):
+                    if _undecided(answer[at]):
+                        answer[at] = _attempt(execute, prepared)
+            tell(group.judge(answer))
+    return [group.judge(answer) for group, answer in zip(groups, answers, strict=True)]
+
+
+def _undecided(came: Came) -> bool:
+    return isinstance(came, IdchaosError) or came.verdict is Verdict.INCONCLUSIVE
 
 
 def _attempt(execute: Execute, prepared: Prepared) -> Came:
-    came = _once(execute, prepared)
-    undecided = isinstance(came, IdchaosError) or came.verdict is Verdict.INCONCLUSIVE
-    return _once(execute, prepared) if undecided else came
-
-
-def _once(execute: Execute, prepared: Prepared) -> Came:
     try:
         return execute(prepared)
     except IdchaosError as error:
@@ -285,10 +320,11 @@ def judge_sound(prepared: Sequence[Prepared], came: Sequence[Came]) -> SoundRuns
     )
 
 
-def judge_control(row: Row, prepared: Prepared, came: Came) -> Control:
+def judge_control(row: Row, prepared: Prepared, answers: Sequence[Came]) -> Control:
     """A defect is caught when something that names it has failed. Failing for another reason is no catch: whoever reads
-    that report would look for the wrong thing.
+    that report would look for the wrong thing. ``answers``: the one of its run.
     """
+    (came,) = answers
     failed = _failed(came)
     by = tuple(name for name in row.caught_by if name in failed)
     besides = tuple(name for name in failed if name not in by)

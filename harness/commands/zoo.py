@@ -108,13 +108,12 @@ def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Cont
         what = f"{scenario.scenario} · {scenario.variant}: {', '.join(prepared.defects) or 'no defect'}"
         _tell(f"zoo: {which}: {what}", quiet)
 
-    def told(result: Control | SoundRuns) -> Control | SoundRuns:
+    def tell(result: Control | SoundRuns) -> None:
         name = result.defect if isinstance(result, zoos.Control) else "no defect"
         _tell(f"zoo:   {result.scenario} · {result.variant}: {name}: {result.line()}", quiet)
-        return result
 
     if at_once == 1:
-        return [told(result) for result in zoos.run(planned, partial(_watched, begin, quiet))]
+        return zoos.run(planned, partial(_watched, begin, quiet), tell=tell)
     from harness.apart import Apart
 
     with Apart(at_once) as apart:
@@ -123,7 +122,7 @@ def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Cont
             begin(prepared)
             return apart.run(prepared)
 
-        return [told(result) for result in zoos.run(planned, execute, apart.map)]
+        return zoos.run(planned, execute, apart.map, tell)
 
 
 def _watched(begin: Callable[[Prepared], None], quiet: bool, prepared: Prepared) -> RunVerdict:

@@ -14,7 +14,7 @@ from harness.experiment import Verdict
 from harness.launch import Prepared
 from harness.record import Cleanup
 from harness.verdict import InvariantVerdict, ObjectiveVerdict, RunVerdict
-from harness.zoo import Detection, Matrix, Row, Trial, choose, detection_markdown, markdown, plan, run
+from harness.zoo import Control, Detection, Matrix, Row, Trial, choose, detection_markdown, markdown, plan, run
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 OUTAGE = Trial(scenario="jwks_outage", settings={"fault.duration_s": 3})
@@ -150,13 +150,37 @@ def test_rows_are_chosen_by_defect() -> None:
     assert "has no row for alg_none_accepted" in refused(lambda: choose(rows, ("alg_none_accepted",)))
 
 
-def test_what_is_inconclusive_is_run_once_more() -> None:
+def test_what_is_inconclusive_is_run_again_at_the_end_and_told_when_it_stands() -> None:
     undecided, caught = came(Verdict.INCONCLUSIVE), came(FAIL, invariants=("audience_enforced",))
-    answers = {(): [undecided, came(PASS)], ("no_aud_check",): [undecided, caught]}
+    answers = {
+        (): [undecided, undecided, came(PASS)],
+        ("no_aud_check",): [undecided, caught],
+        ("no_exp_check",): [SOUND],
+    }
+    made: list[tuple[str, ...]] = []
+    told: list[str] = []
+
+    def execute(prepared: Prepared) -> RunVerdict:
+        made.append(prepared.defects)
+        return answers[prepared.defects].pop(0)
+
+    planned = plan((NO_AUD, NO_EXP), sound=1, target="local", reports=Path("reports"))
+    matrix = Matrix.of(
+        run(planned, execute, tell=lambda each: told.append(each.defect if isinstance(each, Control) else "none"))
+    )
+    assert made == [(), ("no_aud_check",), ("no_exp_check",), (), (), ("no_aud_check",)]
+    assert told == ["no_exp_check", "none", "no_aud_check"]
+    assert [row.verdict for row in matrix.rows] == [PASS, FAIL]
+    assert matrix.sound[0].verdict is PASS
+    assert not matrix.undecided
+
+
+def test_what_stays_inconclusive_is_not_run_for_ever() -> None:
+    tries = [came(INCONCLUSIVE)] * 9
     planned = plan((NO_AUD,), sound=1, target="local", reports=Path("reports"))
-    matrix = Matrix.of(run(planned, lambda prepared: answers[prepared.defects].pop(0)))
-    assert matrix.verdict is Verdict.PASS
-    assert answers == {(): [], ("no_aud_check",): []}
+    matrix = Matrix.of(run(planned, lambda prepared: tries.pop() if prepared.defects else SOUND))
+    assert len(tries) == 6
+    assert [each.reason for each in matrix.undecided if isinstance(each, Control)] == ["because"]
 
 
 def detection(answers: dict[tuple[str, str], RunVerdict]) -> Detection:
