@@ -25,6 +25,7 @@ from harness.experiment import (
     TheftPlan,
 )
 from harness.settings import CommonSettings
+from harness.topologies import TOPOLOGIES, TokenFormat
 
 CLOCK_SLACK_S = 5.0
 """All parts go by one host's clock, and claims are whole seconds. A canary may be on its way for as long as the time
@@ -106,16 +107,19 @@ def everyday_load(
     leak: LeakPlan | None = None,
     session_max_s: float | None = None,
     without: tuple[Canary, ...] = (),
+    around: tuple[Canary, ...] = (),
 ) -> LoadPlan:
     """Sessions that log in, call APIs, refresh and log out; machine clients; canaries of every kind.
 
     ``clock_error_s``: the greatest clock error that the run causes; canaries lie beyond it. ``opaque_share``: of the
-    API requests, those with opaque tokens.
+    API requests, those with opaque tokens beside JWTs, where there are both. ``around``: canaries that are sent to
+    services directly as well.
     """
     load = settings.load
     slack = max(CLOCK_SLACK_S, load.timeout_s)
     ramp = min(1.0, settings.phases.warmup_s)
-    opaque = load.rate * opaque_share
+    issues_both = len(TOPOLOGIES[settings.topology].formats) > 1
+    opaque = load.rate * opaque_share if issues_both else 0.0
     streams = [
         Stream(flow="api", rate=load.rate - opaque, arrivals=load.arrivals, ramp_s=ramp),
         Stream(flow="login", rate=load.login_rate, arrivals=load.arrivals),
@@ -139,6 +143,7 @@ def everyday_load(
             retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,
             replayed_after_s=settings.tokens.refresh_grace_s,
             revoked_after_s=revocation_window_s(settings),
+            around=around,
         ),
         revocations=revocations,
         races=races,
@@ -158,11 +163,16 @@ def invariants(without: tuple[Canary, ...] = ()) -> tuple[Invariant, ...]:
     )
 
 
+def everyday_format(settings: CommonSettings) -> TokenFormat:
+    """The format of the access tokens that everyday sessions have."""
+    return TOPOLOGIES[settings.topology].everyday_format
+
+
 def warm_success(settings: CommonSettings, phase: PhaseName) -> Objective:
     """Good API requests with a live token succeed, whatever becomes of sessions that ran out of one."""
     return Objective(
         name=f"warm_success_{phase}",
-        sli="success_rate{flow=api,format=jwt}",
+        sli=f"success_rate{{flow=api,format={everyday_format(settings)}}}",
         phase=phase,
         bound=Bound(op=">=", limit=settings.slo.success),
         why="Users with live tokens were refused or got no answer: a gateway needs the IdP for each request.",
@@ -173,7 +183,7 @@ def warm_latency(settings: CommonSettings, phase: PhaseName) -> Objective:
     """Good API requests with a live token are answered in time."""
     return Objective(
         name=f"warm_latency_{phase}",
-        sli="latency_p95{flow=api,format=jwt}",
+        sli=f"latency_p95{{flow=api,format={everyday_format(settings)}}}",
         phase=phase,
         bound=Bound(op="<=", limit=settings.slo.latency_p95_s, unit="s"),
         why="Users with live tokens waited: p95 counts from when a request was due.",

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from harness.commands.validate import validate
 from harness.commands.zoo import zoo
 from harness.errors import ExitCode, IdchaosError, Interrupted, NotStored, StoreError, UsageError, told
 from harness.settings import PROFILES, names, parse_assignments
+from harness.topologies import TOPOLOGIES
 
 if TYPE_CHECKING:
     from harness.verdict import RunVerdict
@@ -76,6 +77,12 @@ def _run_options(command: Command) -> Command:
         (
             click.option("--target", default="local", show_default=True, help="local (processes) or docker."),
             click.option("--gateway", default="standin", show_default=True, help="Which gateway is tested."),
+            click.option(
+                "--topology",
+                default="gateway",
+                show_default=True,
+                help=f"Where it is decided whether a token is good: {', '.join(TOPOLOGIES)}.",
+            ),
             click.option(
                 "--profile", default="quick", show_default=True, help=f"How long and how much: {', '.join(PROFILES)}."
             ),
@@ -138,11 +145,11 @@ def _list_defects(as_json: bool) -> None:
     from harness.targets.defects import DEFECTS
 
     if as_json:
-        print(
-            json.dumps(
-                [defect.model_dump(include={"name", "meaning", "parts"}) for defect in DEFECTS.values()], indent=2
-            )
-        )
+        told = [
+            {"name": each.name, "meaning": each.meaning, "parts": list(each.parts(TOPOLOGIES["gateway"]))}
+            for each in DEFECTS.values()
+        ]
+        print(json.dumps(told, indent=2))
         return
     for defect in DEFECTS.values():
         print(f"{defect.name:<36} {defect.meaning}")
@@ -167,19 +174,22 @@ def run_scenarios(
 ) -> int:
     """Run scenarios one after the other; the worst verdict decides the exit code.
 
+    With --all, scenarios that need what the topology has not are skipped, and named.
+
     Exit code 70 also says that a run, whatever its verdict short of FAIL, left something behind: idchaos recover.
     """
     from harness.launch import Request, prepare, run
-    from harness.terminal import show_verdicts, watching
+    from harness.terminal import show_skipped, show_verdicts, watching
 
-    scenarios = _chosen(scenarios, every)
-
+    scenarios, skipped = _chosen(scenarios, every, options["topology"])
     overrides = parse_assignments(assignments)
     rate = options.pop("rate")
     if rate is not None:
         overrides["load.rate"] = rate
     command = ("idchaos", *sys.argv[1:])
     prepared = [prepare(Request(scenario=name, overrides=overrides, command=command, **options)) for name in scenarios]
+    if not as_json:
+        show_skipped(skipped or {})
     verdicts: list[Any] = []
     try:
         for each in prepared:
@@ -192,19 +202,27 @@ def run_scenarios(
             verdicts.append(error.verdict)
         # What was judged is not lost with the run that could not be completed.
         if as_json:
-            _conclude(verdicts, as_json, error=told(error))
+            _conclude(verdicts, as_json, skipped, error=told(error))
         raise
     if len(verdicts) > 1 and not as_json:
         show_verdicts(verdicts)
-    return _conclude(verdicts, as_json)
+        show_skipped(skipped or {})
+    return _conclude(verdicts, as_json, skipped)
 
 
-def _chosen(scenarios: tuple[str, ...], every: bool) -> tuple[str, ...]:
+def _chosen(scenarios: tuple[str, ...], every: bool, topology: str) -> tuple[tuple[str, ...], dict[str, str] | None]:
+    """What is to be run; and, of all scenarios, what is not: by name, why."""
     from harness.scenario import all_scenarios
 
     if every == bool(scenarios):
         raise UsageError("run: name scenarios, or ask for --all of them; `idchaos list` shows what there is")
-    return tuple(all_scenarios()) if every else scenarios
+    if not every:
+        return scenarios, None
+    found = {name: scenario.why_not_on(topology) for name, scenario in all_scenarios().items()}
+    chosen = tuple(name for name, why_not in found.items() if not why_not)
+    if not chosen:
+        raise UsageError(f"run: no scenario can be run on the topology {topology}")
+    return chosen, {name: why_not for name, why_not in found.items() if why_not}
 
 
 def _show(verdict: Any, as_json: bool) -> None:
@@ -214,7 +232,9 @@ def _show(verdict: Any, as_json: bool) -> None:
         show_verdict(verdict)
 
 
-def _conclude(verdicts: list[Any], as_json: bool, error: str | None = None) -> int:
+def _conclude(
+    verdicts: list[Any], as_json: bool, skipped: Mapping[str, str] | None = None, error: str | None = None
+) -> int:
     """Print the JSON document when asked for; the exit code. An ``error``: not all could be judged."""
     from harness.experiment import Verdict
 
@@ -222,6 +242,8 @@ def _conclude(verdicts: list[Any], as_json: bool, error: str | None = None) -> i
     worst = Verdict.worst(judged if error is None else [*judged, Verdict.INCONCLUSIVE])
     if as_json:
         document: dict[str, Any] = {"verdict": worst, "runs": [json.loads(verdict.to_json()) for verdict in verdicts]}
+        if skipped is not None:
+            document["skipped"] = [{"scenario": name, "reason": reason} for name, reason in skipped.items()]
         print(json.dumps(document if error is None else document | {"error": error}, indent=2))
     return exit_code(verdicts)
 
@@ -276,13 +298,11 @@ def _judge(run_dir: Path) -> tuple[Any, Any]:
 @_run_options
 @_set_option
 @_json_option
-def up(
-    *, target: str, gateway: str, profile: str, defects: tuple[str, ...], assignments: tuple[str, ...], as_json: bool
-) -> None:
+def up(*, assignments: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Start a target, leave it running, and print where everything is."""
     from harness.standing import bring_up, describe
 
-    standing = bring_up(target, gateway, profile, parse_assignments(assignments), defects)
+    standing = bring_up(parse_assignments(assignments), **options)
     print(json.dumps(standing.document(), indent=2) if as_json else describe(standing))
 
 

@@ -107,6 +107,8 @@ class CanaryPlan(Value):
     """A used refresh token may be used again within the IdP's grace; earlier replays are not sent."""
     revoked_after_s: Seconds = 0.0
     """A revoked token may still be accepted from caches for this long; earlier canaries are not sent."""
+    around: tuple[Canary, ...] = ()
+    """Every second one of these is sent to a service directly, around the gateways."""
 
 
 class RevocationPlan(Value):

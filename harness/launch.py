@@ -24,6 +24,7 @@ from harness.scenario import DEFAULT_PROFILE, Experiment, Scenario, scenario_nam
 from harness.settings import CommonSettings, differing, plain, profile
 from harness.targets import defects
 from harness.targets.base import Target
+from harness.topologies import topology_named
 
 if TYPE_CHECKING:
     from harness.verdict import RunVerdict
@@ -40,6 +41,7 @@ class Request:
     scenario: str
     target: str = "local"
     gateway: str = "standin"
+    topology: str = "gateway"
     profile: str = DEFAULT_PROFILE
     overrides: Mapping[str, Any] = field(default_factory=dict)
     defects: tuple[str, ...] = ()
@@ -71,7 +73,12 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     check_target(request.target, request.gateway)
     profile(request.profile)
     chosen = defects.known(request.defects)
-    settings = scenario.fill(request.profile, request.overrides)
+    topology = topology_named(request.topology)
+    why_not = scenario.why_not_on(topology.name)
+    if why_not:
+        raise UsageError(f"--topology: {why_not}")
+    defects.by_part(chosen, topology)
+    settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
     experiment = _designed(scenario, settings, request)
     check_capabilities(experiment, request.target, target_type(request.target))
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
@@ -98,7 +105,8 @@ def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Reques
 def _is_sound(scenario: Scenario[Any], request: Request, *, without: str) -> bool:
     rest = {name: value for name, value in request.overrides.items() if name != without}
     try:
-        scenario.design(scenario.fill(request.profile, rest))
+        topology = topology_named(request.topology).name
+        scenario.design(scenario.fill(request.profile, rest, topology=topology))
     except (ValidationError, ArithmeticError, UsageError):
         return False
     return True
@@ -143,7 +151,8 @@ def make_target(
     name: str, settings: CommonSettings, run_id: str, wrong: tuple[str, ...] = ()
 ) -> tuple[Target, tuple[Undo, ...]]:
     """A target of that name with the defects ``wrong``, not started, and what the ledger must promise before it is."""
-    target: Target = target_type(name)(settings, run_id, defects.by_part(wrong))
+    topology = topology_named(settings.topology)
+    target: Target = target_type(name)(settings, run_id, defects.by_part(wrong, topology))
     processes = Processes(run_id=run_id)
     return target, (Containers(run_id=run_id), processes) if name == "docker" else (processes,)
 
@@ -285,6 +294,7 @@ def manifest(prepared: Prepared, target: str) -> dict[str, Any]:
         "profile": request.profile,
         "target": target,
         "gateway": request.gateway,
+        "topology": request.topology,
         "seed": prepared.seed,
         "defects": list(prepared.defects),
         "settings": prepared.settings.model_dump(mode="json"),
@@ -306,6 +316,8 @@ def repeat_command(prepared: Prepared) -> str:
     """The command that runs the same plan again."""
     request = prepared.request
     words = ["idchaos", "run", request.scenario, "--target", request.target, "--profile", request.profile]
+    if request.topology != "gateway":
+        words += ["--topology", request.topology]
     words += ["--seed", str(prepared.seed)]
     for name in prepared.defects:
         words += ["--defect", name]

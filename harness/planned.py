@@ -19,6 +19,7 @@ from scipy import stats as distributions
 from harness import sli
 from harness.experiment import PhaseName, Plan, Stream
 from harness.load.arrivals import expected_arrivals
+from harness.topologies import TokenFormat
 from harness.values import Value
 
 SURE = 0.9999
@@ -38,6 +39,8 @@ class Setup(Value):
     replicas: tuple[str, ...]
     routes: tuple[tuple[str, str], ...]
     """(path, service)."""
+    everyday_format: TokenFormat = "jwt"
+    """Of the access tokens of everyday sessions."""
 
 
 class Count(Value):
@@ -68,12 +71,12 @@ def _sources(plan: Plan, setup: Setup, lead_s: float) -> Iterator[_Source]:
         count = _counter(stream)
         match stream.flow:
             case "api":
-                yield _Source("api", "", count, "jwt", called=True)
+                yield _Source("api", "", count, setup.everyday_format, called=True)
             case "opaque":
                 yield _Source("opaque", "", count, "opaque", called=True)
             case "machine":  # asks for a token, then calls an API with it
                 yield _Source("machine", "token", count)
-                yield _Source("api", "", count, "jwt", called=True)
+                yield _Source("api", "", count, setup.everyday_format, called=True)
             case "partner":  # the same, under its own name
                 steady = stream.arrivals == "constant"
                 yield _Source("partner", "token", count, steady=steady)

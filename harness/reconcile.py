@@ -29,6 +29,7 @@ import pandas as pd
 from pydantic import JsonValue
 
 from harness.record import RunRecord, as_number
+from harness.samples import AROUND
 
 UPSTREAM = ("requests", "upstream")
 NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
@@ -91,10 +92,11 @@ def reconcile(record: RunRecord) -> tuple[Row, ...]:
     silent = [name for name in rest if name not in services and any("error" in state for state in told[name])]
     sent = record.samples[record.samples["sent_at"].notna()]
     asked = sent[sent["endpoint"].str.startswith("/")]
+    around = sent[sent["endpoint"].str.startswith(AROUND)]
     unsure = int((asked["status"] == 0).sum()) + int(asked["retry"].sum())
     return (
         *(_asked(record, name, asked[asked["replica"] == name], ("requests", "total")) for name in gateways),
-        *(_passed_on(record, name, gateways, unsure) for name in services),
+        *(_passed_on(record, name, gateways, around[around["service"] == name], unsure) for name in services),
         *(
             _asked(record, name, sent[sent["endpoint"] == endpoint], ("requests", endpoint, "total"), endpoint)
             for name in idps
@@ -134,8 +136,10 @@ def _resent(record: RunRecord, asked: pd.DataFrame, endpoint: str) -> int:
     return int(asked["retry"].sum())
 
 
-def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], unsure: int) -> Row:
-    """Gateways and a service: a hop that failed, or whose client hung up, may or may not have arrived."""
+def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], around: pd.DataFrame, unsure: int) -> Row:
+    """Gateways and a service: a hop that failed, or whose client hung up, may or may not have arrived. ``around``: what
+    was sent to the service directly.
+    """
     passed = [growth(record, gateway, "requests", "upstream", service) for gateway in gateways]
     failed = [
         growth(record, gateway, "requests", "by_reason", reason)
@@ -143,7 +147,8 @@ def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], unsure:
         for reason in ("upstream_unavailable", "upstream_timeout", "client_gone")
     ]
     slack = unsure + sum(grown.count or 0 for grown in failed)
-    total = sum(grown.count or 0 for grown in passed)
+    slack += int((around["status"] == 0).sum()) + int(around["retry"].sum())
+    total = sum(grown.count or 0 for grown in passed) + int((around["status"] != 0).sum())
     seen = growth(record, service, "requests", "total")
     # What nothing excuses comes first: one such part is enough to leave the whole unknown.
     noted = sorted((grown for grown in (*passed, seen) if grown.note), key=lambda grown: grown.excused)

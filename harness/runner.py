@@ -183,7 +183,8 @@ class Run:
         if not isinstance(self._target, ProbesUpstream):
             return
         outlives = isinstance(self._target, OutlivesRun)
-        for proxy, probers in PROBERS.items():
+        used = {proxy: probers for proxy, probers in PROBERS.items() if proxy not in self._target.topology.unused}
+        for proxy, probers in used.items():
             for component, upstream in probers:
                 with safety.promised([ToxicsOff(api=self._target.links.api, proxy=proxy)] if outlives else []):
                     self._target.links.disable(proxy)

@@ -39,6 +39,8 @@ NOT_OF_REVOCATION: Final = frozenset(
 )  # fmt: skip
 """Reasons of refusals that say nothing about whether a revocation was known."""
 
+AROUND: Final = "around:"
+"""How the ``endpoint`` of a request begins that was sent to a service, around the gateways; its path follows."""
 SCHEMA_VERSION: Final = 1
 _MAGIC: Final = "idchaos-samples"
 _METADATA_KEY: Final = b"idchaos-samples"

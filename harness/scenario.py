@@ -12,6 +12,7 @@ from harness.errors import UsageError
 from harness.experiment import PhaseName, Plan
 from harness.faults.base import Fault
 from harness.settings import Overrides, Settings, fill, profile
+from harness.topologies import Need, TopologyName, topology_named
 
 DEFAULT_PROFILE = "quick"
 
@@ -40,15 +41,27 @@ class Scenario(Generic[Settings]):
     design: Callable[[Settings], Experiment]
     profiles: Mapping[str, Overrides] = field(default_factory=dict)
     """What this scenario changes about a profile."""
+    needs: tuple[Need, ...] = ()
+    """What a topology must have for it to make sense."""
 
-    def fill(self, profile_name: str, *layers: Overrides) -> Settings:
+    def fill(self, profile_name: str, *layers: Overrides, topology: TopologyName = "gateway") -> Settings:
         """Settings from defaults, profile, this scenario's own layers, then ``layers``.
 
         Raises:
             UsageError: for an unknown profile or setting, or a value out of range.
         """
         known = {name: value for name, value in profile(profile_name).items() if self._has(name)}
-        return fill(self.settings, known, self.profiles.get(profile_name, {}), *layers)
+        settings = fill(self.settings, known, self.profiles.get(profile_name, {}), *layers)
+        return settings.model_copy(update={"topology": topology})
+
+    def why_not_on(self, topology: str) -> str:
+        """Why it can't be run on a topology; empty when it can.
+
+        Raises:
+            UsageError: the topology is unknown.
+        """
+        lacking = topology_named(topology).lacks(self.needs)
+        return f"{self.name} needs {' and '.join(lacking)}, which the topology {topology} has not" if lacking else ""
 
     def _has(self, name: str) -> bool:
         group, _, leaf = name.partition(".")

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from harness.errors import UsageError
+from harness.topologies import TopologyName
 from harness.values import Value
 
 Overrides = Mapping[str, Any]
@@ -101,6 +102,8 @@ class CommonSettings(Value):
     load: LoadSettings = LoadSettings()
     phases: PhaseSettings = PhaseSettings()
     slo: SloSettings = SloSettings()
+    topology: TopologyName = "gateway"
+    """Not one of the groups: it is chosen by an option of its own."""
 
 
 Settings = TypeVar("Settings", bound=CommonSettings)
@@ -195,13 +198,16 @@ def plain(message: str) -> str:
 
 def names(model: type[BaseModel]) -> dict[str, str]:
     """Every setting's dotted name and what it means."""
-    found: dict[str, str] = {}
-    for group, group_field in model.model_fields.items():
-        kind = group_field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            for leaf, leaf_field in kind.model_fields.items():
-                found[f"{group}.{leaf}"] = leaf_field.description or ""
-    return found
+    return {
+        f"{group}.{leaf}": leaf_field.description or ""
+        for group, kind in _groups(model).items()
+        for leaf, leaf_field in kind.model_fields.items()
+    }
+
+
+def _groups(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    kinds = {name: field.annotation for name, field in model.model_fields.items()}
+    return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
 
 
 def unknown_setting(model: type[BaseModel], name: str) -> str:
@@ -211,7 +217,7 @@ def unknown_setting(model: type[BaseModel], name: str) -> str:
         difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         or [other for other in known if other.partition(".")[0] == name.partition(".")[0]][:5]
     )
-    hint = f"did you mean {', '.join(near)}?" if near else f"groups: {', '.join(model.model_fields)}"
+    hint = f"did you mean {', '.join(near)}?" if near else f"groups: {', '.join(_groups(model))}"
     return f"setting {name!r} is unknown; {hint}"
 
 
@@ -219,7 +225,7 @@ def differing(settings: CommonSettings) -> dict[str, Any]:
     """The settings that differ from the model's own defaults, by dotted name."""
     defaults = type(settings)()
     changed: dict[str, Any] = {}
-    for group in type(settings).model_fields:
+    for group in _groups(type(settings)):
         mine, theirs = getattr(settings, group), getattr(defaults, group)
         for leaf in type(mine).model_fields:
             if getattr(mine, leaf) != getattr(theirs, leaf):

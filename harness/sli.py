@@ -29,6 +29,7 @@ from harness.errors import UsageError
 from harness.experiment import PhaseName
 from harness.load.decide import UNDECIDED_REASONS
 from harness.record import RunRecord
+from harness.samples import AROUND
 from harness.stats import Bools, Floats
 
 Kind = Literal["share", "quantile", "lag", "rate"]
@@ -104,7 +105,8 @@ NO_DATA = Measurement(math.nan, -math.inf, math.inf, 0, 0.0, "", "rate", note="n
 NOT_BY_WAITING = frozenset(
     {
         "jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate_max", "jwks_fetches_per_1000",
-        "refusals_told_as_errors", "outages_told_as_refusals", "misuse_alerts", "audience_confusion",
+        "refusals_told_as_errors", "outages_told_as_refusals", "misuse_alerts",
+        "audience_confusion", "audience_confusion_around",
         "unbound_answers", "parallel_uses_accepted", "tampered_redirects_accepted", "replays_unnoticed",
         "token_lifetime_max", "sessions_beyond_policy", "limits_untold",
     }
@@ -285,10 +287,10 @@ def _login_retries(record: RunRecord, selector: Selector, phase: When) -> Measur
 
 
 def token_uses(record: RunRecord, phase: When, selector: Selector | None = None) -> pd.DataFrame:
-    """Good traffic that carried a token which tells its life (opaque ones don't).
+    """Good traffic that carried a token whose life is known.
 
-    Columns: ``jti``, ``due_at``, ``life_s`` (``exp`` - ``iat``), and ``left_s`` when it was sent, by the client's own
-    clock, so that a skewed IdP changes nothing.
+    Columns: ``jti`` (of an opaque token: a hash), ``due_at``, ``life_s`` (``exp`` - ``iat``, or ``expires_in``), and
+    ``left_s`` when it was sent, by the client's own clock, so that a skewed IdP changes nothing.
     """
     used = good_traffic(_api(record.in_phase(phase))).sort_values("due_at", kind="stable")
     used = selector.choose(used) if selector else used
@@ -486,19 +488,41 @@ def _audience_confusion(record: RunRecord, selector: Selector, phase: When) -> M
     Nothing is known as long as a pair was tried at one replica and not at another.
     """
     calls = _api(selector.choose(record.in_phase(phase)))
-    calls = calls[calls["decision"].isin(["accept", "deny"])]
-    foreign = calls[calls["canary"].eq("wrong_audience") & calls["session"].str.startswith(AUDIENCE_OF)]
-    accepted = foreign.assign(
-        audience=foreign["session"].str.removeprefix(AUDIENCE_OF), accepted=foreign["decision"].eq("accept")
-    )
+    accepted = _foreign_tokens(calls)
     cells = accepted.groupby(["audience", "service", "replica"])["accepted"].agg(["sum", "count"])
     told = accepted.groupby(["audience", "service"], as_index=False)["accepted"].agg(["sum", "count"])
     rows = zip(told["audience"], told["service"], told["sum"], told["count"], strict=True)
     note = "; ".join(f"for {one} at {other}: {bad} of {tried}" for one, other, bad, tried in rows)
-    whole = len(cells) == len(told) * len(_replicas(calls)) > 0
+    whole = len(cells) == len(told) * len(_replicas(calls[calls["decision"].isin(["accept", "deny"])])) > 0
     confused = float((cells["sum"] > 0).sum())
     count = confused if whole or confused else math.nan
-    return _rate(count, count, count, len(foreign), unit="count", note=note or "no token for another service was sent")
+    return _rate(count, count, count, len(accepted), unit="count", note=note or "no token for another service was sent")
+
+
+def _audience_confusion_around(record: RunRecord, selector: Selector, phase: When) -> Measurement:
+    """The same of tokens that were sent to services directly, around the gateways.
+
+    Nothing is known as long as a service was not tried with the tokens for each of the others.
+    """
+    calls = selector.choose(record.in_phase(phase))
+    accepted = _foreign_tokens(calls[calls["endpoint"].str.startswith(AROUND)])
+    told = accepted.groupby(["audience", "service"], as_index=False)["accepted"].agg(["sum", "count"])
+    rows = zip(told["audience"], told["service"], told["sum"], told["count"], strict=True)
+    note = "; ".join(f"for {one} at {other}: {bad} of {tried}" for one, other, bad, tried in rows)
+    services = _api(calls)["service"].nunique()
+    confused = float((told["sum"] > 0).sum())
+    count = confused if confused or len(told) == services * (services - 1) > 0 else math.nan
+    why = "no token for another service was sent around the gateways"
+    return _rate(count, count, count, len(accepted), unit="count", note=note or why)
+
+
+def _foreign_tokens(calls: pd.DataFrame) -> pd.DataFrame:
+    """Decided requests with a token for another service: that one's ``audience``, and whether it was ``accepted``."""
+    decided = calls[calls["decision"].isin(["accept", "deny"])]
+    foreign = decided[decided["canary"].eq("wrong_audience") & decided["session"].str.startswith(AUDIENCE_OF)]
+    return foreign.assign(
+        audience=foreign["session"].str.removeprefix(AUDIENCE_OF), accepted=foreign["decision"].eq("accept")
+    )
 
 
 def _issuance_alarm_delay(record: RunRecord, selector: Selector, phase: When) -> Measurement:
@@ -872,4 +896,5 @@ REGISTRY: dict[str, Sli] = {
     "attacker_last_success": _attacker_last_success,
     "issuance_alarm_delay": _issuance_alarm_delay,
     "audience_confusion": _audience_confusion,
+    "audience_confusion_around": _audience_confusion_around,
 }

@@ -13,9 +13,12 @@ from typing import Any
 from harness.errors import StoreError, UsageError
 from harness.ledger import SUFFIX, Ledger, Owner, ledger_path, read, state_dir
 from harness.runner import signals_ignored
-from harness.settings import CommonSettings, fill, profile
-from harness.targets import defects
+from harness.scenario import DEFAULT_PROFILE
+from harness.settings import CommonSettings, fill
+from harness.settings import profile as profile_named
 from harness.targets.base import Target
+from harness.targets.defects import by_part, known
+from harness.topologies import topology_named
 from harness.undo import Undone, carry_out, carry_out_all, left_of
 
 UP_FILE = "up.json"
@@ -37,6 +40,7 @@ class Standing:
         return {
             "run_id": self.run_id,
             "target": self.target.name,
+            "topology": self.target.topology.name,
             "defects": list(self.defects),
             "issuer": endpoints.issuer,
             "gateways": [gateway.model_dump() for gateway in endpoints.gateways],
@@ -54,9 +58,15 @@ class Standing:
 
 
 def bring_up(
-    target_name: str, gateway: str, profile_name: str, overrides: Mapping[str, Any], wrong: Sequence[str] = ()
+    overrides: Mapping[str, Any],
+    *,
+    target: str = "local",
+    gateway: str = "standin",
+    topology: str = "gateway",
+    profile: str = DEFAULT_PROFILE,
+    defects: Sequence[str] = (),
 ) -> Standing:
-    """Start a target, with the defects ``wrong``, and leave it running.
+    """Start a target, with defects, and leave it running.
 
     Raises:
         UsageError: one is up already, or a name or setting is wrong.
@@ -64,27 +74,29 @@ def bring_up(
     """
     from harness.launch import check_target, make_target, new_run_id
 
-    check_target(target_name, gateway)
-    chosen = defects.known(wrong)
+    check_target(target, gateway)
+    chosen = known(defects)
+    where = topology_named(topology)
+    by_part(chosen, where)
     note = state_dir() / UP_FILE
     if note.exists():
         raise UsageError(f"a target is up already ({note}); stop it first: idchaos down")
-    known = {name: value for name, value in profile(profile_name).items() if not name.startswith("fault.")}
-    settings = fill(CommonSettings, known, overrides)
+    layer = {name: value for name, value in profile_named(profile).items() if not name.startswith("fault.")}
+    settings = fill(CommonSettings, layer, overrides).model_copy(update={"topology": where.name})
     run_id = new_run_id()
-    target, undos = make_target(target_name, settings, run_id, chosen)
+    started, undos = make_target(target, settings, run_id, chosen)
     ledger = Ledger(run_id)
     for undo in undos:
         ledger.write(undo)
     logs = state_dir() / f"{run_id}.logs"
     logs.mkdir(parents=True)
-    standing = Standing(run_id, target, chosen)
+    standing = Standing(run_id, started, chosen)
     try:
-        target.start(logs)
+        started.start(logs)
         _write_private(note, json.dumps(standing.document(), indent=2))
     except BaseException:
         with signals_ignored():
-            target.stop()
+            started.stop()
             ledger.close(clean=not left_of(carry_out(undo) for undo in undos))
         raise
     ledger.close(clean=False)
@@ -94,9 +106,12 @@ def bring_up(
 def describe(standing: Standing) -> str:
     """Where everything is, for a person."""
     where = standing.document()
-    lines = [f"{where['target']} target is up; stop it with: idchaos down", f"  issuer     {where['issuer']}"]
+    lines = [
+        f"{where['target']} target ({where['topology']}) is up; stop it with: idchaos down",
+        f"  issuer     {where['issuer']}",
+    ]
     lines += [f"  {gateway['name']:<10} {gateway['url']}" for gateway in where["gateways"]]
-    lines += [f"  {service['name']:<10} {service['url']} (direct)" for service in where["services"]]
+    lines += [f"  {service['name']:<10} {service['url']} (around the gateways)" for service in where["services"]]
     lines.append(f"  toxiproxy  {where['toxiproxy']}")
     lines += [f"  control    {name}: {url}" for name, url in where["control"].items() if name != "secret"]
     lines.append(f"  control secret  {where['control']['secret']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -193,6 +193,13 @@ def show_verdicts(verdicts: Sequence[RunVerdict]) -> None:
         table.add_row(Text(verdict.verdict, style=COLOURS[verdict.verdict]), name, Text(first))
     console.print()
     console.print(table)
+
+
+def show_skipped(skipped: Mapping[str, str]) -> None:
+    """One line for each scenario that is not run, and why, on stdout."""
+    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    for reason in skipped.values():
+        console.print(Text.assemble(("  SKIPPED", "dim"), f"  {reason}"))
 
 
 def _number(value: float | None) -> str:

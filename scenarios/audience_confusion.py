@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from harness.building import api_success, at_most, every_run, everyday_load, invariants, phases
-from harness.experiment import PhaseName, Plan
+from harness.experiment import Canary, PhaseName, Plan
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, LoadSettings, seconds
 from harness.values import Value
@@ -31,14 +31,16 @@ class AudienceConfusionSettings(CommonSettings):
 
 
 def design(settings: AudienceConfusionSettings) -> Experiment:
-    """Nothing is broken on purpose: everyday tokens name both services, and go on being accepted at both."""
+    """Nothing is broken on purpose: everyday tokens name both services, and go on being accepted at both.
+    Services are asked directly, too: they take no one but a gateway for a gateway.
+    """
     spans = phases(settings, settings.fault.duration_s)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
             variant="replayed",
             phases=spans,
-            load=everyday_load(settings),
+            load=everyday_load(settings, around=(Canary.WRONG_AUDIENCE, Canary.IDENTITY_HEADERS)),
             objectives=(
                 at_most(
                     0,
@@ -47,6 +49,14 @@ def design(settings: AudienceConfusionSettings) -> Experiment:
                     name="no_service_takes_anothers_tokens",
                     phase="all",
                     why="Whoever gets a token for one service, or runs it, can act at another in the user's name.",
+                ),
+                at_most(
+                    0,
+                    "count",
+                    "audience_confusion_around",
+                    name="nor_around_the_gateways",
+                    phase="all",
+                    why="Whoever reaches a service directly can act there with a token for another.",
                 ),
                 api_success(settings, PhaseName.FAULT),
                 *every_run(settings, spans),
@@ -59,7 +69,7 @@ def design(settings: AudienceConfusionSettings) -> Experiment:
 
 SCENARIO = Scenario(
     name="audience_confusion",
-    summary="Tokens for one service are replayed at every other one: does each check that it is meant?",
+    summary="Tokens for one service are replayed at every other, through the gateway and around it: who checks?",
     covers=("F5", "B3", "X3"),
     settings=AudienceConfusionSettings,
     variants={"replayed": {}},

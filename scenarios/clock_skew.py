@@ -12,6 +12,8 @@ from harness.experiment import Bound, Objective, PhaseName, Plan
 from harness.faults.clock import ClockSkew
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
+from harness.targets.components import IDP
+from harness.topologies import TOPOLOGIES, Need
 from harness.values import Value
 
 SWEEP_MARGIN_S = 3.0
@@ -26,7 +28,7 @@ class SkewSettings(Value):
     """Whose clock is wrong, and by how much."""
 
     mode: Literal["step", "sweep"] = Field("step", description="one offset, or a series that finds the threshold")
-    component: Literal["idp", "gateway-1", "gateway-2", "accounts"] = Field("idp", description="whose clock")
+    component: Literal["idp", "gateway-1", "gateway-2", "orders", "accounts"] = Field("idp", description="whose clock")
     offset_s: float = Field(3, ge=-86_400, le=86_400, description="with step: seconds ahead (or behind, below zero)")
     drift_ppm: float = Field(0, ge=-100_000, le=100_000, description="drift on top of the offset, parts per million")
     dwell_s: float = seconds(2.5, at_least=0.5, why="with sweep: how long each offset lasts")
@@ -78,6 +80,12 @@ def check(settings: ClockSkewSettings) -> None:
         UsageError: which setting is too small, and what would be enough.
     """
     skew, duration = settings.skew, settings.fault.duration_s
+    having = (IDP, *TOPOLOGIES[settings.topology].validators)
+    if skew.component not in having:
+        raise UsageError(
+            f"skew.component={skew.component}: nothing in the topology {settings.topology} goes by its clock;"
+            f" there are {', '.join(having)}"
+        )
     if skew.mode == "sweep":
         if skew.drift_ppm:
             raise UsageError(f"skew.drift_ppm={skew.drift_ppm:g}: a sweep sets offsets; a drift is for skew.mode=step")
@@ -155,4 +163,5 @@ SCENARIO = Scenario(
     variants={"step": {"skew.mode": "step"}, "sweep": {"skew.mode": "sweep"}},
     variant_of=lambda settings: settings.skew.mode,
     design=design,
+    needs=(Need.KEYS,),
 )

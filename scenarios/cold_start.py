@@ -27,7 +27,8 @@ from harness.faults.network import LinkFault
 from harness.faults.process import ProcessFault
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
-from harness.targets.topology import GATEWAYS
+from harness.targets.components import GATEWAYS
+from harness.topologies import Need
 from harness.values import Value
 
 During = Literal["none", "outage", "skew", "rotation"]
@@ -152,6 +153,7 @@ SCENARIO = Scenario(
     variants={during: {"cold.during": during} for during in ("outage", "skew", "rotation", "none")},
     variant_of=lambda settings: settings.cold.during,
     design=design,
+    needs=(Need.REPLICAS,),
     profiles={
         # What was revoked before the restart must still be of age after it, and be asked about often.
         "quick": {"tokens.access_ttl_s": 20, "gateway.revocation_cache_s": 1, "load.canary_rate": 43},

@@ -20,6 +20,7 @@ from harness.faults.keys import KeyRotation
 from harness.faults.rotations import Rotations
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
+from harness.topologies import Need
 from harness.values import Value
 
 
@@ -91,6 +92,7 @@ SCENARIO = Scenario(
     variants={"rotations": {}},
     variant_of=lambda _: "rotations",
     design=design,
+    needs=(Need.KEYS,),
     profiles={
         # Rotations last as long as old tokens live: short ones keep a demonstration short.
         "quick": {"tokens.access_ttl_s": 8, "gateway.jwks_cache_s": 3},

@@ -21,10 +21,10 @@ from harness.experiment import PhaseName, Plan
 from harness.faults.network import LinkFault
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
+from harness.topologies import TOPOLOGIES, Need
 from harness.values import Value
 
 Mode = Literal["refused", "timeout", "reset"]
-LINKS = ("client-to-idp", "gateway-to-idp", "service-to-idp")
 
 
 class OutageSettings(Value):
@@ -51,6 +51,7 @@ class IdpOutage(CommonSettings):
 def design(settings: IdpOutage) -> Experiment:
     """Nobody can log in or refresh, and no validator gets keys; API calls go on. Then the IdP is back."""
     spans = phases(settings, settings.fault.duration_s)
+    links = ("client-to-idp", *TOPOLOGIES[settings.topology].links_to_idp)
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
@@ -76,7 +77,7 @@ def design(settings: IdpOutage) -> Experiment:
             ),
             invariants=invariants(),
         ),
-        faults={PhaseName.FAULT: (LinkFault(links=LINKS, mode=settings.fault.mode),)},
+        faults={PhaseName.FAULT: (LinkFault(links=links, mode=settings.fault.mode),)},
     )
 
 
@@ -88,6 +89,7 @@ SCENARIO = Scenario(
     variants={mode: {"fault.mode": mode} for mode in ("refused", "timeout", "reset")},
     variant_of=lambda settings: settings.fault.mode,
     design=design,
+    needs=(Need.KEYS,),
     profiles={
         # A token must outlive the outage from whenever its refresh was due: life x (1 - refresh_at) beyond it.
         "quick": {"tokens.access_ttl_s": 30, "load.refresh_at": 0.5},

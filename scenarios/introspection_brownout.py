@@ -17,11 +17,12 @@ from harness.building import (
     phases,
     recovers,
 )
-from harness.experiment import Objective, PhaseName, Plan
+from harness.experiment import Flow, Objective, PhaseName, Plan
 from harness.faults.idp_errors import EndpointFault
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
 from harness.targets.base import EndpointError
+from harness.topologies import TOPOLOGIES
 from harness.values import Value
 
 Mode = Literal["partial", "slow", "down", "timeouts"]
@@ -76,16 +77,32 @@ def fault(settings: IntrospectionBrownout) -> EndpointFault:
     return EndpointFault(endpoints=("introspect",), error=error, label=label)
 
 
+def opaque_flow(settings: IntrospectionBrownout) -> Flow:
+    """Which flow has opaque tokens: where the IdP issues no others, that of everyday sessions."""
+    return "opaque" if "jwt" in TOPOLOGIES[settings.topology].formats else "api"
+
+
+def bulkhead(settings: IntrospectionBrownout) -> tuple[Objective, ...]:
+    """What needs no introspection must not feel it, where there is such traffic."""
+    if opaque_flow(settings) == "api":
+        return ()
+    return (
+        api_success(settings, PhaseName.FAULT),
+        api_latency(settings, PhaseName.FAULT),
+        api_success(settings, PhaseName.RECOVERY),
+    )
+
+
 def opaque_objectives(settings: IntrospectionBrownout) -> tuple[Objective, ...]:
     """What cached answers must carry. A share of failures is thinned by them; slow answers are answers; and when
     introspection is down for longer than answers live, requests with opaque tokens must fail: nothing is promised.
     """
-    brownout = settings.brownout
+    brownout, flow = settings.brownout, opaque_flow(settings)
     if brownout.mode == "partial":
         return (
             at_least(
                 brownout.opaque_success,
-                "success_rate{flow=opaque}",
+                f"success_rate{{flow={flow}}}",
                 name="opaque_carried_by_cache",
                 phase=PhaseName.FAULT,
                 why="Users with opaque tokens met every failure of introspection: no cached answer stood in.",
@@ -95,7 +112,7 @@ def opaque_objectives(settings: IntrospectionBrownout) -> tuple[Objective, ...]:
         return (
             at_least(
                 0.99,
-                "success_rate{flow=opaque}",
+                f"success_rate{{flow={flow}}}",
                 name="opaque_success",
                 phase=PhaseName.FAULT,
                 why="Slow introspection was taken for none.",
@@ -103,7 +120,7 @@ def opaque_objectives(settings: IntrospectionBrownout) -> tuple[Objective, ...]:
             at_most(
                 brownout.latency_s + settings.slo.latency_p95_s,
                 "s",
-                "latency_p99{flow=opaque}",
+                f"latency_p99{{flow={flow}}}",
                 name="opaque_latency",
                 phase=PhaseName.FAULT,
                 why="Requests with opaque tokens waited longer than introspection took: they queued.",
@@ -122,16 +139,13 @@ def design(settings: IntrospectionBrownout) -> Experiment:
             phases=spans,
             load=everyday_load(settings, opaque_share=settings.brownout.opaque_share),
             objectives=(
-                # The bulkhead: what needs no introspection must not feel it.
-                api_success(settings, PhaseName.FAULT),
-                api_latency(settings, PhaseName.FAULT),
                 *opaque_objectives(settings),
                 recovers(
                     settings.brownout.recovery_s,
-                    "opaque",
+                    opaque_flow(settings),
                     why="Opaque tokens were refused although introspection was well again.",
                 ),
-                api_success(settings, PhaseName.RECOVERY),
+                *bulkhead(settings),
                 *every_run(settings, spans),
             ),
             invariants=invariants(),

@@ -22,7 +22,7 @@ from harness.faults.junk import JunkKids
 from harness.faults.keys import KeyRotation
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
-from harness.targets.topology import GATEWAYS
+from harness.topologies import TOPOLOGIES, Need
 from harness.values import Value
 
 COUNTING_SLACK = 1.5
@@ -79,11 +79,13 @@ def length_s(settings: JunkKidFlood) -> float:
 
 
 def fetch_limit(settings: JunkKidFlood) -> float:
-    """JWKS fetches per 1,000 requests that a gateway answers: one in each cooldown, however many kids are unknown."""
+    """JWKS fetches per 1,000 requests that a validator answers: one in each cooldown, however many kids are unknown."""
     load = settings.load
-    per_gateway = (load.rate + load.machine_rate + load.canary_rate + settings.flood.rate) / len(GATEWAYS)
+    per_validator = (load.rate + load.machine_rate + load.canary_rate + settings.flood.rate) / len(
+        TOPOLOGIES[settings.topology].deciders
+    )
     # Without a cooldown, each request may cost a fetch.
-    requests_per_fetch = max(1.0, settings.gateway.jwks_cooldown_s * per_gateway)
+    requests_per_fetch = max(1.0, settings.gateway.jwks_cooldown_s * per_validator)
     return round(COUNTING_SLACK * 1000 / requests_per_fetch, 2)
 
 
@@ -92,7 +94,7 @@ def objectives(settings: JunkKidFlood) -> tuple[Objective, ...]:
     fetches = at_most(
         fetch_limit(settings),
         "per 1,000",
-        f"jwks_fetches_per_1000{{replica={'|'.join(GATEWAYS)}}}",
+        f"jwks_fetches_per_1000{{replica={'|'.join(TOPOLOGIES[settings.topology].deciders)}}}",
         name="fetches_bounded",
         phase=PhaseName.FAULT,
         why="Made-up key names cost the IdP a fetch each: whoever can send a request can flood it.",
@@ -152,6 +154,7 @@ SCENARIO = Scenario(
     variants={"flood": {"flood.then_rotate": False}, "rotate": {"flood.then_rotate": True}},
     variant_of=lambda settings: "rotate" if settings.flood.then_rotate else "flood",
     design=design,
+    needs=(Need.KEYS,),
     # A rotation lasts as long as old tokens live: short ones keep a demonstration short.
     profiles={"quick": {"tokens.access_ttl_s": 8}, "ci": {"tokens.access_ttl_s": 12}},
 )

@@ -13,10 +13,10 @@ from harness.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
 from harness.faults.network import LinkFault
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
+from harness.topologies import TOPOLOGIES, Need
 from harness.values import Value
 
 Mode = Literal["refused", "timeout", "reset", "slow", "error_5xx", "garbage", "empty"]
-LINKS = ("gateway-to-idp", "service-to-idp")
 
 
 class OutageSettings(Value):
@@ -43,7 +43,9 @@ def fault(settings: JwksOutage) -> Fault:
         case "empty":
             return EndpointFault(endpoints=("jwks",), error=EMPTY, label="an empty key set")
         case mode:
-            return LinkFault(links=LINKS, mode=mode, latency_s=settings.fault.latency_s)
+            return LinkFault(
+                links=TOPOLOGIES[settings.topology].links_to_idp, mode=mode, latency_s=settings.fault.latency_s
+            )
 
 
 def design(settings: JwksOutage) -> Experiment:
@@ -77,4 +79,5 @@ SCENARIO = Scenario(
     },
     variant_of=lambda settings: settings.fault.mode,
     design=design,
+    needs=(Need.KEYS,),
 )

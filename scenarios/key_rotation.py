@@ -22,6 +22,7 @@ from harness.experiment import Objective, PhaseName, Plan
 from harness.faults.keys import KeyRotation
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
+from harness.topologies import Need
 from harness.values import Value
 
 Mode = Literal["overlap", "abrupt", "publish_late", "emergency"]
@@ -133,6 +134,7 @@ SCENARIO = Scenario(
     variants={mode: {"rotation.mode": mode} for mode in ("overlap", "abrupt", "publish_late", "emergency")},
     variant_of=lambda settings: settings.rotation.mode,
     design=design,
+    needs=(Need.KEYS,),
     profiles={
         # The fault lasts as long as old tokens live: short ones keep a demonstration short.
         "quick": {"tokens.access_ttl_s": 8, "gateway.jwks_cache_s": 3},

@@ -14,6 +14,7 @@ from harness.experiment import PhaseName, Plan
 from harness.faults.key_removal import KeyRemoval
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
+from harness.topologies import Need
 from harness.values import Value
 
 
@@ -71,4 +72,5 @@ SCENARIO = Scenario(
     variants={"removed": {}},
     variant_of=lambda _: "removed",
     design=design,
+    needs=(Need.KEYS,),
 )

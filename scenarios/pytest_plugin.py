@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("idchaos", "scenarios of idchaos")
     group.addoption("--target", default="local", help="idchaos: local (processes) or docker")
     group.addoption("--gateway", default="standin", help="idchaos: which gateway is tested")
+    group.addoption("--topology", default="gateway", help="idchaos: where it is decided whether a token is good")
     group.addoption("--profile", default="quick", help="idchaos: how long and how much: quick, ci, gameday")
     group.addoption("--seed", type=int, default=None, help="idchaos: same seed, same plan")
     group.addoption("--set", action="append", default=[], metavar="KEY=VALUE", help="idchaos: change a setting")
@@ -65,10 +66,14 @@ class ScenarioTest(pytest.Item):
         from harness.settings import parse_assignments
 
         option = self.config.getoption
+        why_not = self.scenario.why_not_on(option("--topology"))
+        if why_not:
+            pytest.skip(why_not)
         request = Request(
             scenario=self.scenario.name,
             target=option("--target"),
             gateway=option("--gateway"),
+            topology=option("--topology"),
             profile=option("--profile"),
             seed=option("--seed"),
             overrides={**self.scenario.variants[self.name], **parse_assignments(option("--set"))},

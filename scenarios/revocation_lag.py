@@ -10,6 +10,7 @@ from harness.experiment import PhaseName, Plan, RevocationPlan, Stream
 from harness.faults.revocation import Revocations
 from harness.scenario import Experiment, Scenario
 from harness.settings import CommonSettings, seconds
+from harness.topologies import TOPOLOGIES
 from harness.values import Value
 
 WATCH_MARGIN_S = 2.0
@@ -58,6 +59,7 @@ def design(settings: RevocationLagSettings) -> Experiment:
         ends_s=starts + settings.fault.duration_s,
     )
     spans = phases(settings, settings.fault.duration_s, follow + WATCH_MARGIN_S)
+    formats = TOPOLOGIES[settings.topology].formats
     return Experiment(
         plan=Plan(
             scenario=SCENARIO.name,
@@ -67,7 +69,9 @@ def design(settings: RevocationLagSettings) -> Experiment:
                 settings,
                 opaque_share=0.2,
                 extra=(probes,),
-                revocations=RevocationPlan(poll_every_s=settings.revocation.poll_every_s, give_up_after_s=follow),
+                revocations=RevocationPlan(
+                    formats=formats, poll_every_s=settings.revocation.poll_every_s, give_up_after_s=follow
+                ),
             ),
             objectives=(
                 *(
@@ -79,7 +83,7 @@ def design(settings: RevocationLagSettings) -> Experiment:
                         phase="all",
                         why="Stolen tokens went on working after they were revoked.",
                     )
-                    for form in ("jwt", "opaque")
+                    for form in formats
                     # The quantile speaks of all tokens, with confidence; the longest, of those that were seen.
                     for sli in ("revocation_lag_p95", "revocation_lag_max")
                 ),

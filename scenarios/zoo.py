@@ -51,11 +51,14 @@ SKEW = Trial(
     scenario="clock_skew",
     settings=SHORT | {"skew.mode": "step", "skew.offset_s": 3, "fault.duration_s": 4, "phases.recovery_s": 3},
 )
+# Each way to be for another service goes through the gateways and around them.
+AUDIENCES = Trial(scenario="audience_confusion", settings=SHORT | {"fault.duration_s": 4, "phases.recovery_s": 3})
 RESTART = Trial(scenario="cold_start", settings=SHORT | {"cold.during": "none", "fault.duration_s": 6})
 
 RACES = Trial(
     scenario="refresh_race",
-    settings=SHORT | {"race.survive": 0.9, "tokens.refresh_grace_s": 1, "fault.duration_s": 6, "phases.recovery_s": 3},
+    settings=SHORT
+    | {"race.survive": 0.9, "tokens.refresh_grace_s": 1, "fault.duration_s": 7.5, "phases.recovery_s": 3},
 )
 # Long enough for the old secret to end, and for what was minted with it.
 LEAK = Trial(
@@ -112,7 +115,14 @@ THEFT = Trial(
 
 REGISTERING = Trial(
     scenario="registration_failures",
-    settings=SHORT | {"registration.mode": "rate_limited", "fault.duration_s": 6, "phases.recovery_s": 3},
+    # Enough tokens asked for meanwhile to tell that they are issued.
+    settings=SHORT
+    | {
+        "registration.mode": "rate_limited",
+        "load.machine_rate": 20,
+        "fault.duration_s": 6,
+        "phases.recovery_s": 3,
+    },
 )
 
 ROWS = (
@@ -182,6 +192,11 @@ ROWS = (
     Row(defect="bad_jwks_replaces_good_keys", trial=GARBAGE, caught_by=("api_success_fault",)),
     Row(defect="keys_never_reloaded", trial=ROTATION, caught_by=("refusal_window", "api_success_recovery")),
     Row(defect="revocation_forgotten_after_restart", trial=RESTART, caught_by=("revoked_tokens_refused",)),
+    Row(
+        defect="service_trusts_anyone",
+        trial=AUDIENCES,
+        caught_by=("nor_around_the_gateways", "audience_enforced", "identity_headers_stripped"),
+    ),
     Row(defect="zero_leeway", trial=SKEW, caught_by=("api_success_fault",)),
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""

@@ -13,6 +13,7 @@ from harness.measures import DEFINITIONS
 from harness.scenario import all_scenarios
 from harness.slo import LOGS_INVARIANT
 from harness.targets.defects import DEFECTS
+from harness.topologies import TOPOLOGIES
 
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
 GUIDE = {"F": 8, "M": 10, "P": 6, "B": 5, "E": 4, "X": 25}
@@ -22,6 +23,7 @@ KNOWN = {
     "SLI": set(sli.names()),
     "invariant": {*INVARIANTS, LOGS_INVARIANT},
     "defect": set(DEFECTS),
+    "topology": set(TOPOLOGIES),
 }
 ROW = re.compile(r"\| (?P<id>[A-Z]\d+) \| (?P<words>[^|]+) \| (?P<by>[^|]+) \|")
 NAMED = re.compile(rf"\b({'|'.join(KNOWN)}) `([^`]+)`")

@@ -11,19 +11,27 @@ from harness.errors import ExitCode
 from harness.feasibility import Decidable, Forecast, InvariantForecast, ObjectiveForecast, foretell
 from harness.planned import Setup
 from harness.settings import CommonSettings, parse_assignments
-from harness.targets.topology import GATEWAYS, SERVICES
+from harness.targets.components import GATEWAYS, SERVICES
+from harness.topologies import TOPOLOGIES
 
 MARKS = {Decidable.YES: "✓", Decidable.NO: "✕", Decidable.PERHAPS: "?"}
 
 
 @click.command()
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@click.option("--topology", default="gateway", show_default=True, help="Where it is decided.")
 @click.option("--profile", default="quick", show_default=True, help="How long and how much.")
 @click.option("--rate", type=float, help="API requests per second; short for --set load.rate=R.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
 def validate(
-    scenarios: tuple[str, ...], profile: str, rate: float | None, assignments: tuple[str, ...], as_json: bool
+    *,
+    scenarios: tuple[str, ...],
+    topology: str,
+    profile: str,
+    rate: float | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
 ) -> int:
     """Say whether scenarios can decide their objectives, and what it would take. Starts nothing.
 
@@ -32,7 +40,9 @@ def validate(
     from harness.launch import Request, prepare
 
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
-    prepared = [prepare(Request(scenario=name, profile=profile, overrides=overrides)) for name in scenarios]
+    prepared = [
+        prepare(Request(scenario=name, topology=topology, profile=profile, overrides=overrides)) for name in scenarios
+    ]
     found = [foretell(each.experiment.plan, setup_of(each.settings)) for each in prepared]
     worst = Decidable.worst(each.decidable for each in found)
     if as_json:
@@ -45,7 +55,12 @@ def validate(
 def setup_of(settings: CommonSettings) -> Setup:
     """The stand-in system, as far as it bears on how many samples there are."""
     routes = tuple((f"/{name}/1", name) for name in SERVICES)
-    return Setup(access_ttl_s=settings.tokens.access_ttl_s, replicas=GATEWAYS, routes=routes)
+    return Setup(
+        access_ttl_s=settings.tokens.access_ttl_s,
+        replicas=GATEWAYS,
+        routes=routes,
+        everyday_format=TOPOLOGIES[settings.topology].everyday_format,
+    )
 
 
 def document(found: list[Forecast], profile: str) -> dict[str, Any]:

@@ -20,11 +20,10 @@ from harness.targets.base import (
     ReportsState,
     Target,
 )
+from harness.targets.components import IDP
 from harness.targets.oidc import Answer, OidcClient
-from harness.targets.topology import GATEWAYS, IDP
 
 JWKS = "jwks"
-VALIDATORS = (*GATEWAYS, "accounts")
 PATIENCE_S = 3.0
 """A probe waits no longer: whoever has not answered by then is slow enough."""
 MISSED_BY_CHANCE = 1e-4
@@ -72,7 +71,7 @@ class EndpointFault(Fault):
         """What the IdP has injected, and what validators have met."""
         counts: dict[str, object] = {endpoint: _counts(target, endpoint) for endpoint in self.endpoints}
         if JWKS in self.endpoints:
-            counts |= {name: _failures(target, name) for name in VALIDATORS}
+            counts |= {name: _failures(target, name) for name in target.topology.validators}
         return counts
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
@@ -119,7 +118,7 @@ class EndpointFault(Fault):
         """The IdP served it, in proportion, and (for keys) every validator met it."""
         evidence = [self._in_proportion(target, endpoint, before[endpoint]) for endpoint in self.endpoints]
         if JWKS in self.endpoints:
-            for name in VALIDATORS:
+            for name in target.topology.validators:
                 met = _failures(target, name) - before[name]
                 evidence.append(Evidence(source="target", ok=met > 0, what=f"{name}: {met} key fetches failed"))
         return tuple(evidence)
@@ -202,7 +201,7 @@ def _said(answer: Answer) -> str:
 
 def _probe_all(target: Target) -> list[tuple[str, ProbeResult]]:
     assert isinstance(target, ProbesUpstream)
-    return [(name, target.probe(name, IDP)) for name in VALIDATORS]
+    return [(name, target.probe(name, IDP)) for name in target.topology.validators]
 
 
 def _has_keys(result: ProbeResult) -> bool:

@@ -15,7 +15,6 @@ from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.load.tokens import b64
 from harness.targets.base import ReportsState, Target
 from harness.targets.oidc import OidcClient
-from harness.targets.topology import GATEWAYS
 
 LEAST_SHARE = 0.8
 """Of the planned rate: what must have arrived. Arrivals are random, and requests end a little later."""
@@ -37,7 +36,7 @@ class JunkKids(Fault):
 
     def snapshot(self, target: Target) -> Snapshot:
         """The time, and what each gateway has refused and fetched."""
-        refused = {name: (_refused(target, name), _fetches(target, name)) for name in GATEWAYS}
+        refused = {name: (_refused(target, name), _fetches(target, name)) for name in target.topology.deciders}
         return {"at": time.time(), **refused}
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
@@ -55,9 +54,9 @@ class JunkKids(Fault):
     def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
         """Every gateway refused about as many as were planned, and fetched keys meanwhile."""
         lasted = time.time() - before["at"]
-        wanted = LEAST_SHARE * self.rate / len(GATEWAYS) * lasted
+        wanted = LEAST_SHARE * self.rate / len(target.topology.deciders) * lasted
         evidence = []
-        for name in GATEWAYS:
+        for name in target.topology.deciders:
             had_refused, had_fetched = before[name]
             refused, fetched = _refused(target, name) - had_refused, _fetches(target, name) - had_fetched
             what = f"{name} met {refused} unknown kids in {lasted:.1f} s, and fetched keys {fetched} times"
@@ -75,12 +74,12 @@ class JunkKids(Fault):
     def _rates(self, target: Target, *, flooded: bool) -> tuple[Evidence, ...]:
         """Refusals of unknown keys over about a second. Canaries and our own tokens are far fewer than half a flood."""
         began = time.monotonic()
-        first = {name: _refused(target, name) for name in GATEWAYS}
+        first = {name: _refused(target, name) for name in target.topology.deciders}
         time.sleep(LOOK_S)
         evidence = []
-        for name in GATEWAYS:
+        for name in target.topology.deciders:
             rate = (_refused(target, name) - first[name]) / max(time.monotonic() - began, LOOK_S)
-            ok = (rate >= self.rate / len(GATEWAYS) / 2) == flooded
+            ok = (rate >= self.rate / len(target.topology.deciders) / 2) == flooded
             evidence.append(Evidence(source="control", ok=ok, what=f"{name} counts {rate:.0f} unknown kids per second"))
         return tuple(evidence)
 

@@ -6,9 +6,7 @@ from typing import ClassVar, Literal
 
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
-from harness.targets.topology import GATEWAYS, IDP
-
-VALIDATORS = (*GATEWAYS, "accounts")
+from harness.targets.components import IDP
 
 
 class KeyRemoval(Fault):
@@ -72,7 +70,7 @@ class KeyRemoval(Fault):
         ok = key is not None and key.signing and key.published == published
         word = "no key" if key is None else f"signing={key.signing}, published={key.published}"
         evidence = [Evidence(source="control", ok=ok, what=f"the IdP says of {self.kid}: {word}")]
-        for name in VALIDATORS:
+        for name in target.topology.validators:
             kids = target.probe(name, IDP).kids or ()
             what = f"{name} fetches {', '.join(sorted(kids)) or 'no keys'}"
             evidence.append(Evidence(source="probe", ok=(self.kid in kids) == published, what=what))
@@ -80,4 +78,4 @@ class KeyRemoval(Fault):
 
     def _cached(self, target: Target) -> list[tuple[str, bool]]:
         assert isinstance(target, ReportsState)
-        return [(name, self.kid in target.state(name)["jwks"]["kids"]) for name in VALIDATORS]
+        return [(name, self.kid in target.state(name)["jwks"]["kids"]) for name in target.topology.validators]

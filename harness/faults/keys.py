@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.targets.base import KeyInfo, ProbesUpstream, ReportsState, RotatesKeys, Target
-from harness.targets.topology import GATEWAYS, IDP
+from harness.targets.components import IDP
 
 Mode = Literal["overlap", "abrupt", "publish_late", "emergency"]
 
@@ -60,7 +60,7 @@ class KeyRotation(Fault):
 
     def snapshot(self, target: Target) -> Snapshot:
         """How many tokens of the new key each gateway has accepted (none, unless the kid was used before)."""
-        return {name: _accepted(target, name, self.new_kid) for name in GATEWAYS}
+        return {name: _accepted(target, name, self.new_kid) for name in target.topology.deciders}
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         """The old key signs, and validators can fetch it."""
@@ -111,7 +111,7 @@ class KeyRotation(Fault):
     def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
         """The new key signed tokens that every gateway met: accepted, or (published late) refused."""
         evidence = []
-        for name in GATEWAYS:
+        for name in target.topology.deciders:
             accepted = _accepted(target, name, self.new_kid) - before[name]
             evidence.append(
                 Evidence(
@@ -155,7 +155,7 @@ class KeyRotation(Fault):
                 ok=self.new_kid in target.state(name)["jwks"]["kids"],
                 what=f"{name} caches {_listed(target.state(name)['jwks']['kids'])}",
             )
-            for name in GATEWAYS
+            for name in target.topology.deciders
         )
         return (
             Evidence(source="control", ok=ok, what=_describe(keys)),
@@ -166,7 +166,7 @@ class KeyRotation(Fault):
     def _probes(self, target: Target, *, has: tuple[str, ...], lacks: tuple[str, ...]) -> tuple[Evidence, ...]:
         assert isinstance(target, ProbesUpstream)
         evidence = []
-        for name in GATEWAYS:
+        for name in target.topology.deciders:
             kids = target.probe(name, IDP).kids or ()
             ok = all(kid in kids for kid in has) and not any(kid in kids for kid in lacks)
             evidence.append(Evidence(source="probe", ok=ok, what=f"{name} fetches {_listed(kids)}"))

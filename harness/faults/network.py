@@ -10,9 +10,10 @@ from pydantic import Field, model_validator
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.ledger import ToxicsOff, Undo
 from harness.targets.base import OutlivesRun, ProbeResult, ProbesUpstream, ReportsState, Target
+from harness.targets.components import IDP
 from harness.targets.links import ProxyState
 from harness.targets.oidc import OidcClient
-from harness.targets.topology import IDP, PROBERS, proxies_of
+from harness.targets.topology import PROBERS, proxies_of
 
 Mode = Literal["refused", "timeout", "reset", "slow", "bandwidth", "partial"]
 TOXIC = "idchaos"

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.targets.base import ReportsState, Target
+from harness.targets.components import IDP
 from harness.targets.oidc import OidcClient
-from harness.targets.topology import IDP
 
 
 class RefreshRaces(Fault):

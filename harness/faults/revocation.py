@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.targets.base import ReportsState, Target
+from harness.targets.components import IDP
 from harness.targets.endpoints import Client
 from harness.targets.oidc import OidcClient
-from harness.targets.topology import GATEWAYS, IDP
 
 REFUSALS = ("token_revoked", "token_inactive")
 
@@ -33,7 +33,7 @@ class Revocations(Fault):
 
     def snapshot(self, target: Target) -> Snapshot:
         """Revocations at the IdP, and refusals for that reason at each gateway."""
-        return {"revoked": _revoked(target), **{name: _refused(target, name) for name in GATEWAYS}}
+        return {"revoked": _revoked(target), **{name: _refused(target, name) for name in target.topology.deciders}}
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         """A fresh token is active, and every gateway accepts it."""
@@ -69,7 +69,7 @@ class Revocations(Fault):
     def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
         """Every gateway refused tokens because they were revoked."""
         evidence = []
-        for name in GATEWAYS:
+        for name in target.topology.deciders:
             count = _refused(target, name) - before[name]
             evidence.append(
                 Evidence(

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
 from harness.targets.base import ReportsState, RotatesSecrets, Target
+from harness.targets.components import IDP
 from harness.targets.endpoints import Client
 from harness.targets.oidc import OidcClient
-from harness.targets.topology import IDP
 
 
 class SecretRotation(Fault):

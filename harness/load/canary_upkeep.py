@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import cycle
@@ -55,7 +56,7 @@ class Canaries:
         self._at_idp = IdpCanaries(scene, plan, roles, depth)
         self._forms, self._paths = cycle(canaries.HMAC_KEYS), cycle(canaries.KID_PATHS)
         self._stock = {kind: _shelf(kind, depth) for kind in plan.kinds if kind not in AT_IDP}
-        self._logging_in = cycle(roles.jwt_sessions)
+        self._logging_in = cycle(roles.sessions)
         self._own_key = ec.generate_private_key(ec.SECP256R1())
         self._jwks: list[dict[str, Any]] = []
         self.keepers: list[gevent.Greenlet] = []
@@ -63,6 +64,8 @@ class Canaries:
         self._depth = depth
         audiences = sorted({route.audience for route in scene.endpoints.routes})
         self._foreign = cycle(canaries.foreign_audiences(audiences))
+        self._made: Counter[tuple[Canary, str]] = Counter()
+        """How many of each make were sent, of the kinds that also go around the gateways."""
         self._pattern: str | None = None
         """A good token, which those of a flood are made from."""
         self._under_load = False
@@ -81,17 +84,20 @@ class Canaries:
             return False
         replica, known_at = arrival.replica, item.known_at
         bad_at = self._routes_beside(item.good_for)
+        route = bad_at[arrival.route % len(bad_at)]
+        around = kind in self._plan.around and self._is_turn_around(kind, item.about.session, route)
         decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else at_gateway
         decision, code = self._scene.call(
             "canary",
             item.lines,
             item.about,
             due=due,
-            route=bad_at[arrival.route % len(bad_at)],
+            route=route,
             replica=replica,
             expected="deny" if known_at is None or replica in known_at else "either",
             canary=kind,
             scheduled=True,
+            around=around,
             decide=decide,
         )
         if known_at is not None and decision == "deny" and code not in NOT_OF_REVOCATION:
@@ -100,6 +106,11 @@ class Canaries:
 
     def _routes_beside(self, audience: str) -> list[int]:
         return [number for number, route in enumerate(self._scene.endpoints.routes) if route.audience != audience]
+
+    def _is_turn_around(self, kind: Canary, make: str, route: int) -> bool:
+        """Every second one of a make, so that each make goes both ways."""
+        self._made[kind, make] += 1
+        return self._made[kind, make] % 2 == 0 and self._scene.endpoints.routes[route].service in self._scene.around
 
     def junk(self, arrival: Arrival, due: float) -> None:
         """One token of a flood: well made, and of a key name that was never used before."""
@@ -189,30 +200,33 @@ class Canaries:
 
     def _fill_forged(self) -> None:
         token = self._machine_token()
-        if token is None or token.about.format != "jwt":
+        if token is None:
             return
         if Canary.IDENTITY_HEADERS in self._stock:
             self._fill_identities(token)
-        jwk = self._public_key(token.about.kid)
         minted = self._control is not None
-        self._pattern = token.value
+        # Where the IdP issues no JWTs, one made to order shows how they would look.
+        made = [token.value] if token.about.format == "jwt" else self._mint([{"client_id": self._machine.client_id}])
+        if not made:
+            return
+        (pattern,) = made
+        jwk = self._public_key(str(peek(pattern)[0].get("kid", "")))
+        self._pattern = pattern
         forge: dict[Canary, Callable[[int], str | None]] = {
             Canary.UNKNOWN_OPAQUE: lambda _: secrets.token_urlsafe(32),
-            Canary.ALG_NONE: lambda _: canaries.alg_none(token.value, _jti()),
+            Canary.ALG_NONE: lambda _: canaries.alg_none(pattern, _jti()),
             Canary.HMAC_PUBLIC_KEY: lambda _: (
-                canaries.hmac_with_public_key(token.value, _jti(), jwk, next(self._forms)) if jwk else None
+                canaries.hmac_with_public_key(pattern, _jti(), jwk, next(self._forms)) if jwk else None
             ),
-            Canary.KID_PATH: lambda _: canaries.kid_path(token.value, _jti(), next(self._paths)),
+            Canary.KID_PATH: lambda _: canaries.kid_path(pattern, _jti(), next(self._paths)),
             Canary.TAMPERED: lambda number: (
-                canaries.tampered_payload(token.value, _jti())
-                if number % 2
-                else canaries.tampered_signature(token.value)
+                canaries.tampered_payload(pattern, _jti()) if number % 2 else canaries.tampered_signature(pattern)
             ),
             # Where the stand-in can mint, half of these are signed by a real key: see mint_orders.
             Canary.UNKNOWN_KID: lambda number: (
                 None
                 if minted and number % 2
-                else canaries.unknown_kid(token.value, _jti(), f"unknown-{_jti()}", self._own_key)
+                else canaries.unknown_kid(pattern, _jti(), f"unknown-{_jti()}", self._own_key)
             ),
         }
         for kind, make in forge.items():
@@ -248,7 +262,7 @@ class Canaries:
         shelf = self._stock[Canary.IDENTITY_HEADERS]
         for _ in range(self._depth):
             forged = _jti()
-            shown = About(session=f"{_SESSION}:with_token", jti=token.about.jti, format="jwt")
+            shown = About(session=f"{_SESSION}:with_token", jti=token.about.jti, format=token.about.format)
             lines = token.bearer + canaries.identity_lines(forged)
             until = token.obtained_at + token.life_s * _MOST_OF_A_LIFE
             shelf.put(Call(about=shown, lines=lines, forged=forged, bad_until=until))

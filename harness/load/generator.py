@@ -78,6 +78,7 @@ class Generator:
             recorder=recorder,
             idp=Idp(endpoints, self._site, job.allow_hosts),
             gates=tuple(Gate.of(g.name, Site(self._pool, g.url), endpoints.routes) for g in endpoints.gateways),
+            around={s.name: Gate.of(s.name, Site(self._pool, s.url), endpoints.routes) for s in endpoints.services},
         )
         self._sessions = Sessions(self.scene, self._roles)
         self._machines = Machines(self.scene, self._roles)
@@ -122,7 +123,7 @@ class Generator:
         kinds = {
             "canary": len(plan.canaries.kinds) if plan.canaries else 1,
             "revocation": len(self._probe_formats),
-            "login": len(self._roles.jwt_sessions),
+            "login": len(self._roles.sessions),
             "two_tabs": len(self._roles.refreshing),
             "lost_answer": len(self._roles.refreshing),
             "native_login": len(self._roles.native),

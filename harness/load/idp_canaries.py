@@ -47,7 +47,7 @@ class IdpCanaries:
 
     def __init__(self, scene: Scene, plan: CanaryPlan, roles: Roles, depth: int) -> None:
         self._scene, self._plan, self._depth = scene, plan, depth
-        clients = roles.jwt_sessions
+        clients = roles.sessions
         self._users = scene.endpoints.users[:1] if clients else ()
         self._clients = cycle(clients)
         self._refreshing = cycle(roles.refreshing)

@@ -93,7 +93,7 @@ def check_hosts(job: LoadJob) -> None:
         UsageError: see :func:`check_host`.
     """
     endpoints = job.endpoints
-    urls = [endpoints.idp_url, *(gateway.url for gateway in endpoints.gateways)]
+    urls = [endpoints.idp_url, *(each.url for each in (*endpoints.gateways, *endpoints.services))]
     if endpoints.idp_control_url:
         urls.append(endpoints.idp_control_url)
     for url in urls:
@@ -103,7 +103,8 @@ def check_hosts(job: LoadJob) -> None:
 class Roles(Value):
     """Which registered client does what. Found by what a client may do, not by its name."""
 
-    jwt_sessions: tuple[Client, ...] = ()
+    sessions: tuple[Client, ...] = ()
+    """Of everyday users. They have JWTs, unless the target issues none."""
     opaque_sessions: tuple[Client, ...] = ()
     machine: Client | None = None
     machine_opaque: Client | None = None
@@ -114,17 +115,17 @@ class Roles(Value):
 
     @property
     def refreshing(self) -> tuple[Client, ...]:
-        """Clients of ``jwt_sessions`` that can go on without a new login."""
-        return tuple(client for client in self.jwt_sessions if "refresh_token" in client.grants)
+        """Clients of ``sessions`` that can go on without a new login."""
+        return tuple(client for client in self.sessions if "refresh_token" in client.grants)
 
     @property
     def native(self) -> tuple[Client, ...]:
-        """Clients of ``jwt_sessions`` that may be apps on a user's own machine: they come back at any port (RFC 8252
+        """Clients of ``sessions`` that may be apps on a user's own machine: they come back at any port (RFC 8252
         section 7.3).
         """
         return tuple(
             client
-            for client in self.jwt_sessions
+            for client in self.sessions
             if client.is_public and (client.redirect_uri or "").startswith(("http://127.0.0.1", "http://[::1]"))
         )
 
@@ -144,10 +145,11 @@ class Roles(Value):
         def first(found: tuple[Client, ...]) -> Client | None:
             return found[0] if found else None
 
+        everyday = "jwt" if any(client.token_format == "jwt" for client in clients) else "opaque"
         return cls(
-            jwt_sessions=with_grant("authorization_code", "jwt"),
+            sessions=with_grant("authorization_code", everyday),
             opaque_sessions=with_grant("authorization_code", "opaque"),
-            machine=first(with_grant("client_credentials", "jwt")),
+            machine=first(with_grant("client_credentials", everyday)),
             machine_opaque=first(with_grant("client_credentials", "opaque")),
             asserting=first(tuple(c for c in clients if c.private_jwk and "client_credentials" in c.grants)),
             partners=both,
@@ -163,16 +165,16 @@ def check_roles(job: LoadJob, roles: Roles) -> None:
     flows = {stream.flow for stream in job.plan.streams}
     users = bool(job.endpoints.users)
     needs: list[tuple[str, bool, str]] = [
-        ("api", bool(roles.jwt_sessions) and users, "a client with authorization_code and JWTs, and a user"),
-        ("login", bool(roles.jwt_sessions) and users, "a client with authorization_code and JWTs, and a user"),
+        ("api", bool(roles.sessions) and users, "a client with authorization_code, and a user"),
+        ("login", bool(roles.sessions) and users, "a client with authorization_code, and a user"),
         (
             "opaque",
             (bool(roles.opaque_sessions) and users) or roles.machine_opaque is not None,
             "a client with opaque tokens",
         ),
-        ("machine", roles.machine is not None, "a client with client_credentials and JWTs"),
-        ("canary", roles.machine is not None, "a client with client_credentials and JWTs"),
-        ("junk", roles.machine is not None, "a client with client_credentials and JWTs"),
+        ("machine", roles.machine is not None, "a client with client_credentials"),
+        ("canary", roles.machine is not None, "a client with client_credentials"),
+        ("junk", roles.machine is not None, "a client with client_credentials"),
         ("two_tabs", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
         ("lost_answer", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
         ("native_login", bool(roles.native) and users, "a public client with a loopback redirect URI, and a user"),
@@ -189,7 +191,7 @@ def check_roles(job: LoadJob, roles: Roles) -> None:
         ("thief", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
         ("partner", bool(roles.partners), "a client with authorization_code and client_credentials"),
         ("attacker", bool(roles.partners) and users, "a client with authorization_code and client_credentials"),
-        ("junk", roles.machine is not None, "a client with client_credentials and JWTs"),
+        ("junk", roles.machine is not None, "a client with client_credentials"),
         ("revocation", roles.machine is not None or roles.machine_opaque is not None, "a machine client"),
     ]
     for flow, met, what in needs:

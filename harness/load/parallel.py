@@ -62,7 +62,7 @@ class ParallelReplays:
 
     def _code(self, arrival: Arrival) -> Use | None:
         idp, users = self._scene.idp, self._scene.endpoints.users
-        client = self._roles.jwt_sessions[arrival.session % len(self._roles.jwt_sessions)]
+        client = self._roles.sessions[arrival.session % len(self._roles.sessions)]
         code = idp.code(client, users[arrival.session % len(users)], self._observe)
         return (lambda: idp.redeem(client, code, code.verifier)[0]) if code else None
 

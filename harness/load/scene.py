@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gevent.event import Event
@@ -15,7 +15,7 @@ from harness.load.decide import Answered, at_gateway
 from harness.load.idp import Idp, Step
 from harness.load.recorder import NOTHING, About, Recorder
 from harness.load.wire import Sends
-from harness.samples import Decision, Expected
+from harness.samples import AROUND, Decision, Expected
 from harness.targets.endpoints import Endpoints, Route
 
 NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
@@ -47,6 +47,8 @@ class Scene:
     recorder: Recorder
     idp: Idp
     gates: tuple[Gate, ...]
+    around: Mapping[str, Gate] = field(default_factory=dict)
+    """The ways around the gateways, by service."""
     stopping: bool = False
     """No new request is sent any more; those under way may end."""
     _stopped: Event = field(default_factory=Event)
@@ -76,13 +78,14 @@ class Scene:
         expected: Expected = "accept",
         canary: str = "",
         scheduled: bool = False,
+        around: bool = False,
         decide: Callable[[Answered], tuple[Decision, str]] = at_gateway,
     ) -> tuple[Decision, str]:
         """Call an API through a gateway and record the sample; what was decided, and the error code.
 
-        ``bearer``: the header lines that say who calls.
+        ``bearer``: the header lines that say who calls. ``around``: not through a gateway, but at the service itself.
         """
-        gate = self.gates[replica]
+        gate = self.around[self.endpoints.routes[route].service] if around else self.gates[replica]
         answer = gate.site.send(gate.heads[route] + bearer)
         decision, code = decide(answer)
         offset = self.clock.offset
@@ -92,7 +95,7 @@ class Scene:
             sent=answer.sent + offset,
             ended=answer.ended + offset,
             flow=flow,
-            endpoint=where.path,
+            endpoint=f"{AROUND}{where.path}" if around else where.path,
             status=answer.status,
             decision=decision,
             expected=expected,

@@ -75,12 +75,12 @@ class Sessions:
     def __init__(self, scene: Scene, roles: Roles) -> None:
         self._scene, self._roles = scene, roles
         flows = {stream.flow for stream in scene.plan.streams}
-        wants_jwt = bool(flows & {"api", "login"}) and bool(roles.jwt_sessions)
+        wants_jwt = bool(flows & {"api", "login"}) and bool(roles.sessions)
         wants_opaque = "opaque" in flows and bool(roles.opaque_sessions)
         total = scene.plan.sessions if scene.endpoints.users else 0
         opaque = (max(1, total // 4) if wants_jwt else total) if wants_opaque else 0
         jwt = max(1, total - opaque) if wants_jwt and total else 0
-        self.jwt = self._slots(0, jwt, roles.jwt_sessions)
+        self.jwt = self._slots(0, jwt, roles.sessions)
         self.opaque = self._slots(jwt, opaque, roles.opaque_sessions)
         self.keepers: list[gevent.Greenlet] = []
         self._native = 0
@@ -179,7 +179,7 @@ class Sessions:
 
     def login(self, arrival: Arrival, due: float) -> None:
         """A user logs in; the pool's oldest session makes room and logs out."""
-        users, clients = self._scene.endpoints.users, self._roles.jwt_sessions
+        users, clients = self._scene.endpoints.users, self._roles.sessions
         user, client = users[arrival.session % len(users)], clients[arrival.kind % len(clients)]
         slot = min(self.jwt, key=lambda s: s.session.born if s.session else 0.0)
         name = slot.next_name()

@@ -110,6 +110,7 @@ def _asked(record: RunRecord, verdict: RunVerdict) -> list[tuple[str, str]]:
         "Profile": verdict.profile,
         "Target": words.plain(extra(record, "target") or "unknown"),
         "Gateway": words.plain(extra(record, "gateway") or ""),
+        "Topology": words.plain(extra(record, "topology") or ""),
         "Seed": str(verdict.seed),
         "Load": f"{plan.load.rate:g} arrivals/s, open loop",
         "Phases": ", ".join(f"{phase.name.value} {phase.duration_s:g} s" for phase in plan.phases),

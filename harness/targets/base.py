@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from harness.ledger import ControlCall
 from harness.targets.endpoints import Endpoints
 from harness.targets.links import Links
+from harness.topologies import Topology
 from harness.values import Value
 
 
@@ -58,6 +59,7 @@ class Target(Protocol):
 
     name: str
     components: tuple[str, ...]
+    topology: Topology
     sent: Counter[str]
     """API and IdP requests that the harness itself made beside the load, as proofs: ``gateway-1``, ``idp/token`` ..."""
     unanswered: Counter[str]

@@ -27,19 +27,13 @@ from harness.errors import EngineMissing, FaultError, TargetError
 from harness.ledger import RUN_ID_VARIABLE, RUN_LABEL
 from harness.settings import CommonSettings
 from harness.targets.base import ProcessState
+from harness.targets.components import IDP, STAND_INS
 from harness.targets.control import StandIns
 from harness.targets.endpoints import Endpoints
 from harness.targets.links import Links
 from harness.targets.processes import READY_WITHIN_S, free_ports
-from harness.targets.topology import (
-    IDP,
-    PROXIES,
-    STAND_INS,
-    Credentials,
-    Layout,
-    endpoints,
-    settings_documents,
-)
+from harness.targets.topology import PROXIES, Credentials, Layout, endpoints, settings_documents
+from harness.topologies import TOPOLOGIES
 from harness.undo import remove_containers
 
 COMPOSE_FILE = Path(__file__).resolve().parents[2] / "docker-compose.yml"
@@ -49,11 +43,14 @@ LISTEN_PORTS = {
     "client-to-idp": 21001,
     "client-to-gateway-1": 21002,
     "client-to-gateway-2": 21003,
+    "client-to-orders": 21004,
+    "client-to-accounts": 21005,
     "gateway-1-to-idp": 21011,
     "gateway-2-to-idp": 21012,
     "gateway-to-orders": 21021,
     "gateway-to-accounts": 21022,
     "accounts-to-idp": 21031,
+    "orders-to-idp": 21032,
 }
 """Proxy -> the port that Toxiproxy listens on in its container. Those of clients are published."""
 CLIENT_PROXIES = tuple(proxy for proxy in LISTEN_PORTS if proxy.startswith("client-"))
@@ -145,6 +142,7 @@ class ComposeTarget(StandIns):
         self.layout = docker_layout()
         super().__init__(self.layout.control, self.credentials.control_secret)
         self._settings = settings
+        self.topology = TOPOLOGIES[settings.topology]
         self._defects = defects or {}
         self._run_id = run_id
         self._project = project_name(run_id)
@@ -157,8 +155,8 @@ class ComposeTarget(StandIns):
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where everything is. The services' own addresses are of use only inside their networks."""
-        return endpoints(self.layout, self.credentials).model_copy(update={"services": ()})
+        """Where everything is."""
+        return endpoints(self.layout, self.credentials, self.topology)
 
     @property
     def links(self) -> Links:

@@ -11,7 +11,7 @@ import httpx
 
 from harness.errors import TargetError
 from harness.targets.base import EndpointError, KeyInfo, ProbeResult
-from harness.targets.topology import IDP
+from harness.targets.components import IDP
 
 STATE_TIMEOUT_S = 2.0
 PROBE_TIMEOUT_S = 15.0

@@ -60,7 +60,7 @@ class Endpoints(Value):
     """Through the link ``client-to-idp``; discovery is at ``/.well-known/openid-configuration``."""
     gateways: tuple[Gateway, ...]
     services: tuple[Gateway, ...] = ()
-    """Direct addresses, around the gateways, where the target allows them."""
+    """The ways around the gateways, through the link ``client-to-service``, where the target has them."""
     routes: tuple[Route, ...]
     clients: tuple[Client, ...]
     users: tuple[User, ...]

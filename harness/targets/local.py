@@ -13,22 +13,20 @@ from typing import Literal
 from harness.errors import FaultError, TargetError
 from harness.settings import CommonSettings
 from harness.targets.base import ProcessState
+from harness.targets.components import GATEWAYS, IDP, SERVICES, STAND_INS
 from harness.targets.control import StandIns
 from harness.targets.endpoints import Endpoints
 from harness.targets.links import Links
 from harness.targets.processes import PYTHON_MODULE, READY_WITHIN_S, Process, free_ports
 from harness.targets.topology import (
-    GATEWAYS,
-    IDP,
     MODULES,
     PROXIES,
-    SERVICES,
-    STAND_INS,
     Credentials,
     Layout,
     endpoints,
     settings_documents,
 )
+from harness.topologies import TOPOLOGIES
 
 REAL_TOXIPROXY = "toxiproxy-server"
 
@@ -61,6 +59,7 @@ class LocalTarget(StandIns):
         self.layout = local_layout()
         super().__init__(self.layout.control, self.credentials.control_secret)
         self._settings = settings
+        self.topology = TOPOLOGIES[settings.topology]
         self._defects = defects or {}
         self._run_id = run_id
         self._processes: dict[str, Process] = {}
@@ -70,7 +69,7 @@ class LocalTarget(StandIns):
     @property
     def endpoints(self) -> Endpoints:
         """Where everything is."""
-        return endpoints(self.layout, self.credentials)
+        return endpoints(self.layout, self.credentials, self.topology)
 
     @property
     def links(self) -> Links:

@@ -4,8 +4,9 @@
 
     clients ──► client-to-idp ─────────────► idp ◄── gateway-N-to-idp ◄── gateway-N
        │                                      ▲
-       └──────► client-to-gateway-N ► gateway-N ──► gateway-to-SERVICE ──► orders, accounts
-                                              └────── accounts-to-idp ◄────────────────┘
+       ├──────► client-to-gateway-N ► gateway-N ──► gateway-to-SERVICE ──► orders, accounts
+       │                                      └────── SERVICE-to-idp ◄─────────────────┘
+       └──────► client-to-SERVICE ─────────────────────────────────────► orders, accounts
 
 Pure: addresses in, settings documents out.
 """
@@ -20,12 +21,10 @@ from typing import Any
 from joserfc.jwk import ECKey
 
 from harness.settings import CommonSettings
+from harness.targets.components import GATEWAYS, IDP, SERVICES
 from harness.targets.endpoints import Client, Endpoints, Gateway, Route, User
+from harness.topologies import TOPOLOGIES, Topology
 
-IDP = "idp"
-GATEWAYS = ("gateway-1", "gateway-2")
-SERVICES = ("orders", "accounts")
-STAND_INS = (IDP, *GATEWAYS, *SERVICES)
 RETIRED_KID = "retired"
 """A key that the IdP publishes at the start and withdraws before the load: nobody may accept it later."""
 
@@ -38,9 +37,11 @@ MODULES = {
 LINKS: dict[str, dict[str, str]] = {
     "client-to-idp": {"client-to-idp": IDP},
     "client-to-gateway": {f"client-to-{name}": name for name in GATEWAYS},
+    "client-to-service": {f"client-to-{name}": name for name in SERVICES},
     "gateway-to-idp": {f"{name}-to-idp": IDP for name in GATEWAYS},
     "gateway-to-service": {f"gateway-to-{name}": name for name in SERVICES},
     "service-to-idp": {"accounts-to-idp": IDP},
+    "library-to-idp": {f"{name}-to-idp": IDP for name in SERVICES},
 }
 """Each link's proxies and the component that each leads to."""
 
@@ -49,7 +50,7 @@ PROXIES: dict[str, str] = {proxy: to for proxies in LINKS.values() for proxy, to
 PROBERS: dict[str, tuple[tuple[str, str], ...]] = {
     **{f"{gateway}-to-idp": ((gateway, IDP),) for gateway in GATEWAYS},
     **{f"gateway-to-{service}": tuple((gateway, service) for gateway in GATEWAYS) for service in SERVICES},
-    "accounts-to-idp": (("accounts", IDP),),
+    **{f"{service}-to-idp": ((service, IDP),) for service in SERVICES},
 }
 """Who can send a probe through a proxy: (component, the upstream it asks for). Client links are probed by us."""
 
@@ -58,6 +59,9 @@ ID_TOKEN_LIFE_S = 300.0
 
 PARTNERS = ("partner", "partner-opaque")
 """Clients that act for users and for themselves: their secrets are worth stealing, and may be rotated."""
+
+INTROSPECTING = ("gateway", *SERVICES)
+"""Clients that may introspect: who decides about tokens, in one topology or another."""
 
 SCOPES = "orders:read orders:write accounts:read accounts:write"
 USER_SCOPES = f"openid profile email offline_access {SCOPES}"
@@ -90,6 +94,8 @@ class Credentials:
     """What one run's parties know. Made afresh for each run, never stored in its directory."""
 
     control_secret: str
+    gateway_secret: str
+    """Tells services that a gateway asks."""
     clients: Mapping[str, str]
     next_secrets: Mapping[str, str]
     users: Mapping[str, str]
@@ -103,9 +109,10 @@ class Credentials:
         """Random secrets for one run."""
         return cls(
             control_secret=secrets.token_urlsafe(24),
+            gateway_secret=secrets.token_urlsafe(24),
             clients={
                 name: secrets.token_urlsafe(24)
-                for name in ("web", "web-opaque", "machine", "machine-opaque", "gateway", *PARTNERS)
+                for name in ("web", "web-opaque", "machine", "machine-opaque", *INTROSPECTING, *PARTNERS)
             },
             next_secrets={name: secrets.token_urlsafe(24) for name in PARTNERS},
             users={name: secrets.token_urlsafe(12) for name in ("alice", "bob", "carol", "dave")},
@@ -117,11 +124,11 @@ class Credentials:
 REDIRECT_URI = "http://127.0.0.1/callback"
 
 
-def clients(credentials: Credentials) -> tuple[Client, ...]:
+def clients(credentials: Credentials, topology: Topology) -> tuple[Client, ...]:
     """The OAuth clients of the stand-in system."""
     secret = credentials.clients
     code = ("authorization_code", "refresh_token")
-    return (
+    found = (
         Client(client_id="web", client_secret=secret["web"], grants=code, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
         Client(client_id="spa", grants=code, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
         Client(
@@ -146,6 +153,10 @@ def clients(credentials: Credentials) -> tuple[Client, ...]:
             for name in PARTNERS
         ),
     )  # fmt: skip
+    return tuple(
+        client if client.token_format in topology.formats else client.model_copy(update={"token_format": "opaque"})
+        for client in found
+    )
 
 
 def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
@@ -164,16 +175,12 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
             "audience": list(SERVICES),
             "token_format": client.token_format,
         }
-        for client in clients(credentials)
+        for client in clients(credentials, TOPOLOGIES[settings.topology])
     ]
-    registered.append(
-        {
-            "client_id": "gateway",
-            "client_secret": credentials.clients["gateway"],
-            "grants": [],
-            "introspects": True,
-        }
-    )
+    registered += [
+        {"client_id": name, "client_secret": credentials.clients[name], "grants": [], "introspects": True}
+        for name in INTROSPECTING
+    ]
     return {
         **_common(IDP, layout),
         "issuer": issuer(layout),
@@ -209,30 +216,40 @@ def gateway_settings(name: str, layout: Layout, settings: CommonSettings, creden
     """The settings document of one gateway replica."""
     return {
         **_common(name, layout),
-        **_validation(f"{name}-to-idp", layout, settings),
-        "client_id": "gateway",
-        "client_secret": credentials.clients["gateway"],
-        "introspection_cache_s": settings.gateway.introspection_cache_s,
-        "revocation_cache_s": settings.gateway.revocation_cache_s,
+        **_authorization(f"{name}-to-idp", "gateway", layout, settings, credentials),
+        "decides": name in TOPOLOGIES[settings.topology].deciders,
+        "gateway_secret": credentials.gateway_secret,
         "routes": [
             {
                 "prefix": f"/{service}",
                 "service": service,
                 "upstream": f"http://{layout.through[f'gateway-to-{service}']}",
                 "audience": service,
-                "scopes": {"GET": f"{service}:read", "POST": f"{service}:write"},
+                "scopes": _scopes(service),
             }
             for service in SERVICES
         ],
     }
 
 
-def service_settings(name: str, layout: Layout, settings: CommonSettings) -> dict[str, Any]:
-    """The settings document of one service. ``accounts`` validates again by itself; ``orders`` trusts the gateway."""
-    document = {**_common(name, layout), "prefix": f"/{name}", "validates": name == "accounts"}
-    if document["validates"]:
-        document |= _validation(f"{name}-to-idp", layout, settings) | {"audience": name}
-    return document
+def service_settings(name: str, layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
+    """The settings document of one service: it decides, or checks JWTs again, or trusts the gateway."""
+    topology = TOPOLOGIES[settings.topology]
+    document = {**_common(name, layout), "prefix": f"/{name}", "gateway_secret": credentials.gateway_secret}
+    if name not in (*topology.deciders, *topology.validators):
+        return document
+    return {
+        **document,
+        **_authorization(f"{name}-to-idp", name, layout, settings, credentials),
+        "audience": name,
+        "validates": name in topology.validators,
+        "decides": name in topology.deciders,
+        "scopes": _scopes(name),
+    }
+
+
+def _scopes(service: str) -> dict[str, str]:
+    return {"GET": f"{service}:read", "POST": f"{service}:write"}
 
 
 def settings_documents(
@@ -242,7 +259,7 @@ def settings_documents(
     documents = {
         IDP: idp_settings(layout, settings, credentials),
         **{name: gateway_settings(name, layout, settings, credentials) for name in GATEWAYS},
-        **{name: service_settings(name, layout, settings) for name in SERVICES},
+        **{name: service_settings(name, layout, settings, credentials) for name in SERVICES},
     }
     return {name: document | {"defects": list(defects.get(name, ()))} for name, document in documents.items()}
 
@@ -252,15 +269,15 @@ def issuer(layout: Layout) -> str:
     return f"http://{layout.through['client-to-idp']}"
 
 
-def endpoints(layout: Layout, credentials: Credentials) -> Endpoints:
+def endpoints(layout: Layout, credentials: Credentials, topology: Topology) -> Endpoints:
     """What clients of the system, and the load generator, need to know."""
     return Endpoints(
         issuer=issuer(layout),
         idp_url=f"http://{layout.through['client-to-idp']}",
         gateways=tuple(Gateway(name=name, url=f"http://{layout.through[f'client-to-{name}']}") for name in GATEWAYS),
-        services=tuple(Gateway(name=name, url=f"http://{layout.data[name]}") for name in SERVICES),
+        services=tuple(Gateway(name=name, url=f"http://{layout.through[f'client-to-{name}']}") for name in SERVICES),
         routes=tuple(Route(path=f"/{name}/1", service=name, audience=name, scope=f"{name}:read") for name in SERVICES),
-        clients=clients(credentials),
+        clients=clients(credentials, topology),
         users=tuple(User(username=name, password=password) for name, password in credentials.users.items()),
         introspection_client=Client(client_id="gateway", client_secret=credentials.clients["gateway"]),
         idp_control_url=f"http://{layout.control[IDP]}",
@@ -274,11 +291,19 @@ def _common(name: str, layout: Layout) -> dict[str, Any]:
     return {"name": name, "listen": _address(data), "control": _address(control)}
 
 
-def _validation(proxy: str, layout: Layout, settings: CommonSettings) -> dict[str, Any]:
+def _authorization(
+    proxy: str, client_id: str, layout: Layout, settings: CommonSettings, credentials: Credentials
+) -> dict[str, Any]:
+    """Of whoever decides, or validates, asking the IdP through ``proxy`` as ``client_id``."""
     knobs = settings.gateway
     where = layout.through[proxy] if knobs.idp_path == "link" else layout.data[IDP]
     return {
         "idp_url": f"http://{where}",
+        "client_id": client_id,
+        "client_secret": credentials.clients[client_id],
+        "introspects": "opaque" if "jwt" in TOPOLOGIES[settings.topology].formats else "every",
+        "introspection_cache_s": knobs.introspection_cache_s,
+        "revocation_cache_s": knobs.revocation_cache_s,
         "issuer": issuer(layout),
         "leeway_s": knobs.leeway_s,
         "jwks_cache_s": knobs.jwks_cache_s,

@@ -333,6 +333,23 @@ def test_up_leaves_a_target_running_and_down_stops_it(idchaos: Idchaos) -> None:
         (["run", "jwks_outage", "--profile", "slow"], "there are quick, ci, gameday"),
         (["run", "jwks_outage", "--target", "cloud"], "there are local, docker"),
         (["run", "jwks_outage", "--gateway", "kong"], "there are standin"),
+        (["run", "--all", "--topology", "mesh"], "--topology: 'mesh' is unknown; there are gateway, library, introspe"),
+        (
+            ["run", "jwks_outage", "--topology", "introspection"],
+            "jwks_outage needs validators that keep the IdP's keys",
+        ),
+        (["run", "cold_start", "--topology", "library"], "cold_start needs two replicas"),
+        (["validate", "frozen_keys", "--topology", "introspection"], "which the topology introspection has not"),
+        (["canary", "expired", "--topology", "introspection"], "which the topology introspection has not"),
+        (["up", "--topology", "mesh"], "--topology: 'mesh' is unknown"),
+        (
+            ["up", "--topology", "introspection", "--defect", "alg_none_accepted"],
+            "nobody in the topology introspection",
+        ),
+        (
+            ["run", "clock_skew", "--topology", "library", "--set", "skew.component=gateway-1"],
+            "nothing in the topology library goes by its clock; there are idp, orders, accounts",
+        ),
         (["run", "jwks_outage", "--seed", "-1"], "not in the range"),
         (["run", "jwks_outage", "--rate", "fast"], "not a valid float"),
         (["run", "jwks_outage", "--set", "gateway.jwks=1"], "did you mean"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from harness.commands.validate import setup_of
+from harness.feasibility import Decidable, foretell
 from harness.targets.defects import DEFECTS
 from harness.zoo import all_rows, plan
 from scenarios.zoo import ROWS, WITHOUT_ROW
@@ -29,3 +31,16 @@ def test_what_may_catch_a_defect_is_there_to_pass_without_it() -> None:
     """The same trial, with and without the defect, differs in nothing but the defect."""
     for each in plan(all_rows(), sound=1, target="local", reports=Path("reports")):
         assert all(run.experiment == each.sound[0].experiment for _, run in each.controls)
+
+
+def test_every_sound_run_is_sure_to_be_decided() -> None:
+    """Whatever the arrivals: a run that hangs on its seed says nothing about the judge."""
+    sound = [each.sound[0] for each in plan(all_rows(), sound=1, target="local", reports=Path("reports"))]
+    forecasts = [foretell(run.experiment.plan, setup_of(run.settings)) for run in sound]
+    undecided = [
+        (forecast.scenario, row.name, row.reason)
+        for forecast in forecasts
+        for row in (*forecast.objectives, *forecast.invariants)
+        if row.decidable is not Decidable.YES
+    ]
+    assert undecided == []

@@ -15,9 +15,11 @@ import pytest
 from harness.errors import FaultError, TargetError
 from harness.faults import idp_errors, network
 from harness.targets.base import EndpointError, KeyInfo, ProbeResult, ProcessState
+from harness.targets.components import GATEWAYS, STAND_INS
 from harness.targets.links import ProxyState
 from harness.targets.oidc import Answer
-from harness.targets.topology import GATEWAYS, PROBERS, PROXIES, STAND_INS
+from harness.targets.topology import PROBERS, PROXIES
+from harness.topologies import TOPOLOGIES, Topology
 
 
 @dataclass
@@ -66,6 +68,7 @@ class FakeTarget:
 
     name: str = "fake"
     components: tuple[str, ...] = STAND_INS
+    topology: Topology = TOPOLOGIES["gateway"]
     links: FakeLinks = field(default_factory=FakeLinks)
     around_the_proxy: bool = False
     fetches: Counter[str] = field(default_factory=Counter)

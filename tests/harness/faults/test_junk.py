@@ -10,7 +10,8 @@ import pytest
 from harness.faults import base, junk
 from harness.faults.junk import JunkKids, junk_token
 from harness.load.tokens import peek
-from harness.targets.topology import GATEWAYS
+from harness.targets.components import GATEWAYS
+from harness.topologies import TOPOLOGIES
 
 FLOOD = JunkKids(rate=100)
 
@@ -20,6 +21,7 @@ class Flooded:
 
     def __init__(self, per_s: float) -> None:
         self.per_s, self.now = per_s, 0.0
+        self.topology = TOPOLOGIES["gateway"]
 
     def state(self, component: str) -> dict[str, Any]:
         return {

@@ -62,7 +62,7 @@ def test_what_is_no_http_url_is_refused(url):
 
 def test_roles_are_found_by_what_clients_may_do():
     roles = Roles.of((OPAQUE, MACHINE, WEB))
-    assert roles.jwt_sessions == (WEB,)
+    assert roles.sessions == (WEB,)
     assert roles.opaque_sessions == (OPAQUE,)
     assert roles.machine == MACHINE
     assert roles.machine_opaque is None

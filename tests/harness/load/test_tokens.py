@@ -1,3 +1,4 @@
+import hashlib
 import json
 import math
 
@@ -17,9 +18,15 @@ def test_a_jwt_tells_its_key_and_times():
     assert JWT not in repr(token)
 
 
-def test_an_opaque_token_tells_nothing():
-    about = token_from({"access_token": "opaque", "expires_in": 300}, session="s", asked_at=0.0).about
-    assert (about.kid, about.format) == ("", "opaque")
+def test_an_opaque_token_is_known_by_its_hash_and_lives_for_as_long_as_the_answer_said():
+    about = token_from({"access_token": "opaque", "expires_in": 300}, session="s", asked_at=1000.0).about
+    assert (about.kid, about.format, about.iat, about.exp) == ("", "opaque", 1000.0, 1300.0)
+    assert about.jti == "sha256-" + hashlib.sha256(b"opaque").hexdigest()[:16]
+
+
+def test_an_opaque_token_of_which_nobody_says_how_long_it_lives_tells_nothing():
+    about = token_from({"access_token": "opaque"}, session="s", asked_at=0.0).about
+    assert (about.jti, about.format) == ("", "opaque")
     assert math.isnan(about.exp)
 
 

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 
 from harness.ledger import RUN_ID_VARIABLE
 from harness.settings import CommonSettings
+from harness.targets.components import STAND_INS
 from harness.targets.compose import (
     CLIENT_PROXIES,
     COMPOSE_FILE,
@@ -24,7 +25,7 @@ from harness.targets.compose import (
     docker_layout,
     project_name,
 )
-from harness.targets.topology import PROXIES, STAND_INS, Credentials, Layout, settings_documents
+from harness.targets.topology import PROXIES, Credentials, Layout, settings_documents
 
 ROOT = COMPOSE_FILE.parent
 IMAGES = {"IDCHAOS_STAND_IN_IMAGE", "IDCHAOS_PYTHON_IMAGE", "IDCHAOS_TOXIPROXY_IMAGE"}

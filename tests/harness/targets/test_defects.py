@@ -16,9 +16,11 @@ from fixtures.service.settings import ServiceSettings
 from harness.errors import UsageError
 from harness.launch import Request, manifest, prepare
 from harness.settings import CommonSettings
+from harness.targets.components import GATEWAYS, IDP, SERVICES, STAND_INS
 from harness.targets.defects import DEFECTS, by_part, known
 from harness.targets.local import local_layout
-from harness.targets.topology import GATEWAYS, IDP, STAND_INS, Credentials, settings_documents
+from harness.targets.topology import Credentials, settings_documents
+from harness.topologies import TOPOLOGIES, Topology
 
 READERS = {
     IDP: IdpSettings,
@@ -27,23 +29,38 @@ READERS = {
 }
 
 
-def documents(*names: str) -> Mapping[str, dict[str, Any]]:
-    return settings_documents(local_layout(), CommonSettings(), Credentials.generate(), by_part(names))
+GATEWAY, LIBRARY = TOPOLOGIES["gateway"], TOPOLOGIES["library"]
+
+
+def documents(*names: str, topology: Topology = GATEWAY) -> Mapping[str, dict[str, Any]]:
+    settings = CommonSettings(topology=topology.name)
+    return settings_documents(local_layout(), settings, Credentials.generate(), by_part(names, topology))
 
 
 def test_every_defect_of_the_stand_ins_is_listed_and_nothing_else() -> None:
     told = {
-        part: {defect.told or defect.name for defect in DEFECTS.values() if part in defect.parts} for part in STAND_INS
+        part: {defect.told or defect.name for defect in DEFECTS.values() if part in defect.parts(GATEWAY)}
+        for part in STAND_INS
     }
     assert told[IDP] == {str(defect) for defect in IdpDefect}
-    assert told["gateway-1"] | told["gateway-2"] | told["accounts"] == {str(defect) for defect in ValidatorDefect}
+    validators = set().union(*(told[part] for part in STAND_INS if part != IDP))
+    assert validators == {str(defect) for defect in ValidatorDefect}
 
 
+@pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)
 @pytest.mark.parametrize("name", DEFECTS)
-def test_the_stand_ins_understand_every_defect_and_somebody_has_it(name: str) -> None:
-    read = {part: READERS[part].model_validate(document).defects for part, document in documents(name).items()}
+def test_the_stand_ins_understand_every_defect_and_somebody_has_it(name: str, topology: Topology) -> None:
+    parts = DEFECTS[name].parts(topology)
+    if not parts:
+        with pytest.raises(UsageError, match=f"{name}: nobody in the topology {topology.name} could have it"):
+            documents(name, topology=topology)
+        return
+    read = {
+        part: READERS[part].model_validate(document).defects
+        for part, document in documents(name, topology=topology).items()
+    }
     wrong = {part for part, defects in read.items() if defects}
-    assert wrong == set(DEFECTS[name].parts)
+    assert wrong == set(parts)
     assert {str(defect) for part in wrong for defect in read[part]} == {DEFECTS[name].told or name}
 
 
@@ -53,8 +70,13 @@ def test_a_sound_system_is_told_of_no_defect() -> None:
 
 def test_revocations_are_lost_on_one_replica_only() -> None:
     assert by_part(["revocation_lost_on_one_replica"]) == {"gateway-2": ("revocation_ignored",)}
+    assert by_part(["revocation_lost_on_one_replica"], LIBRARY) == {"accounts": ("revocation_ignored",)}
     both = by_part(["revocation_ignored", "revocation_lost_on_one_replica"])
     assert both == dict.fromkeys(GATEWAYS, ("revocation_ignored",))
+
+
+def test_where_services_decide_they_have_the_defects() -> None:
+    assert by_part(["no_aud_check"], LIBRARY) == dict.fromkeys(SERVICES, ("no_aud_check",))
 
 
 def test_names_are_taken_once_and_an_unknown_one_is_met_with_the_nearest() -> None:

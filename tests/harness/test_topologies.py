@@ -1,0 +1,144 @@
+"""Topologies: where it is decided whether a token is good, what scenarios need of that, and what is told of it."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.gateway.settings import GatewaySettings
+from fixtures.service.settings import ServiceSettings
+from harness import cli, feasibility
+from harness.commands.validate import setup_of
+from harness.errors import UsageError
+from harness.feasibility import Decidable
+from harness.launch import Request, manifest, prepare
+from harness.load.job import LoadJob, Roles, check_roles
+from harness.scenario import all_scenarios, scenario_named
+from harness.settings import CommonSettings
+from harness.targets.components import GATEWAYS, IDP, SERVICES
+from harness.targets.local import local_layout
+from harness.targets.topology import LINKS, PROBERS, PROXIES, Credentials, endpoints, settings_documents
+from harness.topologies import TOPOLOGIES, Need, Topology, topology_named
+
+EVERY = pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)
+# What the default topology can decide is tested where ``validate`` is.
+RUNS = [
+    (name, topology, profile)
+    for (name, scenario), topology, profile in product(
+        all_scenarios().items(), ("library", "introspection"), ("quick", "ci")
+    )
+    if not scenario.why_not_on(topology)
+]
+
+
+def documents(topology: Topology) -> dict[str, dict[str, Any]]:
+    return settings_documents(local_layout(), CommonSettings(topology=topology.name), Credentials.generate(), {})
+
+
+@EVERY
+def test_those_decide_that_the_topology_names_and_nobody_else(topology: Topology) -> None:
+    told = documents(topology)
+    assert tuple(name for name in (*GATEWAYS, *SERVICES) if told[name].get("decides")) == topology.deciders
+    again = tuple(name for name in SERVICES if told[name].get("validates") and not told[name]["decides"])
+    assert {*topology.deciders, *again} >= set(topology.validators)
+
+
+@EVERY
+def test_every_part_understands_its_settings(topology: Topology) -> None:
+    told = documents(topology)
+    assert all(GatewaySettings.model_validate(told[name]) for name in GATEWAYS)
+    assert all(ServiceSettings.model_validate(told[name]) for name in SERVICES)
+
+
+@EVERY
+def test_who_decides_asks_the_idp_over_links_of_the_topology_and_no_link_is_there_for_nobody(
+    topology: Topology,
+) -> None:
+    used = [proxy for link in topology.links_to_idp for proxy in LINKS[link]]
+    asking = {component for proxy in used for component, upstream in PROBERS[proxy] if upstream == IDP}
+    assert asking == {*topology.deciders, *topology.validators}
+    to_idp = {proxy for proxy, to in PROXIES.items() if to == IDP and proxy != "client-to-idp"}
+    assert to_idp == {*used, *topology.unused}
+
+
+@EVERY
+def test_the_idp_issues_tokens_of_the_formats_of_the_topology(topology: Topology) -> None:
+    found = endpoints(local_layout(), Credentials.generate(), topology).clients
+    assert {client.token_format for client in found} == set(topology.formats)
+    assert {client.token_format for client in Roles.of(found).sessions} == {topology.everyday_format}
+
+
+def test_where_there_are_no_jwts_nobody_is_asked_for_keys_or_revocations() -> None:
+    told = documents(topology_named("introspection"))
+    assert {told[name]["introspects"] for name in GATEWAYS} == {"every"}
+    assert {documents(topology_named("gateway"))[name]["introspects"] for name in GATEWAYS} == {"opaque"}
+
+
+def test_a_scenario_that_needs_what_a_topology_has_not_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match="jwks_outage needs validators that keep the IdP's keys, which the topology"):
+        prepare(Request("jwks_outage", topology="introspection"))
+    assert scenario_named("cold_start").why_not_on("library").startswith("cold_start needs two replicas")
+    assert scenario_named("cold_start").needs == (Need.REPLICAS,)
+
+
+@pytest.mark.parametrize("name", all_scenarios())
+def test_the_default_topology_has_what_every_scenario_needs(name: str) -> None:
+    assert not scenario_named(name).why_not_on("gateway")
+
+
+@pytest.mark.parametrize(("name", "topology", "profile"), RUNS)
+def test_where_a_scenario_can_be_run_it_can_be_decided_and_the_load_be_made(
+    name: str, topology: str, profile: str
+) -> None:
+    prepared = prepare(Request(name, topology=topology, profile=profile))
+    plan = prepared.experiment.plan
+    forecast = feasibility.foretell(plan, setup_of(prepared.settings))
+    undecided = [row for row in (*forecast.objectives, *forecast.invariants) if row.decidable is not Decidable.YES]
+    assert not undecided
+    found = endpoints(local_layout(), Credentials.generate(), topology_named(topology))
+    job = LoadJob(plan=plan.load, endpoints=found, seed=1, duration_s=plan.duration_s, samples_path=Path("x"))
+    check_roles(job, Roles.of(found.clients))
+
+
+def test_of_all_scenarios_those_that_cannot_be_run_are_skipped_and_named() -> None:
+    chosen, skipped = cli._chosen((), every=True, topology="introspection")
+    assert skipped is not None
+    assert {*chosen, *skipped} == set(all_scenarios())
+    assert not {*chosen} & {*skipped}
+    assert all(why.startswith(f"{name} needs ") for name, why in skipped.items())
+    assert cli._chosen((), every=True, topology="gateway") == (tuple(all_scenarios()), {})
+
+
+def test_nothing_to_run_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    only = {"jwks_outage": scenario_named("jwks_outage")}
+    monkeypatch.setattr("harness.scenario.all_scenarios", lambda: only)
+    with pytest.raises(UsageError, match="no scenario can be run on the topology introspection"):
+        cli._chosen((), every=True, topology="introspection")
+
+
+def test_a_topology_is_in_the_manifest_and_in_the_command_that_repeats_the_run() -> None:
+    told = manifest(prepare(Request("jwks_outage", topology="library", seed=7)), "local")
+    assert (told["topology"], told["settings"]["topology"]) == ("library", "library")
+    words = shlex.split(told["repeat"])
+    assert words[words.index("--topology") + 1] == "library"
+    assert "--topology" not in manifest(prepare(Request("jwks_outage", seed=7)), "local")["repeat"]
+    assert "topology" not in told["changed_settings"]
+
+
+def test_it_is_no_setting() -> None:
+    with pytest.raises(UsageError, match="'topology' is unknown"):
+        prepare(Request("jwks_outage", overrides={"topology": "library"}))
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "topologies.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", all_scenarios())
+def test_the_page_says_which_scenario_runs_where(name: str) -> None:
+    (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")][1:]
+    assert [cell == "✓" for cell in cells] == [not scenario_named(name).why_not_on(each) for each in TOPOLOGIES]
