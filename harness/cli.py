@@ -17,7 +17,7 @@ from harness.commands.validate import validate
 from harness.commands.zoo import zoo
 from harness.errors import ExitCode, IdchaosError, Interrupted, NotStored, StoreError, UsageError, told
 from harness.settings import PROFILES, names, parse_assignments
-from harness.topologies import TOPOLOGIES
+from harness.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES
 
 if TYPE_CHECKING:
     from harness.verdict import RunVerdict
@@ -79,7 +79,7 @@ def _run_options(command: Command) -> Command:
             click.option("--gateway", default="standin", show_default=True, help="Which gateway is tested."),
             click.option(
                 "--topology",
-                default="gateway",
+                default=DEFAULT_TOPOLOGY,
                 show_default=True,
                 help=f"Where it is decided whether a token is good: {', '.join(TOPOLOGIES)}.",
             ),
@@ -146,7 +146,7 @@ def _list_defects(as_json: bool) -> None:
 
     if as_json:
         told = [
-            {"name": each.name, "meaning": each.meaning, "parts": list(each.parts(TOPOLOGIES["gateway"]))}
+            {"name": each.name, "meaning": each.meaning, "parts": list(each.parts(TOPOLOGIES[DEFAULT_TOPOLOGY]))}
             for each in DEFECTS.values()
         ]
         print(json.dumps(told, indent=2))

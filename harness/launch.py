@@ -24,7 +24,7 @@ from harness.scenario import DEFAULT_PROFILE, Experiment, Scenario, scenario_nam
 from harness.settings import CommonSettings, differing, plain, profile
 from harness.targets import defects
 from harness.targets.base import Target
-from harness.topologies import topology_named
+from harness.topologies import DEFAULT_TOPOLOGY, topology_named
 
 if TYPE_CHECKING:
     from harness.verdict import RunVerdict
@@ -41,7 +41,7 @@ class Request:
     scenario: str
     target: str = "local"
     gateway: str = "standin"
-    topology: str = "gateway"
+    topology: str = DEFAULT_TOPOLOGY
     profile: str = DEFAULT_PROFILE
     overrides: Mapping[str, Any] = field(default_factory=dict)
     defects: tuple[str, ...] = ()
@@ -316,7 +316,7 @@ def repeat_command(prepared: Prepared) -> str:
     """The command that runs the same plan again."""
     request = prepared.request
     words = ["idchaos", "run", request.scenario, "--target", request.target, "--profile", request.profile]
-    if request.topology != "gateway":
+    if request.topology != DEFAULT_TOPOLOGY:
         words += ["--topology", request.topology]
     words += ["--seed", str(prepared.seed)]
     for name in prepared.defects:

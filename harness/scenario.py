@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.experiment import PhaseName, Plan
 from harness.faults.base import Fault
 from harness.settings import Overrides, Settings, fill, profile
-from harness.topologies import Need, TopologyName, topology_named
+from harness.topologies import DEFAULT_TOPOLOGY, Need, TopologyName, topology_named
 
 DEFAULT_PROFILE = "quick"
 
@@ -44,7 +44,7 @@ class Scenario(Generic[Settings]):
     needs: tuple[Need, ...] = ()
     """What a topology must have for it to make sense."""
 
-    def fill(self, profile_name: str, *layers: Overrides, topology: TopologyName = "gateway") -> Settings:
+    def fill(self, profile_name: str, *layers: Overrides, topology: TopologyName = DEFAULT_TOPOLOGY) -> Settings:
         """Settings from defaults, profile, this scenario's own layers, then ``layers``.
 
         Raises:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from harness.errors import UsageError
-from harness.topologies import TopologyName
+from harness.topologies import DEFAULT_TOPOLOGY, TopologyName
 from harness.values import Value
 
 Overrides = Mapping[str, Any]
@@ -102,7 +102,7 @@ class CommonSettings(Value):
     load: LoadSettings = LoadSettings()
     phases: PhaseSettings = PhaseSettings()
     slo: SloSettings = SloSettings()
-    topology: TopologyName = "gateway"
+    topology: TopologyName = DEFAULT_TOPOLOGY
     """Not one of the groups: it is chosen by an option of its own."""
 
 

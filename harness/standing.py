@@ -18,7 +18,7 @@ from harness.settings import CommonSettings, fill
 from harness.settings import profile as profile_named
 from harness.targets.base import Target
 from harness.targets.defects import by_part, known
-from harness.topologies import topology_named
+from harness.topologies import DEFAULT_TOPOLOGY, topology_named
 from harness.undo import Undone, carry_out, carry_out_all, left_of
 
 UP_FILE = "up.json"
@@ -62,7 +62,7 @@ def bring_up(
     *,
     target: str = "local",
     gateway: str = "standin",
-    topology: str = "gateway",
+    topology: str = DEFAULT_TOPOLOGY,
     profile: str = DEFAULT_PROFILE,
     defects: Sequence[str] = (),
 ) -> Standing:

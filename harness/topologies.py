@@ -19,6 +19,7 @@ from harness.values import Value
 
 TopologyName = Literal["gateway", "library", "introspection"]
 TokenFormat = Literal["jwt", "opaque"]
+DEFAULT_TOPOLOGY: TopologyName = "gateway"
 
 
 class Need(StrEnum):

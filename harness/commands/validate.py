@@ -12,14 +12,14 @@ from harness.feasibility import Decidable, Forecast, InvariantForecast, Objectiv
 from harness.planned import Setup
 from harness.settings import CommonSettings, parse_assignments
 from harness.targets.components import GATEWAYS, SERVICES
-from harness.topologies import TOPOLOGIES
+from harness.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES
 
 MARKS = {Decidable.YES: "✓", Decidable.NO: "✕", Decidable.PERHAPS: "?"}
 
 
 @click.command()
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
-@click.option("--topology", default="gateway", show_default=True, help="Where it is decided.")
+@click.option("--topology", default=DEFAULT_TOPOLOGY, show_default=True, help="Where it is decided.")
 @click.option("--profile", default="quick", show_default=True, help="How long and how much.")
 @click.option("--rate", type=float, help="API requests per second; short for --set load.rate=R.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as Xml
 from harness.experiment import Verdict
 from harness.record import RunRecord
 from harness.report import words
-from harness.report.summary import command_line, own_reason, reasons
+from harness.report.summary import command_line, own_reason, reasons, variant
 from harness.verdict import RunVerdict
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -55,7 +55,7 @@ def cases(verdict: RunVerdict) -> Iterator[Case]:
 def suite(record: RunRecord, verdict: RunVerdict) -> str:
     """The XML document, with its declaration."""
     found = list(cases(verdict))
-    name, variant = f"idchaos.{verdict.scenario}", verdict.variant
+    name, which = f"idchaos.{verdict.scenario}", variant(record, verdict)
     took = max(0.0, record.ended_at - (record.started_at or record.ended_at))
     totals = {
         "tests": str(len(found)),
@@ -67,7 +67,7 @@ def suite(record: RunRecord, verdict: RunVerdict) -> str:
         root,
         "testsuite",
         {
-            "name": clean(f"{name}[{variant}]" if variant else name),
+            "name": clean(f"{name}[{which}]" if which else name),
             **totals,
             "skipped": "0",
             "time": f"{took:.3f}",

@@ -9,7 +9,7 @@ from harness.measures import Measure
 from harness.record import RunRecord
 from harness.report import words
 from harness.report.findings import of_paging
-from harness.report.summary import GLYPHS, checks, command_line, defects_asked_for, met, reasons, replays
+from harness.report.summary import GLYPHS, checks, command_line, defects_asked_for, met, reasons, replays, variant
 from harness.verdict import ObjectiveVerdict, RunVerdict
 
 MOST_REASONS = 8
@@ -19,8 +19,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@&$])")
 def summary(record: RunRecord, verdict: RunVerdict) -> str:
     """Headline, reasons, checks, objectives, pages, the guide's measures, and the command that runs it again."""
     manifest = record.manifest
-    name, variant = escape(verdict.scenario), escape(verdict.variant)
-    lines = [f"### {GLYPHS[verdict.verdict]} {verdict.verdict}: {name}{f' ({variant})' if variant else ''}", ""]
+    name, which = escape(verdict.scenario), escape(variant(record, verdict))
+    lines = [f"### {GLYPHS[verdict.verdict]} {verdict.verdict}: {name}{f' ({which})' if which else ''}", ""]
     wrong = defects_asked_for(record)
     lines += [f"**{escape(wrong)}**", ""] if wrong else []
     why = reasons(verdict)

@@ -11,6 +11,7 @@ from harness.experiment import Verdict
 from harness.measures import Measure
 from harness.record import RunRecord
 from harness.report import words
+from harness.topologies import DEFAULT_TOPOLOGY
 from harness.verdict import ObjectiveVerdict, RunVerdict
 
 GLYPHS = {Verdict.PASS.value: "✓", Verdict.FAIL.value: "✕", Verdict.INCONCLUSIVE.value: "?"}
@@ -162,6 +163,13 @@ def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, An
 def extra(record: RunRecord, name: str) -> Any:
     """What the runner wrote into the manifest beyond what the judge reads; ``None`` when absent."""
     return (record.manifest.model_extra or {}).get(name)
+
+
+def variant(record: RunRecord, verdict: RunVerdict) -> str:
+    """The variant, with the topology where it is not the default: runs on several stand beside each other."""
+    topology = extra(record, "topology")
+    named = [topology] if isinstance(topology, str) and topology != DEFAULT_TOPOLOGY else []
+    return ", ".join(filter(None, (verdict.variant, *named)))
 
 
 def changed_settings(record: RunRecord) -> dict[str, Any] | None:

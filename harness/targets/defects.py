@@ -11,7 +11,7 @@ from typing import Literal
 
 from harness.errors import UsageError
 from harness.targets.components import GATEWAYS, IDP, SERVICES
-from harness.topologies import TOPOLOGIES, Need, Topology
+from harness.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES, Need, Topology
 from harness.values import Value
 
 Who = Literal["idp", "gateways", "deciders", "second decider", "validators", "trusting services"]
@@ -277,7 +277,7 @@ def known(names: Iterable[str]) -> tuple[str, ...]:
     return chosen
 
 
-def by_part(names: Iterable[str], topology: Topology = TOPOLOGIES["gateway"]) -> dict[str, tuple[str, ...]]:
+def by_part(names: Iterable[str], topology: Topology = TOPOLOGIES[DEFAULT_TOPOLOGY]) -> dict[str, tuple[str, ...]]:
     """What each component is told: component -> the defects, by the names that its settings know.
 
     Raises:

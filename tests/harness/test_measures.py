@@ -226,3 +226,28 @@ def test_a_replica_that_was_not_tried_with_each_audience_leaves_it_open(make_rec
     both = [replayed("orders", "accounts", name) for name in ("gateway-1", "gateway-2")]
     assert math.isnan(confusion(make_record, *both, replayed("accounts", "orders", "gateway-1")).value)
     assert math.isnan(confusion(make_record).value)
+
+
+def around(make_record: Make, *rows: dict[str, Any]) -> sli.Measurement:
+    """Of a system with two services, to which good traffic goes as well."""
+    good = [
+        {"flow": "api", "due_at": 112.0, "service": name, "endpoint": f"/{name}/1", "replica": "gateway-1"}
+        for name in ("orders", "accounts")
+    ]
+    directly = [row | {"endpoint": f"around:{row['endpoint']}", "replica": row["service"]} for row in rows]
+    return sli.measure(make_record([*good, *directly]), "audience_confusion_around", "all")
+
+
+def test_what_was_sent_around_the_gateways_is_counted_apart(make_record: Make) -> None:
+    one, other = replayed("orders", "accounts", ""), replayed("accounts", "orders", "")
+    assert around(make_record, one, other).value == 0.0
+    measured = around(make_record, one, other, other | {"decision": "accept"})
+    assert (measured.value, measured.note) == (1.0, "for accounts at orders: 1 of 2; for orders at accounts: 0 of 1")
+    assert math.isnan(confusion(make_record, one | {"endpoint": "around:/accounts/1"}).value)
+
+
+def test_a_service_that_was_not_asked_directly_leaves_it_open(make_record: Make) -> None:
+    assert math.isnan(around(make_record, replayed("orders", "accounts", "")).value)
+    assert math.isnan(around(make_record).value)
+    undecided = replayed("accounts", "orders", "", "undecided")
+    assert math.isnan(around(make_record, replayed("orders", "accounts", ""), undecided).value)

@@ -193,3 +193,19 @@ def test_a_component_that_counts_nothing_has_nothing_to_compare(make_record: Mak
 def test_without_counts_there_is_nothing_to_compare(make_record: Make, rows: list[dict[str, Any]]) -> None:
     assert reconcile(make_record(rows)) == ()
     assert reconcile(make_record(rows, counts={"before": 3, "after": [1]})) == ()
+
+
+def test_what_is_sent_to_a_service_directly_is_counted_there_and_at_no_gateway(
+    make_record: Make, rows: list[dict[str, Any]]
+) -> None:
+    direct = [
+        {"due_at": 111.0 + n, "flow": "canary", "canary": "wrong_audience", "expected": "deny", "decision": "deny",
+         "endpoint": "around:/orders", "service": "orders", "replica": "orders"}
+        for n in range(3)
+    ]  # fmt: skip
+    assert not reasons(make_record([*rows, *direct], counts=counts(orders=203)))
+    (reason,) = reasons(make_record([*rows, *direct], counts=counts(orders=200)))
+    assert reason == "counts do not reconcile: gateways and orders: 200 seen, 203 expected"
+    lost = {"status": 0, "decision": "undecided", "error_code": "timeout"}
+    for seen in (202, 203):
+        assert not reasons(make_record([*rows, *direct[:2], direct[2] | lost], counts=counts(orders=seen)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -134,7 +136,8 @@ def test_it_is_no_setting() -> None:
         prepare(Request("jwks_outage", overrides={"topology": "library"}))
 
 
-PAGE = (Path(__file__).parents[2] / "docs" / "topologies.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "topologies.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", all_scenarios())
@@ -142,3 +145,13 @@ def test_the_page_says_which_scenario_runs_where(name: str) -> None:
     (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
     cells = [cell.strip() for cell in row.strip("|").split("|")][1:]
     assert [cell == "✓" for cell in cells] == [not scenario_named(name).why_not_on(each) for each in TOPOLOGIES]
+
+
+def test_as_a_test_such_a_scenario_is_skipped_and_says_why() -> None:
+    words = ("scenarios/jwks_outage.py", "--topology", "introspection", "-rs", "-p", "no:cacheprovider")
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ended.returncode == 0
+    assert "1 skipped" in ended.stdout
+    assert "jwks_outage needs validators that keep the IdP's keys" in ended.stdout

@@ -13,7 +13,7 @@ from harness.experiment import Canary, CanaryPlan, LoadPlan, Stream
 from harness.generator import Generator
 from harness.launch import new_run_id
 from harness.load.job import LoadJob
-from harness.samples import COLUMNS, read_stream
+from harness.samples import AROUND, COLUMNS, read_stream
 from harness.settings import CommonSettings
 from harness.targets.defects import by_part
 from harness.targets.local import LocalTarget
@@ -44,14 +44,14 @@ def canaries_at(tmp_path: Path) -> Iterator[Callable[..., Outcomes]]:
     """Sends canaries to a system with these defects; the outcomes that each kind met."""
     run_id, running = new_run_id(), ExitStack()
 
-    def outcomes(*defects: str) -> Outcomes:
+    def outcomes(*defects: str, around: tuple[Canary, ...] = ()) -> Outcomes:
         target, generator = LocalTarget(CommonSettings(), run_id, by_part(defects)), Generator(run_id, log)
         running.callback(lambda: left.extend(target.stop()))
         running.callback(generator.stop)
         target.start(tmp_path)
         plan = LoadPlan(
             streams=(Stream(flow="canary", rate=10 * len(KINDS), arrivals="constant"),),
-            canaries=CanaryPlan(kinds=KINDS, clock_margin_s=10.0),
+            canaries=CanaryPlan(kinds=around or KINDS, clock_margin_s=10.0, around=around),
         )
         path = tmp_path / "samples.stream"
         generator.launch(LoadJob(plan=plan, endpoints=target.endpoints, seed=7, duration_s=LOAD_S, samples_path=path))
@@ -61,6 +61,8 @@ def canaries_at(tmp_path: Path) -> Iterator[Callable[..., Outcomes]]:
         met: Outcomes = defaultdict(set)
         for row in read_stream(path):
             sample = dict(zip(COLUMNS, row, strict=True))
+            if around and not sample["endpoint"].startswith(AROUND):
+                continue
             met[Canary(sample["canary"])].add(sample["outcome"])
         return met
 
@@ -79,3 +81,19 @@ def test_sound_stand_ins_refuse_all_of_them(canaries_at: Callable[..., Outcomes]
 def test_each_defect_is_found_by_the_canary_made_for_it(canaries_at: Callable[..., Outcomes], defect: str) -> None:
     met = canaries_at(defect)
     assert [kind for kind in KINDS if "wrongly_accepted" in met[kind]] == [FOUND_BY[defect]]
+
+
+DIRECTLY = (Canary.WRONG_AUDIENCE, Canary.IDENTITY_HEADERS)
+
+
+def test_who_reaches_a_service_directly_is_refused_there(canaries_at: Callable[..., Outcomes]) -> None:
+    met = canaries_at(around=DIRECTLY)
+    assert set(met) == set(DIRECTLY)
+    assert met[Canary.WRONG_AUDIENCE] == {"denied"}
+    # With a good token and another's name, a refusal is of the way: it says nothing about the name.
+    assert met[Canary.IDENTITY_HEADERS] == {"denied", "unavailable"}
+
+
+def test_a_service_that_trusts_anyone_is_found_by_going_there(canaries_at: Callable[..., Outcomes]) -> None:
+    met = canaries_at("service_trusts_anyone", around=DIRECTLY)
+    assert all("wrongly_accepted" in met[kind] for kind in DIRECTLY)

@@ -16,7 +16,7 @@ import pytest
 
 from harness.errors import StoreError
 from harness.experiment import Verdict
-from harness.record import Event, RunRecord, load
+from harness.record import Event, Manifest, RunRecord, load
 from harness.report import html, junit, markdown, write
 from harness.report.gallery import Gallery, gallery
 from harness.verdict import RunVerdict, judge_run
@@ -299,3 +299,11 @@ def test_a_run_of_which_only_the_first_line_was_written(build_run: Any):
     record = load(directory)
     write(directory, record, judge_run(record))
     assert Elements((directory / "report.html").read_text(encoding="utf-8")).named("img") == []
+
+
+def test_a_run_on_another_topology_is_named_so(record: RunRecord, verdict: RunVerdict):
+    other = dataclasses.replace(
+        record, manifest=Manifest.model_validate(record.manifest.model_dump() | {"topology": "library"})
+    )
+    assert f'name="idchaos.{verdict.scenario}[{verdict.variant}, library]"' in junit.suite(other, verdict)
+    assert f"({verdict.variant}, library)" in markdown.summary(other, verdict)
