@@ -394,7 +394,9 @@ def judge_logs(record: RunRecord) -> InvariantJudgement:
     secrets, lines, found = (searched.get(key) for key in ("secrets", "lines", "found"))
     tried = sum(int(as_number(n) or 0) for n in secrets.values()) if isinstance(secrets, dict) else 0
     leaked, hits = (int(as_number(searched.get(key)) or 0) for key in ("leaked", "hits"))
-    evidence = tuple(_leak(each) for each in (found if isinstance(found, list) else ()) if isinstance(each, dict))
+    again = {"replay": shlex.join(words)} if (words := _run_command(record)) else {}
+    leaks = [each for each in (found if isinstance(found, list) else ()) if isinstance(each, dict)]
+    evidence = tuple({**_leak(each), **again} for each in leaks)
     judgement = Judgement(Verdict.PASS)
     if leaked or hits:
         reason = f"{LOGS_INVARIANT}: {leaked:,} secrets of this run are in its logs, {hits:,} times"
@@ -487,16 +489,22 @@ def _words(command: object) -> list[str]:
         return []
 
 
+def _run_command(record: RunRecord) -> list[str]:
+    """The command that repeats the run; empty when the manifest does not tell."""
+    words = _words((record.manifest.model_extra or {}).get("repeat"))
+    return words if words[:2] == ["idchaos", "run"] and len(words) > 2 else []
+
+
 def replay_command(record: RunRecord, row: pd.Series) -> str:
     """The command that makes a breach's canary afresh, at the same target with the same settings, and sends it again;
     empty when the manifest does not say how the run was started.
 
-    It is the run's own command with another verb: whatever changes a run's target changes the replay's as well.
+    It is the run's own command with another verb: whatever changes a run's target changes the replay's as well. What
+    came of everyday traffic comes again with the run itself, with the same seed.
     """
-    repeat = (record.manifest.model_extra or {}).get("repeat")
-    words = _words(repeat)
-    if words[:2] != ["idchaos", "run"] or len(words) < 3 or not row["canary"]:
-        return ""
+    words = _run_command(record)
+    if not words or not row["canary"]:
+        return shlex.join(words)
     options = list(words[3:])
     if "--seed" in options:
         at = options.index("--seed")

@@ -16,8 +16,10 @@ from harness.experiment import Verdict
 from harness.launch import Prepared, Request, prepare
 from harness.report.markdown import escape
 from harness.report.summary import GLYPHS
+from harness.scenario import scenario_named
 from harness.slo import IN_EVERY_RUN
 from harness.targets.defects import DEFECTS, known
+from harness.topologies import DEFAULT_TOPOLOGY, topology_named
 from harness.values import Value
 from harness.verdict import RunVerdict
 
@@ -192,6 +194,25 @@ def choose(rows: Sequence[Row], defects: Iterable[str]) -> tuple[Row, ...]:
     return tuple(row for row in rows if not wanted or row.defect in wanted)
 
 
+def suited(rows: Sequence[Row], topology: str) -> tuple[tuple[Row, ...], dict[str, str]]:
+    """The rows that can be tried on a topology, and of the others, by defect, why not.
+
+    Raises:
+        UsageError: the topology is unknown, or no row can be tried there.
+    """
+    where = topology_named(topology)
+    why_not: dict[str, str] = {}
+    for row in rows:
+        if not DEFECTS[row.defect].parts(where):
+            why_not[row.defect] = f"nobody in the topology {topology} could have it"
+        elif reason := scenario_named(row.trial.scenario).why_not_on(topology):
+            why_not[row.defect] = reason
+    chosen = tuple(row for row in rows if row.defect not in why_not)
+    if not chosen:
+        raise UsageError(f"--topology: {'; '.join(f'{name}: {why}' for name, why in why_not.items())}")
+    return chosen, why_not
+
+
 @dataclass(frozen=True)
 class Group:
     """Runs that are judged together, into one result."""
@@ -224,6 +245,7 @@ def plan(
     reports: Path,
     command: tuple[str, ...] = (),
     trials: Sequence[Trial] = (),
+    topology: str = DEFAULT_TOPOLOGY,
 ) -> tuple[Planned, ...]:
     """What will be run, checked before anything is. ``sound``: how many runs of each trial go without a defect.
 
@@ -236,7 +258,13 @@ def plan(
 
     def prepared(trial: Trial, *defects: str) -> Prepared:
         request = Request(
-            trial.scenario, target=target, overrides=trial.settings, defects=defects, reports=reports, command=command
+            trial.scenario,
+            target=target,
+            topology=topology,
+            overrides=trial.settings,
+            defects=defects,
+            reports=reports,
+            command=command,
         )
         return prepare(request)
 

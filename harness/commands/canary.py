@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ExitCode, UsageError
-from harness.experiment import Canary, LoadPlan, Phase, PhaseName, Stream
+from harness.experiment import Canary, Phase, PhaseName, Stream
 
 if TYPE_CHECKING:
     from harness.launch import Prepared
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 WATCH_S = 3.0
 RATE = 8.0
 """Canaries per second: twice a second for each route at each replica."""
+MADE_BY_LOAD = frozenset({"junk", "revocation", "two_tabs", "lost_answer", "attacker", "partner"})
+"""Flows without which their fault would be none."""
 SHOWN = {"replica": "replica", "endpoint": "route", "decision": "decision", "status": "status", "error_code": "reason"}
 """Columns of samples, and what they are called here."""
 
@@ -96,10 +98,16 @@ def only(prepared: Prepared, kind: Canary, *, in_fault: bool) -> Prepared:
     }
     ripe = after.get(kind, 0.0) + WATCH_S
     held = [phase.duration_s for phase in plan.phases if phase.name is PhaseName.FAULT and faults]
-    load = LoadPlan(
-        streams=(Stream(flow="canary", rate=RATE, arrivals="constant"),),
-        timeout_s=plan.load.timeout_s,
-        canaries=canaries.model_copy(update={"kinds": (kind,)}),
+    # Some faults are made by the load itself: a flood, revocations, a race.
+    making = [each for each in plan.load.streams if faults and each.flow in MADE_BY_LOAD]
+    load = plan.load.model_copy(
+        update={
+            "streams": (
+                Stream(flow="canary", rate=RATE, arrivals="constant"),
+                *(each.model_copy(update={"starts_s": 0.0, "ends_s": None}) for each in making),
+            ),
+            "canaries": canaries.model_copy(update={"kinds": (kind,)}),
+        }
     )
     narrowed = plan.model_copy(
         update={

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.errors import ExitCode
+from harness.topologies import DEFAULT_TOPOLOGY
 
 if TYPE_CHECKING:
     from harness.launch import Prepared
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     help="How many runs are under way at a time. More than the machine bears makes them inconclusive.",
 )
 @click.option("--target", default="local", show_default=True, help="local (processes) or docker.")
+@click.option("--topology", default=DEFAULT_TOPOLOGY, show_default=True, help="Where it is decided.")
 @click.option(
     "--reports",
     type=click.Path(path_type=Path, file_okay=False),
@@ -54,6 +56,7 @@ def zoo(
     table: bool,
     at_once: int,
     target: str,
+    topology: str,
     reports: Path,
     markdown: Path | None,
     as_json: bool,
@@ -61,20 +64,25 @@ def zoo(
     """Is every defect caught by name, one at a time, and does a sound system pass?
 
     Exit codes: 0 all of that, 1 a defect was missed or a sound run failed, 2 something was inconclusive. With --table,
-    a defect is missed when none of the runs caught it by name.
+    a defect is missed when none of the runs caught it by name. What cannot be tried on the topology is skipped, and
+    named.
     """
     from harness import zoo as zoos
     from harness.rundir import write_atomically
     from harness.terminal import show_detection, show_matrix
 
-    rows = zoos.choose(zoos.all_rows(), defects)
+    rows, skipped = zoos.suited(zoos.choose(zoos.all_rows(), defects), topology)
+    for name, why_not in skipped.items():
+        _tell(f"zoo: skipped: {name}: {why_not}", as_json)
+    trials = zoos.trials_of(zoos.suited(zoos.all_rows(), topology)[0]) if table else ()
     planned = zoos.plan(
         rows,
         sound=sound,
         target=target,
         reports=reports,
         command=("idchaos", *sys.argv[1:]),
-        trials=zoos.trials_of(zoos.all_rows()) if table else (),
+        trials=trials,
+        topology=topology,
     )
     results = _results(planned, at_once, as_json)
     found: zoos.Matrix | zoos.Detection
@@ -87,7 +95,8 @@ def zoo(
     if markdown is not None:
         write_atomically(markdown, text)
     if as_json:
-        print(json.dumps(found.document(), indent=2))
+        left_out = [{"defect": name, "reason": why_not} for name, why_not in skipped.items()]
+        print(json.dumps(found.document() | {"skipped": left_out}, indent=2))
     else:
         show()
     return ExitCode[found.verdict]

@@ -14,7 +14,7 @@ from harness.experiment import Verdict
 from harness.launch import Prepared
 from harness.record import Cleanup
 from harness.verdict import InvariantVerdict, ObjectiveVerdict, RunVerdict
-from harness.zoo import Control, Detection, Matrix, Row, Trial, choose, detection_markdown, markdown, plan, run
+from harness.zoo import Control, Detection, Matrix, Row, Trial, choose, detection_markdown, markdown, plan, run, suited
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 OUTAGE = Trial(scenario="jwks_outage", settings={"fault.duration_s": 3})
@@ -240,3 +240,15 @@ def test_several_runs_may_be_under_way_and_each_answer_finds_its_row() -> None:
         matrix = Matrix.of(run(planned, execute, pool.map))
     assert [row.caught_by for row in matrix.rows] == [("audience_enforced",), ("expired_tokens_refused",)]
     assert matrix.verdict is PASS
+
+
+def test_what_cannot_be_tried_on_a_topology_is_left_out_and_named() -> None:
+    chosen, skipped = suited((NO_AUD, ZERO), "library")
+    assert (chosen, skipped) == ((NO_AUD, ZERO), {})
+    anywhere = NO_AUD.model_copy(update={"trial": Trial(scenario="audience_confusion", settings={})})
+    chosen, skipped = suited((NO_EXP, anywhere), "introspection")
+    assert chosen == (anywhere,)
+    assert skipped == {"no_exp_check": "nobody in the topology introspection could have it"}
+    _, skipped = suited((NO_AUD, ZERO, anywhere.model_copy(update={"defect": "no_iss_check"})), "introspection")
+    assert skipped["no_aud_check"].startswith("jwks_outage needs validators that keep the IdP's keys")
+    assert "no_exp_check: nobody" in refused(lambda: suited((NO_EXP,), "introspection"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from collections.abc import Callable
@@ -61,6 +62,25 @@ def test_a_replay_is_the_same_system_with_nothing_but_that_canary() -> None:
     assert narrowed.experiment.plan.load.canaries is not None
     assert narrowed.experiment.plan.load.canaries.kinds == (Canary.EXPIRED,)
     assert not canary.only(whole, Canary.EXPIRED, in_fault=False).experiment.faults
+
+
+def test_a_flood_goes_on_while_a_breach_of_it_is_replayed() -> None:
+    whole = prepare(Request(scenario="junk_kid_flood"))
+    flows = [stream.flow for stream in canary.only(whole, Canary.EXPIRED, in_fault=True).experiment.plan.load.streams]
+    assert flows == ["canary", "junk"]
+    flows = [stream.flow for stream in canary.only(whole, Canary.EXPIRED, in_fault=False).experiment.plan.load.streams]
+    assert flows == ["canary"]
+
+
+def test_a_breach_of_everyday_traffic_comes_again_with_the_run(make_record: Make) -> None:
+    accepted = {"due_at": 112.0, "expected": "deny", "decision": "accept", "kid": "old", "replica": "gateway-2"}
+    record = make_record([accepted])
+    repeat = repeat_command(prepare(Request(scenario="key_rotation", topology="library", seed=3)))
+    told = Manifest.model_validate({**record.manifest.model_dump(by_alias=True), "repeat": repeat})
+    record = dataclasses.replace(record, manifest=told)
+    ((name, found),) = slo.implied_invariants(record)
+    assert (name, found.evidence[0]["replay"]) == (slo.BAD_TOKENS, repeat)
+    assert "--seed 3" in repeat
 
 
 def test_an_unknown_canary_is_refused_with_those_that_there_are() -> None:
