@@ -48,7 +48,12 @@ def _of_verdict(verdict: RunVerdict) -> list[Reason]:
             for text in verdict.reasons
         ]
     if verdict.verdict is Verdict.PASS:
-        return [Reason("Every objective was met, every invariant held, and every fault proved its effect.")]
+        proved = "Every objective was met, every invariant held, and every fault proved its effect."
+        return [
+            Reason(
+                proved if verdict.faults else "Every objective was met and every invariant held; no fault was planned."
+            )
+        ]
     return [Reason("The verdict came without a reason.")]
 
 
@@ -94,7 +99,7 @@ def checks(verdict: RunVerdict) -> list[Check]:
     objectives = [each.verdict for each in verdict.objectives]
     met = objectives.count(Verdict.PASS)
     proved = sum(each.effect_proved for each in verdict.faults)
-    clean = verdict.cleanup.clean
+    clean, passed = verdict.cleanup.clean, verdict.verdict is Verdict.PASS
     return [
         Check("Objectives", f"{met} of {len(objectives)} met", Verdict.worst(objectives)),
         Check(
@@ -104,8 +109,13 @@ def checks(verdict: RunVerdict) -> list[Check]:
         ),
         Check(
             "Faults",
-            f"{proved} of {len(verdict.faults)} proved" if verdict.faults else "none applied",
-            Verdict.PASS if verdict.faults and proved == len(verdict.faults) else Verdict.INCONCLUSIVE,
+            f"{proved} of {len(verdict.faults)} proved"
+            if verdict.faults
+            else "none planned"
+            if passed
+            else "none applied",
+            # A run that planned a fault and did not apply it is no PASS.
+            Verdict.PASS if proved == len(verdict.faults) and (verdict.faults or passed) else Verdict.INCONCLUSIVE,
         ),
         Check(
             "Clean-up",
