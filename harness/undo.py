@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -123,7 +125,7 @@ def _name(process: psutil.Process) -> str:
 def remove_containers(run_id: str) -> list[str]:
     """Remove a run's containers, their anonymous volumes, and its networks."""
     import docker
-    from docker.errors import APIError, DockerException, NotFound
+    from docker.errors import DockerException
 
     label: dict[str, str | list[str] | bool] = {"label": f"{RUN_LABEL}={run_id}"}
     left: list[str] = []
@@ -132,25 +134,33 @@ def remove_containers(run_id: str) -> list[str]:
     except DockerException as error:
         return [f"containers of run {run_id}: no engine answers ({str(error)[:120]})"]
     try:
-        for container in engine.containers.list(all=True, filters=label):
-            try:
-                container.remove(force=True, v=True)
-            except NotFound:
-                continue
-            except APIError as error:
-                left.append(f"container {container.name}: {error.explanation}")
-        for network in engine.networks.list(filters=label):
-            try:
-                network.remove()
-            except NotFound:
-                continue
-            except APIError as error:
-                left.append(f"network {network.name}: {error.explanation}")
+        containers = engine.containers.list(all=True, filters=label)
+        removals = {f"container {each.name}": partial(each.remove, force=True, v=True) for each in containers}
+        left += _all_at_once(removals)
+        # No network goes before its last container has.
+        left += _all_at_once({f"network {each.name}": each.remove for each in engine.networks.list(filters=label)})
     except DockerException as error:
         left.append(f"containers of run {run_id}: {str(error)[:120]}")
     finally:
         engine.close()
     return left
+
+
+def _all_at_once(removals: Mapping[str, Callable[[], None]]) -> list[str]:
+    """What is left of what was to be removed, and why."""
+    from docker.errors import APIError, NotFound
+
+    def why_left(name: str) -> str:
+        try:
+            removals[name]()
+        except NotFound:
+            return ""
+        except APIError as error:
+            return f"{name}: {error.explanation}"
+        return ""
+
+    with ThreadPoolExecutor(max(1, len(removals))) as pool:
+        return [why for why in pool.map(why_left, removals) if why]
 
 
 def _remove_toxics(undo: ToxicsOff) -> list[str]:
