@@ -34,9 +34,12 @@ bench: $(READY)  ## Measure the figures of docs/figures.md, as ratios in one run
 kills: $(READY)  ## Kill 100 runs at moments spread over their lives; nothing may be left.
 	@$(BIN)/python -m benchmarks.kills
 
-docker-test: $(READY)  ## Run what needs an engine, and four scenarios on Docker with the real Toxiproxy.
+docker-test: $(READY)  ## Run what needs an engine, and scenarios on Docker with the real Toxiproxy.
 	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests
 	@$(BIN)/python -m pytest $(SCENARIOS:%=scenarios/%.py) --target docker
+	@for topology in library introspection; do \
+		$(BIN)/python -m pytest scenarios/audience_confusion.py --target docker --topology $$topology || exit 1; \
+	done
 
 zoo: $(READY)  ## Let every known defect loose, one at a time: each must be caught by name. About twelve minutes.
 	@mkdir -p build && $(BIN)/idchaos zoo --at-once 2 --reports build/zoo --markdown build/zoo.md

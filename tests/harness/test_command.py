@@ -311,6 +311,24 @@ def test_judging_a_stored_run_again_changes_no_byte(idchaos: Idchaos) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("topology", ["library", "introspection"])
+def test_a_verdict_hangs_on_where_it_is_decided(idchaos: Idchaos, topology: str) -> None:
+    """On a sound system all is well; what is wrong is seen at whoever decides, and around the gateways."""
+    words = ("run", "audience_confusion", "--topology", topology, "--json")
+    sound = idchaos(*words, load__canary_rate=110)
+    assert sound.returncode == 0, sound.stdout + sound.stderr
+    wrong = idchaos(*words, "--defect", "no_aud_check", load__canary_rate=110)
+    (run,) = json.loads(wrong.stdout)["runs"]
+    failed = {each["name"] for each in (*run["objectives"], *run["invariants"]) if each["verdict"] == "FAIL"}
+    assert wrong.returncode == 1
+    assert {"no_service_takes_anothers_tokens", "audience_enforced"} <= failed
+    # Where services decide, one that does not check takes such a token whichever way it comes.
+    assert ("nor_around_the_gateways" in failed) == (topology == "library")
+    replay = next(each for each in run["invariants"] if each["name"] == "audience_enforced")["evidence"][0]["replay"]
+    assert f"--topology {topology}" in replay
+
+
+@pytest.mark.e2e
 def test_up_leaves_a_target_running_and_down_stops_it(idchaos: Idchaos) -> None:
     up = idchaos("up", "--json", short=False)
     assert up.returncode == 0, up.stderr
