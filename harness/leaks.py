@@ -126,7 +126,11 @@ def credentials(endpoints: Endpoints) -> Iterator[Secret]:
         yield Secret("control_secret of the target", endpoints.control_secret)
     if endpoints.initial_access_token:
         yield Secret("initial access token of the target", endpoints.initial_access_token)
-    known = (*endpoints.clients, *([endpoints.introspection_client] if endpoints.introspection_client else []))
+    if endpoints.gateway_secret:
+        yield Secret("gateway_secret of the target", endpoints.gateway_secret)
+    known = [*endpoints.clients, *endpoints.inner_clients]
+    if endpoints.introspection_client and endpoints.introspection_client not in known:
+        known.append(endpoints.introspection_client)
     for client in known:
         if client.client_secret:
             yield Secret(f"client_secret of {client.client_id}", client.client_secret)

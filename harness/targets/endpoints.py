@@ -64,6 +64,10 @@ class Endpoints(Value):
     routes: tuple[Route, ...]
     clients: tuple[Client, ...]
     users: tuple[User, ...]
+    inner_clients: tuple[Client, ...] = ()
+    """Clients that parts of the target are, of no use to anybody else."""
+    gateway_secret: str | None = None
+    """What tells services of the target that a gateway asks, where something does."""
     introspection_client: Client | None = None
     """A client that may introspect (RFC 7662), where the target offers one."""
     idp_control_url: str | None = None

@@ -279,6 +279,8 @@ def endpoints(layout: Layout, credentials: Credentials, topology: Topology) -> E
         routes=tuple(Route(path=f"/{name}/1", service=name, audience=name, scope=f"{name}:read") for name in SERVICES),
         clients=clients(credentials, topology),
         users=tuple(User(username=name, password=password) for name, password in credentials.users.items()),
+        inner_clients=tuple(Client(client_id=name, client_secret=credentials.clients[name]) for name in INTROSPECTING),
+        gateway_secret=credentials.gateway_secret,
         introspection_client=Client(client_id="gateway", client_secret=credentials.clients["gateway"]),
         idp_control_url=f"http://{layout.control[IDP]}",
         control_secret=credentials.control_secret,

@@ -100,10 +100,12 @@ def test_credentials_are_known_in_each_form_in_which_they_are_sent() -> None:
     endpoints = Endpoints(
         issuer="http://idp", idp_url="http://idp", gateways=(), routes=(), clients=(client,),
         users=(User(username="alice", password="p" * 16),), control_secret="c" * 32,
+        inner_clients=(Client(client_id="orders", client_secret="o" * 32),), gateway_secret="g" * 32,
     )  # fmt: skip
     found = {secret.kind: secret.value for secret in credentials(endpoints)}
     assert set(found) == {
         "control_secret of the target", "client_secret of web", "basic_credentials of web", "password of alice",
+        "client_secret of orders", "basic_credentials of orders", "gateway_secret of the target",
     }  # fmt: skip
     assert base64.b64decode(found["basic_credentials of web"] + "==").decode() == f"web:{'s' * 32}"
 
