@@ -92,10 +92,11 @@ def reconcile(record: RunRecord) -> tuple[Row, ...]:
     silent = [name for name in rest if name not in services and any("error" in state for state in told[name])]
     sent = record.samples[record.samples["sent_at"].notna()]
     asked = sent[sent["endpoint"].str.startswith("/")]
+    via = asked["via"] if "via" in asked else asked["replica"]
     around = sent[sent["endpoint"].str.startswith(AROUND)]
     unsure = int((asked["status"] == 0).sum()) + int(asked["retry"].sum())
     return (
-        *(_asked(record, name, asked[asked["replica"] == name], ("requests", "total")) for name in gateways),
+        *(_asked(record, name, asked[via == name], ("requests", "total")) for name in gateways),
         *(_passed_on(record, name, gateways, around[around["service"] == name], unsure) for name in services),
         *(
             _asked(record, name, sent[sent["endpoint"] == endpoint], ("requests", endpoint, "total"), endpoint)

@@ -42,6 +42,7 @@ from harness.journal import (
     read_events,
     read_telemetry,
 )
+from harness.topologies import TOPOLOGIES
 from harness.values import Value
 
 __all__ = [
@@ -213,7 +214,8 @@ def load(run_dir: Path | str) -> RunRecord:
     telemetry, more = read_telemetry(directory / "telemetry.jsonl")
     windows, open_phases = phase_windows(events)
     faults = fault_records(events, windows, manifest.faults)
-    frame = sample_store.rejudge(read_samples(directory), facts(events, manifest.plan, faults))
+    frame = by_decider(read_samples(directory), (manifest.model_extra or {}).get("topology"))
+    frame = sample_store.rejudge(frame, facts(events, manifest.plan, faults))
     ended = [event for event in events if event.event == "run_ended"]
     return RunRecord(
         run_dir=str(run_dir),
@@ -230,6 +232,18 @@ def load(run_dir: Path | str) -> RunRecord:
         cleanup=_cleanup(events),
         damage=damage + more,
     )
+
+
+def by_decider(samples: pd.DataFrame, topology: JsonValue) -> pd.DataFrame:
+    """Samples whose ``replica`` is who decided. Where services do, that is the service; ``via`` keeps the gateway that
+    passed the request on.
+    """
+    found = next((each for each in TOPOLOGIES.values() if each.name == topology), None)
+    if found is None or not found.services_decide:
+        return samples
+    called = samples["endpoint"].str.startswith("/") & (samples["replica"] != "")
+    decider = samples["replica"].where(~called, samples["service"])
+    return samples.assign(via=samples["replica"], replica=decider)
 
 
 def read_manifest(directory: Path) -> Manifest:

@@ -485,18 +485,21 @@ def _attacker_last_success(record: RunRecord, selector: Selector, phase: When) -
 def _audience_confusion(record: RunRecord, selector: Selector, phase: When) -> Measurement:
     """Of the pairs of a token's audience and another service, by replica, those where such a token was accepted.
 
-    Nothing is known as long as a pair was tried at one replica and not at another.
+    Nothing is known as long as a pair was not tried, or tried at one replica and not at another.
     """
     calls = _api(selector.choose(record.in_phase(phase)))
     accepted = _foreign_tokens(calls)
     cells = accepted.groupby(["audience", "service", "replica"])["accepted"].agg(["sum", "count"])
+    replicas, services = _replicas(calls[calls["decision"].isin(["accept", "deny"])]), set(calls["service"])
     told = accepted.groupby(["audience", "service"], as_index=False)["accepted"].agg(["sum", "count"])
-    rows = zip(told["audience"], told["service"], told["sum"], told["count"], strict=True)
-    note = "; ".join(f"for {one} at {other}: {bad} of {tried}" for one, other, bad, tried in rows)
-    whole = len(cells) == len(told) * len(_replicas(calls[calls["decision"].isin(["accept", "deny"])])) > 0
+    # A gateway decides for every service; a service that decides does so for itself.
+    whole = len(cells) == sum(
+        name == service or name not in services for service in told["service"] for name in replicas
+    )
     confused = float((cells["sum"] > 0).sum())
-    count = confused if whole or confused else math.nan
-    return _rate(count, count, count, len(accepted), unit="count", note=note or "no token for another service was sent")
+    count = confused if confused or (whole and _each_pair(record, calls, told)) else math.nan
+    note = _of_pairs(told) or "no token for another service was sent"
+    return _rate(count, count, count, len(accepted), unit="count", note=note)
 
 
 def _audience_confusion_around(record: RunRecord, selector: Selector, phase: When) -> Measurement:
@@ -507,13 +510,21 @@ def _audience_confusion_around(record: RunRecord, selector: Selector, phase: Whe
     calls = selector.choose(record.in_phase(phase))
     accepted = _foreign_tokens(calls[calls["endpoint"].str.startswith(AROUND)])
     told = accepted.groupby(["audience", "service"], as_index=False)["accepted"].agg(["sum", "count"])
-    rows = zip(told["audience"], told["service"], told["sum"], told["count"], strict=True)
-    note = "; ".join(f"for {one} at {other}: {bad} of {tried}" for one, other, bad, tried in rows)
-    services = _api(calls)["service"].nunique()
     confused = float((told["sum"] > 0).sum())
-    count = confused if confused or len(told) == services * (services - 1) > 0 else math.nan
-    why = "no token for another service was sent around the gateways"
-    return _rate(count, count, count, len(accepted), unit="count", note=note or why)
+    count = confused if confused or _each_pair(record, calls, told) else math.nan
+    note = _of_pairs(told) or "no token for another service was sent around the gateways"
+    return _rate(count, count, count, len(accepted), unit="count", note=note)
+
+
+def _each_pair(record: RunRecord, calls: pd.DataFrame, told: pd.DataFrame) -> bool:
+    """Whether each service of these calls was tried with the tokens for each of the others."""
+    every = _api(record.samples)["service"].nunique()
+    return len(told) == _api(calls)["service"].nunique() * (every - 1) > 0
+
+
+def _of_pairs(told: pd.DataFrame) -> str:
+    rows = zip(told["audience"], told["service"], told["sum"], told["count"], strict=True)
+    return "; ".join(f"for {one} at {other}: {bad} of {tried}" for one, other, bad, tried in rows)
 
 
 def _foreign_tokens(calls: pd.DataFrame) -> pd.DataFrame:
@@ -638,16 +649,16 @@ def _refresh_attempts(record: RunRecord, selector: Selector, phase: When) -> Mea
 
 
 def _fetches_per_1000(record: RunRecord, selector: Selector, phase: When) -> Measurement:
-    """Growth of the fetches of gateways' key caches over the growth of the requests they answered, times 1,000. Bounds
+    """Growth of the fetches of deciders' key caches over the growth of the requests they answered, times 1,000. Bounds
     as for rates: each count may have grown by up to one report more or less.
     """
     window = record.window(phase)
-    gateways = sorted({p.component for p in record.telemetry if _counts_upstream(p.state)})
-    names = dict(selector.where).get("replica", tuple(gateways))
+    deciders = sorted({p.component for p in record.telemetry if _decides_by_keys(p.state)})
+    names = dict(selector.where).get("replica", tuple(deciders))
     fetches = [_growth(record.series(name, "jwks", "fetches"), window) for name in names]
     requests = [_growth(record.series(name, "requests", "total"), window) for name in names]
     if not names or None in fetches or None in requests:
-        note = "a gateway reported no counters throughout the phase"
+        note = "nobody who decides by keys reported counters throughout the phase"
         return _rate(math.nan, 0.0, math.inf, 0, unit="per 1,000", note=note)
     fewest, most, reports = (sum(item[index] for item in fetches if item) for index in range(3))
     least, all_asked, _ = (sum(item[index] for item in requests if item) for index in range(3))
@@ -658,10 +669,14 @@ def _fetches_per_1000(record: RunRecord, selector: Selector, phase: When) -> Mea
     return _rate(value, low, high, int(reports), unit="per 1,000")
 
 
-def _counts_upstream(state: Mapping[str, JsonValue]) -> bool:
-    """Whether this is a gateway's state."""
-    requests = state.get("requests")
-    return "jwks" in state and isinstance(requests, dict) and "upstream" in requests
+def _decides_by_keys(state: Mapping[str, JsonValue]) -> bool:
+    """Whether this is the state of who decides about clients' tokens, by the IdP's keys. One that does not say is taken
+    for such if it passes requests on.
+    """
+    requests, settings = state.get("requests"), state.get("settings")
+    settings = settings if isinstance(settings, dict) else {}
+    passes_on = isinstance(requests, dict) and "upstream" in requests
+    return "jwks" in state and bool(settings.get("decides", passes_on)) and settings.get("introspects") != "every"
 
 
 def _growth(series: list[tuple[float, float]], window: tuple[float, float] | None) -> tuple[float, float, int] | None:

@@ -17,6 +17,7 @@ import pandas as pd
 from harness import stats, steadiness
 from harness.experiment import Bound, Canary, Invariant, Objective, Outcome, PhaseName, Verdict
 from harness.record import FaultRecord, Json, RunRecord, as_number
+from harness.samples import AROUND
 from harness.sli import Measurement, good_traffic
 
 LATE_P99_S = 0.05
@@ -307,12 +308,14 @@ def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgeme
     refused.
     """
     kinds = [str(kind) for kind in invariant.canaries]
-    tried = record.samples[record.samples["canary"].isin(kinds)].sort_values(["due_at", "sent_at"], kind="stable")
+    sent = record.samples[record.samples["canary"].isin(kinds)].sort_values(["due_at", "sent_at"], kind="stable")
+    breaches = sent[sent["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
+    # A service that refuses whoever comes around its gateway has not looked at the token: that shows nothing of it.
+    tried = sent[~sent["endpoint"].str.startswith(AROUND)]
     decided = _decided(tried)
-    breaches = tried[tried["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
     judgement = Judgement(Verdict.PASS)
     if len(breaches):
-        judgement = _breached(invariant.name, breaches, decided, "canaries")
+        judgement = _breached(invariant.name, breaches, _decided(sent), "canaries")
     elif missing := _missing(invariant, record, tried, decided):
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{invariant.name}: {missing}")
     counts = tuple((kind, phase.value, _count(decided, kind, phase)) for kind in kinds for phase in record.windows)

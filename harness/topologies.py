@@ -52,6 +52,11 @@ class Topology(Value):
         """Of the tokens of everyday sessions."""
         return self.formats[0]
 
+    @property
+    def services_decide(self) -> bool:
+        """Whether it is decided at services, whichever gateway a request passes."""
+        return not set(self.deciders) & set(GATEWAYS)
+
     def lacks(self, needs: Iterable[Need]) -> tuple[Need, ...]:
         """What it does not offer of these."""
         return tuple(need for need in needs if need not in self.offers)

@@ -5,11 +5,14 @@ same runs at a sound system must pass. Rows in, matrix out; knows no single scen
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from pydantic import Field
 
 from harness.errors import IdchaosError, UsageError
 from harness.experiment import Verdict
@@ -48,6 +51,8 @@ class Row(Value):
     defect: str
     trial: Trial
     caught_by: tuple[str, ...]
+    elsewhere: Trial | None = None
+    """What must catch it on a topology that has not what the trial needs."""
 
 
 class Control(Value):
@@ -102,14 +107,24 @@ class Matrix(Value):
 
     rows: tuple[Control, ...]
     sound: tuple[SoundRuns, ...]
+    topology: str = DEFAULT_TOPOLOGY
+    skipped: dict[str, str] = Field(default_factory=dict)
+    """Defects that could not be tried there, and why: nothing is known of them, and no verdict counts them."""
 
     @classmethod
-    def of(cls, results: Iterable[Control | SoundRuns]) -> Matrix:
+    def of(
+        cls,
+        results: Iterable[Control | SoundRuns],
+        topology: str = DEFAULT_TOPOLOGY,
+        skipped: Mapping[str, str] = MappingProxyType({}),
+    ) -> Matrix:
         """Put together what :func:`run` gave."""
         found = list(results)
         return cls(
             rows=tuple(each for each in found if isinstance(each, Control)),
             sound=tuple(each for each in found if isinstance(each, SoundRuns)),
+            topology=topology,
+            skipped=dict(skipped),
         )
 
     @property
@@ -127,6 +142,8 @@ class Matrix(Value):
         """As JSON values."""
         return {
             "verdict": self.verdict.value,
+            "topology": self.topology,
+            "skipped": [{"defect": name, "reason": reason} for name, reason in self.skipped.items()],
             "rows": [{"caught": row.verdict is Verdict.PASS, **row.model_dump(mode="json")} for row in self.rows],
             "sound": [
                 {"runs": len(runs.verdicts), "verdict": runs.verdict.value, **runs.model_dump(mode="json")}
@@ -140,12 +157,19 @@ class Detection(Value):
 
     cells: tuple[Control, ...]
     sound: tuple[SoundRuns, ...]
+    topology: str = DEFAULT_TOPOLOGY
+    skipped: dict[str, str] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, results: Iterable[Control | SoundRuns]) -> Detection:
+    def of(
+        cls,
+        results: Iterable[Control | SoundRuns],
+        topology: str = DEFAULT_TOPOLOGY,
+        skipped: Mapping[str, str] = MappingProxyType({}),
+    ) -> Detection:
         """Put together what :func:`run` gave."""
         matrix = Matrix.of(results)
-        return cls(cells=matrix.rows, sound=matrix.sound)
+        return cls(cells=matrix.rows, sound=matrix.sound, topology=topology, skipped=dict(skipped))
 
     @property
     def by_defect(self) -> dict[str, tuple[Control, ...]]:
@@ -161,7 +185,8 @@ class Detection(Value):
 
     def document(self) -> dict[str, Any]:
         """As JSON values: a row for each cell."""
-        return Matrix(rows=self.cells, sound=self.sound).document() | {"verdict": self.verdict.value}
+        matrix = Matrix(rows=self.cells, sound=self.sound, topology=self.topology, skipped=self.skipped)
+        return matrix.document() | {"verdict": self.verdict.value}
 
 
 _MERIT = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
@@ -201,16 +226,21 @@ def suited(rows: Sequence[Row], topology: str) -> tuple[tuple[Row, ...], dict[st
         UsageError: the topology is unknown, or no row can be tried there.
     """
     where = topology_named(topology)
+    chosen: list[Row] = []
     why_not: dict[str, str] = {}
     for row in rows:
+        reason = scenario_named(row.trial.scenario).why_not_on(topology)
         if not DEFECTS[row.defect].parts(where):
             why_not[row.defect] = f"nobody in the topology {topology} could have it"
-        elif reason := scenario_named(row.trial.scenario).why_not_on(topology):
+        elif not reason:
+            chosen.append(row)
+        elif row.elsewhere is not None and not scenario_named(row.elsewhere.scenario).why_not_on(topology):
+            chosen.append(row.model_copy(update={"trial": row.elsewhere}))
+        else:
             why_not[row.defect] = reason
-    chosen = tuple(row for row in rows if row.defect not in why_not)
     if not chosen:
         raise UsageError(f"--topology: {'; '.join(f'{name}: {why}' for name, why in why_not.items())}")
-    return chosen, why_not
+    return tuple(chosen), why_not
 
 
 @dataclass(frozen=True)
@@ -399,7 +429,19 @@ def markdown(matrix: Matrix) -> str:
     for runs in matrix.sound:
         verdicts = ", ".join(runs.verdicts) + "".join(f"; {escape(reason)}" for reason in runs.reasons)
         lines.append(f"| {GLYPHS[runs.verdict]} | {_trial(runs)} | {verdicts} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_left_out(matrix.topology, matrix.skipped)]) + "\n"
+
+
+def _left_out(topology: str, skipped: Mapping[str, str]) -> list[str]:
+    """Which topology it was, where it is not the default, and what could not be tried there."""
+    if topology == DEFAULT_TOPOLOGY:
+        return []
+    return [
+        "",
+        f"Topology: `{topology}`. Not tried there:" if skipped else f"Topology: `{topology}`.",
+        "",
+        *(f"- `{name}`: {escape(reason)}" for name, reason in skipped.items()),
+    ]
 
 
 def detection_markdown(detection: Detection) -> str:
@@ -415,6 +457,7 @@ def detection_markdown(detection: Detection) -> str:
             lines.append(f"- ○ `{cell.defect}`, {_trial(cell)}: {', '.join(f'`{name}`' for name in cell.besides)}")
         elif cell.mark == "?":
             lines.append(f"- ? `{cell.defect}`, {_trial(cell)}: {escape(cell.reason)}")
+    lines += _left_out(detection.topology, detection.skipped)
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -53,6 +53,10 @@ SKEW = Trial(
 )
 # Each way to be for another service goes through the gateways and around them.
 AUDIENCES = Trial(scenario="audience_confusion", settings=SHORT | {"fault.duration_s": 4, "phases.recovery_s": 3})
+LAGS = Trial(
+    scenario="revocation_lag",
+    settings=SHORT | {"revocation.bound_s": 2, "revocation.rate": 30, "fault.duration_s": 4, "tokens.access_ttl_s": 20},
+)
 RESTART = Trial(scenario="cold_start", settings=SHORT | {"cold.during": "none", "fault.duration_s": 6})
 
 RACES = Trial(
@@ -125,38 +129,85 @@ REGISTERING = Trial(
     },
 )
 
+# Introspection is down: nothing can be decided where every token takes it.
+DOWN = Trial(
+    scenario="introspection_brownout",
+    settings=SHORT | {"brownout.mode": "down", "fault.duration_s": 4, "phases.recovery_s": 4},
+)
+
 ROWS = (
-    Row(defect="fail_open_on_jwks_outage", trial=OUTAGE, caught_by=("unknown_keys_refused", "retired_keys_refused")),
-    Row(defect="fail_open_on_introspection_outage", trial=OUTAGE, caught_by=("unknown_opaque_refused",)),
-    Row(defect="no_aud_check", trial=OUTAGE, caught_by=("audience_enforced",)),
-    Row(defect="id_token_accepted", trial=OUTAGE, caught_by=("id_tokens_refused",)),
-    Row(defect="no_iss_check", trial=OUTAGE, caught_by=("issuer_enforced",)),
-    Row(defect="no_exp_check", trial=OUTAGE, caught_by=("expired_tokens_refused",)),
-    Row(defect="no_nbf_check", trial=OUTAGE, caught_by=("early_tokens_refused",)),
-    Row(defect="huge_leeway", trial=OUTAGE, caught_by=("expired_tokens_refused", "early_tokens_refused")),
-    Row(defect="alg_none_accepted", trial=OUTAGE, caught_by=("unsigned_tokens_refused",)),
-    Row(defect="hmac_public_key_accepted", trial=OUTAGE, caught_by=("algorithm_confusion_refused",)),
-    Row(defect="unknown_kid_falls_back_to_any_key", trial=OUTAGE, caught_by=("unknown_keys_refused",)),
-    Row(defect="retired_key_kept_forever", trial=OUTAGE, caught_by=("retired_keys_refused",)),
-    Row(defect="jwks_refetched_on_each_unknown_kid", trial=OUTAGE, caught_by=("key_fetches_bounded",)),
-    Row(defect="cache_wiped_on_failed_fetch", trial=OUTAGE, caught_by=("api_success_fault",)),
-    Row(defect="failed_fetch_cached_long", trial=OUTAGE, caught_by=("api_success_recovery",)),
-    Row(defect="revocation_ignored", trial=OUTAGE, caught_by=("revoked_tokens_refused",)),
-    Row(defect="revocation_lost_on_one_replica", trial=OUTAGE, caught_by=("revoked_tokens_refused",)),
-    Row(defect="refusal_as_500", trial=OUTAGE, caught_by=("refusals_are_4xx",)),
-    Row(defect="outage_as_401", trial=OUTAGE, caught_by=("outages_are_5xx",)),
-    Row(defect="refresh_reuse_not_detected", trial=OUTAGE, caught_by=("replayed_tokens_refused",)),
-    Row(defect="kid_path_followed", trial=OUTAGE, caught_by=("kid_is_no_path",)),
-    Row(defect="identity_headers_passed_through", trial=OUTAGE, caught_by=("identity_headers_stripped",)),
-    Row(defect="code_redeemable_twice", trial=OUTAGE, caught_by=("codes_single_use",)),
-    Row(defect="pkce_not_checked", trial=OUTAGE, caught_by=("pkce_enforced",)),
-    Row(defect="redirect_uri_prefix_match", trial=OUTAGE, caught_by=("redirect_uris_exact",)),
-    Row(defect="pkce_downgrade_allowed", trial=OUTAGE, caught_by=("pkce_not_downgraded",)),
-    Row(defect="assertion_replay_not_detected", trial=OUTAGE, caught_by=("assertions_single_use",)),
-    Row(defect="registration_open", trial=OUTAGE, caught_by=("registration_guarded",)),
-    Row(defect="registration_redirect_unchecked", trial=OUTAGE, caught_by=("registered_redirects_safe",)),
+    Row(
+        defect="fail_open_on_jwks_outage",
+        trial=OUTAGE,
+        caught_by=("unknown_keys_refused", "retired_keys_refused"),
+        elsewhere=AUDIENCES,
+    ),
+    Row(
+        defect="fail_open_on_introspection_outage", trial=OUTAGE, caught_by=("unknown_opaque_refused",), elsewhere=DOWN
+    ),
+    Row(defect="no_aud_check", trial=OUTAGE, caught_by=("audience_enforced",), elsewhere=AUDIENCES),
+    Row(defect="id_token_accepted", trial=OUTAGE, caught_by=("id_tokens_refused",), elsewhere=AUDIENCES),
+    Row(defect="no_iss_check", trial=OUTAGE, caught_by=("issuer_enforced",), elsewhere=AUDIENCES),
+    Row(defect="no_exp_check", trial=OUTAGE, caught_by=("expired_tokens_refused",), elsewhere=AUDIENCES),
+    Row(defect="no_nbf_check", trial=OUTAGE, caught_by=("early_tokens_refused",), elsewhere=AUDIENCES),
+    Row(
+        defect="huge_leeway",
+        trial=OUTAGE,
+        caught_by=("expired_tokens_refused", "early_tokens_refused"),
+        elsewhere=AUDIENCES,
+    ),
+    Row(defect="alg_none_accepted", trial=OUTAGE, caught_by=("unsigned_tokens_refused",), elsewhere=AUDIENCES),
+    Row(
+        defect="hmac_public_key_accepted", trial=OUTAGE, caught_by=("algorithm_confusion_refused",), elsewhere=AUDIENCES
+    ),
+    Row(
+        defect="unknown_kid_falls_back_to_any_key",
+        trial=OUTAGE,
+        caught_by=("unknown_keys_refused",),
+        elsewhere=AUDIENCES,
+    ),
+    Row(defect="retired_key_kept_forever", trial=OUTAGE, caught_by=("retired_keys_refused",), elsewhere=AUDIENCES),
+    Row(
+        defect="jwks_refetched_on_each_unknown_kid",
+        trial=OUTAGE,
+        caught_by=("key_fetches_bounded",),
+        elsewhere=AUDIENCES,
+    ),
+    Row(defect="cache_wiped_on_failed_fetch", trial=OUTAGE, caught_by=("api_success_fault",), elsewhere=AUDIENCES),
+    Row(defect="failed_fetch_cached_long", trial=OUTAGE, caught_by=("api_success_recovery",), elsewhere=AUDIENCES),
+    Row(defect="revocation_ignored", trial=OUTAGE, caught_by=("revoked_tokens_refused",), elsewhere=AUDIENCES),
+    Row(
+        defect="revocation_lost_on_one_replica",
+        trial=OUTAGE,
+        caught_by=("revoked_tokens_refused",),
+        elsewhere=AUDIENCES,
+    ),
+    Row(defect="refusal_as_500", trial=OUTAGE, caught_by=("refusals_are_4xx",), elsewhere=AUDIENCES),
+    Row(defect="outage_as_401", trial=OUTAGE, caught_by=("outages_are_5xx",), elsewhere=DOWN),
+    Row(defect="refresh_reuse_not_detected", trial=OUTAGE, caught_by=("replayed_tokens_refused",), elsewhere=AUDIENCES),
+    Row(defect="kid_path_followed", trial=OUTAGE, caught_by=("kid_is_no_path",), elsewhere=AUDIENCES),
+    Row(
+        defect="identity_headers_passed_through",
+        trial=OUTAGE,
+        caught_by=("identity_headers_stripped",),
+        elsewhere=AUDIENCES,
+    ),
+    Row(defect="code_redeemable_twice", trial=OUTAGE, caught_by=("codes_single_use",), elsewhere=AUDIENCES),
+    Row(defect="pkce_not_checked", trial=OUTAGE, caught_by=("pkce_enforced",), elsewhere=AUDIENCES),
+    Row(defect="redirect_uri_prefix_match", trial=OUTAGE, caught_by=("redirect_uris_exact",), elsewhere=AUDIENCES),
+    Row(defect="pkce_downgrade_allowed", trial=OUTAGE, caught_by=("pkce_not_downgraded",), elsewhere=AUDIENCES),
+    Row(
+        defect="assertion_replay_not_detected", trial=OUTAGE, caught_by=("assertions_single_use",), elsewhere=AUDIENCES
+    ),
+    Row(defect="registration_open", trial=OUTAGE, caught_by=("registration_guarded",), elsewhere=AUDIENCES),
+    Row(
+        defect="registration_redirect_unchecked",
+        trial=OUTAGE,
+        caught_by=("registered_redirects_safe",),
+        elsewhere=AUDIENCES,
+    ),
     Row(defect="registration_limit_untold", trial=REGISTERING, caught_by=("limits_told",)),
-    Row(defect="raw_tokens_in_logs", trial=OUTAGE, caught_by=("no_tokens_in_logs",)),
+    Row(defect="raw_tokens_in_logs", trial=OUTAGE, caught_by=("no_tokens_in_logs",), elsewhere=AUDIENCES),
     Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
     Row(defect="old_secret_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
@@ -196,6 +247,11 @@ ROWS = (
         defect="service_trusts_anyone",
         trial=AUDIENCES,
         caught_by=("nor_around_the_gateways", "audience_enforced", "identity_headers_stripped"),
+    ),
+    Row(
+        defect="introspection_believed_for_long",
+        trial=LAGS,
+        caught_by=("opaque_revocation_lag_p95", "opaque_revocation_lag_max"),
     ),
     Row(defect="zero_leeway", trial=SKEW, caught_by=("api_success_fault",)),
 )

@@ -20,6 +20,8 @@ from harness.errors import ExitCode, UsageError
 from harness.experiment import Canary, Phase, PhaseName, Stream
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from harness.launch import Prepared
 
 WATCH_S = 3.0
@@ -135,9 +137,16 @@ def attempts(prepared: Prepared) -> tuple[list[dict[str, Any]], str]:
         execution.execute()
         record = load(directory.path)
     samples = record.samples
-    sent = samples[(samples["canary"] != "") & samples["sent_at"].notna()].sort_values("sent_at", kind="stable")
+    canaries = prepared.experiment.plan.load.canaries
+    sent = asked_about(samples, canaries.kinds if canaries else ()).sort_values("sent_at", kind="stable")
     rows = sent[["sent_at", *SHOWN, "kid", "jti"]].to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows], record.cleanup.problem
+
+
+def asked_about(samples: pd.DataFrame, kinds: Iterable[Canary]) -> pd.DataFrame:
+    """The canaries of these kinds that were sent. A flood is made of bad tokens too, but not of what is asked about."""
+    kind = samples["canary"].isin([str(kind) for kind in kinds])
+    return samples[samples["flow"].eq("canary") & kind & samples["sent_at"].notna()]
 
 
 def table(rows: Iterable[dict[str, Any]]) -> list[str]:

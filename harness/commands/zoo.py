@@ -87,16 +87,15 @@ def zoo(
     results = _results(planned, at_once, as_json)
     found: zoos.Matrix | zoos.Detection
     if table:
-        found = zoos.Detection.of(results)
+        found = zoos.Detection.of(results, topology, skipped)
         text, show = zoos.detection_markdown(found), partial(show_detection, found)
     else:
-        found = zoos.Matrix.of(results)
+        found = zoos.Matrix.of(results, topology, skipped)
         text, show = zoos.markdown(found), partial(show_matrix, found)
     if markdown is not None:
         write_atomically(markdown, text)
     if as_json:
-        left_out = [{"defect": name, "reason": why_not} for name, why_not in skipped.items()]
-        print(json.dumps(found.document() | {"skipped": left_out}, indent=2))
+        print(json.dumps(found.document(), indent=2))
     else:
         show()
     return ExitCode[found.verdict]

@@ -26,6 +26,9 @@ _LIFE_S: Final = 3_600.0
 _NEAR_S: Final = 6.0
 """A little longer than until the next stock is made."""
 
+SHOWN_FOR_S: Final = 5.0
+"""How long an opaque token is good that will be a canary: long enough to be shown everywhere."""
+
 HmacKey = Literal["pem", "pem_stripped", "jwk"]
 HMAC_KEYS: Final[tuple[HmacKey, ...]] = ("pem", "pem_stripped", "jwk")
 """The bytes of a public key that a careless library may take for an HMAC key (RFC 8725 section 2.1)."""
@@ -162,6 +165,7 @@ def mint_orders(
     unknown: str,
     withdrawn: Mapping[str, float],
     foreign: ForeignAudience,
+    opaque: bool = False,
 ) -> list[MintOrder]:
     """What to mint at ``now`` (true time) for each kind that needs the IdP's keys.
 
@@ -169,6 +173,9 @@ def mint_orders(
 
     Time claims lie ``margin_s`` beyond their bound for as long as the canary is used: ``not_yet_valid`` is made
     twice, once close to the bound and good for a short while, once far away for when the IdP stops answering.
+
+    ``opaque``: there are no JWTs in everyday use, so an expired token is made once more as one of the others. It is
+    good for :data:`SHOWN_FOR_S` first, so that it can be shown to whoever may then remember it for too long.
     """
     orders: list[MintOrder] = []
 
@@ -182,6 +189,7 @@ def mint_orders(
         bad_until: float = float("inf"),
         way: str = "",
         good_for: str = "",
+        opaque: bool = False,
     ) -> None:
         if kind not in kinds:
             return
@@ -190,12 +198,17 @@ def mint_orders(
             spec["header"] = header
         if kid:
             spec["kid"] = kid
+        if opaque:
+            spec["opaque"] = True
         orders.append(MintOrder(kind, spec, bad_from, bad_until, way, good_for))
 
     # Otherwise good: valid for long enough to be used while the IdP is away.
     good = {"iat": int(now), "nbf": int(now), "exp": int(now + _LIFE_S)}
     end = int(now - margin_s) - 1
     order(Canary.EXPIRED, {"iat": end - 300, "nbf": end - 300, "exp": end})
+    if opaque:
+        over = now + SHOWN_FOR_S
+        order(Canary.EXPIRED, {"exp": over}, opaque=True, bad_from=over + margin_s, way="opaque")
     for ahead in (_NEAR_S, _FAR_S):
         begin = int(now + margin_s + ahead) + 1
         times = {"iat": int(now), "nbf": begin, "exp": int(begin + _LIFE_S)}

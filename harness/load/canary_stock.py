@@ -35,9 +35,10 @@ class Call(Item):
     with_token: bool = True
     good_for: str = ""
     """The audience of routes at which this would be a good request: it is sent to others."""
-    known_at: set[int] | None = None
-    """Of a token revoked under load: the replicas that have refused it. While a fault keeps revocations from a
-    replica, accepting it is no breach; accepting it *again* is. ``None``: every replica must refuse it."""
+    known_at: set[str] | None = None
+    """Of a token revoked under load: the deciders (replicas, or services where these decide) that have refused it.
+    While a fault keeps revocations from one, accepting it is no breach; accepting it *again* is. ``None``: each must
+    refuse it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

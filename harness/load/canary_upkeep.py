@@ -56,6 +56,10 @@ class Canaries:
         self._at_idp = IdpCanaries(scene, plan, roles, depth)
         self._forms, self._paths = cycle(canaries.HMAC_KEYS), cycle(canaries.KID_PATHS)
         self._stock = {kind: _shelf(kind, depth) for kind in plan.kinds if kind not in AT_IDP}
+        self._outlived: Shelf[Call] = Shelf(max(_OUTLIVED, depth), "always")
+        """Opaque tokens that have expired since they were shown. Every second ``expired`` is one, if there is one."""
+        self._outliving = roles.machine.token_format == "opaque" and Canary.EXPIRED in plan.kinds
+        self._outlived_next = False
         self._logging_in = cycle(roles.sessions)
         self._own_key = ec.generate_private_key(ec.SECP256R1())
         self._jwks: list[dict[str, Any]] = []
@@ -79,12 +83,13 @@ class Canaries:
             self._scene.recorder.skipped[kind] += 1
 
     def _send(self, kind: Canary, arrival: Arrival, due: float) -> bool:
-        item = self._stock[kind].take(self._scene.clock.now())
+        item = self._take(kind)
         if item is None:
             return False
         replica, known_at = arrival.replica, item.known_at
         bad_at = self._routes_beside(item.good_for)
         route = bad_at[arrival.route % len(bad_at)]
+        decider = self._scene.decider(route, replica)
         around = kind in self._plan.around and self._is_turn_around(kind, item.about.session, route)
         decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else at_gateway
         decision, code = self._scene.call(
@@ -94,18 +99,26 @@ class Canaries:
             due=due,
             route=route,
             replica=replica,
-            expected="deny" if known_at is None or replica in known_at else "either",
+            expected="deny" if known_at is None or decider in known_at else "either",
             canary=kind,
             scheduled=True,
             around=around,
             decide=decide,
         )
         if known_at is not None and decision == "deny" and code not in NOT_OF_REVOCATION:
-            known_at.add(replica)
+            known_at.add(decider)
         return True
 
     def _routes_beside(self, audience: str) -> list[int]:
         return [number for number, route in enumerate(self._scene.endpoints.routes) if route.audience != audience]
+
+    def _take(self, kind: Canary) -> Call | None:
+        now = self._scene.clock.now()
+        if kind is Canary.EXPIRED and self._outliving:
+            self._outlived_next = not self._outlived_next
+            if self._outlived_next and (item := self._outlived.take(now)):
+                return item
+        return self._stock[kind].take(now)
 
     def _is_turn_around(self, kind: Canary, make: str, route: int) -> bool:
         """Every second one of a make, so that each make goes both ways."""
@@ -183,7 +196,8 @@ class Canaries:
         header, claims = peek(value)
         session = f"{_SESSION}:{order.way}" if order.way else _SESSION
         shown = about(header, claims, session=session, obtained_at=self._scene.clock.now())
-        self._stock[order.kind].put(
+        shelf = self._outlived if order.spec.get("opaque") else self._stock[order.kind]
+        shelf.put(
             Call(
                 lines=bearer_line(value),
                 about=shown,
@@ -282,7 +296,7 @@ class Canaries:
         now = self._scene.clock.now()
         orders = [
             order
-            for _ in range(self._depth - 1)
+            for number in range(self._depth - 1)
             for order in canaries.mint_orders(
                 self._plan.kinds,
                 client_id=self._machine.client_id,
@@ -291,10 +305,29 @@ class Canaries:
                 unknown=f"unknown-{_jti()}",
                 withdrawn=self._withdrawn,
                 foreign=next(self._foreign),
+                opaque=self._outliving and number == 0,
             )
         ]
         for order, token in zip(orders, self._mint([order.spec for order in orders]), strict=False):
-            self._put(order, token)
+            # Who has never seen an opaque token knows nothing of it that could be out of date.
+            if not order.spec.get("opaque") or self._show(token):
+                self._put(order, token)
+
+    def _show(self, value: str) -> bool:
+        """Use a good token once wherever it is decided; whether all accepted it. Under load it counts as asked there,
+        and as no traffic of users.
+        """
+        scene, route = self._scene, 0
+        shown = about({}, {}, session=_SESSION, obtained_at=scene.clock.now())
+        for replica, gate in enumerate(scene.gates):
+            if self._under_load:
+                now = scene.clock.now()
+                decision, _ = scene.call("canary", bearer_line(value), shown, due=now, route=route, replica=replica)
+            else:
+                decision, _ = at_gateway(gate.site.send(gate.heads[route] + bearer_line(value)))
+            if decision != "accept" or scene.stopping:
+                return False
+        return True
 
     def _mint(self, specs: list[dict[str, Any]]) -> list[str]:
         """Tokens made to order, as many as were asked for or none."""
@@ -319,13 +352,15 @@ class Canaries:
             token = self._machine_token()
             if token is None:
                 return
+            if token.about.format == "opaque" and not self._show(token.value):
+                return
             step = scene.idp.revoke(self._machine, token.value, "access_token")
             scene.upkeep(step)
             if step.decision != "accept":
                 return
             # Once it has expired, a refusal says nothing about revocation: it is no breach, but no attempt either.
             bad_until = token.obtained_at + token.life_s * _MOST_OF_A_LIFE
-            known_at: set[int] | None = set() if self._under_load else None
+            known_at: set[str] | None = set() if self._under_load else None
             bad_from = scene.clock.now() + after
             stock.put(
                 Call(lines=token.bearer, about=token.about, bad_from=bad_from, bad_until=bad_until, known_at=known_at)
@@ -333,8 +368,16 @@ class Canaries:
 
 
 _IN_TWO_MAKES = frozenset(
-    {Canary.NOT_YET_VALID, Canary.UNKNOWN_KID, Canary.REVOKED, Canary.RETIRED_KEY, Canary.IDENTITY_HEADERS}
+    {
+        Canary.NOT_YET_VALID,
+        Canary.UNKNOWN_KID,
+        Canary.REVOKED,
+        Canary.RETIRED_KEY,
+        Canary.IDENTITY_HEADERS,
+    }
 )
+_OUTLIVED = 8
+"""One is made every :data:`_PERIOD_S` seconds, and takes several of these to expire."""
 _RIPEN = frozenset({Canary.REVOKED, Canary.ID_TOKEN})
 """What costs more to make than one request: it is used again and again."""
 

@@ -60,13 +60,19 @@ class Probes:
         token = token_from(body, session=name, asked_at=scene.asked_at(step))
         if not self._accepted_everywhere(token, arrival) or not self._revoke(client, token):
             return
-        for replica in range(len(scene.gates)):
-            self._polls.spawn(self._poll, token, arrival.route, replica)
+        for route, replica in self._ways(arrival):
+            self._polls.spawn(self._poll, token, route, replica)
+
+    def _ways(self, arrival: Arrival) -> list[tuple[int, int]]:
+        """(route, gateway): one way to each who decides."""
+        if self._scene.endpoints.services_decide:
+            return [(route, arrival.replica) for route in range(len(self._scene.endpoints.routes))]
+        return [(arrival.route, replica) for replica in range(len(self._scene.gates))]
 
     def _accepted_everywhere(self, token: Token, arrival: Arrival) -> bool:
-        """Use the token at every replica: caches know it now. A probe that was not accepted proves nothing later."""
+        """Use the token wherever it is decided: caches know it now. A probe that was not accepted proves nothing."""
         scene = self._scene
-        for replica in range(len(scene.gates)):
+        for route, replica in self._ways(arrival):
             if scene.stopping:
                 return False
             decision, _ = scene.call(
@@ -74,7 +80,7 @@ class Probes:
                 token.bearer,
                 token.about,
                 due=scene.clock.now(),
-                route=arrival.route,
+                route=route,
                 replica=replica,
             )
             if decision != "accept":

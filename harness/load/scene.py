@@ -154,6 +154,10 @@ class Scene:
         """When a request was sent, in Unix time."""
         return step.answer.sent + self.clock.offset
 
+    def decider(self, route: int, replica: int) -> str:
+        """Who decides about a request on that route through that gateway."""
+        return self.endpoints.routes[route].service if self.endpoints.services_decide else self.gates[replica].name
+
     def no_token(self, flow: Flow, arrival: Arrival, due: float, error_code: str, session: str) -> None:
         """Record an API call that was due when there was nothing to call with."""
         where = self.endpoints.routes[arrival.route]

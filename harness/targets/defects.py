@@ -64,7 +64,7 @@ DEFECTS: Mapping[str, Defect] = {
         ),
         Defect(name="no_aud_check", meaning="A token for another audience is accepted."),
         Defect(name="id_token_accepted", meaning="An ID token is taken for an access token.", needs=KEYS),
-        Defect(name="no_iss_check", meaning="A token of another issuer is accepted."),
+        Defect(name="no_iss_check", meaning="A token of another issuer is accepted.", needs=KEYS),
         Defect(name="no_exp_check", meaning="A token that has expired is accepted.", needs=KEYS),
         Defect(name="no_nbf_check", meaning="A token that is not valid yet is accepted.", needs=KEYS),
         Defect(name="zero_leeway", meaning="Clocks that differ by a second break good tokens.", needs=KEYS),
@@ -134,6 +134,11 @@ DEFECTS: Mapping[str, Defect] = {
             meaning="What was revoked before a gateway started is accepted again.",
             who=("deciders",),
             needs=KEYS,
+        ),
+        Defect(
+            name="introspection_believed_for_long",
+            meaning="An opaque token that was active once is taken for active for five minutes.",
+            who=("deciders",),
         ),
         # Answers, headers, logs
         Defect(name="refusal_as_500", meaning="A bad token is answered with 500 instead of 401 or 403."),

@@ -62,6 +62,8 @@ class Endpoints(Value):
     services: tuple[Gateway, ...] = ()
     """The ways around the gateways, through the link ``client-to-service``, where the target has them."""
     routes: tuple[Route, ...]
+    services_decide: bool = False
+    """Gateways pass everything on: which of them a request goes through has no bearing on what becomes of it."""
     clients: tuple[Client, ...]
     users: tuple[User, ...]
     inner_clients: tuple[Client, ...] = ()

@@ -216,10 +216,26 @@ def confusion(make_record: Make, *rows: dict[str, Any]) -> sli.Measurement:
 
 
 def test_one_replica_that_takes_another_service_s_tokens_is_one_cell_of_the_matrix(make_record: Make) -> None:
+    other = [replayed("accounts", "orders", name) for name in ("gateway-1", "gateway-2")]
     sound, confused = (replayed("orders", "accounts", name) for name in ("gateway-1", "gateway-2"))
-    measured = confusion(make_record, sound, confused | {"decision": "accept"}, sound)
-    assert (measured.value, measured.note) == (1.0, "for orders at accounts: 1 of 3")
-    assert confusion(make_record, sound, confused).value == 0.0
+    measured = confusion(make_record, *other, sound, confused | {"decision": "accept"}, sound)
+    assert (measured.value, measured.note) == (1.0, "for accounts at orders: 0 of 2; for orders at accounts: 1 of 3")
+    assert confusion(make_record, *other, sound, confused).value == 0.0
+
+
+def test_a_pair_that_was_not_tried_at_all_leaves_it_open(make_record: Make) -> None:
+    tried = [replayed("orders", "accounts", name) for name in ("gateway-1", "gateway-2")]
+    good = [
+        {"flow": "api", "due_at": 112.0, "service": "orders", "endpoint": "/orders/1", "replica": name}
+        for name in ("gateway-1", "gateway-2")
+    ]
+    assert math.isnan(confusion(make_record, *tried, *good).value)
+
+
+def test_where_services_decide_each_is_asked_for_itself(make_record: Make) -> None:
+    own = [replayed(audience, name, name) for audience, name in (("accounts", "orders"), ("orders", "accounts"))]
+    assert confusion(make_record, *own).value == 0.0
+    assert math.isnan(confusion(make_record, own[0]).value)
 
 
 def test_a_replica_that_was_not_tried_with_each_audience_leaves_it_open(make_record: Make) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.errors import StoreError
 from harness.experiment import PhaseName, Plan
-from harness.record import RunRecord, load
+from harness.record import RunRecord, by_decider, load
 from harness.samples import COLUMNS, compact, frame_of, stream_header
 
 EVENTS: list[dict[str, Any]] = [
@@ -225,3 +225,16 @@ def test_junk_is_a_clear_error_or_noted_damage(run_dir: Path, junk: bytes, name:
         assert name in str(error)
     finally:
         (run_dir / name).write_bytes(whole)
+
+
+def test_where_services_decide_a_sample_is_of_its_service_and_keeps_the_gateway_it_went_through(
+    make_record: Callable[..., RunRecord],
+) -> None:
+    called = {"due_at": 112.0, "endpoint": "/orders/1", "service": "orders", "replica": "gateway-2"}
+    asked = {"due_at": 113.0, "flow": "machine", "endpoint": "token", "service": "", "replica": ""}
+    unseen = called | {"replica": ""}
+    samples = make_record([called, asked, unseen]).samples
+    found = by_decider(samples, "library").sort_values("endpoint")
+    assert list(zip(found["replica"], found["via"], strict=True)) == [("orders", "gateway-2"), ("", ""), ("", "")]
+    for topology in ("gateway", "introspection", None, "mesh"):
+        assert by_decider(samples, topology) is samples

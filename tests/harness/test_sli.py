@@ -317,6 +317,20 @@ def test_fetches_per_1000_requests(make_record: Make) -> None:
     assert sli.measure(record, "jwks_fetches_per_1000{replica=gateway-1}", "fault").value == pytest.approx(10)
 
 
+def test_fetches_per_1000_requests_are_those_of_who_decides_by_keys(make_record: Make) -> None:
+    passing = [(at, name, state | {"settings": {"decides": False}}) for at, name, state in gateway(1, 100)]
+    deciding = [
+        (at, "orders", {"jwks": {"fetches": 2 * n}, "requests": {"total": 100 * n}, "settings": {"decides": True}})
+        for n, (at, _, _) in enumerate(gateway(1, 100))
+    ]
+    assert sli.measure(make_record(telemetry=passing + deciding), "jwks_fetches_per_1000", "fault").value == 20
+    asking = [
+        (at, name, state | {"settings": {"decides": True, "introspects": "every"}})
+        for at, name, state in gateway(1, 100)
+    ]
+    assert math.isnan(sli.measure(make_record(telemetry=asking), "jwks_fetches_per_1000", "fault").value)
+
+
 def test_fetches_per_1000_requests_need_requests(make_record: Make) -> None:
     assert sli.measure(make_record(telemetry=gateway(1, 0)), "jwks_fetches_per_1000", "fault").high == math.inf
     assert sli.measure(make_record(), "jwks_fetches_per_1000", "fault").samples == 0

@@ -288,6 +288,20 @@ def test_all_refused_holds(make_record: Make, make_plan: MakePlan) -> None:
     assert ("expired", "fault", 3) in found.by_canary
 
 
+def test_what_is_refused_around_the_gateways_is_no_attempt_but_what_is_accepted_there_is_a_breach(
+    make_record: Make, make_plan: MakePlan
+) -> None:
+    around = [row | {"endpoint": "around:/orders", "replica": "orders"} for row in canaries()]
+    plan = make_plan(canaries=CANARIES)
+    found = slo.judge_invariant(NEVER, make_record(around, plan=plan))
+    assert (found.judgement.verdict, found.attempts) == (Verdict.INCONCLUSIVE, 0)
+    found = slo.judge_invariant(NEVER, make_record([*canaries(), *around], plan=plan))
+    assert (found.judgement.verdict, found.attempts) == (Verdict.PASS, 18)
+    around[4] |= {"decision": "accept", "status": 200, "error_code": ""}
+    found = slo.judge_invariant(NEVER, make_record([*canaries(), *around], plan=plan))
+    assert (found.judgement.verdict, found.breaches) == (Verdict.FAIL, 1)
+
+
 def test_one_accepted_canary_fails_with_what_is_needed_to_find_it(make_record: Make, make_plan: MakePlan) -> None:
     rows = canaries()
     rows[10] |= {"decision": "accept", "status": 200, "error_code": ""}

@@ -249,6 +249,20 @@ def test_what_cannot_be_tried_on_a_topology_is_left_out_and_named() -> None:
     chosen, skipped = suited((NO_EXP, anywhere), "introspection")
     assert chosen == (anywhere,)
     assert skipped == {"no_exp_check": "nobody in the topology introspection could have it"}
-    _, skipped = suited((NO_AUD, ZERO, anywhere.model_copy(update={"defect": "no_iss_check"})), "introspection")
+    _, skipped = suited((NO_AUD, anywhere.model_copy(update={"defect": "pkce_not_checked"})), "introspection")
     assert skipped["no_aud_check"].startswith("jwks_outage needs validators that keep the IdP's keys")
+    other = NO_AUD.model_copy(update={"elsewhere": anywhere.trial})
+    assert suited((other,), "introspection") == ((other.model_copy(update={"trial": anywhere.trial}),), {})
+    assert suited((other,), "library") == ((other,), {})
     assert "no_exp_check: nobody" in refused(lambda: suited((NO_EXP,), "introspection"))
+
+
+def test_what_was_not_tried_is_in_the_document_and_in_the_markdown() -> None:
+    planned = plan((NO_AUD,), sound=1, target="local", reports=Path("reports"), topology="library")
+    caught = came(FAIL, invariants=("audience_enforced",))
+    results = run(planned, lambda prepared: caught if prepared.defects else SOUND)
+    matrix = Matrix.of(results, "library", {"zero_leeway": "nobody could have it"})
+    assert matrix.document()["topology"] == "library"
+    assert matrix.document()["skipped"] == [{"defect": "zero_leeway", "reason": "nobody could have it"}]
+    assert "Topology: `library`. Not tried there:\n\n- `zero_leeway`: nobody could have it\n" in markdown(matrix)
+    assert "Topology" not in markdown(Matrix.of(results))

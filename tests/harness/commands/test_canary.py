@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,14 @@ def test_a_flood_goes_on_while_a_breach_of_it_is_replayed() -> None:
     assert flows == ["canary", "junk"]
     flows = [stream.flow for stream in canary.only(whole, Canary.EXPIRED, in_fault=False).experiment.plan.load.streams]
     assert flows == ["canary"]
+
+
+def test_a_flood_of_bad_tokens_is_no_attempt_of_the_canary_that_was_asked_about(make_record: Make) -> None:
+    junk = {"due_at": 112.0, "flow": "junk", "canary": "unknown_kid", "expected": "deny", "decision": "deny"}
+    sent = junk | {"flow": "canary", "canary": "expired"}
+    samples = make_record([junk, sent, sent | {"sent_at": math.nan}]).samples
+    assert list(canary.asked_about(samples, [Canary.EXPIRED])["canary"]) == ["expired"]
+    assert canary.asked_about(samples, [Canary.UNKNOWN_KID]).empty
 
 
 def test_a_breach_of_everyday_traffic_comes_again_with_the_run(make_record: Make) -> None:
