@@ -20,6 +20,7 @@ from harness.settings import PROFILES, names, parse_assignments
 from harness.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES
 
 if TYPE_CHECKING:
+    from harness.scenario import Scenario
     from harness.verdict import RunVerdict
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -126,6 +127,7 @@ def list_scenarios(defects: bool, as_json: bool) -> None:
                 "summary": scenario.summary,
                 "covers": list(scenario.covers),
                 "variants": list(scenario.variants),
+                "topologies": _topologies(scenario),
                 "settings": {
                     name: {"default": _default(scenario.settings, name), "description": description}
                     for name, description in names(scenario.settings).items()
@@ -139,6 +141,12 @@ def list_scenarios(defects: bool, as_json: bool) -> None:
     for scenario in scenarios:
         print(f"{scenario.name:<{width}}  {scenario.summary}")
         print(f"{'':<{width}}  variants: {', '.join(scenario.variants)}; covers {', '.join(scenario.covers)}")
+        if len(where := _topologies(scenario)) < len(TOPOLOGIES):
+            print(f"{'':<{width}}  topologies: {', '.join(where)}")
+
+
+def _topologies(scenario: Scenario[Any]) -> list[str]:
+    return [name for name in TOPOLOGIES if not scenario.why_not_on(name)]
 
 
 def _list_defects(as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -155,3 +156,12 @@ def test_as_a_test_such_a_scenario_is_skipped_and_says_why() -> None:
     assert ended.returncode == 0
     assert "1 skipped" in ended.stdout
     assert "jwks_outage needs validators that keep the IdP's keys" in ended.stdout
+
+
+def test_the_list_says_where_a_scenario_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["list", "--json"])
+    assert ended.value.code == 0
+    found = {each["name"]: each["topologies"] for each in json.loads(capsys.readouterr().out)}
+    assert found["audience_confusion"] == list(TOPOLOGIES)
+    assert found["cold_start"] == ["gateway"]
