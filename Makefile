@@ -41,7 +41,7 @@ docker-test: $(READY)  ## Run what needs an engine, and scenarios on Docker with
 		$(BIN)/python -m pytest scenarios/audience_confusion.py --target docker --topology $$topology || exit 1; \
 	done
 
-zoo: $(READY)  ## Let every known defect loose, one at a time: each must be caught by name. About twelve minutes.
+zoo: $(READY)  ## Let every known defect loose, one at a time: each must be caught by name. About thirteen minutes.
 	@mkdir -p build && $(BIN)/idchaos zoo --at-once 2 --reports build/zoo --markdown build/zoo.md
 
 stability: $(READY)  ## Run sound scenarios RUNS times with different seeds: none may FAIL.

@@ -135,79 +135,44 @@ DOWN = Trial(
     settings=SHORT | {"brownout.mode": "down", "fault.duration_s": 4, "phases.recovery_s": 4},
 )
 
+
+def _in_outage(defect: str, *caught_by: str, elsewhere: Trial | None = None) -> Row:
+    """Caught in the outage of the keys; where there are none to go missing, in another trial."""
+    return Row(defect=defect, trial=OUTAGE, caught_by=caught_by, elsewhere=elsewhere)
+
+
 ROWS = (
-    Row(
-        defect="fail_open_on_jwks_outage",
-        trial=OUTAGE,
-        caught_by=("unknown_keys_refused", "retired_keys_refused"),
-        elsewhere=AUDIENCES,
-    ),
-    Row(
-        defect="fail_open_on_introspection_outage", trial=OUTAGE, caught_by=("unknown_opaque_refused",), elsewhere=DOWN
-    ),
-    Row(defect="no_aud_check", trial=OUTAGE, caught_by=("audience_enforced",), elsewhere=AUDIENCES),
-    Row(defect="id_token_accepted", trial=OUTAGE, caught_by=("id_tokens_refused",), elsewhere=AUDIENCES),
-    Row(defect="no_iss_check", trial=OUTAGE, caught_by=("issuer_enforced",), elsewhere=AUDIENCES),
-    Row(defect="no_exp_check", trial=OUTAGE, caught_by=("expired_tokens_refused",), elsewhere=AUDIENCES),
-    Row(defect="no_nbf_check", trial=OUTAGE, caught_by=("early_tokens_refused",), elsewhere=AUDIENCES),
-    Row(
-        defect="huge_leeway",
-        trial=OUTAGE,
-        caught_by=("expired_tokens_refused", "early_tokens_refused"),
-        elsewhere=AUDIENCES,
-    ),
-    Row(defect="alg_none_accepted", trial=OUTAGE, caught_by=("unsigned_tokens_refused",), elsewhere=AUDIENCES),
-    Row(
-        defect="hmac_public_key_accepted", trial=OUTAGE, caught_by=("algorithm_confusion_refused",), elsewhere=AUDIENCES
-    ),
-    Row(
-        defect="unknown_kid_falls_back_to_any_key",
-        trial=OUTAGE,
-        caught_by=("unknown_keys_refused",),
-        elsewhere=AUDIENCES,
-    ),
-    Row(defect="retired_key_kept_forever", trial=OUTAGE, caught_by=("retired_keys_refused",), elsewhere=AUDIENCES),
-    Row(
-        defect="jwks_refetched_on_each_unknown_kid",
-        trial=OUTAGE,
-        caught_by=("key_fetches_bounded",),
-        elsewhere=AUDIENCES,
-    ),
-    Row(defect="cache_wiped_on_failed_fetch", trial=OUTAGE, caught_by=("api_success_fault",), elsewhere=AUDIENCES),
-    Row(defect="failed_fetch_cached_long", trial=OUTAGE, caught_by=("api_success_recovery",), elsewhere=AUDIENCES),
-    Row(defect="revocation_ignored", trial=OUTAGE, caught_by=("revoked_tokens_refused",), elsewhere=AUDIENCES),
-    Row(
-        defect="revocation_lost_on_one_replica",
-        trial=OUTAGE,
-        caught_by=("revoked_tokens_refused",),
-        elsewhere=AUDIENCES,
-    ),
-    Row(defect="refusal_as_500", trial=OUTAGE, caught_by=("refusals_are_4xx",), elsewhere=AUDIENCES),
-    Row(defect="outage_as_401", trial=OUTAGE, caught_by=("outages_are_5xx",), elsewhere=DOWN),
-    Row(defect="refresh_reuse_not_detected", trial=OUTAGE, caught_by=("replayed_tokens_refused",), elsewhere=AUDIENCES),
-    Row(defect="kid_path_followed", trial=OUTAGE, caught_by=("kid_is_no_path",), elsewhere=AUDIENCES),
-    Row(
-        defect="identity_headers_passed_through",
-        trial=OUTAGE,
-        caught_by=("identity_headers_stripped",),
-        elsewhere=AUDIENCES,
-    ),
-    Row(defect="code_redeemable_twice", trial=OUTAGE, caught_by=("codes_single_use",), elsewhere=AUDIENCES),
-    Row(defect="pkce_not_checked", trial=OUTAGE, caught_by=("pkce_enforced",), elsewhere=AUDIENCES),
-    Row(defect="redirect_uri_prefix_match", trial=OUTAGE, caught_by=("redirect_uris_exact",), elsewhere=AUDIENCES),
-    Row(defect="pkce_downgrade_allowed", trial=OUTAGE, caught_by=("pkce_not_downgraded",), elsewhere=AUDIENCES),
-    Row(
-        defect="assertion_replay_not_detected", trial=OUTAGE, caught_by=("assertions_single_use",), elsewhere=AUDIENCES
-    ),
-    Row(defect="registration_open", trial=OUTAGE, caught_by=("registration_guarded",), elsewhere=AUDIENCES),
-    Row(
-        defect="registration_redirect_unchecked",
-        trial=OUTAGE,
-        caught_by=("registered_redirects_safe",),
-        elsewhere=AUDIENCES,
-    ),
+    _in_outage("fail_open_on_jwks_outage", "unknown_keys_refused", "retired_keys_refused"),
+    _in_outage("fail_open_on_introspection_outage", "unknown_opaque_refused", elsewhere=DOWN),
+    _in_outage("no_aud_check", "audience_enforced", elsewhere=AUDIENCES),
+    _in_outage("id_token_accepted", "id_tokens_refused"),
+    _in_outage("no_iss_check", "issuer_enforced"),
+    _in_outage("no_exp_check", "expired_tokens_refused"),
+    _in_outage("no_nbf_check", "early_tokens_refused"),
+    _in_outage("huge_leeway", "expired_tokens_refused", "early_tokens_refused"),
+    _in_outage("alg_none_accepted", "unsigned_tokens_refused"),
+    _in_outage("hmac_public_key_accepted", "algorithm_confusion_refused"),
+    _in_outage("unknown_kid_falls_back_to_any_key", "unknown_keys_refused"),
+    _in_outage("retired_key_kept_forever", "retired_keys_refused"),
+    _in_outage("jwks_refetched_on_each_unknown_kid", "key_fetches_bounded"),
+    _in_outage("cache_wiped_on_failed_fetch", "api_success_fault"),
+    _in_outage("failed_fetch_cached_long", "api_success_recovery"),
+    _in_outage("revocation_ignored", "revoked_tokens_refused"),
+    _in_outage("revocation_lost_on_one_replica", "revoked_tokens_refused"),
+    _in_outage("refusal_as_500", "refusals_are_4xx", elsewhere=AUDIENCES),
+    _in_outage("outage_as_401", "outages_are_5xx", elsewhere=DOWN),
+    _in_outage("refresh_reuse_not_detected", "replayed_tokens_refused", elsewhere=AUDIENCES),
+    _in_outage("kid_path_followed", "kid_is_no_path"),
+    _in_outage("identity_headers_passed_through", "identity_headers_stripped", elsewhere=AUDIENCES),
+    _in_outage("code_redeemable_twice", "codes_single_use", elsewhere=AUDIENCES),
+    _in_outage("pkce_not_checked", "pkce_enforced", elsewhere=AUDIENCES),
+    _in_outage("redirect_uri_prefix_match", "redirect_uris_exact", elsewhere=AUDIENCES),
+    _in_outage("pkce_downgrade_allowed", "pkce_not_downgraded", elsewhere=AUDIENCES),
+    _in_outage("assertion_replay_not_detected", "assertions_single_use", elsewhere=AUDIENCES),
+    _in_outage("registration_open", "registration_guarded", elsewhere=AUDIENCES),
+    _in_outage("registration_redirect_unchecked", "registered_redirects_safe", elsewhere=AUDIENCES),
     Row(defect="registration_limit_untold", trial=REGISTERING, caught_by=("limits_told",)),
-    Row(defect="raw_tokens_in_logs", trial=OUTAGE, caught_by=("no_tokens_in_logs",), elsewhere=AUDIENCES),
+    _in_outage("raw_tokens_in_logs", "no_tokens_in_logs", elsewhere=AUDIENCES),
     Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
     Row(defect="old_secret_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),

@@ -191,7 +191,6 @@ def check_roles(job: LoadJob, roles: Roles) -> None:
         ("thief", bool(roles.refreshing) and users, "a client with refresh_token, and a user"),
         ("partner", bool(roles.partners), "a client with authorization_code and client_credentials"),
         ("attacker", bool(roles.partners) and users, "a client with authorization_code and client_credentials"),
-        ("junk", roles.machine is not None, "a client with client_credentials"),
         ("revocation", roles.machine is not None or roles.machine_opaque is not None, "a machine client"),
     ]
     for flow, met, what in needs:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from harness.commands.validate import setup_of
 from harness.feasibility import Decidable, foretell
 from harness.targets.defects import DEFECTS
-from harness.zoo import all_rows, plan
+from harness.topologies import TOPOLOGIES
+from harness.zoo import all_rows, plan, suited
 from scenarios.zoo import ROWS, WITHOUT_ROW
 
 LONGEST_RUN_S = 20
@@ -44,3 +47,15 @@ def test_every_sound_run_is_sure_to_be_decided() -> None:
         if row.decidable is not Decidable.YES
     ]
     assert undecided == []
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_a_defect_that_somebody_could_have_is_looked_for_wherever_some_trial_suits(topology: str) -> None:
+    _, skipped = suited(all_rows(), topology)
+    possible = {name for name, defect in DEFECTS.items() if defect.parts(TOPOLOGIES[topology])}
+    # Only a replica that restarts could forget, and services that decide have none.
+    assert possible & skipped.keys() <= {"revocation_forgotten_after_restart"}
+
+
+def test_another_trial_is_named_only_where_it_can_be_needed() -> None:
+    assert not [row.defect for row in ROWS if row.elsewhere and DEFECTS[row.defect].needs]
