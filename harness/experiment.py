@@ -95,6 +95,10 @@ class Stream(Value):
     """Offsets from the start of the load; ``None``: until its end."""
 
 
+SHOWN_FOR_S: Seconds = 5.0
+"""How long an opaque token is good that will be a canary: long enough to be shown to whoever may remember it."""
+
+
 class CanaryPlan(Value):
     """Which canaries are sent, and what makes each of them surely bad."""
 

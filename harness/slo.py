@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from harness import stats, steadiness
-from harness.experiment import Bound, Canary, Invariant, Objective, Outcome, PhaseName, Verdict
+from harness.experiment import SHOWN_FOR_S, Bound, Canary, Invariant, Objective, Outcome, PhaseName, Verdict
 from harness.record import FaultRecord, Json, RunRecord, as_number
 from harness.samples import AROUND
 from harness.sli import Measurement, good_traffic
@@ -450,14 +450,30 @@ def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decid
             return f"no decided attempt of {kind}" + (f" ({unmade} were due and could not be made)" if unmade else "")
     if len(decided) < invariant.min_attempts:
         return f"{len(decided):,} decided attempts, needs {invariant.min_attempts:,}"
-    if Canary.REVOKED in invariant.canaries and (missing := _missing_after_healing(record, decided)):
-        return missing
+    for kind, what_lacks in ((Canary.REVOKED, _missing_after_healing), (Canary.EXPIRED, _missing_opaque)):
+        if kind in invariant.canaries and (missing := what_lacks(record, decided)):
+            return missing
     held = tried[(tried["decision"] != "undecided") | tried["error_code"].isin(WITHHELD)]
     for phase in record.windows:
         for kind in invariant.canaries:
             if phase is not PhaseName.WARMUP and kind not in NOT_IN_EVERY_PHASE and not _count(held, kind, phase):
                 return f"no decided attempt of {kind} in {phase}"
     return ""
+
+
+def _missing_opaque(record: RunRecord, decided: pd.DataFrame) -> str:
+    """Where users have opaque tokens alone, one that expired must have been tried: a JWT that did shows nothing of how
+    long an answer is believed. Empty when it was, or when the run is too short for one to be shown and to expire.
+    """
+    planned = record.plan.load.canaries
+    users = record.samples[record.samples["flow"].eq("api") & record.samples["format"].ne("")]
+    if planned is None or users.empty or users["format"].ne("opaque").any():
+        return ""
+    lasted = record.ended_at - min((start for start, _ in record.windows.values()), default=record.ended_at)
+    if lasted < SHOWN_FOR_S + planned.clock_margin_s + RIPENING_S:
+        return ""
+    tried = decided["canary"].eq(str(Canary.EXPIRED)) & decided["format"].eq("opaque")
+    return "" if tried.any() else "no decided attempt of expired with an opaque token, though users have no others"
 
 
 def _missing_after_healing(record: RunRecord, decided: pd.DataFrame) -> str:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.jwk import OctKey, import_key
 
-from harness.experiment import Canary
+from harness.experiment import SHOWN_FOR_S, Canary
 from harness.load.tokens import b64, peek, unb64
 
 NOBODY: Final = "https://nobody.invalid"
@@ -25,9 +25,6 @@ _FAR_S: Final = 86_400.0
 _LIFE_S: Final = 3_600.0
 _NEAR_S: Final = 6.0
 """A little longer than until the next stock is made."""
-
-SHOWN_FOR_S: Final = 5.0
-"""How long an opaque token is good that will be a canary: long enough to be shown everywhere."""
 
 HmacKey = Literal["pem", "pem_stripped", "jwk"]
 HMAC_KEYS: Final[tuple[HmacKey, ...]] = ("pem", "pem_stripped", "jwk")
@@ -175,7 +172,8 @@ def mint_orders(
     twice, once close to the bound and good for a short while, once far away for when the IdP stops answering.
 
     ``opaque``: there are no JWTs in everyday use, so an expired token is made once more as one of the others. It is
-    good for :data:`SHOWN_FOR_S` first, so that it can be shown to whoever may then remember it for too long.
+    good for :data:`~harness.experiment.SHOWN_FOR_S` first, so that it can be shown to whoever may remember it for
+    too long.
     """
     orders: list[MintOrder] = []
 

@@ -75,13 +75,13 @@ class Sessions:
     def __init__(self, scene: Scene, roles: Roles) -> None:
         self._scene, self._roles = scene, roles
         flows = {stream.flow for stream in scene.plan.streams}
-        wants_jwt = bool(flows & {"api", "login"}) and bool(roles.sessions)
+        wants_everyday = bool(flows & {"api", "login"}) and bool(roles.sessions)
         wants_opaque = "opaque" in flows and bool(roles.opaque_sessions)
         total = scene.plan.sessions if scene.endpoints.users else 0
-        opaque = (max(1, total // 4) if wants_jwt else total) if wants_opaque else 0
-        jwt = max(1, total - opaque) if wants_jwt and total else 0
-        self.jwt = self._slots(0, jwt, roles.sessions)
-        self.opaque = self._slots(jwt, opaque, roles.opaque_sessions)
+        opaque = (max(1, total // 4) if wants_everyday else total) if wants_opaque else 0
+        everyday = max(1, total - opaque) if wants_everyday and total else 0
+        self.everyday = self._slots(0, everyday, roles.sessions)
+        self.opaque = self._slots(everyday, opaque, roles.opaque_sessions)
         self.keepers: list[gevent.Greenlet] = []
         self._native = 0
 
@@ -95,7 +95,7 @@ class Sessions:
     @property
     def slots(self) -> Iterable[Slot]:
         """All of them."""
-        return [*self.jwt, *self.opaque]
+        return [*self.everyday, *self.opaque]
 
     # --- before the load ---
 
@@ -139,7 +139,7 @@ class Sessions:
 
     def api(self, arrival: Arrival, due: float) -> None:
         """Call an API with a session's JWT."""
-        self._call("api", self.jwt[arrival.session % len(self.jwt)], arrival, due)
+        self._call("api", self.everyday[arrival.session % len(self.everyday)], arrival, due)
 
     def opaque_call(self, arrival: Arrival, due: float) -> None:
         """Call an API with a session's opaque token."""
@@ -181,7 +181,7 @@ class Sessions:
         """A user logs in; the pool's oldest session makes room and logs out."""
         users, clients = self._scene.endpoints.users, self._roles.sessions
         user, client = users[arrival.session % len(users)], clients[arrival.kind % len(clients)]
-        slot = min(self.jwt, key=lambda s: s.session.born if s.session else 0.0)
+        slot = min(self.everyday, key=lambda s: s.session.born if s.session else 0.0)
         name = slot.next_name()
         typo = self._scene.rng("typo", arrival.due, arrival.session).random() < self._scene.plan.typo_share
         body, asked = log_in(self._scene, client, user, name, due, scheduled=True, typo=typo)

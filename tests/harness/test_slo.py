@@ -302,6 +302,27 @@ def test_what_is_refused_around_the_gateways_is_no_attempt_but_what_is_accepted_
     assert (found.judgement.verdict, found.breaches) == (Verdict.FAIL, 1)
 
 
+def test_where_users_have_opaque_tokens_alone_one_that_expired_must_have_been_tried(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic
+) -> None:
+    users = [row | {"format": "opaque"} for row in traffic(100, 130)]
+    jwts = [row | {"format": "jwt"} for row in canaries()]
+    plan = make_plan(canaries=CANARIES)
+
+    def judgement(*rows: dict[str, Any]) -> slo.Judgement:
+        return slo.judge_invariant(NEVER, make_record(list(rows), plan=plan)).judgement
+
+    found = judgement(*users, *jwts)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "no decided attempt of expired with an opaque token" in found.reason
+    outlived = {**jwts[0], "format": "opaque"}
+    assert (
+        slo.judge_invariant(NEVER, make_record([*users, *jwts, outlived], plan=plan)).judgement.verdict is Verdict.PASS
+    )
+    mixed = [*users, {**users[0], "format": "jwt"}, *jwts]
+    assert slo.judge_invariant(NEVER, make_record(mixed, plan=plan)).judgement.verdict is Verdict.PASS
+
+
 def test_one_accepted_canary_fails_with_what_is_needed_to_find_it(make_record: Make, make_plan: MakePlan) -> None:
     rows = canaries()
     rows[10] |= {"decision": "accept", "status": 200, "error_code": ""}

@@ -95,7 +95,7 @@ def pool(tmp_path):
     scene = Scene(plan, endpoints, 7, clock, recorder, FakeIdp(clock), gates)
     sessions = Sessions(scene, Roles.of(endpoints.clients))
     sessions.prepare()
-    slot = sessions.jwt[0]
+    slot = sessions.everyday[0]
 
     def samples():
         recorder.write(recorder.take())
@@ -116,9 +116,9 @@ def arrival(session=0):
 
 
 def test_a_refresh_is_due_at_its_share_of_the_life_less_jitter(pool):
-    for slot in pool.sessions.jwt:
+    for slot in pool.sessions.everyday:
         assert 0.7 * LIFE_S <= slot.due - 1_000 <= 0.8 * LIFE_S
-    assert pool.sessions.jwt[0].due != pool.sessions.jwt[1].due
+    assert pool.sessions.everyday[0].due != pool.sessions.everyday[1].due
 
 
 @pytest.mark.parametrize(("share", "outcomes"), [(0.0, ["ok"]), (1.0, ["denied", "ok"])])
