@@ -6,7 +6,7 @@ RUNS ?= 20
 SCENARIOS ?= jwks_outage key_rotation clock_skew revocation_lag
 READY := $(VENV)/.ready
 
-.PHONY: help run test check bench kills docker-test zoo stability example clean
+.PHONY: help run test check layout bench kills docker-test zoo stability example clean
 .DEFAULT_GOAL := help
 
 help:  ## Show what there is.
@@ -23,10 +23,16 @@ run: $(READY)  ## Set up, run the JWKS outage on local processes, judge it, draw
 test: $(READY)  ## Set up and run the tests that need nothing but Python.
 	@$(BIN)/python -m pytest -m 'not docker and not real_toxiproxy'
 
-check: $(READY)  ## All that a reviewer would ask: format, lint, types.
+check: $(READY) layout  ## All that a reviewer would ask: format, lint, types, and who may import whom.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@PYTHONPATH=build/layout $(BIN)/lint-imports --no-cache
+
+# The package as it is installed, made of links: what reads source files by name needs it in one place.
+layout:
+	@rm -rf build/layout && mkdir -p build/layout/idchaos
+	@for part in harness/* scenarios fixtures; do ln -s ../../../$$part build/layout/idchaos/; done
 
 bench: $(READY)  ## Measure the figures of docs/figures.md, as ratios in one run.
 	@$(BIN)/python -m benchmarks

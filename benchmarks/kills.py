@@ -26,7 +26,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.ledger import RUN_LABEL, STATE_VARIABLE, SUFFIX
+from idchaos.undo.ledger import RUN_LABEL, STATE_VARIABLE, SUFFIX
 
 SETTINGS = {
     "phases.warmup_s": 1,

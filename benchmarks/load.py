@@ -131,7 +131,7 @@ def open_loop(url: str, rate: float) -> dict[str, float]:
 def run_job(job: dict[str, Any]) -> float:
     """Drive the child process through one job; the load's first moment."""
     with subprocess.Popen(
-        [sys.executable, "-m", "harness.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "idchaos.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdin and child.stdout
         child.stdin.write(json.dumps(job) + "\n")
@@ -152,7 +152,7 @@ def run_job(job: dict[str, Any]) -> float:
 
 def lateness(path: Path, since: float) -> dict[str, float]:
     """Rate and lateness of what was due from ``since`` on."""
-    from harness.samples import COLUMNS, read_stream
+    from idchaos.record.samples import COLUMNS, read_stream
 
     due, sent, outcome = (COLUMNS.index(name) for name in ("due_at", "sent_at", "outcome"))
     rows = [row for row in read_stream(path) if row[due] >= since]

@@ -1,6 +1,6 @@
-"""``python -m harness``: the same as the command ``idchaos``."""
+"""``python -m idchaos``: the same as the command ``idchaos``."""
 
-from harness.cli import main
+from idchaos.commands.cli import main
 
 if __name__ == "__main__":
     main()

@@ -10,7 +10,7 @@
     ├── FaultError          70  a fault could not be applied or healed
     ├── LoadError           70  the load generator did not start, or died
     └── StoreError          70  the run directory cannot be written (a full disk, no permission)
-        └── NotStored       70  a verdict was reached, and could not be kept
+        └── NotStored       70  a verdict was reached, and could not be kept (``idchaos.studies.single``)
 
     KeyboardInterrupt
     └── Interrupted        130  Ctrl-C or SIGTERM: not an error, so that nothing that handles errors swallows it
@@ -19,10 +19,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from harness.verdict import RunVerdict
+from typing import ClassVar
 
 
 class ExitCode(IntEnum):
@@ -85,16 +82,6 @@ class StoreError(IdchaosError):
     """The run directory cannot be written or read."""
 
     code = "store_failed"
-
-
-class NotStored(StoreError):
-    """A verdict was reached, and it or its report cannot be written. The verdict is at least shown."""
-
-    code = "not_stored"
-
-    def __init__(self, message: str, verdict: RunVerdict) -> None:
-        super().__init__(message)
-        self.verdict = verdict
 
 
 class Interrupted(KeyboardInterrupt):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from harness.values import Value
+from idchaos.values import Value
 
 Seconds = float
 Flow = Literal[
@@ -185,7 +185,7 @@ class LeakPlan(Value):
     """Somebody else has a client's first secret."""
 
     ways: tuple[Literal["mint", "refresh", "minted", "granted"], ...] = ("mint", "refresh", "minted", "granted")
-    """What they do with it: :mod:`harness.load.attack`."""
+    """What they do with it: :mod:`idchaos.load.flows.attack`."""
 
 
 class LoadPlan(Value):
@@ -239,7 +239,8 @@ class Objective(Value):
 
     name: str
     sli: str
-    """An SLI's name and selectors: ``success_rate{flow=api}``, ``latency_p95{flow=login}``. See :mod:`harness.sli`."""
+    """An SLI's name and selectors: ``success_rate{flow=api}``, ``latency_p95{flow=login}``.
+    See :mod:`idchaos.verdict.sli`."""
     phase: PhaseName | Literal["all"]
     bound: Bound
     why: str = ""
@@ -274,7 +275,7 @@ class Verdict(StrEnum):
 class Plan(Value):
     """What a scenario asks of a target, with every setting filled in: data, not a script.
 
-    Faults are kept beside it (``harness.faults``), since applying them is an effect.
+    Faults are kept beside it (``idchaos.faults``), since applying them is an effect.
     """
 
     scenario: str

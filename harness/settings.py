@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from harness.errors import UsageError
-from harness.topologies import DEFAULT_TOPOLOGY, TopologyName
-from harness.values import Value
+from idchaos.errors import UsageError
+from idchaos.topologies import DEFAULT_TOPOLOGY, TopologyName
+from idchaos.values import Value
 
 Overrides = Mapping[str, Any]
 """Dotted names to values: ``{"gateway.jwks_cache_s": 4}``."""

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Literal
 
-from harness.errors import UsageError
-from harness.targets.components import GATEWAYS, SERVICES
-from harness.values import Value
+from idchaos.components import GATEWAYS, SERVICES
+from idchaos.errors import UsageError
+from idchaos.values import Value
 
 TopologyName = Literal["gateway", "library", "introspection"]
 TokenFormat = Literal["jwt", "opaque"]
@@ -30,7 +30,7 @@ class Need(StrEnum):
 
 
 class Topology(Value):
-    """One way to build a system. Components, links and proxies by their names in ``harness.targets.topology``."""
+    """One way to build a system. Names as in ``idchaos.targets.standin.topology``."""
 
     name: TopologyName
     meaning: str

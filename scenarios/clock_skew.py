@@ -6,15 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import api_latency, api_success, at_most, every_run, everyday_load, invariants, phases
-from harness.errors import UsageError
-from harness.experiment import Bound, Objective, PhaseName, Plan
-from harness.faults.clock import ClockSkew
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.targets.components import IDP
-from harness.topologies import TOPOLOGIES, Need
-from harness.values import Value
+from idchaos.components import IDP
+from idchaos.errors import UsageError
+from idchaos.experiment import Bound, Objective, PhaseName, Plan
+from idchaos.faults.clock import ClockSkew
+from idchaos.planning.building import api_latency, api_success, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.topologies import TOPOLOGIES, Need
+from idchaos.values import Value
 
 SWEEP_MARGIN_S = 3.0
 SWEEP_STEPS = 6

@@ -6,7 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import (
+from idchaos.components import GATEWAYS
+from idchaos.experiment import Objective, PhaseName, Plan
+from idchaos.faults.base import Fault
+from idchaos.faults.clock import ClockSkew
+from idchaos.faults.keys import KeyRotation
+from idchaos.faults.network import LinkFault
+from idchaos.faults.process import ProcessFault
+from idchaos.planning.building import (
     CACHE_SLACK_S,
     api_success,
     at_least,
@@ -19,17 +26,10 @@ from harness.building import (
     recovery_after_withdrawal_s,
     withdrawal_lag_s,
 )
-from harness.experiment import Objective, PhaseName, Plan
-from harness.faults.base import Fault
-from harness.faults.clock import ClockSkew
-from harness.faults.keys import KeyRotation
-from harness.faults.network import LinkFault
-from harness.faults.process import ProcessFault
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.targets.components import GATEWAYS
-from harness.topologies import Need
-from harness.values import Value
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.topologies import Need
+from idchaos.values import Value
 
 During = Literal["none", "outage", "skew", "rotation"]
 WARM, COLD = GATEWAYS

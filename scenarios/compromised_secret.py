@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import (
+from idchaos.errors import UsageError
+from idchaos.experiment import Bound, LeakPlan, Objective, PhaseName, Plan, RolloutPlan, Stream
+from idchaos.faults.secrets import LeakedSecret
+from idchaos.planning.building import (
     CACHE_SLACK_S,
     api_success,
     at_most,
@@ -14,13 +17,10 @@ from harness.building import (
     phases,
     revocation_window_s,
 )
-from harness.errors import UsageError
-from harness.experiment import Bound, LeakPlan, Objective, PhaseName, Plan, RolloutPlan, Stream
-from harness.faults.secrets import LeakedSecret
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.targets.topology import PARTNERS
-from harness.values import Value
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.targets.standin.topology import PARTNERS
+from idchaos.values import Value
 
 WATCH_S = 2.0
 """How long the attacker is watched after the last moment at which they should have succeeded."""

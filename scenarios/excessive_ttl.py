@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import CACHE_SLACK_S, api_success, at_most, every_run, everyday_load, invariants, phases
-from harness.experiment import PhaseName, Plan, Stream, TheftPlan
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.values import Value
+from idchaos.experiment import PhaseName, Plan, Stream, TheftPlan
+from idchaos.planning.building import CACHE_SLACK_S, api_success, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.values import Value
 
 WATCH_S = 2.0
 """How long thieves are watched after the last moment at which they should have succeeded."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import (
+from idchaos.experiment import PhaseName, Plan
+from idchaos.faults.keys import KeyRotation
+from idchaos.faults.rotations import Rotations
+from idchaos.planning.building import (
     CACHE_SLACK_S,
     api_latency,
     api_success,
@@ -15,13 +18,10 @@ from harness.building import (
     recovery_after_withdrawal_s,
     withdrawal_lag_s,
 )
-from harness.experiment import PhaseName, Plan
-from harness.faults.keys import KeyRotation
-from harness.faults.rotations import Rotations
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.topologies import Need
-from harness.values import Value
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.topologies import Need
+from idchaos.values import Value
 
 
 class RotationSettings(Value):

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import (
+from idchaos.experiment import Objective, PhaseName, Plan
+from idchaos.faults.idp_errors import EndpointFault
+from idchaos.planning.building import (
     api_success,
     at_least,
     at_most,
@@ -18,12 +20,10 @@ from harness.building import (
     warm_latency,
     warm_success,
 )
-from harness.experiment import Objective, PhaseName, Plan
-from harness.faults.idp_errors import EndpointFault
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.targets.base import EndpointError
-from harness.values import Value
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.targets.base import EndpointError
+from idchaos.values import Value
 
 Mode = Literal["errors", "latency", "timeouts"]
 ENDPOINTS = ("authorize", "login", "token")

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import (
+from idchaos.experiment import PhaseName, Plan
+from idchaos.faults.network import LinkFault
+from idchaos.planning.building import (
     api_success,
     at_least,
     every_run,
@@ -17,12 +19,10 @@ from harness.building import (
     warm_latency,
     warm_success,
 )
-from harness.experiment import PhaseName, Plan
-from harness.faults.network import LinkFault
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.topologies import TOPOLOGIES, Need
-from harness.values import Value
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.topologies import TOPOLOGIES, Need
+from idchaos.values import Value
 
 Mode = Literal["refused", "timeout", "reset"]
 

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import (
+from idchaos.experiment import Flow, Objective, PhaseName, Plan
+from idchaos.faults.idp_errors import EndpointFault
+from idchaos.planning.building import (
     api_latency,
     api_success,
     at_least,
@@ -17,13 +19,11 @@ from harness.building import (
     phases,
     recovers,
 )
-from harness.experiment import Flow, Objective, PhaseName, Plan
-from harness.faults.idp_errors import EndpointFault
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.targets.base import EndpointError
-from harness.topologies import TOPOLOGIES
-from harness.values import Value
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.targets.base import EndpointError
+from idchaos.topologies import TOPOLOGIES
+from idchaos.values import Value
 
 Mode = Literal["partial", "slow", "down", "timeouts"]
 BEYOND_PATIENCE_S = 10.0

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import (
+from idchaos.experiment import Objective, PhaseName, Plan, Stream
+from idchaos.faults.base import Fault
+from idchaos.faults.junk import JunkKids
+from idchaos.faults.keys import KeyRotation
+from idchaos.planning.building import (
     CACHE_SLACK_S,
     api_latency,
     api_success,
@@ -16,14 +20,10 @@ from harness.building import (
     recovery_after_withdrawal_s,
     withdrawal_lag_s,
 )
-from harness.experiment import Objective, PhaseName, Plan, Stream
-from harness.faults.base import Fault
-from harness.faults.junk import JunkKids
-from harness.faults.keys import KeyRotation
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.topologies import TOPOLOGIES, Need
-from harness.values import Value
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.topologies import TOPOLOGIES, Need
+from idchaos.values import Value
 
 COUNTING_SLACK = 1.5
 """Telemetry counts twice a second: of few fetches, one more or less at each end of a phase is much."""

@@ -6,15 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import api_latency, api_success, every_run, everyday_load, invariants, phases
-from harness.experiment import PhaseName, Plan
-from harness.faults.base import Fault
-from harness.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
-from harness.faults.network import LinkFault
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.topologies import TOPOLOGIES, Need
-from harness.values import Value
+from idchaos.experiment import PhaseName, Plan
+from idchaos.faults.base import Fault
+from idchaos.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
+from idchaos.faults.network import LinkFault
+from idchaos.planning.building import api_latency, api_success, every_run, everyday_load, invariants, phases
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.topologies import TOPOLOGIES, Need
+from idchaos.values import Value
 
 Mode = Literal["refused", "timeout", "reset", "slow", "error_5xx", "garbage", "empty"]
 

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import (
+from idchaos.experiment import Objective, PhaseName, Plan
+from idchaos.faults.keys import KeyRotation
+from idchaos.planning.building import (
     CACHE_SLACK_S,
     api_latency,
     api_success,
@@ -18,12 +20,10 @@ from harness.building import (
     recovery_after_withdrawal_s,
     withdrawal_lag_s,
 )
-from harness.experiment import Objective, PhaseName, Plan
-from harness.faults.keys import KeyRotation
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.topologies import Need
-from harness.values import Value
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.topologies import Need
+from idchaos.values import Value
 
 Mode = Literal["overlap", "abrupt", "publish_late", "emergency"]
 

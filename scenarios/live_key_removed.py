@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.building import (
+from idchaos.experiment import PhaseName, Plan
+from idchaos.faults.key_removal import KeyRemoval
+from idchaos.planning.building import (
     api_latency,
     every_run,
     everyday_load,
@@ -10,12 +12,10 @@ from harness.building import (
     phases,
     recovers,
 )
-from harness.experiment import PhaseName, Plan
-from harness.faults.key_removal import KeyRemoval
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.topologies import Need
-from harness.values import Value
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.topologies import Need
+from idchaos.values import Value
 
 
 class RemovalSettings(Value):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import api_success, at_least, at_most, every_run, everyday_load, invariants, phases
-from harness.experiment import PhaseName, Plan, Stream
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, LoadSettings, seconds
-from harness.values import Value
+from idchaos.experiment import PhaseName, Plan, Stream
+from idchaos.planning.building import api_success, at_least, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, LoadSettings, seconds
+from idchaos.values import Value
 
 
 class TamperingLoad(LoadSettings):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import at_most, every_run, everyday_load, invariants, phases, recovers
-from harness.experiment import PhaseName, Plan
-from harness.faults.idp_errors import EndpointFault
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.targets.base import EndpointError
-from harness.values import Value
+from idchaos.experiment import PhaseName, Plan
+from idchaos.faults.idp_errors import EndpointFault
+from idchaos.planning.building import at_most, every_run, everyday_load, invariants, phases, recovers
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.targets.base import EndpointError
+from idchaos.values import Value
 
 
 class HerdSettings(Value):

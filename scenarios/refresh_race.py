@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import api_success, every_run, everyday_load, invariants, phases
-from harness.experiment import Bound, Objective, PhaseName, Plan, RacePlan, Stream
-from harness.faults.races import RefreshRaces
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, TokenSettings, seconds
-from harness.values import Value
+from idchaos.experiment import Bound, Objective, PhaseName, Plan, RacePlan, Stream
+from idchaos.faults.races import RefreshRaces
+from idchaos.planning.building import api_success, every_run, everyday_load, invariants, phases
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, TokenSettings, seconds
+from idchaos.values import Value
 
 WHY = {
     "two_tabs": "Users with two tabs open were logged out.",

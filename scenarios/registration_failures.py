@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.building import (
+from idchaos.experiment import Objective, PhaseName, Plan, RegistrationPlan, Stream
+from idchaos.faults.idp_errors import EndpointFault
+from idchaos.planning.building import (
     api_latency,
     api_success,
     at_least,
@@ -17,12 +19,10 @@ from harness.building import (
     phases,
     recovers,
 )
-from harness.experiment import Objective, PhaseName, Plan, RegistrationPlan, Stream
-from harness.faults.idp_errors import EndpointFault
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, IdpSettings, seconds
-from harness.targets.base import EndpointError
-from harness.values import Value
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, IdpSettings, seconds
+from idchaos.targets.base import EndpointError
+from idchaos.values import Value
 
 Mode = Literal["rate_limited", "errors", "latency", "down"]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import api_success, at_most, every_run, everyday_load, invariants, phases
-from harness.errors import UsageError
-from harness.experiment import PhaseName, Plan, RevocationPlan, Stream
-from harness.faults.revocation import Revocations
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.topologies import TOPOLOGIES
-from harness.values import Value
+from idchaos.errors import UsageError
+from idchaos.experiment import PhaseName, Plan, RevocationPlan, Stream
+from idchaos.faults.revocation import Revocations
+from idchaos.planning.building import api_success, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.topologies import TOPOLOGIES
+from idchaos.values import Value
 
 WATCH_MARGIN_S = 2.0
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import api_success, at_least, at_most, every_run, everyday_load, invariants, phases
-from harness.experiment import LeakPlan, PhaseName, Plan, RolloutPlan, Stream
-from harness.faults.secret_rotation import SecretRotation
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, seconds
-from harness.targets.topology import PARTNERS
-from harness.values import Value
+from idchaos.experiment import LeakPlan, PhaseName, Plan, RolloutPlan, Stream
+from idchaos.faults.secret_rotation import SecretRotation
+from idchaos.planning.building import api_success, at_least, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, seconds
+from idchaos.targets.standin.topology import PARTNERS
+from idchaos.values import Value
 
 FIRST_STAGE_S = 1.0
 """From the rotation until the first instances have the new secret: it is made before it is handed out."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.building import api_success, at_most, every_run, everyday_load, invariants, phases
-from harness.errors import UsageError
-from harness.experiment import ParallelPlan, PhaseName, Plan, Stream
-from harness.scenario import Experiment, Scenario
-from harness.settings import CommonSettings, LoadSettings, seconds
-from harness.values import Value
+from idchaos.errors import UsageError
+from idchaos.experiment import ParallelPlan, PhaseName, Plan, Stream
+from idchaos.planning.building import api_success, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.settings import CommonSettings, LoadSettings, seconds
+from idchaos.values import Value
 
 
 class ReplayLoad(LoadSettings):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import sli
-from harness.building import INVARIANTS
-from harness.measures import DEFINITIONS
-from harness.scenario import all_scenarios
-from harness.slo import LOGS_INVARIANT
-from harness.targets.defects import DEFECTS
-from harness.topologies import TOPOLOGIES
+from idchaos.planning.building import INVARIANTS
+from idchaos.run.scenario import all_scenarios
+from idchaos.targets.standin.defects import DEFECTS
+from idchaos.topologies import TOPOLOGIES
+from idchaos.verdict import sli
+from idchaos.verdict.measures import DEFINITIONS
+from idchaos.verdict.slo import LOGS_INVARIANT
 
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
 GUIDE = {"F": 8, "M": 10, "P": 6, "B": 5, "E": 4, "X": 25}

@@ -1,1 +1,1 @@
-"""Commands of ``idchaos`` that are more than a few lines, one a file; :mod:`harness.cli` registers them."""
+"""Commands of ``idchaos`` that are more than a few lines, one a file; :mod:`idchaos.commands.cli` registers them."""

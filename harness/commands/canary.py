@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import ExitCode, UsageError
-from harness.experiment import Canary, Phase, PhaseName, Stream
+from idchaos.errors import ExitCode, UsageError
+from idchaos.experiment import Canary, Phase, PhaseName, Stream
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.launch import Prepared
+    from idchaos.run.launch import Prepared
 
 WATCH_S = 3.0
 RATE = 8.0
@@ -128,8 +128,8 @@ def attempts(prepared: Prepared) -> tuple[list[dict[str, Any]], str]:
     Raises:
         IdchaosError: the target did not start, or failed.
     """
-    from harness.launch import assemble
-    from harness.record import load
+    from idchaos.record.record import load
+    from idchaos.run.launch import assemble
 
     with tempfile.TemporaryDirectory(prefix="idchaos-") as folder:
         request = replace(prepared.request, reports=Path(folder))

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from harness.errors import ExitCode
-from harness.feasibility import Decidable, Forecast, InvariantForecast, ObjectiveForecast, foretell
-from harness.planned import Setup
-from harness.settings import CommonSettings, parse_assignments
-from harness.targets.components import GATEWAYS, SERVICES
-from harness.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES
+from idchaos.components import GATEWAYS, SERVICES
+from idchaos.errors import ExitCode
+from idchaos.planning.sample_counts import Setup
+from idchaos.settings import CommonSettings, parse_assignments
+from idchaos.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES
+from idchaos.verdict.power import Decidable, Forecast, InvariantForecast, ObjectiveForecast, foretell
 
 MARKS = {Decidable.YES: "✓", Decidable.NO: "✕", Decidable.PERHAPS: "?"}
 
@@ -37,7 +37,7 @@ def validate(
 
     Exit codes: 0 all can be decided, 2 not surely, 64 bad input.
     """
-    from harness.launch import Request, prepare
+    from idchaos.run.launch import Request, prepare
 
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
     prepared = [

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.errors import ExitCode
-from harness.topologies import DEFAULT_TOPOLOGY
+from idchaos.errors import ExitCode
+from idchaos.topologies import DEFAULT_TOPOLOGY
 
 if TYPE_CHECKING:
-    from harness.launch import Prepared
-    from harness.verdict import RunVerdict
-    from harness.zoo import Control, Planned, SoundRuns
+    from idchaos.run.launch import Prepared
+    from idchaos.studies.zoo import Control, Planned, SoundRuns
+    from idchaos.verdict.verdict import RunVerdict
 
 
 @click.command()
@@ -67,9 +67,9 @@ def zoo(
     a defect is missed when none of the runs caught it by name. What cannot be tried on the topology is skipped, and
     named.
     """
-    from harness import zoo as zoos
-    from harness.rundir import write_atomically
-    from harness.terminal import show_detection, show_matrix
+    from idchaos.commands.terminal import show_detection, show_matrix
+    from idchaos.record.rundir import write_atomically
+    from idchaos.studies import zoo as zoos
 
     rows, skipped = zoos.suited(zoos.choose(zoos.all_rows(), defects), topology)
     for name, why_not in skipped.items():
@@ -103,7 +103,7 @@ def zoo(
 
 def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Control | SoundRuns]:
     """Make the runs, and tell of each on stderr."""
-    from harness import zoo as zoos
+    from idchaos.studies import zoo as zoos
 
     total = sum(map(len, planned))
     begun: list[Prepared] = []
@@ -122,7 +122,7 @@ def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Cont
 
     if at_once == 1:
         return zoos.run(planned, partial(_watched, begin, quiet), tell=tell)
-    from harness.apart import Apart
+    from idchaos.studies.pool import Apart
 
     with Apart(at_once) as apart:
 
@@ -135,8 +135,8 @@ def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Cont
 
 def _watched(begin: Callable[[Prepared], None], quiet: bool, prepared: Prepared) -> RunVerdict:
     """A run in this process. A line a phase would drown the zoo's own lines; a live view stands below them."""
-    from harness.launch import run
-    from harness.terminal import watching
+    from idchaos.commands.terminal import watching
+    from idchaos.studies.single import run
 
     begin(prepared)
     live = sys.stderr.isatty() and not quiet

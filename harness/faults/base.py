@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.ledger import Undo
-from harness.targets.base import OutlivesRun, Target
-from harness.values import Value
+from idchaos.targets.base import OutlivesRun, Target
+from idchaos.undo.ledger import Undo
+from idchaos.values import Value
 
 Source = Literal["control", "probe", "target"]
 Snapshot = Mapping[str, Any]
@@ -44,7 +44,7 @@ class Fault(Value):
     """One thing that goes wrong. Subclasses: one a file."""
 
     needs: ClassVar[tuple[type, ...]] = ()
-    """Capabilities (protocols of ``harness.targets.base``) that the target must have."""
+    """Capabilities (protocols of ``idchaos.targets.base``) that the target must have."""
 
     @property
     @abstractmethod

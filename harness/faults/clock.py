@@ -7,9 +7,9 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.ledger import Undo
-from harness.targets.base import OutlivesRun, ReportsState, SkewsClock, Target
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.targets.base import OutlivesRun, ReportsState, SkewsClock, Target
+from idchaos.undo.ledger import Undo
 
 CLOCKS_AGREE_S = 0.05
 """How far the clocks of two sound parts may differ, also where they run on different machines."""

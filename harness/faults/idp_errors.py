@@ -9,9 +9,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.ledger import Undo
-from harness.targets.base import (
+from idchaos.components import IDP
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.targets.base import (
     EndpointError,
     InjectsErrors,
     OutlivesRun,
@@ -20,8 +20,8 @@ from harness.targets.base import (
     ReportsState,
     Target,
 )
-from harness.targets.components import IDP
-from harness.targets.oidc import Answer, OidcClient
+from idchaos.targets.oidc import Answer, OidcClient
+from idchaos.undo.ledger import Undo
 
 JWKS = "jwks"
 PATIENCE_S = 3.0

@@ -11,10 +11,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.load.tokens import b64
-from harness.targets.base import ReportsState, Target
-from harness.targets.oidc import OidcClient
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.load.idp.tokens import b64
+from idchaos.targets.base import ReportsState, Target
+from idchaos.targets.oidc import OidcClient
 
 LEAST_SHARE = 0.8
 """Of the planned rate: what must have arrived. Arrivals are random, and requests end a little later."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
-from harness.targets.components import IDP
+from idchaos.components import IDP
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
 
 
 class KeyRemoval(Fault):

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.targets.base import KeyInfo, ProbesUpstream, ReportsState, RotatesKeys, Target
-from harness.targets.components import IDP
+from idchaos.components import IDP
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.targets.base import KeyInfo, ProbesUpstream, ReportsState, RotatesKeys, Target
 
 Mode = Literal["overlap", "abrupt", "publish_late", "emergency"]
 

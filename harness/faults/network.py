@@ -7,13 +7,13 @@ from typing import ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.ledger import ToxicsOff, Undo
-from harness.targets.base import OutlivesRun, ProbeResult, ProbesUpstream, ReportsState, Target
-from harness.targets.components import IDP
-from harness.targets.links import ProxyState
-from harness.targets.oidc import OidcClient
-from harness.targets.topology import PROBERS, proxies_of
+from idchaos.components import IDP
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.targets.base import OutlivesRun, ProbeResult, ProbesUpstream, ReportsState, Target
+from idchaos.targets.oidc import OidcClient
+from idchaos.targets.standin.topology import PROBERS, proxies_of
+from idchaos.undo.ledger import ToxicsOff, Undo
+from idchaos.undo.toxiproxy import ProxyState
 
 Mode = Literal["refused", "timeout", "reset", "slow", "bandwidth", "partial"]
 TOXIC = "idchaos"

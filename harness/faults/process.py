@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.errors import TargetError
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.targets.base import ControlsProcesses, ReportsState, Target
+from idchaos.errors import TargetError
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.targets.base import ControlsProcesses, ReportsState, Target
 
 
 class ProcessFault(Fault):

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.targets.base import ReportsState, Target
-from harness.targets.components import IDP
-from harness.targets.oidc import OidcClient
+from idchaos.components import IDP
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.targets.base import ReportsState, Target
+from idchaos.targets.oidc import OidcClient
 
 
 class RefreshRaces(Fault):

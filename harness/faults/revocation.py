@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar, Literal
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.targets.base import ReportsState, Target
-from harness.targets.components import IDP
-from harness.targets.endpoints import Client
-from harness.targets.oidc import OidcClient
+from idchaos.components import IDP
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.targets.base import ReportsState, Target
+from idchaos.targets.endpoints import Client
+from idchaos.targets.oidc import OidcClient
 
 REFUSALS = ("token_revoked", "token_inactive")
 

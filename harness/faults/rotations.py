@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot
-from harness.faults.keys import KeyRotation
-from harness.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot
+from idchaos.faults.keys import KeyRotation
+from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
 
 
 class Rotations(Fault):

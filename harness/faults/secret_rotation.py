@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.targets.base import ReportsState, RotatesSecrets, Target
-from harness.targets.components import IDP
-from harness.targets.endpoints import Client
-from harness.targets.oidc import OidcClient
+from idchaos.components import IDP
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.targets.base import ReportsState, RotatesSecrets, Target
+from idchaos.targets.endpoints import Client
+from idchaos.targets.oidc import OidcClient
 
 
 class SecretRotation(Fault):

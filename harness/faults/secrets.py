@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from harness.faults.secret_rotation import refused, rotate, rotations_told, secrets_answered, still_tried
-from harness.targets.base import ReportsState, RotatesSecrets, Target
+from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.secret_rotation import refused, rotate, rotations_told, secrets_answered, still_tried
+from idchaos.targets.base import ReportsState, RotatesSecrets, Target
 
 
 class LeakedSecret(Fault):

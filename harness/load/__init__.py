@@ -1,4 +1,4 @@
-"""The load generator: an open loop of requests inside Locust, in a process of its own (``python -m harness.load``).
+"""The load generator: an open loop of requests inside Locust, in a process of its own (``python -m idchaos.load``).
 
 In reading order: ``job`` (what is asked for), ``arrivals`` (when requests are due), ``scheduler`` (the open loop),
 ``wire`` (HTTP), ``idp`` and ``scene`` (requests and their samples), one module a flow (``sessions``, ``machines``,

@@ -1,4 +1,4 @@
-"""``python -m harness.load``: see :mod:`harness.load.child`."""
+"""``python -m idchaos.load``: see :mod:`idchaos.load.engine.child`."""
 
 # gevent must replace the standard library's blocking parts before anything else is imported; Locust does that when it
 # is imported, so it comes first.
@@ -7,7 +7,7 @@ import locust  # noqa: F401, I001
 import os
 import sys
 
-from harness.load.child import main
+from idchaos.load.engine.child import main
 
 code = main()
 sys.stdout.flush()

@@ -8,24 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from harness.samples import Decision
-
-UNDECIDED_REASONS: Final = frozenset(
-    {
-        "jwks_unavailable",
-        "introspection_unavailable",
-        "revocations_unavailable",
-        "upstream_unavailable",
-        "upstream_timeout",
-        "temporarily_unavailable",
-        "server_error",
-        "slow_down",
-    }
-)
-"""Codes that mean "could not decide", at the gateway and at the IdP (RFC 6749 section 4.1.2.1)."""
+from idchaos.reasons import UNDECIDED_REASONS
+from idchaos.record.samples import Decision
 
 _CHALLENGE_ERROR = re.compile(r'error="([a-z_]{1,64})"')
 _TOKEN = re.compile(r"[\x21-\x7e]+")

@@ -6,6 +6,6 @@
     verdict   ─► document ─► summary ──────────────────────────────┼─► html, markdown, junit ─► write
 """
 
-from harness.report.write import write
+from idchaos.report.write import write
 
 __all__ = ["write"]

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from harness.record import RunRecord
+from idchaos.record.record import RunRecord
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

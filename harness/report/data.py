@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.experiment import Outcome, PhaseName
-from harness.lags import SkewStep
-from harness.record import Json, Telemetry, as_number
-from harness.report.axis import Floats, TimeAxis, runs_of
+from idchaos.experiment import Outcome, PhaseName
+from idchaos.record.record import Json, Telemetry, as_number
+from idchaos.report.axis import Floats, TimeAxis, runs_of
+from idchaos.verdict.lags import SkewStep
 
 NOT_SENT = "not_sent"
 """Shown beside the outcomes: due, but dropped by the load generator before it was sent."""
@@ -231,7 +231,7 @@ def clock_offsets(telemetry: Sequence[Telemetry], axis: TimeAxis) -> list[ClockO
 
 
 def lags_of(table: pd.DataFrame) -> list[Lag]:
-    """The rows of :func:`harness.sli.revocation_table`."""
+    """The rows of :func:`idchaos.verdict.sli.revocation_table`."""
     return [
         Lag(str(row.replica), str(row.format), float(str(row.lag_s)), bool(row.censored))
         for row in table.itertuples()

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.experiment import Outcome
-from harness.measures import LifetimeBin
-from harness.paging import Paging
-from harness.report.axis import Span, TimeAxis
-from harness.report.data import NOT_SENT, ClockOffset, Fetches, Keys, LagCurve, Quantiles, Stack, SweepPoint
+from idchaos.experiment import Outcome
+from idchaos.report.axis import Span, TimeAxis
+from idchaos.report.data import NOT_SENT, ClockOffset, Fetches, Keys, LagCurve, Quantiles, Stack, SweepPoint
+from idchaos.verdict.measures import LifetimeBin
+from idchaos.verdict.paging import Paging
 
 BAD = {
     Outcome.WRONGLY_ACCEPTED.value: "wrongly accepted",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness import sli
-from harness.record import RunRecord, as_number
-from harness.report import data, plots
-from harness.report.axis import TimeAxis, time_axis
-from harness.report.canvas import Picture
-from harness.report.summary import flat_settings
-from harness.verdict import RunVerdict
+from idchaos.record.record import RunRecord, as_number
+from idchaos.report import data, plots
+from idchaos.report.axis import TimeAxis, time_axis
+from idchaos.report.canvas import Picture
+from idchaos.report.summary import flat_settings
+from idchaos.verdict import sli
+from idchaos.verdict.verdict import RunVerdict
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,15 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from harness.experiment import PhaseName, Verdict
-from harness.measures import Measure
-from harness.record import Event, FaultRecord, RunRecord
-from harness.report import words
-from harness.report.canvas import NARROW, WIDE
-from harness.report.data import canary_table
-from harness.report.findings import duration, of_paging, windows
-from harness.report.gallery import Gallery
-from harness.report.palette import css_variables
-from harness.report.summary import (
+from idchaos.experiment import PhaseName, Verdict
+from idchaos.record.record import Event, FaultRecord, RunRecord
+from idchaos.report import words
+from idchaos.report.canvas import NARROW, WIDE
+from idchaos.report.data import canary_table
+from idchaos.report.findings import duration, of_paging, windows
+from idchaos.report.gallery import Gallery
+from idchaos.report.palette import css_variables
+from idchaos.report.summary import (
     GLYPHS,
     changed_settings,
     checks,
@@ -31,7 +30,8 @@ from harness.report.summary import (
     own_reason,
     reasons,
 )
-from harness.verdict import FaultVerdict, InvariantVerdict, ObjectiveVerdict, RunVerdict, SliValue
+from idchaos.verdict.measures import Measure
+from idchaos.verdict.verdict import FaultVerdict, InvariantVerdict, ObjectiveVerdict, RunVerdict, SliValue
 
 MOST_JOURNAL_LINES = 2_000
 MOMENTS = ("before", "during", "after")
@@ -85,7 +85,7 @@ def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
 @functools.cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness.report"),
+        loader=jinja2.PackageLoader("idchaos.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -97,7 +97,7 @@ def _template() -> jinja2.Template:
 @functools.cache
 def _css() -> Markup:
     """The style sheet, with the plots' colours as custom properties."""
-    text = resources.files("harness.report").joinpath("templates/page.css").read_text(encoding="utf-8")
+    text = resources.files("idchaos.report").joinpath("templates/page.css").read_text(encoding="utf-8")
     light, dark = css_variables("light"), css_variables("dark")
     return Markup(text.replace("LIGHT", light).replace("DARK", dark))  # noqa: S704 (our own file)
 

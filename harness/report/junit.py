@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree as Xml
 
-from harness.experiment import Verdict
-from harness.record import RunRecord
-from harness.report import words
-from harness.report.summary import command_line, own_reason, reasons, variant
-from harness.verdict import RunVerdict
+from idchaos.experiment import Verdict
+from idchaos.record.record import RunRecord
+from idchaos.report import words
+from idchaos.report.summary import command_line, own_reason, reasons, variant
+from idchaos.verdict.verdict import RunVerdict
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 (section 2.2) cannot hold, even escaped."""

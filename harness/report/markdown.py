@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from harness.experiment import Verdict
-from harness.measures import Measure
-from harness.record import RunRecord
-from harness.report import words
-from harness.report.findings import of_paging
-from harness.report.summary import GLYPHS, checks, command_line, defects_asked_for, met, reasons, replays, variant
-from harness.verdict import ObjectiveVerdict, RunVerdict
+from idchaos.experiment import Verdict
+from idchaos.record.record import RunRecord
+from idchaos.report import words
+from idchaos.report.findings import of_paging
+from idchaos.report.summary import GLYPHS, checks, command_line, defects_asked_for, met, reasons, replays, variant
+from idchaos.verdict.measures import Measure
+from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
 
 MOST_REASONS = 8
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@&$])")

@@ -1,4 +1,4 @@
-"""The plots of a run. Each function takes series (:mod:`harness.report.data`) and returns a picture."""
+"""The plots of a run. Each function takes series (:mod:`idchaos.report.data`) and returns a picture."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from harness.measures import LifetimeBin
-from harness.paging import Paging
-from harness.report import findings
-from harness.report.axis import Floats, TimeAxis
-from harness.report.canvas import BOTTOM_PX, FONT_PX, TOP_PX, Mark, Picture, Size, box, over_time, picture, short
-from harness.report.data import (
+from idchaos.report import findings
+from idchaos.report.axis import Floats, TimeAxis
+from idchaos.report.canvas import BOTTOM_PX, FONT_PX, TOP_PX, Mark, Picture, Size, box, over_time, picture, short
+from idchaos.report.data import (
     GOOD,
     ClockOffset,
     Fetches,
@@ -24,7 +22,9 @@ from harness.report.data import (
     Stack,
     SweepPoint,
 )
-from harness.report.palette import ink, series
+from idchaos.report.palette import ink, series
+from idchaos.verdict.measures import LifetimeBin
+from idchaos.verdict.paging import Paging
 
 LOG_FROM_RATIO = 20.0
 """Latencies that differ by more than this are drawn on a logarithmic scale."""

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.experiment import Verdict
-from harness.measures import Measure
-from harness.record import RunRecord
-from harness.report import words
-from harness.topologies import DEFAULT_TOPOLOGY
-from harness.verdict import ObjectiveVerdict, RunVerdict
+from idchaos.experiment import Verdict
+from idchaos.record.record import RunRecord
+from idchaos.report import words
+from idchaos.topologies import DEFAULT_TOPOLOGY
+from idchaos.verdict.measures import Measure
+from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
 
 GLYPHS = {Verdict.PASS.value: "✓", Verdict.FAIL.value: "✕", Verdict.INCONCLUSIVE.value: "?"}
 

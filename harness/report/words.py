@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from harness.report.findings import duration, percent
+from idchaos.report.findings import duration, percent
 
 LONGEST_EVIDENCE = 400
 OPERATORS = {">=": "≥", "<=": "≤"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.record import RunRecord
-from harness.report import html, junit, markdown
-from harness.report.gallery import gallery
-from harness.rundir import write_atomically
-from harness.verdict import RunVerdict
+from idchaos.record.record import RunRecord
+from idchaos.record.rundir import write_atomically
+from idchaos.report import html, junit, markdown
+from idchaos.report.gallery import gallery
+from idchaos.verdict.verdict import RunVerdict
 
 HTML, MARKDOWN, JUNIT = "report.html", "summary.md", "junit.xml"
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from harness.ledger import ControlCall
-from harness.targets.endpoints import Endpoints
-from harness.targets.links import Links
-from harness.topologies import Topology
-from harness.values import Value
+from idchaos.targets.endpoints import Endpoints
+from idchaos.topologies import Topology
+from idchaos.undo.ledger import ControlCall
+from idchaos.undo.toxiproxy import Links
+from idchaos.values import Value
 
 
 class KeyInfo(Value):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.values import Value
+from idchaos.values import Value
 
 
 class Route(Value):

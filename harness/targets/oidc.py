@@ -13,8 +13,8 @@ from urllib.parse import urljoin
 
 import httpx
 
-from harness.errors import TargetError
-from harness.targets.endpoints import Client, Endpoints, Gateway, Route
+from idchaos.errors import TargetError
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route
 
 TIMEOUT_S = 5.0
 DISCOVERY = "/.well-known/openid-configuration"

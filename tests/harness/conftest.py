@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness import record as records
-from harness.experiment import CanaryPlan, Invariant, LoadPlan, Objective, Phase, PhaseName, Plan, Stream
-from harness.record import Cleanup, Event, Manifest, RunRecord, Telemetry
-from harness.samples import frame_of
+from idchaos.experiment import CanaryPlan, Invariant, LoadPlan, Objective, Phase, PhaseName, Plan, Stream
+from idchaos.record import record as records
+from idchaos.record.record import Cleanup, Event, Manifest, RunRecord, Telemetry
+from idchaos.record.samples import frame_of
 
 PHASES = {"baseline": (100.0, 110.0), "fault": (110.0, 120.0), "recovery": (120.0, 130.0)}
 """Windows of the runs below, unless a test gives its own."""

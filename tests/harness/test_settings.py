@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import UsageError
-from harness.scenario import all_scenarios, scenario_named
-from harness.settings import PROFILES, CommonSettings, differing, fill, names, parse_assignments
+from idchaos.errors import UsageError
+from idchaos.run.scenario import all_scenarios, scenario_named
+from idchaos.settings import PROFILES, CommonSettings, differing, fill, names, parse_assignments
 
 OUTAGE = scenario_named("jwks_outage").settings
 

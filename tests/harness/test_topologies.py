@@ -12,20 +12,21 @@ from typing import Any
 
 import pytest
 
-from fixtures.gateway.settings import GatewaySettings
-from fixtures.service.settings import ServiceSettings
-from harness import cli, feasibility
-from harness.commands.validate import setup_of
-from harness.errors import UsageError
-from harness.feasibility import Decidable
-from harness.launch import Request, manifest, prepare
-from harness.load.job import LoadJob, Roles, check_roles
-from harness.scenario import all_scenarios, scenario_named
-from harness.settings import CommonSettings
-from harness.targets.components import GATEWAYS, IDP, SERVICES
-from harness.targets.local import local_layout
-from harness.targets.topology import LINKS, PROBERS, PROXIES, Credentials, endpoints, settings_documents
-from harness.topologies import TOPOLOGIES, Need, Topology, topology_named
+from idchaos.commands import cli
+from idchaos.commands.validate import setup_of
+from idchaos.components import GATEWAYS, IDP, SERVICES
+from idchaos.errors import UsageError
+from idchaos.fixtures.gateway.settings import GatewaySettings
+from idchaos.fixtures.service.settings import ServiceSettings
+from idchaos.load.engine.job import LoadJob, Roles, check_roles
+from idchaos.run.launch import Request, manifest, prepare
+from idchaos.run.scenario import all_scenarios, scenario_named
+from idchaos.settings import CommonSettings
+from idchaos.targets.standin.local import local_layout
+from idchaos.targets.standin.topology import LINKS, PROBERS, PROXIES, Credentials, endpoints, settings_documents
+from idchaos.topologies import TOPOLOGIES, Need, Topology, topology_named
+from idchaos.verdict import power as feasibility
+from idchaos.verdict.power import Decidable
 
 EVERY = pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)
 # What the default topology can decide is tested where ``validate`` is.
@@ -118,7 +119,7 @@ def test_of_all_scenarios_those_that_cannot_be_run_are_skipped_and_named() -> No
 
 def test_nothing_to_run_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     only = {"jwks_outage": scenario_named("jwks_outage")}
-    monkeypatch.setattr("harness.scenario.all_scenarios", lambda: only)
+    monkeypatch.setattr("idchaos.run.scenario.all_scenarios", lambda: only)
     with pytest.raises(UsageError, match="no scenario can be run on the topology introspection"):
         cli._chosen((), every=True, topology="introspection")
 

@@ -6,17 +6,17 @@ from itertools import chain, product
 
 import pytest
 
-from harness.errors import UsageError
-from harness.experiment import Canary, PhaseName
-from harness.faults.idp_errors import EndpointFault
-from harness.faults.key_removal import KeyRemoval
-from harness.faults.keys import KeyRotation
-from harness.faults.process import ProcessFault
-from harness.faults.rotations import Rotations
-from harness.faults.secret_rotation import SecretRotation
-from harness.load.canaries import foreign_audiences
-from harness.scenario import Experiment, all_scenarios, scenario_named
-from harness.settings import PROFILES
+from idchaos.errors import UsageError
+from idchaos.experiment import Canary, PhaseName
+from idchaos.faults.idp_errors import EndpointFault
+from idchaos.faults.key_removal import KeyRemoval
+from idchaos.faults.keys import KeyRotation
+from idchaos.faults.process import ProcessFault
+from idchaos.faults.rotations import Rotations
+from idchaos.faults.secret_rotation import SecretRotation
+from idchaos.load.canaries.kinds import foreign_audiences
+from idchaos.run.scenario import Experiment, all_scenarios, scenario_named
+from idchaos.settings import PROFILES
 
 CASES = [
     (name, variant, profile)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness import sli
-from harness.errors import UsageError
-from harness.scenario import Scenario
+from idchaos.errors import UsageError
+from idchaos.run.scenario import Scenario
+from idchaos.verdict import sli
 
 PAGE = Path(__file__).parents[2] / "docs" / "write-a-scenario.md"
 

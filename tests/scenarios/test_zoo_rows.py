@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands.validate import setup_of
-from harness.feasibility import Decidable, foretell
-from harness.targets.defects import DEFECTS
-from harness.topologies import TOPOLOGIES
-from harness.zoo import all_rows, plan, suited
-from scenarios.zoo import ROWS, WITHOUT_ROW
+from idchaos.commands.validate import setup_of
+from idchaos.scenarios.zoo import ROWS, WITHOUT_ROW
+from idchaos.studies.zoo import all_rows, plan, suited
+from idchaos.targets.standin.defects import DEFECTS
+from idchaos.topologies import TOPOLOGIES
+from idchaos.verdict.power import Decidable, foretell
 
 LONGEST_RUN_S = 20
 

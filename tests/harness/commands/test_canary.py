@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from harness import slo
-from harness.cli import main
-from harness.commands import canary
-from harness.errors import UsageError
-from harness.experiment import Canary, CanaryPlan, Invariant, PhaseName
-from harness.launch import Request, prepare, repeat_command
-from harness.ledger import STATE_VARIABLE
-from harness.record import Manifest, RunRecord
+from idchaos.commands import canary
+from idchaos.commands.cli import main
+from idchaos.errors import UsageError
+from idchaos.experiment import Canary, CanaryPlan, Invariant, PhaseName
+from idchaos.record.record import Manifest, RunRecord
+from idchaos.run.launch import Request, prepare, repeat_command
+from idchaos.undo.ledger import STATE_VARIABLE
+from idchaos.verdict import slo
 
 Make = Callable[..., RunRecord]
 HELD = Invariant(name="expired_tokens_refused", canaries=(Canary.EXPIRED,))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.cli import main
-from harness.scenario import all_scenarios
+from idchaos.commands.cli import main
+from idchaos.run.scenario import all_scenarios
 
 
 def idchaos(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:

@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 import pytest
 
-from harness.errors import FaultError, TargetError
-from harness.faults import idp_errors, network
-from harness.targets.base import EndpointError, KeyInfo, ProbeResult, ProcessState
-from harness.targets.components import GATEWAYS, STAND_INS
-from harness.targets.links import ProxyState
-from harness.targets.oidc import Answer
-from harness.targets.topology import PROBERS, PROXIES
-from harness.topologies import TOPOLOGIES, Topology
+from idchaos.components import GATEWAYS, STAND_INS
+from idchaos.errors import FaultError, TargetError
+from idchaos.faults import idp_errors, network
+from idchaos.targets.base import EndpointError, KeyInfo, ProbeResult, ProcessState
+from idchaos.targets.oidc import Answer
+from idchaos.targets.standin.topology import PROBERS, PROXIES
+from idchaos.topologies import TOPOLOGIES, Topology
+from idchaos.undo.toxiproxy import ProxyState
 
 
 @dataclass

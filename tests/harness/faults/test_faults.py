@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from harness.faults import base
-from harness.faults.base import Evidence, Fault
-from harness.faults.clock import ClockSkew
-from harness.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
-from harness.faults.key_removal import KeyRemoval
-from harness.faults.keys import KeyRotation
-from harness.faults.network import LinkFault
-from harness.faults.process import ProcessFault
-from harness.faults.rotations import Rotations
-from harness.targets.base import (
+from idchaos.faults import base
+from idchaos.faults.base import Evidence, Fault
+from idchaos.faults.clock import ClockSkew
+from idchaos.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
+from idchaos.faults.key_removal import KeyRemoval
+from idchaos.faults.keys import KeyRotation
+from idchaos.faults.network import LinkFault
+from idchaos.faults.process import ProcessFault
+from idchaos.faults.rotations import Rotations
+from idchaos.targets.base import (
     ControlsProcesses,
     EndpointError,
     FlushesCaches,
@@ -28,8 +28,8 @@ from harness.targets.base import (
     SkewsClock,
     Target,
 )
-from harness.targets.control import StandIns
-from harness.targets.local import LocalTarget
+from idchaos.targets.standin.control import StandIns
+from idchaos.targets.standin.local import LocalTarget
 
 LINKS = ("gateway-to-idp", "service-to-idp")
 VALIDATORS = ("gateway-1", "gateway-2", "accounts")

@@ -12,18 +12,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.faults import base
-from harness.faults.base import Evidence, Fault, Snapshot
-from harness.faults.clock import ClockSkew
-from harness.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
-from harness.faults.keys import KeyRotation
-from harness.faults.network import LinkFault
-from harness.faults.process import ProcessFault
-from harness.faults.revocation import Revocations
-from harness.settings import CommonSettings, fill
-from harness.targets.base import EndpointError
-from harness.targets.local import LocalTarget
-from harness.targets.oidc import OidcClient
+from idchaos.faults import base
+from idchaos.faults.base import Evidence, Fault, Snapshot
+from idchaos.faults.clock import ClockSkew
+from idchaos.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
+from idchaos.faults.keys import KeyRotation
+from idchaos.faults.network import LinkFault
+from idchaos.faults.process import ProcessFault
+from idchaos.faults.revocation import Revocations
+from idchaos.settings import CommonSettings, fill
+from idchaos.targets.base import EndpointError
+from idchaos.targets.oidc import OidcClient
+from idchaos.targets.standin.local import LocalTarget
 
 pytestmark = pytest.mark.e2e
 

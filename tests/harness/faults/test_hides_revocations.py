@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from harness.faults.base import Fault
-from harness.faults.idp_errors import ERROR_5XX, EndpointFault
-from harness.faults.network import LinkFault
-from harness.faults.process import ProcessFault
-from harness.faults.revocation import Revocations
+from idchaos.faults.base import Fault
+from idchaos.faults.idp_errors import ERROR_5XX, EndpointFault
+from idchaos.faults.network import LinkFault
+from idchaos.faults.process import ProcessFault
+from idchaos.faults.revocation import Revocations
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.faults import base, junk
-from harness.faults.junk import JunkKids, junk_token
-from harness.load.tokens import peek
-from harness.targets.components import GATEWAYS
-from harness.topologies import TOPOLOGIES
+from idchaos.components import GATEWAYS
+from idchaos.faults import base, junk
+from idchaos.faults.junk import JunkKids, junk_token
+from idchaos.load.idp.tokens import peek
+from idchaos.topologies import TOPOLOGIES
 
 FLOOD = JunkKids(rate=100)
 

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.experiment import LoadPlan, Stream
-from harness.load.handed_out import HandedOut
-from harness.load.idp import Code, Step
-from harness.load.recorder import Recorder
-from harness.load.scene import Clock, Gate, Scene
-from harness.load.tokens import b64
-from harness.load.wire import Answer
-from harness.targets.endpoints import Client, Endpoints, Gateway, Route, User
+from idchaos.experiment import LoadPlan, Stream
+from idchaos.load.engine.recorder import Recorder
+from idchaos.load.engine.scene import Clock, Gate, Scene
+from idchaos.load.engine.wire import Answer
+from idchaos.load.idp.client import Code, Step
+from idchaos.load.idp.handed_out import HandedOut
+from idchaos.load.idp.tokens import b64
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User
 
 WEB = Client(
     client_id="web",

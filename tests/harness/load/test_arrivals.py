@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from harness.experiment import LoadPlan, Stream
-from harness.load.arrivals import Choices, due_times, expected_arrivals, schedule
+from idchaos.experiment import LoadPlan, Stream
+from idchaos.planning.arrivals import Choices, due_times, expected_arrivals, schedule
 
 CHOICES = Choices(sessions=40, routes=2, replicas=2, kinds=(1, 11))
 PLAN = LoadPlan(streams=(Stream(flow="api", rate=100), Stream(flow="canary", rate=5, arrivals="constant")))

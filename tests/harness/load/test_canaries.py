@@ -11,9 +11,9 @@ from joserfc import jwt
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import ECKey, RSAKey
 
-from harness.experiment import Canary
-from harness.load import canaries
-from harness.load.tokens import b64, peek, unb64
+from idchaos.experiment import Canary
+from idchaos.load.canaries import kinds as canaries
+from idchaos.load.idp.tokens import b64, peek, unb64
 
 PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 KEY = RSAKey.import_key(PRIVATE, {"kid": "k1", "alg": "RS256"})

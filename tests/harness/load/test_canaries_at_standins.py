@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.experiment import Canary, CanaryPlan, LoadPlan, Stream
-from harness.generator import Generator
-from harness.launch import new_run_id
-from harness.load.job import LoadJob
-from harness.samples import AROUND, COLUMNS, read_stream
-from harness.settings import CommonSettings
-from harness.targets.defects import by_part
-from harness.targets.local import LocalTarget
+from idchaos.experiment import Canary, CanaryPlan, LoadPlan, Stream
+from idchaos.load.engine.job import LoadJob
+from idchaos.record.samples import AROUND, COLUMNS, read_stream
+from idchaos.run.launch import new_run_id
+from idchaos.run.load_process import Generator
+from idchaos.settings import CommonSettings
+from idchaos.targets.standin.defects import by_part
+from idchaos.targets.standin.local import LocalTarget
 
 pytestmark = pytest.mark.e2e
 

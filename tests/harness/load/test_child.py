@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from aiohttp import web
 
-from harness.samples import COLUMNS, read_stream
+from idchaos.record.samples import COLUMNS, read_stream
 
 pytestmark = pytest.mark.e2e
 
@@ -142,7 +142,7 @@ async def child(**options):
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "harness.load",
+        "idchaos.load",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

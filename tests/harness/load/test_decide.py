@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.load.decide import at_gateway, at_idp, at_redirect, identity_seen, redirect_error, token_answer
+from idchaos.load.decide import at_gateway, at_idp, at_redirect, identity_seen, redirect_error, token_answer
 
 
 @dataclass

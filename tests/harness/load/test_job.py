@@ -1,9 +1,9 @@
 import pytest
 
-from harness.errors import UsageError
-from harness.experiment import LoadPlan, Stream
-from harness.load.job import LoadJob, Roles, check_host, check_hosts, check_roles, is_loopback
-from harness.targets.endpoints import Client, Endpoints, Gateway, Route, User
+from idchaos.errors import UsageError
+from idchaos.experiment import LoadPlan, Stream
+from idchaos.load.engine.job import LoadJob, Roles, check_host, check_hosts, check_roles, is_loopback
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User
 
 WEB = Client(client_id="web", client_secret="s", grants=("authorization_code", "refresh_token"), scope="openid")
 OPAQUE = WEB.model_copy(update={"client_id": "web-opaque", "token_format": "opaque"})

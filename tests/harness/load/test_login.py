@@ -5,10 +5,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harness.load.idp import Idp
-from harness.load.tokens import b64
-from harness.load.wire import Answer
-from harness.targets.endpoints import Client, Endpoints, User
+from idchaos.load.engine.wire import Answer
+from idchaos.load.idp.client import Idp
+from idchaos.load.idp.tokens import b64
+from idchaos.targets.endpoints import Client, Endpoints, User
 
 BASE = "http://127.0.0.1:1"
 PAGE = b"<form action=login><input type=hidden name=request value=%s><input name=u><input type=password name=p></form>"

@@ -1,6 +1,6 @@
 from urllib.parse import parse_qs
 
-from harness.load.page import filled_login
+from idchaos.load.idp.page import filled_login
 
 
 def test_a_login_form_is_filled_in_with_its_hidden_fields():

@@ -3,12 +3,12 @@
 import gevent
 import pytest
 
-from harness.experiment import ParallelPlan
-from harness.load.arrivals import Arrival
-from harness.load.job import Roles
-from harness.load.parallel import KINDS, ParallelReplays
-from harness.samples import COLUMNS, read_stream
-from harness.targets.endpoints import Client
+from idchaos.experiment import ParallelPlan
+from idchaos.load.engine.job import Roles
+from idchaos.load.flows.parallel import KINDS, ParallelReplays
+from idchaos.planning.arrivals import Arrival
+from idchaos.record.samples import COLUMNS, read_stream
+from idchaos.targets.endpoints import Client
 
 SIGNER = Client(client_id="signer", private_jwk={"kty": "EC"}, grants=("client_credentials",))
 

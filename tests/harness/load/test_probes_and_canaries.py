@@ -3,14 +3,14 @@
 import gevent
 import pytest
 
-from harness.experiment import Canary, CanaryPlan, RevocationPlan
-from harness.load.arrivals import Arrival
-from harness.load.canary_stock import Shelf
-from harness.load.canary_upkeep import Canaries
-from harness.load.job import Roles, Withdrawn
-from harness.load.redirects import tampered
-from harness.load.revocation import Probes, probe_formats
-from harness.samples import COLUMNS, read_stream
+from idchaos.experiment import Canary, CanaryPlan, RevocationPlan
+from idchaos.load.canaries.stock import Shelf
+from idchaos.load.canaries.upkeep import Canaries
+from idchaos.load.engine.job import Roles, Withdrawn
+from idchaos.load.flows.revocation import Probes, probe_formats
+from idchaos.planning.arrivals import Arrival
+from idchaos.planning.redirects import tampered
+from idchaos.record.samples import COLUMNS, read_stream
 
 REDIRECT_URI = "http://127.0.0.1/callback"
 MARGIN_S = 6.0
@@ -23,7 +23,7 @@ def time_passes(world, monkeypatch):
     def sleep(seconds=0):
         world.now += seconds
 
-    monkeypatch.setattr("harness.load.revocation.gevent.sleep", sleep)
+    monkeypatch.setattr("idchaos.load.flows.revocation.gevent.sleep", sleep)
 
 
 def samples(scene):
@@ -219,7 +219,7 @@ def test_a_key_withdrawn_under_load_is_tried_beside_the_first(world, scene, pres
 
 
 def test_a_replica_that_never_knew_the_key_need_not_forget_it(world, scene, time_passes, monkeypatch):
-    monkeypatch.setattr("harness.load.canary_upkeep._PRESENT_AGAIN_S", 0.0)
+    monkeypatch.setattr("idchaos.load.canaries.upkeep._PRESENT_AGAIN_S", 0.0)
     world.refusing = {"gateway-2"}
     canaries = stock(scene, Canary.RETIRED_KEY, control=world.control(), retired_kid="old")
     canaries._keep = lambda: None

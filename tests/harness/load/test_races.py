@@ -3,11 +3,11 @@
 import gevent
 import pytest
 
-from harness.experiment import RacePlan
-from harness.load.arrivals import Arrival
-from harness.load.job import Roles
-from harness.load.races import Races
-from harness.samples import COLUMNS, read_stream
+from idchaos.experiment import RacePlan
+from idchaos.load.engine.job import Roles
+from idchaos.load.flows.races import Races
+from idchaos.planning.arrivals import Arrival
+from idchaos.record.samples import COLUMNS, read_stream
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from harness.errors import StoreError
-from harness.load.recorder import About, Recorder, quantile
-from harness.samples import COLUMNS, read_stream
+from idchaos.errors import StoreError
+from idchaos.load.engine.recorder import About, Recorder, quantile
+from idchaos.record.samples import COLUMNS, read_stream
 
 
 @pytest.fixture

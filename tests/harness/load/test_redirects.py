@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.load.redirects import ALWAYS, at_port, tampered
+from idchaos.planning.redirects import ALWAYS, at_port, tampered
 
 REGISTERED = ("https://app.example/Callback", "http://127.0.0.1/callback", "https://app.example:8443/a/b")
 

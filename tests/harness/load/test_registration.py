@@ -3,13 +3,13 @@
 import gevent
 import pytest
 
-from harness.experiment import RegistrationPlan
-from harness.load.arrivals import Arrival
-from harness.load.decide import at_registration
-from harness.load.idp import Registered, Step
-from harness.load.registration import Registrations
-from harness.load.wire import Answer
-from harness.samples import COLUMNS, read_stream
+from idchaos.experiment import RegistrationPlan
+from idchaos.load.decide import at_registration
+from idchaos.load.engine.wire import Answer
+from idchaos.load.flows.registration import Registrations
+from idchaos.load.idp.client import Registered, Step
+from idchaos.planning.arrivals import Arrival
+from idchaos.record.samples import COLUMNS, read_stream
 from tests.harness.load.conftest import MACHINE
 
 

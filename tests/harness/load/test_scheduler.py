@@ -1,5 +1,5 @@
-from harness.load.arrivals import Arrival
-from harness.load.scheduler import Scheduler
+from idchaos.load.engine.scheduler import Scheduler
+from idchaos.planning.arrivals import Arrival
 
 
 class World:

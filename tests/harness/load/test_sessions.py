@@ -4,17 +4,17 @@ from types import SimpleNamespace
 import gevent
 import pytest
 
-from harness.clock import Clock
-from harness.experiment import LoadPlan, Stream
-from harness.load.arrivals import Arrival
-from harness.load.idp import Step
-from harness.load.job import Roles
-from harness.load.recorder import Recorder
-from harness.load.scene import Gate, Scene
-from harness.load.sessions import Sessions
-from harness.load.wire import Answer
-from harness.samples import COLUMNS, read_stream
-from harness.targets.endpoints import Client, Endpoints, Gateway, Route, User
+from idchaos.clock import Clock
+from idchaos.experiment import LoadPlan, Stream
+from idchaos.load.engine.job import Roles
+from idchaos.load.engine.recorder import Recorder
+from idchaos.load.engine.scene import Gate, Scene
+from idchaos.load.engine.wire import Answer
+from idchaos.load.flows.sessions import Sessions
+from idchaos.load.idp.client import Step
+from idchaos.planning.arrivals import Arrival
+from idchaos.record.samples import COLUMNS, read_stream
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User
 
 LIFE_S = 100.0
 WEB = Client(client_id="web", client_secret="s", grants=("authorization_code", "refresh_token"), scope="openid")

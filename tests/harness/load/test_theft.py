@@ -3,12 +3,12 @@
 import gevent
 import pytest
 
-from harness.experiment import TheftPlan
-from harness.load.arrivals import Arrival
-from harness.load.job import Roles
-from harness.load.sessions import _expected
-from harness.load.theft import Thief
-from harness.samples import COLUMNS, read_stream
+from idchaos.experiment import TheftPlan
+from idchaos.load.engine.job import Roles
+from idchaos.load.flows.sessions import _expected
+from idchaos.load.flows.theft import Thief
+from idchaos.planning.arrivals import Arrival
+from idchaos.record.samples import COLUMNS, read_stream
 
 
 @pytest.fixture

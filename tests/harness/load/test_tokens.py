@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from harness.load.tokens import b64, peek, token_from
+from idchaos.load.idp.tokens import b64, peek, token_from
 
 CLAIMS = {"iss": "https://idp", "iat": 1000, "exp": 1300, "jti": "j1"}
 JWT = f"{b64(json.dumps({'alg': 'RS256', 'kid': 'k1'}).encode())}.{b64(json.dumps(CLAIMS).encode())}.c2ln"

@@ -4,7 +4,7 @@ import gevent
 import pytest
 from gevent.server import StreamServer
 
-from harness.load.wire import Site, WirePool
+from idchaos.load.engine.wire import Site, WirePool
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nIdchaos-Replica: gateway-1\r\n\r\nok"
 

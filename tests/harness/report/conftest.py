@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.experiment import (
+from idchaos.experiment import (
     Bound,
     Canary,
     Invariant,
@@ -22,9 +22,9 @@ from harness.experiment import (
     Plan,
     Stream,
 )
-from harness.record import RunRecord, load
-from harness.samples import COLUMNS, compact, frame_of, stream_header
-from harness.verdict import RunVerdict
+from idchaos.record.record import RunRecord, load
+from idchaos.record.samples import COLUMNS, compact, frame_of, stream_header
+from idchaos.verdict.verdict import RunVerdict
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 PHASES = (
@@ -73,7 +73,7 @@ def plan() -> Plan:
 
 
 def samples(rate: float, ends_s: float, seed: int = 7) -> pd.DataFrame:
-    """Shape ``(rate * ends_s, columns of harness.samples)``: steady, then a window of refusals, then steady again."""
+    """Shape ``(rate * ends_s, columns of a sample)``: steady, then a window of refusals, then steady again."""
     rng = np.random.default_rng(seed)
     count = int(rate * ends_s)
     scale = ends_s / ENDS

@@ -3,9 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.record import RunRecord
-from harness.report.axis import MOST_BINS, Span, TimeAxis, runs_of, time_axis
-from harness.samples import frame_of
+from idchaos.record.record import RunRecord
+from idchaos.record.samples import frame_of
+from idchaos.report.axis import MOST_BINS, Span, TimeAxis, runs_of, time_axis
 
 AXIS = TimeAxis(origin=100.0, ends_s=4.5)
 

@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.lags import SkewStep
-from harness.record import Telemetry
-from harness.report import data
-from harness.report.axis import TimeAxis
-from harness.report.data import Lag
-from harness.samples import frame_of
+from idchaos.record.record import Telemetry
+from idchaos.record.samples import frame_of
+from idchaos.report import data
+from idchaos.report.axis import TimeAxis
+from idchaos.report.data import Lag
+from idchaos.verdict.lags import SkewStep
 
 AXIS = TimeAxis(origin=100.0, ends_s=3.0)
 NAN = float("nan")

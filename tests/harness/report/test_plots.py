@@ -3,15 +3,15 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from harness.lags import SkewStep
-from harness.record import RunRecord
-from harness.report import data, plots
-from harness.report.axis import Span, TimeAxis
-from harness.report.canvas import Picture
-from harness.report.data import KeyLane, Keys, Lag, Stack
-from harness.report.gallery import gallery
-from harness.report.palette import DARK, LIGHT
-from harness.verdict import RunVerdict
+from idchaos.record.record import RunRecord
+from idchaos.report import data, plots
+from idchaos.report.axis import Span, TimeAxis
+from idchaos.report.canvas import Picture
+from idchaos.report.data import KeyLane, Keys, Lag, Stack
+from idchaos.report.gallery import gallery
+from idchaos.report.palette import DARK, LIGHT
+from idchaos.verdict.lags import SkewStep
+from idchaos.verdict.verdict import RunVerdict
 
 AXIS = TimeAxis(0.0, 2.0, phases=(Span("baseline", 0, 1), Span("fault", 1, 2)), faults=(Span("f", 1.1, 1.9),))
 

@@ -14,12 +14,12 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from harness.errors import StoreError
-from harness.experiment import Verdict
-from harness.record import Event, Manifest, RunRecord, load
-from harness.report import html, junit, markdown, write
-from harness.report.gallery import Gallery, gallery
-from harness.verdict import RunVerdict, judge_run
+from idchaos.errors import StoreError
+from idchaos.experiment import Verdict
+from idchaos.record.record import Event, Manifest, RunRecord, load
+from idchaos.report import html, junit, markdown, write
+from idchaos.report.gallery import Gallery, gallery
+from idchaos.verdict.verdict import RunVerdict, judge_run
 
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = "<script>alert(1)</script>\"'&$x^2$ | `@all` [a](http://evil.example) {{ 7*7 }} \x00\x1b\u202e"

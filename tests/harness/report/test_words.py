@@ -1,7 +1,7 @@
 import pytest
 
-from harness.report import words
-from harness.report.findings import duration, percent
+from idchaos.report import words
+from idchaos.report.findings import duration, percent
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from harness.ledger import RUN_ID_VARIABLE
-from harness.settings import CommonSettings
-from harness.targets.components import STAND_INS
-from harness.targets.compose import (
+from idchaos.components import STAND_INS
+from idchaos.settings import CommonSettings
+from idchaos.targets.standin.compose import (
     CLIENT_PROXIES,
     COMPOSE_FILE,
     LISTEN_PORTS,
@@ -25,7 +24,8 @@ from harness.targets.compose import (
     docker_layout,
     project_name,
 )
-from harness.targets.topology import PROXIES, Credentials, Layout, settings_documents
+from idchaos.targets.standin.topology import PROXIES, Credentials, Layout, settings_documents
+from idchaos.undo.ledger import RUN_ID_VARIABLE
 
 ROOT = COMPOSE_FILE.parent
 IMAGES = {"IDCHAOS_STAND_IN_IMAGE", "IDCHAOS_PYTHON_IMAGE", "IDCHAOS_TOXIPROXY_IMAGE"}
@@ -121,7 +121,7 @@ def test_the_image_installs_all_that_the_stand_ins_import() -> None:
         for path in (ROOT / "fixtures").rglob("*.py")
         for match in re.findall(r"^(?:from|import) ([a-z_0-9]+)", path.read_text(), re.MULTILINE)
     }
-    not_asked_for = {name.replace("_", "-") for name in sys.stdlib_module_names} | {"fixtures"} | COME_WITH_OTHERS
+    not_asked_for = {name.replace("_", "-") for name in sys.stdlib_module_names} | {"idchaos"} | COME_WITH_OTHERS
     assert imported - not_asked_for == set(image)
 
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from fixtures.common.defects import Defect as ValidatorDefect
-from fixtures.gateway.settings import GatewaySettings
-from fixtures.idp.settings import Defect as IdpDefect
-from fixtures.idp.settings import IdpSettings
-from fixtures.service.settings import ServiceSettings
-from harness.errors import UsageError
-from harness.launch import Request, manifest, prepare
-from harness.settings import CommonSettings
-from harness.targets.components import GATEWAYS, IDP, SERVICES, STAND_INS
-from harness.targets.defects import DEFECTS, by_part, known
-from harness.targets.local import local_layout
-from harness.targets.topology import Credentials, settings_documents
-from harness.topologies import TOPOLOGIES, Topology
+from idchaos.components import GATEWAYS, IDP, SERVICES, STAND_INS
+from idchaos.errors import UsageError
+from idchaos.fixtures.common.defects import Defect as ValidatorDefect
+from idchaos.fixtures.gateway.settings import GatewaySettings
+from idchaos.fixtures.idp.settings import Defect as IdpDefect
+from idchaos.fixtures.idp.settings import IdpSettings
+from idchaos.fixtures.service.settings import ServiceSettings
+from idchaos.run.launch import Request, manifest, prepare
+from idchaos.settings import CommonSettings
+from idchaos.targets.standin.defects import DEFECTS, by_part, known
+from idchaos.targets.standin.local import local_layout
+from idchaos.targets.standin.topology import Credentials, settings_documents
+from idchaos.topologies import TOPOLOGIES, Topology
 
 READERS = {
     IDP: IdpSettings,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import IdchaosError
-from harness.settings import CommonSettings
-from harness.targets.local import LocalTarget
-from harness.targets.topology import Layout
+from idchaos.errors import IdchaosError
+from idchaos.settings import CommonSettings
+from idchaos.targets.standin.local import LocalTarget
+from idchaos.targets.standin.topology import Layout
 
 TAKEN: dict[str, Callable[[Layout], str]] = {
     "idp": lambda layout: layout.control["idp"],

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from harness.leaks import credentials
-from harness.settings import CommonSettings
-from harness.targets.local import local_layout
-from harness.targets.topology import Credentials, endpoints, settings_documents
-from harness.topologies import TOPOLOGIES, Topology
+from idchaos.run.leaks import credentials
+from idchaos.settings import CommonSettings
+from idchaos.targets.standin.local import local_layout
+from idchaos.targets.standin.topology import Credentials, endpoints, settings_documents
+from idchaos.topologies import TOPOLOGIES, Topology
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)

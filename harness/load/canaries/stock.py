@@ -1,0 +1,101 @@
+"""Canaries that wait for their arrival, by kind. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+from idchaos.load.engine.recorder import About
+from idchaos.load.idp.client import Code
+from idchaos.targets.endpoints import Client
+
+Reuse = Literal["never", "last", "always"]
+"""What becomes of a canary that was taken. ``never``: it is used up · ``last``: so it is, but for the last of its kind,
+which stays for as long as it is bad · ``always``: it goes to the end of the shelf, since it took long to ripen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A canary in stock, and when (Unix time) it is surely bad."""
+
+    about: About
+    bad_from: float = 0.0
+    bad_until: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Item):
+    """A request to a gateway."""
+
+    lines: bytes = field(repr=False)
+    """The header lines that make it a bad one."""
+    forged: str = ""
+    """Whom the client claims to be in identity headers."""
+    with_token: bool = True
+    good_for: str = ""
+    """The audience of routes at which this would be a good request: it is sent to others."""
+    known_at: set[str] | None = None
+    """Of a token revoked under load: the deciders (replicas, or services where these decide) that have refused it.
+    While a fault keeps revocations from one, accepting it is no breach; accepting it *again* is. ``None``: each must
+    refuse it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay(Item):
+    """A refresh token that was used before."""
+
+    client: Client
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion(Item):
+    """A client assertion that was used before."""
+
+    client: Client
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redemption(Item):
+    """A code, and the verifier that it is to be redeemed with."""
+
+    client: Client
+    code: Code
+    verifier: str | None = field(repr=False)
+
+
+Kept = TypeVar("Kept", bound=Item)
+
+
+class Shelf(Generic[Kept]):
+    """Canaries of one kind, the oldest first; when there are too many, the oldest goes."""
+
+    def __init__(self, size: int, reuse: Reuse = "last") -> None:
+        self._items: deque[Kept] = deque(maxlen=size)
+        self._reuse = reuse
+
+    def put(self, item: Kept) -> None:
+        """Add one."""
+        self._items.append(item)
+
+    def put_back(self, item: Kept) -> None:
+        """Return one that was taken and not used, to be the next."""
+        self._items.appendleft(item)
+
+    def lasting(self, until: float) -> int:
+        """How many are still bad at that moment."""
+        return sum(item.bad_until > until for item in self._items)
+
+    def take(self, now: float) -> Kept | None:
+        """The oldest that is surely bad now; ``None`` without one."""
+        items = self._items
+        while items and items[0].bad_until <= now:
+            items.popleft()
+        found = next((item for item in items if item.bad_from <= now < item.bad_until), None)
+        if found is not None and (len(items) > 1 or self._reuse == "never"):
+            items.remove(found)
+            if self._reuse == "always":
+                items.append(found)
+        return found

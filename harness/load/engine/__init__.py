@@ -1,0 +1,1 @@
+"""The open loop: due times, the wire, the recorder, the child process."""

@@ -1,0 +1,172 @@
+"""What every flow needs: the clock, the recorder, the gateways, the IdP. And the call of an API."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from gevent.event import Event
+
+from idchaos.clock import Clock
+from idchaos.experiment import Flow, LoadPlan
+from idchaos.load.decide import Answered, at_gateway
+from idchaos.load.engine.recorder import NOTHING, About, Recorder
+from idchaos.load.engine.wire import Sends
+from idchaos.load.idp.client import Idp, Step
+from idchaos.planning.arrivals import Arrival
+from idchaos.record.samples import AROUND, Decision, Expected
+from idchaos.targets.endpoints import Endpoints, Route
+
+NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
+"""Failures of a request that surely did not reach anybody."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gateway replica with the request heads of all routes put together beforehand."""
+
+    name: str
+    site: Sends
+    heads: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, name: str, site: Sends, routes: tuple[Route, ...]) -> Gate:
+        """Prepare the heads."""
+        return cls(name, site, tuple(site.head("GET", r.path, {"Accept": "application/json"}) for r in routes))
+
+
+@dataclass
+class Scene:
+    """Shared by all flows of one load."""
+
+    plan: LoadPlan
+    endpoints: Endpoints
+    seed: int
+    clock: Clock
+    recorder: Recorder
+    idp: Idp
+    gates: tuple[Gate, ...]
+    around: Mapping[str, Gate] = field(default_factory=dict)
+    """The ways around the gateways, by service."""
+    stopping: bool = False
+    """No new request is sent any more; those under way may end."""
+    _stopped: Event = field(default_factory=Event)
+
+    def stop(self) -> None:
+        """From now on no new request is sent."""
+        self.stopping = True
+        self._stopped.set()
+
+    def rest(self, seconds: float) -> bool:
+        """Sleep, but no longer than the load lasts; whether it still does."""
+        return not self._stopped.wait(max(seconds, 0.0))
+
+    def rng(self, *names: object) -> random.Random:
+        """Randomness of one purpose, from the seed."""
+        return random.Random(":".join(map(str, (self.seed, *names))))
+
+    def call(
+        self,
+        flow: Flow,
+        bearer: bytes,
+        token: About,
+        *,
+        due: float,
+        route: int,
+        replica: int,
+        expected: Expected = "accept",
+        canary: str = "",
+        scheduled: bool = False,
+        around: bool = False,
+        decide: Callable[[Answered], tuple[Decision, str]] = at_gateway,
+    ) -> tuple[Decision, str]:
+        """Call an API through a gateway and record the sample; what was decided, and the error code.
+
+        ``bearer``: the header lines that say who calls. ``around``: not through a gateway, but at the service itself.
+        """
+        gate = self.around[self.endpoints.routes[route].service] if around else self.gates[replica]
+        answer = gate.site.send(gate.heads[route] + bearer)
+        decision, code = decide(answer)
+        offset = self.clock.offset
+        where = self.endpoints.routes[route]
+        self.recorder.add(
+            due=due,
+            sent=answer.sent + offset,
+            ended=answer.ended + offset,
+            flow=flow,
+            endpoint=f"{AROUND}{where.path}" if around else where.path,
+            status=answer.status,
+            decision=decision,
+            expected=expected,
+            error_code=code,
+            canary=canary,
+            replica=answer.header("Idchaos-Replica") or gate.name,
+            service=where.service,
+            retry=answer.retry,
+            token=token,
+            scheduled=scheduled,
+        )
+        return decision, code
+
+    def record_step(
+        self,
+        flow: Flow,
+        step: Step,
+        *,
+        due: float,
+        token: About = NOTHING,
+        attempt: int = 0,
+        expected: Expected = "accept",
+        canary: str = "",
+        scheduled: bool = False,
+    ) -> float:
+        """Record one request at the IdP; when it ended, in Unix time."""
+        answer, offset = step.answer, self.clock.offset
+        if answer.retry:
+            self.recorder.resent[step.endpoint] += answer.retry
+        self.recorder.add(
+            due=due,
+            sent=answer.sent + offset,
+            ended=answer.ended + offset,
+            flow=flow,
+            endpoint=step.endpoint,
+            status=answer.status,
+            decision=step.decision,
+            expected=expected,
+            error_code=step.code,
+            canary=canary,
+            retry=attempt + answer.retry,
+            token=token,
+            scheduled=scheduled,
+        )
+        return answer.ended + offset
+
+    def upkeep(self, step: Step) -> None:
+        """Count a request at the IdP that serves the load generator itself and is no sample."""
+        answer, recorder = step.answer, self.recorder
+        if answer.status:
+            recorder.unsampled[step.endpoint] += 1
+        elif answer.error not in NEVER_ARRIVED:
+            recorder.unsampled_unsure[step.endpoint] += 1
+
+    def asked_at(self, step: Step) -> float:
+        """When a request was sent, in Unix time."""
+        return step.answer.sent + self.clock.offset
+
+    def decider(self, route: int, replica: int) -> str:
+        """Who decides about a request on that route through that gateway."""
+        return self.endpoints.routes[route].service if self.endpoints.services_decide else self.gates[replica].name
+
+    def no_token(self, flow: Flow, arrival: Arrival, due: float, error_code: str, session: str) -> None:
+        """Record an API call that was due when there was nothing to call with."""
+        where = self.endpoints.routes[arrival.route]
+        self.recorder.unsent(
+            due=due,
+            flow=flow,
+            endpoint=where.path,
+            error_code=error_code,
+            replica=self.gates[arrival.replica].name,
+            service=where.service,
+            token=About(session=session) if session else NOTHING,
+        )

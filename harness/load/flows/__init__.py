@@ -1,0 +1,1 @@
+"""What traffic consists of, one kind a file."""

@@ -1,0 +1,132 @@
+"""A client's secret is replaced: the rightful client goes on with its work, and so does whoever else has the old one.
+
+The attacker's samples expect ``either``: how long each way of theirs still works is measured, not asserted. Their
+``session`` says which way it was (``LeakPlan.ways``), their ``format`` of what kind the client's tokens are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from gevent.lock import BoundedSemaphore
+
+from idchaos.errors import LoadError
+from idchaos.experiment import LeakPlan, RolloutPlan
+from idchaos.load.engine.recorder import About
+from idchaos.load.engine.scene import Scene
+from idchaos.load.idp.client import Step
+from idchaos.load.idp.tokens import Token, token_from
+from idchaos.planning.arrivals import Arrival
+from idchaos.targets.endpoints import Client
+
+
+class Partner:
+    """Arrivals of the flow ``partner``: the rightful client."""
+
+    def __init__(self, scene: Scene, plan: RolloutPlan, clients: tuple[Client, ...]) -> None:
+        self._scene, self._plan, self._clients = scene, plan, clients
+        self._renewed = tuple(client.model_copy(update={"client_secret": client.next_secret}) for client in clients)
+
+    def partner(self, arrival: Arrival, due: float) -> None:
+        """Ask for a token with the secret that it was told of, then call an API once."""
+        scene = self._scene
+        clients = self._renewed if arrival.due >= self._plan.adopts_at_s(arrival.session) else self._clients
+        client = clients[arrival.kind % len(clients)]
+        about = About(session=client.client_id, format=client.token_format)
+        step, body = scene.idp.client_credentials(client)
+        ended = scene.record_step("partner", step, due=due, token=about, scheduled=True)
+        if not body or scene.stopping:
+            return
+        token = token_from(body, session=client.client_id, asked_at=scene.asked_at(step))
+        scene.call("partner", token.bearer, token.about, due=ended, route=arrival.route, replica=arrival.replica)
+
+
+@dataclass
+class _Loot:
+    """What the attacker has of one client, whose secret they know."""
+
+    client: Client
+    minted: Token
+    granted: Token
+    refresh: str = field(repr=False)
+    lock: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
+    """Two refreshes at once would look like a theft, and betray one."""
+
+
+class Attacker:
+    """Arrivals of the flow ``attacker``.
+
+    ``mint``: client credentials with the stolen secret · ``refresh``: the secret and a stolen refresh token ·
+    ``minted``, ``granted``: an API call with the latest access token of either.
+    """
+
+    def __init__(self, scene: Scene, plan: LeakPlan, clients: tuple[Client, ...]) -> None:
+        self._scene, self._clients = scene, clients
+        self._loot: dict[str, _Loot] = {}
+        self.kinds = [(way, client.client_id) for way in plan.ways for client in clients]
+
+    def prepare(self) -> None:
+        """Steal: a refresh token of a user of each client, and the tokens that the secret gives.
+
+        Raises:
+            LoadError: there is nothing to steal.
+        """
+        for client in self._clients:
+            step, body = self._scene.idp.client_credentials(client)
+            observed = self._observe(step)
+            granted_step, granted = self._scene.idp.login(client, self._scene.endpoints.users[0], self._observe)
+            refresh = granted.get("refresh_token")
+            if not observed or granted_step is None or not isinstance(refresh, str):
+                raise LoadError(f"{client.client_id}: no tokens could be had that an attacker might steal")
+            self._loot[client.client_id] = _Loot(
+                client=client,
+                minted=self._token("minted", client, body, step),
+                granted=self._token("granted", client, granted, granted_step),
+                refresh=refresh,
+            )
+
+    def attack(self, arrival: Arrival, due: float) -> None:
+        """One attempt, in the way that was drawn."""
+        way, client_id = self.kinds[arrival.kind]
+        loot = self._loot[client_id]
+        if way == "mint":
+            step, body = self._scene.idp.client_credentials(loot.client)
+            self._record(way, loot, step, due)
+            if body:
+                loot.minted = self._token("minted", loot.client, body, step)
+        elif way == "refresh":
+            self._refresh(loot, due)
+        else:
+            token = loot.minted if way == "minted" else loot.granted
+            self._scene.call(
+                "attacker",
+                token.bearer,
+                token.about,
+                due=due,
+                route=arrival.route,
+                replica=arrival.replica,
+                expected="either",
+                scheduled=True,
+            )
+
+    def _refresh(self, loot: _Loot, due: float) -> None:
+        with loot.lock:
+            if self._scene.stopping:
+                return
+            step, body = self._scene.idp.refresh(loot.client, loot.refresh)
+            self._record("refresh", loot, step, due)
+            if body:
+                loot.granted = self._token("granted", loot.client, body, step)
+                loot.refresh = str(body.get("refresh_token", loot.refresh))
+
+    def _record(self, way: str, loot: _Loot, step: Step, due: float) -> None:
+        about = About(session=way, format=loot.client.token_format)
+        self._scene.record_step("attacker", step, due=due, token=about, expected="either")
+
+    def _token(self, way: str, client: Client, body: dict[str, object], step: Step) -> Token:
+        token = token_from(body, session=way, asked_at=self._scene.asked_at(step))
+        return replace(token, about=replace(token.about, format=client.token_format))
+
+    def _observe(self, step: Step) -> bool:
+        self._scene.upkeep(step)
+        return step.decision == "accept"

@@ -1,0 +1,80 @@
+"""What may be used once is used by several at the same moment: at most one of them may be served.
+
+Each replay has a code, a refresh token or an assertion of its own. What each request meets is right either way (the
+sample expects ``either``); what counts is how many of one replay were accepted, told apart by ``session``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import gevent
+
+from idchaos.experiment import ParallelPlan
+from idchaos.load.engine.job import Roles
+from idchaos.load.engine.recorder import About
+from idchaos.load.engine.scene import Scene
+from idchaos.load.idp.client import Step
+from idchaos.planning.arrivals import Arrival
+
+Kind = Literal["code", "refresh", "assertion"]
+KINDS: tuple[Kind, ...] = ("code", "refresh", "assertion")
+Use = Callable[[], Step]
+
+
+class ParallelReplays:
+    """Arrivals of the flow ``parallel_replay``."""
+
+    def __init__(self, scene: Scene, plan: ParallelPlan, roles: Roles) -> None:
+        self._scene, self._plan, self._roles = scene, plan, roles
+        self._count = 0
+
+    def replay(self, arrival: Arrival, due: float) -> None:
+        """Make what may be used once, and let several use it."""
+        kind = KINDS[arrival.kind]
+        self._count += 1
+        about = About(session=f"parallel:{kind}:{self._count}")
+        use = {"code": self._code, "refresh": self._refresh, "assertion": self._assertion}[kind](arrival)
+        if use is None:
+            # The sample says that nothing could be tried: the IdP gave nothing to replay.
+            self._scene.recorder.unsent(
+                due=due,
+                flow="parallel_replay",
+                endpoint="token",
+                error_code="nothing_to_replay",
+                expected="either",
+                token=about,
+            )
+            return
+
+        def attempt() -> None:
+            step = use()
+            self._scene.record_step(
+                "parallel_replay", step, due=self._scene.asked_at(step), token=about, expected="either"
+            )
+
+        gevent.joinall([gevent.spawn(attempt) for _ in range(self._plan.at_once)])
+
+    def _observe(self, step: Step) -> bool:
+        self._scene.upkeep(step)
+        return step.decision == "accept" and not self._scene.stopping
+
+    def _code(self, arrival: Arrival) -> Use | None:
+        idp, users = self._scene.idp, self._scene.endpoints.users
+        client = self._roles.sessions[arrival.session % len(self._roles.sessions)]
+        code = idp.code(client, users[arrival.session % len(users)], self._observe)
+        return (lambda: idp.redeem(client, code, code.verifier)[0]) if code else None
+
+    def _refresh(self, arrival: Arrival) -> Use | None:
+        idp, users = self._scene.idp, self._scene.endpoints.users
+        client = self._roles.refreshing[arrival.session % len(self._roles.refreshing)]
+        _, body = idp.login(client, users[arrival.session % len(users)], self._observe)
+        token = body.get("refresh_token")
+        return (lambda: idp.refresh(client, token)[0]) if isinstance(token, str) and not self._scene.stopping else None
+
+    def _assertion(self, _: Arrival) -> Use | None:
+        idp, client = self._scene.idp, self._roles.asserting
+        assert client is not None
+        made = idp.assertion(client)
+        return lambda: idp.client_credentials(client, made)[0]

@@ -1,0 +1,135 @@
+"""Revocation probes: a token is used, revoked, and used again at every replica until each refuses it.
+
+Samples of a probe share its name as ``session``. The reference of every lag is the end of the request at the endpoint
+``revoke`` (``sent_at + service_time_s``): then the IdP had said that the token is revoked. Polls expect ``either``
+until they are judged. A poll refused as ``token_expired`` is no refusal for revocation; its code shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import gevent
+from gevent.pool import Group
+
+from idchaos.experiment import RevocationPlan
+from idchaos.load.engine.job import Roles
+from idchaos.load.engine.recorder import About
+from idchaos.load.engine.scene import Scene
+from idchaos.load.idp.tokens import Token, token_from
+from idchaos.planning.arrivals import Arrival
+from idchaos.targets.endpoints import Client
+
+Format = Literal["jwt", "opaque"]
+_REVOKE_ATTEMPTS = 3
+_REVOKE_AGAIN_S = 0.5
+
+
+def probe_formats(plan: RevocationPlan, roles: Roles) -> tuple[tuple[Format, Client], ...]:
+    """The formats that can be probed, each with the client that gets its tokens."""
+    clients: dict[Format, Client | None] = {"jwt": roles.machine, "opaque": roles.machine_opaque}
+    return tuple((f, c) for f in plan.formats if (c := clients[f]) is not None)
+
+
+class Probes:
+    """Arrivals of the flow ``revocation``."""
+
+    def __init__(self, scene: Scene, plan: RevocationPlan, formats: tuple[tuple[Format, Client], ...]) -> None:
+        self._scene, self._plan, self._formats = scene, plan, formats
+        self._count = 0
+        self._polls = Group()
+
+    @property
+    def polling(self) -> int:
+        """Replicas that are being polled. They wait far longer than they ask, and so are outside the bound of
+        requests in flight: a revocation that takes long to be felt must leave room for the load.
+        """
+        return len(self._polls)
+
+    def probe(self, arrival: Arrival, due: float) -> None:
+        """One probe: returns when its token was revoked. That is polled for until the last replica refuses it."""
+        scene = self._scene
+        token_format, client = self._formats[arrival.kind]
+        self._count += 1
+        name = f"probe-{token_format}-{self._count}"
+        step, body = scene.idp.client_credentials(client)
+        scene.record_step("revocation", step, due=due, token=About(session=name), scheduled=True)
+        if not body:
+            return
+        token = token_from(body, session=name, asked_at=scene.asked_at(step))
+        if not self._accepted_everywhere(token, arrival) or not self._revoke(client, token):
+            return
+        for route, replica in self._ways(arrival):
+            self._polls.spawn(self._poll, token, route, replica)
+
+    def _ways(self, arrival: Arrival) -> list[tuple[int, int]]:
+        """(route, gateway): one way to each who decides."""
+        if self._scene.endpoints.services_decide:
+            return [(route, arrival.replica) for route in range(len(self._scene.endpoints.routes))]
+        return [(arrival.route, replica) for replica in range(len(self._scene.gates))]
+
+    def _accepted_everywhere(self, token: Token, arrival: Arrival) -> bool:
+        """Use the token wherever it is decided: caches know it now. A probe that was not accepted proves nothing."""
+        scene = self._scene
+        for route, replica in self._ways(arrival):
+            if scene.stopping:
+                return False
+            decision, _ = scene.call(
+                "revocation",
+                token.bearer,
+                token.about,
+                due=scene.clock.now(),
+                route=route,
+                replica=replica,
+            )
+            if decision != "accept":
+                return False
+        return True
+
+    def _revoke(self, client: Client, token: Token) -> bool:
+        """RFC 7009; tried again while the IdP gives no answer, since an unanswered request may have been done."""
+        scene = self._scene
+        about = replace(token.about, kid="")  # the IdP does not look at the key
+        for attempt in range(_REVOKE_ATTEMPTS):
+            if scene.stopping:
+                return False
+            due = scene.clock.now()
+            step = scene.idp.revoke(client, token.value, "access_token")
+            scene.record_step("revocation", step, due=due, token=about, attempt=attempt)
+            if step.decision == "accept":
+                return True
+            gevent.sleep(_REVOKE_AGAIN_S)
+        return False
+
+    def _poll(self, token: Token, route: int, replica: int) -> None:
+        """Poll one replica on schedule. A poll whose time passes while the one before still waits is left out."""
+        scene = self._scene
+        start = due = scene.clock.now()
+        refusals = 0
+        while refusals < self._plan.confirm_denials and not scene.stopping:
+            if due - start > self._plan.give_up_after_s:
+                return
+            gevent.sleep(max(due - scene.clock.now(), 0.0))
+            if scene.stopping:
+                return
+            decision, _ = scene.call(
+                "revocation",
+                token.bearer,
+                token.about,
+                due=due,
+                route=route,
+                replica=replica,
+                expected="either",
+            )
+            refusals = refusals + 1 if decision == "deny" else 0
+            # Once refused, the next ones only confirm it: soon, so that a probe does not take longer than its lag.
+            due = next_poll(due, start, scene.clock.now(), self._plan, confirming=refusals > 0)
+
+
+def next_poll(due: float, start: float, now: float, plan: RevocationPlan, *, confirming: bool) -> float:
+    """When the poll after the one due at ``due`` is due, on the schedule that began at ``start``; never in the past."""
+    while True:
+        due += plan.poll_every_s if confirming else max(plan.poll_every_s, plan.poll_growth * (due - start))
+        if due >= now:
+            return due

@@ -1,0 +1,99 @@
+"""A thief has a user's tokens: how long do they get on, when nobody notices?
+
+The user is away: nothing that they do betrays the thief, and nothing but lifetimes ends the theft. Samples expect
+``either``; their ``session`` says what was stolen (:data:`idchaos.experiment.Loot`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gevent.lock import BoundedSemaphore
+
+from idchaos.experiment import Loot, TheftPlan
+from idchaos.load.engine.job import Roles
+from idchaos.load.engine.recorder import About
+from idchaos.load.engine.scene import Scene
+from idchaos.load.idp.client import Step
+from idchaos.load.idp.tokens import Token, token_from
+from idchaos.planning.arrivals import Arrival
+from idchaos.targets.endpoints import Client
+
+_REFRESH_AT = 0.5
+"""A thief in a hurry: of the life of an access token."""
+
+
+@dataclass
+class _Stolen:
+    """What the thief holds of one login."""
+
+    loot: Loot
+    client: Client
+    token: Token
+    refresh: str = field(default="", repr=False)
+    lock: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
+    """Two refreshes at once would betray the thief."""
+
+
+class Thief:
+    """Arrivals of the flow ``thief``."""
+
+    def __init__(self, scene: Scene, plan: TheftPlan, roles: Roles) -> None:
+        self._scene, self._clients = scene, roles.refreshing
+        self.loot = plan.loot
+        self._stolen: dict[Loot, _Stolen] = {}
+        self._stealing = BoundedSemaphore(1)
+
+    def use(self, arrival: Arrival, due: float) -> None:
+        """Call an API with what was stolen; the first arrival steals it. With a refresh token, stay in."""
+        stolen = self._steal(self.loot[arrival.kind])
+        if stolen is None:
+            return
+        if stolen.refresh:
+            with stolen.lock:
+                self._stay(stolen)
+        if self._scene.stopping:
+            return
+        token = stolen.token
+        self._scene.call(
+            "thief",
+            token.bearer,
+            token.about,
+            due=due,
+            route=arrival.route,
+            replica=arrival.replica,
+            expected="either",
+            scheduled=True,
+        )
+
+    def _steal(self, loot: Loot) -> _Stolen | None:
+        """A login of this moment, whose user then walks away."""
+        with self._stealing:
+            if loot in self._stolen or self._scene.stopping:
+                return self._stolen.get(loot)
+            client, user = self._clients[0], self._scene.endpoints.users[0]
+            step, body = self._scene.idp.login(client, user, self._observe)
+            if step is None or not body:
+                return None
+            token = token_from(body, session=f"theft:{loot}", asked_at=self._scene.asked_at(step))
+            refresh = token.refresh if loot == "session" else None
+            self._stolen[loot] = _Stolen(loot, client, token, refresh or "")
+            return self._stolen[loot]
+
+    def _stay(self, stolen: _Stolen) -> None:
+        token = stolen.token
+        now = self._scene.clock.now()
+        if now < token.obtained_at + token.life_s * _REFRESH_AT or self._scene.stopping:
+            return
+        step, body = self._scene.idp.refresh(stolen.client, stolen.refresh)
+        about = About(session=token.about.session)
+        self._scene.record_step("thief", step, due=self._scene.asked_at(step), token=about, expected="either")
+        if body:
+            follower = token_from(body, session=token.about.session, asked_at=self._scene.asked_at(step))
+            stolen.token, stolen.refresh = follower, follower.refresh or stolen.refresh
+        elif step.decision == "deny":
+            stolen.refresh = ""
+
+    def _observe(self, step: Step) -> bool:
+        self._scene.upkeep(step)
+        return step.decision == "accept" and not self._scene.stopping

@@ -1,0 +1,1 @@
+"""A client of the IdP, as its users' applications are."""

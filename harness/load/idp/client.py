@@ -1,0 +1,447 @@
+"""The IdP as its clients see it: discovery, token requests, the login of a user, revocation, logout."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, get_args
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
+
+from idchaos.errors import LoadError, UsageError
+from idchaos.load.decide import at_idp, at_redirect, at_registration, json_object, redirect_error, token_answer
+from idchaos.load.engine.job import check_host
+from idchaos.load.engine.wire import Answer, Sends
+from idchaos.load.idp.assertion import assertion, assertion_form
+from idchaos.load.idp.handed_out import HandedOut
+from idchaos.load.idp.page import filled_login
+from idchaos.load.idp.tokens import peek
+from idchaos.record.samples import Decision, Expected
+from idchaos.targets.endpoints import Client, Endpoints, User
+
+_FORM = "application/x-www-form-urlencoded"
+_ENDPOINTS: Final = {
+    "authorize": "authorization_endpoint",
+    "token": "token_endpoint",
+    "jwks": "jwks_uri",
+    "revoke": "revocation_endpoint",
+    "end_session": "end_session_endpoint",
+    "register": "registration_endpoint",
+}
+_FORM_PAGE: Final = (200, 401)
+"""401: the form again, after a wrong password."""
+_OPTIONAL: Final = frozenset({"revoke", "end_session", "register"})
+
+SiteFor = Callable[[str], Sends]
+"""The connections to the origin of a URL; the site's base is the origin."""
+
+
+Flaw = Literal["state_mismatch", "iss_mismatch", "nonce_mismatch"]
+"""``state`` (RFC 6749 section 10.12), ``iss`` (RFC 9207) or ``nonce`` (OpenID Connect Core section 3.1.3.7) is not that
+of the request, or missing.
+"""
+
+
+FLAWS: Final = frozenset(get_args(Flaw))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request at the IdP, and what came of it."""
+
+    endpoint: str
+    answer: Answer
+    decision: Decision
+    code: str
+    expected: Expected = "accept"
+    """``deny``: the user made a mistake."""
+    flaw: Flaw | Literal[""] = ""
+    """Why a careful client would not take this answer for one to its own request."""
+
+    def with_care(self) -> Step:
+        """As a careful client takes it: an answer that is not bound to its request decides nothing."""
+        if self.decision != "accept" or not self.flaw:
+            return self
+        return replace(self, decision="undecided", code=self.flaw)
+
+
+Downgrade = Literal["no_challenge", "late_verifier", "plain"]
+Filled = tuple[str, bytes]
+"""Where to post a login form, and its body."""
+Observe = Callable[[Step], bool]
+"""Told of each step; whether to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An authorization code with what its redemption must repeat and prove."""
+
+    value: str = field(repr=False)
+    redirect_uri: str
+    verifier: str = field(repr=False)
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A client that registered itself, and what it is managed by (RFC 7591 section 3.2.1)."""
+
+    client: Client
+    uri: str
+    access_token: str = field(repr=False)
+
+
+class Idp:
+    """Requests to the IdP through its link. No method raises for an answer, whatever it is."""
+
+    def __init__(self, endpoints: Endpoints, site_for: SiteFor, allow_hosts: tuple[str, ...] = ()) -> None:
+        self._endpoints, self._site_for, self._allow_hosts = endpoints, site_for, allow_hosts
+        self._urls: dict[str, str] = {}
+        self._names_issuer = False
+        self.handed_out = HandedOut()
+
+    # --- discovery ---
+
+    def discover(self) -> None:
+        """Read the provider's metadata (OpenID Connect Discovery 1.0 section 4).
+
+        Raises:
+            LoadError: no answer, another issuer, or an endpoint missing.
+            UsageError: an endpoint lies on a host that load may not be sent to.
+        """
+        url = self._endpoints.idp_url.rstrip("/") + "/.well-known/openid-configuration"
+        answer = self._get(url)
+        metadata = json_object(answer.body)
+        if answer.status != 200 or not metadata:
+            raise LoadError(f"{url}: no metadata (status {answer.status} {answer.error}); is the IdP healthy?")
+        if metadata.get("issuer") != self._endpoints.issuer:
+            raise LoadError(f"{url}: issuer {metadata.get('issuer')!r}, expected {self._endpoints.issuer!r}")
+        # RFC 9207 section 3: who says that it names itself in each answer has to.
+        self._names_issuer = metadata.get("authorization_response_iss_parameter_supported") is True
+        for name, member in _ENDPOINTS.items():
+            found = metadata.get(member)
+            if isinstance(found, str):
+                self._urls[name] = check_host(found, self._allow_hosts)
+            elif name not in _OPTIONAL:
+                raise LoadError(f"{url}: {member} is missing")
+
+    def has(self, endpoint: str) -> bool:
+        """Whether the IdP offers an optional endpoint."""
+        return endpoint in self._urls
+
+    def jwks(self) -> list[dict[str, Any]] | None:
+        """The published keys (RFC 7517 section 5); ``None`` without a proper answer."""
+        answer = self._get(self._urls["jwks"])
+        keys = json_object(answer.body).get("keys")
+        if answer.status != 200 or not isinstance(keys, list):
+            return None
+        return [key for key in keys if isinstance(key, dict)]
+
+    # --- the token endpoint ---
+
+    def client_credentials(self, client: Client, assertion: str = "") -> tuple[Step, dict[str, Any]]:
+        """RFC 6749 section 4.4. ``assertion``: one that was made before, for a client that has a key."""
+        form = {"grant_type": "client_credentials", "scope": client.scope}
+        # What may be used once is never sent again by itself.
+        return self._token(client, form, replayable=client.private_jwk is None, assertion=assertion)
+
+    def assertion(self, client: Client) -> str:
+        """A new assertion of a client with a key."""
+        made = assertion(client, self._endpoints.issuer, time.time())
+        self.handed_out.add("client_assertion", made)
+        return made
+
+    def refresh(self, client: Client, refresh_token: str) -> tuple[Step, dict[str, Any]]:
+        """RFC 6749 section 6."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return self._token(client, form, replayable=False)
+
+    def _token(
+        self, client: Client, form: dict[str, str], *, replayable: bool, assertion: str = ""
+    ) -> tuple[Step, dict[str, Any]]:
+        answer = self._authenticated(client, self._urls["token"], form, replayable=replayable, assertion=assertion)
+        decision, code, body = token_answer(answer)
+        self.handed_out.add_response(body)
+        return Step("token", answer, decision, code), body
+
+    # --- login: authorization code with PKCE ---
+
+    def login(
+        self, client: Client, user: User, observe: Observe, *, typo: bool = False
+    ) -> tuple[Step | None, dict[str, Any]]:
+        """Log a user in (OpenID Connect Core section 3.1, RFC 7636); the token request and its response, or empty.
+
+        Steps: ``authorize`` (the login page), ``login`` (its form), ``token`` (the code). With a ``typo`` the form is
+        sent twice, first with a wrong password, which must be refused.
+        """
+        code = self.code(client, user, observe, typo=typo)
+        if code is None:
+            return None, {}
+        step, tokens = self.redeem(client, code, code.verifier)
+        observe(step)
+        return step, tokens
+
+    def code(self, client: Client, user: User, observe: Observe, *, typo: bool = False) -> Code | None:
+        """The steps of a login that end with an authorization code."""
+        verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        redirect_uri = client.redirect_uri or ""
+        url = self._authorize_url(client, redirect_uri, state, _challenge(verifier), nonce)
+        page = self._get(url)
+        filled = self._filled(page, url, user)
+        if not observe(_page_step(page, filled is not None)) or filled is None:
+            return None
+        if typo:
+            refused, again = self._mistyped(page, url, user, state)
+            if not observe(refused):
+                return None
+            filled = again or filled
+        action, body = filled
+        posted = self._post(action, body, _cookies(page), replayable=False)
+        step, code = self._login_step(posted, state)
+        self.handed_out.add("code", code)
+        self.handed_out.add("code_verifier", verifier)
+        return Code(code, redirect_uri, verifier, nonce) if observe(step) and code else None
+
+    def redeem(self, client: Client, code: Code, verifier: str | None) -> tuple[Step, dict[str, Any]]:
+        """RFC 6749 section 4.1.3. ``None``: without a ``code_verifier``."""
+        form = {"grant_type": "authorization_code", "code": code.value, "redirect_uri": code.redirect_uri}
+        proof = {"code_verifier": verifier} if verifier else {}
+        step, tokens = self._token(client, form | proof, replayable=False)
+        id_token = tokens.get("id_token")
+        if isinstance(id_token, str) and peek(id_token)[1].get("nonce") != code.nonce:
+            step = replace(step, flaw="nonce_mismatch")
+        return step, tokens
+
+    def downgraded_login(self, client: Client, user: User, way: Downgrade, observe: Observe) -> Step:
+        """Log in without the protection of PKCE (RFC 9700 section 4.8.2): the step that refuses, or that gives tokens.
+
+        ``no_challenge``: neither challenge nor verifier · ``late_verifier``: no challenge, but a verifier ·
+        ``plain``: a challenge that tells its verifier, where the metadata offer S256 alone. ``observe`` is told of the
+        steps before.
+        """
+        verifier, state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
+        challenge = {"code_challenge": verifier, "code_challenge_method": "plain"} if way == "plain" else {}
+        redirect_uri = client.redirect_uri or ""
+        url = self._authorize_url(client, redirect_uri, state, challenge, secrets.token_urlsafe(16))
+        page = self._get(url)
+        filled = self._filled(page, url, user)
+        asked = _page_step(page, filled is not None)
+        if filled is None or not observe(asked):
+            return asked
+        posted = self._post(filled[0], filled[1], _cookies(page), replayable=False)
+        step, value = self._login_step(posted, state)
+        if not value:
+            # Wrong credentials would be refused as well: that says nothing of PKCE.
+            return replace(step, decision="undecided", code="login_refused") if posted.status >= 400 else step
+        observe(step)
+        self.handed_out.add("code", value)
+        code = Code(value, redirect_uri, verifier)
+        return self.redeem(client, code, None if way == "no_challenge" else verifier)[0]
+
+    def tampered_login(
+        self, client: Client, user: User, redirect_uri: str, observe: Observe, *, also_wrong: bool = False
+    ) -> Step:
+        """Ask for a code at a redirect URI that is not the client's (RFC 9700 section 4.1): who would get it?
+
+        A login page alone says nothing yet: the form is sent off, and ``observe`` is told of that step. The answer is
+        never followed to the redirect URI. ``also_wrong``: the request is wrong besides, so that there is an error to
+        be redirected (section 4.11.2).
+        """
+        registered = client.redirect_uri or ""
+        asked = _challenge(secrets.token_urlsafe(32)) | ({"response_type": "attacker"} if also_wrong else {})
+        state, nonce = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        url = self._authorize_url(client, redirect_uri, state, asked, nonce)
+        page = self._get(url)
+        decision, code = at_redirect(page, redirect_uri, registered)
+        filled = self._filled(page, url, user)
+        if filled is not None:
+            action, body = filled
+            posted = self._post(action, body, _cookies(page), replayable=False)
+            decision, code = at_redirect(posted, redirect_uri, registered)
+            if decision == "deny" and posted.status >= 400:  # of the login, whatever it would have led to
+                decision, code = "undecided", "login_refused"
+            observe(Step("login", posted, decision, code))
+        return Step("authorize", page, decision, code)
+
+    def _mistyped(self, page: Answer, url: str, user: User, state: str) -> tuple[Step, Filled | None]:
+        """Send the login form with a wrong password; the form that comes back, filled in rightly."""
+        filled = self._filled(page, url, user.model_copy(update={"password": f"{user.password}~"}))
+        assert filled is not None  # as with the right one
+        action, body = filled
+        answer = self._post(action, body, _cookies(page), replayable=False)
+        step, _ = self._login_step(answer, state)
+        return replace(step, expected="deny"), self._filled(answer, action, user)
+
+    def _filled(self, page: Answer, url: str, user: User) -> Filled | None:
+        """The login form, filled in; ``None`` without one that may be posted (a page may name any address)."""
+        try:
+            filled = filled_login(page.body, url, user.username, user.password) if page.status in _FORM_PAGE else None
+            if filled is not None:
+                check_host(filled[0], self._allow_hosts)
+        except (UsageError, ValueError):  # urljoin raises ValueError
+            return None
+        return filled
+
+    def _authorize_url(
+        self, client: Client, redirect_uri: str, state: str, further: Mapping[str, str], nonce: str
+    ) -> str:
+        query = {
+            "response_type": "code",
+            "client_id": client.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": client.scope,
+            "state": state,
+            "nonce": nonce,
+            **further,
+        }
+        url = self._urls["authorize"]
+        return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
+
+    def _login_step(self, answer: Answer, state: str) -> tuple[Step, str]:
+        """What the login form led to, and the authorization code."""
+        if answer.status in (302, 303):
+            query = _query(answer.header("Location"))
+            decision, error = redirect_error(query)
+            step = Step("login", answer, decision, error, flaw=self._flaw(query, state))
+            return step, query.get("code", "") if decision == "accept" else ""
+        if answer.status in (200, 400, 401, 403):  # the page again, or a page that says no
+            return Step("login", answer, "deny", "login_refused"), ""
+        return Step("login", answer, "undecided", answer.error or f"http_{answer.status}"), ""
+
+    def _flaw(self, query: Mapping[str, str], state: str) -> Flaw | Literal[""]:
+        if query.get("state") != state:
+            return "state_mismatch"
+        issuer = self._endpoints.issuer
+        named = query.get("iss", "" if self._names_issuer else issuer)
+        return "" if named == issuer else "iss_mismatch"
+
+    # --- the end of tokens and sessions ---
+
+    def revoke(self, client: Client, token: str, hint: str) -> Step:
+        """RFC 7009. ``hint``: ``access_token`` or ``refresh_token``."""
+        form = {"token": token, "token_type_hint": hint}
+        answer = self._authenticated(client, self._urls["revoke"], form, replayable=True)
+        decision, code = at_idp(answer)
+        return Step("revoke", answer, decision, code)
+
+    def end_session(self, client: Client, id_token: str) -> Step:
+        """OpenID Connect RP-Initiated Logout 1.0; a redirect is a success too."""
+        query = urlencode({"id_token_hint": id_token, "client_id": client.client_id})
+        answer = self._get(f"{self._urls['end_session']}?{query}")
+        if answer.status in (302, 303):
+            return Step("end_session", answer, "accept", "")
+        decision, code = at_idp(answer)
+        if decision == "undecided" and answer.status in (400, 401, 403):
+            decision = "deny"
+        return Step("end_session", answer, decision, code)
+
+    # --- dynamic client registration ---
+
+    def register(
+        self, access_token: str | None = None, redirect_uris: tuple[str, ...] = ()
+    ) -> tuple[Step, Registered | None]:
+        """Register a machine client, or with ``redirect_uris`` one that logs users in (RFC 7591 section 3).
+
+        ``access_token``: instead of the initial one; empty: none. A refusal for the rate is undecided:
+        ``rate_limited``, or ``rate_limit_untold`` where it does not say when to try again (RFC 6585 section 4).
+        """
+        metadata: dict[str, Any] = {"grant_types": ["client_credentials"], "client_name": "idchaos"}
+        if redirect_uris:
+            metadata |= {"grant_types": ["authorization_code"], "redirect_uris": list(redirect_uris)}
+        token = self._endpoints.initial_access_token if access_token is None else access_token
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        answer = self._post(self._urls["register"], json.dumps(metadata).encode(), headers, replayable=False)
+        decision, code = at_registration(answer)
+        step = Step("register", answer, decision, code)
+        if decision != "accept":
+            return step, None
+        body = json_object(answer.body)
+        names = ("client_id", "registration_client_uri", "registration_access_token")
+        client_id, uri, managing = (body.get(name) for name in names)
+        secret = body.get("client_secret")
+        if not (isinstance(client_id, str) and isinstance(uri, str) and isinstance(managing, str)):
+            return replace(step, decision="undecided", code="bad_body"), None
+        self.handed_out.add("registration_access_token", managing)
+        self.handed_out.add("client_secret", secret if isinstance(secret, str) else "")
+        client = Client(client_id=client_id, client_secret=secret if isinstance(secret, str) else None)
+        try:
+            return step, Registered(client, check_host(uri, self._allow_hosts), managing)
+        except UsageError:
+            return replace(step, decision="undecided", code="bad_body"), None
+
+    def unregister(self, registered: Registered) -> Step:
+        """RFC 7592 section 2.3."""
+        site, target = self._at(registered.uri)
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {registered.access_token}"}
+        answer = site.send(site.head("DELETE", target, headers), replayable=False)
+        decision, code = at_idp(answer)
+        return Step("unregister", answer, decision, code)
+
+    # --- plain HTTP ---
+
+    def _authenticated(
+        self, client: Client, url: str, form: dict[str, str], *, replayable: bool, assertion: str = ""
+    ) -> Answer:
+        """A form post with client authentication (RFC 6749 section 2.3.1, RFC 7523 section 2.2)."""
+        headers = {}
+        if client.private_jwk is not None:
+            form = form | assertion_form(client, assertion or self.assertion(client))
+        elif client.client_secret is None:
+            form = form | {"client_id": client.client_id}
+        else:
+            pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        return self._post(url, urlencode(form).encode(), headers, replayable=replayable)
+
+    def _post(self, url: str, body: bytes, headers: dict[str, str], *, replayable: bool) -> Answer:
+        site, target = self._at(url)
+        everything = {"Accept": "application/json, text/html", "Content-Type": _FORM} | headers
+        return site.send(site.head("POST", target, everything), body, replayable=replayable)
+
+    def _get(self, url: str) -> Answer:
+        site, target = self._at(url)
+        return site.send(site.head("GET", target, {"Accept": "application/json, text/html"}))
+
+    def _at(self, url: str) -> tuple[Sends, str]:
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return self._site_for(f"{parts.scheme}://{parts.netloc}"), target
+
+
+def _challenge(verifier: str) -> dict[str, str]:
+    """RFC 7636 section 4.3."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return {
+        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "code_challenge_method": "S256",
+    }
+
+
+def _page_step(page: Answer, has_form: bool) -> Step:
+    if has_form:
+        return Step("authorize", page, "accept", "")
+    if page.status == 200:
+        return Step("authorize", page, "undecided", "bad_body")
+    if page.status in (302, 303):
+        decision, code = redirect_error(_query(page.header("Location")))
+        return Step("authorize", page, "undecided" if decision == "accept" else decision, code or "bad_redirect")
+    decision, code = at_idp(page)
+    return Step("authorize", page, decision, code)
+
+
+def _query(url: str) -> dict[str, str]:
+    """A URL's query; empty when it is no URL."""
+    try:
+        return dict(parse_qsl(urlsplit(url).query))
+    except ValueError:
+        return {}
+
+
+def _cookies(answer: Answer) -> dict[str, str]:
+    """The cookies that an answer set, as the next request's header."""
+    pairs = [line.partition(";")[0].strip() for line in answer.header_lines("Set-Cookie")]
+    return {"Cookie": "; ".join(pairs)} if pairs else {}

@@ -1,0 +1,53 @@
+"""The login of a user as traffic: each of its steps is a sample of the flow ``login``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idchaos.experiment import Flow
+from idchaos.load.engine.recorder import About
+from idchaos.load.engine.scene import Scene
+from idchaos.load.idp.client import FLAWS, Step
+from idchaos.targets.endpoints import Client, User
+
+
+def log_in(
+    scene: Scene,
+    client: Client,
+    user: User,
+    name: str,
+    due: float,
+    *,
+    attempt: int = 0,
+    scheduled: bool = False,
+    typo: bool = False,
+    flow: Flow = "login",
+) -> tuple[dict[str, Any], float]:
+    """Log in as session ``name``; the first step is due at ``due``, each further one when the one before ended.
+
+    An answer that is not bound to the request is no login: :data:`idchaos.load.idp.client.Flaw`.
+    With a ``typo``, the user first sends a wrong password. The token response (empty: no login) and when it was asked
+    for.
+    """
+    about = About(session=name)
+    ends, unbound = [due], [False]
+
+    def observe(step: Step) -> bool:
+        step = step.with_care()
+        unbound.append(step.code in FLAWS)
+        first, mistyped = len(ends) == 1, step.expected == "deny"
+        ends.append(
+            scene.record_step(
+                flow,
+                step,
+                due=ends[-1],
+                token=about,
+                attempt=attempt,
+                expected=step.expected,
+                scheduled=scheduled and first,
+            )
+        )
+        return (step.decision == "accept" or mistyped) and not scene.stopping
+
+    step, body = scene.idp.login(client, user, observe, typo=typo)
+    return ({} if any(unbound) else body), scene.asked_at(step) if step else 0.0

@@ -1,0 +1,113 @@
+"""Tokens as the load generator holds them. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from idchaos.load.engine.recorder import NAN, About
+
+_LAST_SHARE = 0.1
+_LAST_S = 1.0
+_DEFAULT_LIFE_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token with what a client knows of it. Never printed: it has no readable form.
+
+    ``obtained_at`` is when it was asked for, in true Unix time of the client: what it expires by, for a client, is
+    ``obtained_at + life_s`` (RFC 6749 section 5.1, ``expires_in``), whatever clock the IdP has.
+    """
+
+    value: str
+    bearer: bytes
+    """The header line ``Authorization`` with its end of line."""
+    life_s: float
+    obtained_at: float
+    about: About
+    refresh: str | None = None
+    id_token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Token(kid={self.about.kid!r}, jti={self.about.jti!r})"
+
+    def usable(self, now: float) -> bool:
+        """Whether a careful client still sends it: not in the last second (or tenth) of its life.
+
+        A token that ends while its request travels would be refused rightly.
+        """
+        return now < self.obtained_at + self.life_s - min(_LAST_S, self.life_s * _LAST_SHARE)
+
+
+def token_from(body: dict[str, Any], *, session: str, asked_at: float) -> Token:
+    """The token of a token response that was asked for at ``asked_at``."""
+    value = body["access_token"]
+    header, claims = peek(value)
+    told = body.get("expires_in")
+    life = float(told) if isinstance(told, int | float) and told > 0 else 0.0
+    if not header and life:
+        # Nobody can look into it: it is known by its hash, and its life by what the answer said.
+        claims = {"jti": f"sha256-{hashlib.sha256(value.encode()).hexdigest()[:16]}"}
+        claims |= {"iat": asked_at, "exp": asked_at + life}
+    if not life:
+        life = _number(claims.get("exp")) - _number(claims.get("iat"))
+        life = life if life > 0 else _DEFAULT_LIFE_S
+    refresh, id_token = body.get("refresh_token"), body.get("id_token")
+    return Token(
+        value=value,
+        bearer=bearer_line(value),
+        life_s=life,
+        obtained_at=asked_at,
+        about=about(header, claims, session=session, obtained_at=asked_at),
+        refresh=refresh if isinstance(refresh, str) else None,
+        id_token=id_token if isinstance(id_token, str) else None,
+    )
+
+
+def bearer_line(value: str) -> bytes:
+    """The header line that carries a token (RFC 6750 section 2.1)."""
+    return b"Authorization: Bearer " + value.encode("latin-1") + b"\r\n"
+
+
+def about(header: dict[str, Any], claims: dict[str, Any], *, session: str, obtained_at: float) -> About:
+    """What samples say of a token. A token that is no JWT has no header: it is opaque."""
+    token_format: Literal["jwt", "opaque"] = "jwt" if header else "opaque"
+    return About(
+        session=session,
+        kid=str(header.get("kid", "")),
+        jti=str(claims.get("jti", "")),
+        format=token_format,
+        iat=_number(claims.get("iat")),
+        exp=_number(claims.get("exp")),
+        obtained_at=obtained_at,
+    )
+
+
+def peek(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims of a JWT, unverified; both empty for anything else."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}, {}
+    try:
+        header, claims = json.loads(unb64(parts[0])), json.loads(unb64(parts[1]))
+    except (ValueError, RecursionError):
+        return {}, {}
+    return (header, claims) if isinstance(header, dict) and isinstance(claims, dict) else ({}, {})
+
+
+def unb64(text: str) -> bytes:
+    """Base64url without padding (RFC 7515 section 2)."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def b64(data: bytes) -> str:
+    """Base64url without padding (RFC 7515 section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else NAN

@@ -1,0 +1,276 @@
+"""What most scenarios share: phases, everyday traffic, canaries, and the objectives and invariants about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from idchaos.experiment import (
+    Bound,
+    Canary,
+    CanaryPlan,
+    Flow,
+    Invariant,
+    LeakPlan,
+    LoadPlan,
+    Objective,
+    ParallelPlan,
+    Phase,
+    PhaseName,
+    RacePlan,
+    RegistrationPlan,
+    RevocationPlan,
+    RolloutPlan,
+    Stream,
+    TheftPlan,
+)
+from idchaos.settings import CommonSettings
+from idchaos.topologies import TOPOLOGIES, TokenFormat
+
+CLOCK_SLACK_S = 5.0
+"""All parts go by one host's clock, and claims are whole seconds. A canary may be on its way for as long as the time
+limit of a request; the slack is at least that.
+"""
+SHORTEST_SOUND_LIFE = 0.5
+"""A sound validator refreshes keys no sooner than after this share of their life."""
+REPORTING_SLACK_S = 2.0
+"""Counters are reported now and then: their growth may be that of a window which is so much longer."""
+CACHE_SLACK_S = 1.0
+"""A cache may be older than its life by the fetch that replaces it."""
+
+INVARIANTS: dict[str, tuple[Canary, ...]] = {
+    "expired_tokens_refused": (Canary.EXPIRED,),
+    "early_tokens_refused": (Canary.NOT_YET_VALID,),
+    "audience_enforced": (Canary.WRONG_AUDIENCE,),
+    "issuer_enforced": (Canary.WRONG_ISSUER,),
+    "unsigned_tokens_refused": (Canary.ALG_NONE,),
+    "algorithm_confusion_refused": (Canary.HMAC_PUBLIC_KEY,),
+    "unknown_keys_refused": (Canary.UNKNOWN_KID,),
+    "retired_keys_refused": (Canary.RETIRED_KEY,),
+    "tampered_tokens_refused": (Canary.TAMPERED,),
+    "revoked_tokens_refused": (Canary.REVOKED,),
+    "replayed_tokens_refused": (Canary.REPLAYED,),
+    "unknown_opaque_refused": (Canary.UNKNOWN_OPAQUE,),
+    "kid_is_no_path": (Canary.KID_PATH,),
+    "identity_headers_stripped": (Canary.IDENTITY_HEADERS,),
+    "codes_single_use": (Canary.CODE_REPLAYED,),
+    "pkce_enforced": (Canary.PKCE_MISMATCH,),
+    "pkce_not_downgraded": (Canary.PKCE_DOWNGRADED,),
+    "redirect_uris_exact": (Canary.REDIRECT_TAMPERED,),
+    "registration_guarded": (Canary.REGISTRATION_UNAUTHORIZED,),
+    "registered_redirects_safe": (Canary.REGISTRATION_UNSAFE,),
+    "id_tokens_refused": (Canary.ID_TOKEN,),
+    "assertions_single_use": (Canary.ASSERTION_REPLAYED,),
+}
+"""Invariants by name: one for each way in which a request can be bad."""
+
+
+def phases(settings: CommonSettings, fault_s: float, recovery_s: float | None = None) -> tuple[Phase, ...]:
+    """Warm-up, baseline, fault, recovery."""
+    return (
+        Phase(name=PhaseName.WARMUP, duration_s=settings.phases.warmup_s),
+        Phase(name=PhaseName.BASELINE, duration_s=settings.phases.baseline_s),
+        Phase(name=PhaseName.FAULT, duration_s=fault_s),
+        Phase(name=PhaseName.RECOVERY, duration_s=recovery_s or settings.phases.recovery_s),
+    )
+
+
+def withdrawal_lag_s(settings: CommonSettings) -> float:
+    """How long a withdrawn key may still be in use: a cache's life and the fetch that ends it."""
+    return settings.gateway.jwks_cache_s + settings.gateway.jwks_timeout_s + CACHE_SLACK_S
+
+
+def recovery_after_withdrawal_s(settings: CommonSettings, settle_s: float) -> float:
+    """How long to watch when a key is withdrawn ``settle_s`` before the end of the fault phase: caches have their time
+    to forget it, and then its tokens are tried.
+    """
+    return settings.phases.recovery_s + max(0.0, withdrawal_lag_s(settings) - settle_s)
+
+
+def revocation_window_s(settings: CommonSettings) -> float:
+    """How long a revoked token may still pass: the age of the list, plus the slack of its refresh."""
+    return max(settings.gateway.revocation_cache_s, settings.gateway.introspection_cache_s) + CACHE_SLACK_S
+
+
+def everyday_load(
+    settings: CommonSettings,
+    *,
+    clock_error_s: float = 0.0,
+    opaque_share: float = 0.0,
+    extra: Iterable[Stream] = (),
+    revocations: RevocationPlan | None = None,
+    races: RacePlan | None = None,
+    parallel: ParallelPlan | None = None,
+    theft: TheftPlan | None = None,
+    registration: RegistrationPlan | None = None,
+    rollout: RolloutPlan | None = None,
+    leak: LeakPlan | None = None,
+    session_max_s: float | None = None,
+    without: tuple[Canary, ...] = (),
+    around: tuple[Canary, ...] = (),
+) -> LoadPlan:
+    """Sessions that log in, call APIs, refresh and log out; machine clients; canaries of every kind.
+
+    ``clock_error_s``: the greatest clock error that the run causes; canaries lie beyond it. ``opaque_share``: of the
+    API requests, those with opaque tokens beside JWTs, where there are both. ``around``: canaries that are sent to
+    services directly as well.
+    """
+    load = settings.load
+    slack = max(CLOCK_SLACK_S, load.timeout_s)
+    ramp = min(1.0, settings.phases.warmup_s)
+    issues_both = len(TOPOLOGIES[settings.topology].formats) > 1
+    opaque = load.rate * opaque_share if issues_both else 0.0
+    streams = [
+        Stream(flow="api", rate=load.rate - opaque, arrivals=load.arrivals, ramp_s=ramp),
+        Stream(flow="login", rate=load.login_rate, arrivals=load.arrivals),
+        Stream(flow="machine", rate=load.machine_rate, arrivals=load.arrivals),
+        Stream(flow="canary", rate=load.canary_rate, arrivals="constant"),
+    ]
+    if opaque:
+        streams.append(Stream(flow="opaque", rate=opaque, arrivals=load.arrivals, ramp_s=ramp))
+    return LoadPlan(
+        streams=(*streams, *extra),
+        sessions=load.sessions,
+        typo_share=load.typo_share,
+        refresh_at=load.refresh_at,
+        refresh_jitter=load.refresh_jitter,
+        retry_s=load.retry_s,
+        timeout_s=load.timeout_s,
+        max_in_flight=load.max_in_flight,
+        canaries=CanaryPlan(
+            kinds=tuple(kind for kind in Canary if kind not in without),
+            clock_margin_s=settings.gateway.leeway_s + abs(clock_error_s) + slack,
+            retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,
+            replayed_after_s=settings.tokens.refresh_grace_s,
+            revoked_after_s=revocation_window_s(settings),
+            around=around,
+        ),
+        revocations=revocations,
+        races=races,
+        parallel=parallel,
+        theft=theft,
+        registration=registration,
+        session_max_s=session_max_s,
+        rollout=rollout,
+        leak=leak,
+    )
+
+
+def invariants(without: tuple[Canary, ...] = ()) -> tuple[Invariant, ...]:
+    """Every invariant whose canaries are sent."""
+    return tuple(
+        Invariant(name=name, canaries=kinds) for name, kinds in INVARIANTS.items() if not set(kinds) & set(without)
+    )
+
+
+def everyday_format(settings: CommonSettings) -> TokenFormat:
+    """The format of the access tokens that everyday sessions have."""
+    return TOPOLOGIES[settings.topology].everyday_format
+
+
+def warm_success(settings: CommonSettings, phase: PhaseName) -> Objective:
+    """Good API requests with a live token succeed, whatever becomes of sessions that ran out of one."""
+    return Objective(
+        name=f"warm_success_{phase}",
+        sli=f"success_rate{{flow=api,format={everyday_format(settings)}}}",
+        phase=phase,
+        bound=Bound(op=">=", limit=settings.slo.success),
+        why="Users with live tokens were refused or got no answer: a gateway needs the IdP for each request.",
+    )
+
+
+def warm_latency(settings: CommonSettings, phase: PhaseName) -> Objective:
+    """Good API requests with a live token are answered in time."""
+    return Objective(
+        name=f"warm_latency_{phase}",
+        sli=f"latency_p95{{flow=api,format={everyday_format(settings)}}}",
+        phase=phase,
+        bound=Bound(op="<=", limit=settings.slo.latency_p95_s, unit="s"),
+        why="Users with live tokens waited: p95 counts from when a request was due.",
+    )
+
+
+def recovers(limit_s: float, flow: Flow, *, why: str) -> Objective:
+    """After healing, the last bad request of a flow comes within this time."""
+    return at_most(
+        limit_s, "s", f"recovery_time{{flow={flow}}}", name=f"{flow}_recovery", phase=PhaseName.RECOVERY, why=why
+    )
+
+
+def api_success(settings: CommonSettings, phase: PhaseName) -> Objective:
+    """Good API requests succeed."""
+    return Objective(
+        name=f"api_success_{phase}",
+        sli="success_rate{flow=api}",
+        phase=phase,
+        bound=Bound(op=">=", limit=settings.slo.success),
+        why="Users with good tokens were refused, or got no answer.",
+    )
+
+
+def api_latency(settings: CommonSettings, phase: PhaseName) -> Objective:
+    """API requests are answered in time."""
+    return Objective(
+        name=f"api_latency_{phase}",
+        sli="latency_p95{flow=api}",
+        phase=phase,
+        bound=Bound(op="<=", limit=settings.slo.latency_p95_s, unit="s"),
+        why="Users waited: p95 counts from when a request was due.",
+    )
+
+
+def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objective, ...]:
+    """What is asked of every run, whatever its fault: honest answers, and no stampede on the IdP's keys."""
+    asked = (
+        at_most(
+            0,
+            "count",
+            "refusals_told_as_errors",
+            name="refusals_are_4xx",
+            phase="all",
+            why="A bad token that is answered with 5xx wakes people up, and hides real outages among refusals.",
+        ),
+        at_most(
+            0,
+            "count",
+            "outages_told_as_refusals",
+            name="outages_are_5xx",
+            phase="all",
+            why="An outage that is answered with 4xx logs good users out: clients throw their tokens away.",
+        ),
+    )
+    # A sound validator asks again when keys have aged, or a cooldown after the last time, whatever tokens it is sent.
+    apart_s = min(settings.gateway.jwks_cooldown_s, SHORTEST_SOUND_LIFE * settings.gateway.jwks_cache_s)
+    if apart_s == 0:
+        return asked
+    lasting_s = sum(span.duration_s for span in spans if span.name is not PhaseName.WARMUP)
+    limit = ((lasting_s + REPORTING_SLACK_S) / apart_s + 1) / lasting_s
+    return (
+        *asked,
+        at_most(
+            limit,
+            "1/s",
+            "jwks_fetch_rate_max",
+            name="key_fetches_bounded",
+            phase="all",
+            why="Whoever can send junk, or waits for keys, can make a validator flood the IdP.",
+        ),
+    )
+
+
+def at_most(
+    limit: float,
+    unit: Literal["share", "s", "1/s", "per 1,000", "times", "count"],
+    sli: str,
+    *,
+    name: str,
+    phase: PhaseName | Literal["all"],
+    why: str,
+) -> Objective:
+    """An objective with an upper bound."""
+    return Objective(name=name, sli=sli, phase=phase, bound=Bound(op="<=", limit=limit, unit=unit), why=why)
+
+
+def at_least(limit: float, sli: str, *, name: str, phase: PhaseName | Literal["all"], why: str) -> Objective:
+    """An objective with a lower bound on a share."""
+    return Objective(name=name, sli=sli, phase=phase, bound=Bound(op=">=", limit=limit), why=why)

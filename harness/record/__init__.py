@@ -1,0 +1,1 @@
+"""What a run leaves: samples, journal, run directory; and how it is read back."""

@@ -1,0 +1,234 @@
+"""From names and settings to a run that is ready to be executed."""
+
+from __future__ import annotations
+
+import json
+import platform
+import secrets
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from idchaos.errors import UsageError
+from idchaos.record.rundir import RunDirectory
+from idchaos.run.runner import Observer, Run
+from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario, scenario_named
+from idchaos.settings import CommonSettings, differing, plain, profile
+from idchaos.targets.base import Target
+from idchaos.targets.standin import defects
+from idchaos.topologies import DEFAULT_TOPOLOGY, topology_named
+from idchaos.undo.ledger import Containers, Processes, Undo
+
+TARGETS = ("local", "docker")
+GATEWAYS = ("standin",)
+PACKAGES = ("idchaos", "locust", "joserfc", "cryptography", "aiohttp", "pandas", "scipy", "toxiproxy-python")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for, by name."""
+
+    scenario: str
+    target: str = "local"
+    gateway: str = "standin"
+    topology: str = DEFAULT_TOPOLOGY
+    profile: str = DEFAULT_PROFILE
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    defects: tuple[str, ...] = ()
+    """What the stand-ins are to do wrong: names of :data:`idchaos.targets.standin.defects.DEFECTS`."""
+    seed: int | None = None
+    reports: Path = Path("reports")
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that was found to be sound: nothing has been started yet."""
+
+    request: Request
+    scenario: Scenario[Any]
+    settings: CommonSettings
+    experiment: Experiment
+    seed: int
+    defects: tuple[str, ...] = ()
+
+
+def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared:
+    """Check everything that can be checked before anything starts. Without ``scenario``, it is found by its name.
+
+    Raises:
+        UsageError: what is wrong, where, and what would be right.
+    """
+    scenario = scenario or scenario_named(request.scenario)
+    check_target(request.target, request.gateway)
+    profile(request.profile)
+    chosen = defects.known(request.defects)
+    topology = topology_named(request.topology)
+    why_not = scenario.why_not_on(topology.name)
+    if why_not:
+        raise UsageError(f"--topology: {why_not}")
+    defects.by_part(chosen, topology)
+    settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
+    experiment = _designed(scenario, settings, request)
+    check_capabilities(experiment, request.target, target_type(request.target))
+    seed = secrets.randbelow(2**31) if request.seed is None else request.seed
+    return Prepared(request, scenario, settings, experiment, seed, chosen)
+
+
+def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Request) -> Experiment:
+    """The experiment that settings amount to. Each is in its own range by now; together they may make no sense.
+
+    Raises:
+        UsageError: names the settings without which all would be well.
+    """
+    try:
+        return scenario.design(settings)
+    except (ValidationError, ArithmeticError) as error:
+        reason = plain(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else str(error)
+        culprits = [name for name in request.overrides if _is_sound(scenario, request, without=name)]
+        named = ", ".join(
+            f"{name}={json.dumps(request.overrides[name], default=str)}" for name in culprits or request.overrides
+        )
+        raise UsageError(f"{named or scenario.name}: makes no sound experiment: {reason}") from None
+
+
+def _is_sound(scenario: Scenario[Any], request: Request, *, without: str) -> bool:
+    rest = {name: value for name, value in request.overrides.items() if name != without}
+    try:
+        topology = topology_named(request.topology).name
+        scenario.design(scenario.fill(request.profile, rest, topology=topology))
+    except (ValidationError, ArithmeticError, UsageError):
+        return False
+    return True
+
+
+def check_target(target: str, gateway: str) -> None:
+    """Refuse what is neither a known target nor a known gateway.
+
+    Raises:
+        UsageError: names what there is.
+    """
+    if target not in TARGETS:
+        raise UsageError(f"--target: {target!r} is unknown; there are {', '.join(TARGETS)}")
+    if gateway not in GATEWAYS:
+        raise UsageError(f"--gateway: {gateway!r} is unknown; there are {', '.join(GATEWAYS)}")
+
+
+def check_capabilities(experiment: Experiment, name: str, kind: type) -> None:
+    """Refuse faults that a target can't carry out or prove.
+
+    Raises:
+        UsageError: names the fault and the capabilities that are missing.
+    """
+    for fault in (fault for faults in experiment.faults.values() for fault in faults):
+        missing = [need.__name__ for need in fault.needs if not issubclass(kind, need)]
+        if missing:
+            raise UsageError(f"--target {name}: {fault.title} needs a target with {', '.join(missing)}")
+
+
+def target_type(name: str) -> type:
+    """The class of a target."""
+    if name == "docker":
+        from idchaos.targets.standin.compose import ComposeTarget
+
+        return ComposeTarget
+    from idchaos.targets.standin.local import LocalTarget
+
+    return LocalTarget
+
+
+def make_target(
+    name: str, settings: CommonSettings, run_id: str, wrong: tuple[str, ...] = ()
+) -> tuple[Target, tuple[Undo, ...]]:
+    """A target of that name with the defects ``wrong``, not started, and what the ledger must promise before it is."""
+    topology = topology_named(settings.topology)
+    target: Target = target_type(name)(settings, run_id, defects.by_part(wrong, topology))
+    processes = Processes(run_id=run_id)
+    return target, (Containers(run_id=run_id), processes) if name == "docker" else (processes,)
+
+
+def new_run_id() -> str:
+    """An identifier that no other run has."""
+    return secrets.token_hex(6)
+
+
+def assemble(prepared: Prepared, observer: Observer | None = None) -> tuple[Run, RunDirectory]:
+    """A run that was not started, and its directory.
+
+    Raises:
+        StoreError: the directory can't be made.
+    """
+    request, run_id = prepared.request, new_run_id()
+    target, undos = make_target(request.target, prepared.settings, run_id, prepared.defects)
+    directory = RunDirectory.create(request.reports, prepared.scenario.name, manifest(prepared, target.name))
+    execution = Run(
+        prepared.experiment,
+        target,
+        directory,
+        run_id=run_id,
+        undos=undos,
+        seed=prepared.seed,
+        late_p99_s=prepared.settings.slo.late_p99_s,
+        observer=observer,
+    )
+    return execution, directory
+
+
+def manifest(prepared: Prepared, target: str) -> dict[str, Any]:
+    """``manifest.json``: everything that is needed to understand, and to repeat, the run."""
+    request, plan = prepared.request, prepared.experiment.plan
+    return {
+        "schema": 1,
+        "scenario": plan.scenario,
+        "variant": plan.variant,
+        "summary": prepared.scenario.summary,
+        "profile": request.profile,
+        "target": target,
+        "gateway": request.gateway,
+        "topology": request.topology,
+        "seed": prepared.seed,
+        "defects": list(prepared.defects),
+        "settings": prepared.settings.model_dump(mode="json"),
+        "changed_settings": differing(prepared.settings),
+        "plan": plan.model_dump(mode="json"),
+        "faults": [
+            {"name": fault.title, "phase": phase}
+            for phase, faults in prepared.experiment.faults.items()
+            for fault in faults
+        ],
+        "command": shlex.join(request.command),
+        "repeat": repeat_command(prepared),
+        "versions": versions(),
+        "host": {"system": platform.platform(), "machine": platform.machine(), "python": platform.python_version()},
+    }
+
+
+def repeat_command(prepared: Prepared) -> str:
+    """The command that runs the same plan again."""
+    request = prepared.request
+    words = ["idchaos", "run", request.scenario, "--target", request.target, "--profile", request.profile]
+    if request.topology != DEFAULT_TOPOLOGY:
+        words += ["--topology", request.topology]
+    words += ["--seed", str(prepared.seed)]
+    for name in prepared.defects:
+        words += ["--defect", name]
+    for name, value in request.overrides.items():
+        words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join(words)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that matter to a result."""
+    found = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

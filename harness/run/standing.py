@@ -1,0 +1,202 @@
+"""Targets that are left running (``up``, ``down``), and runs that were killed (``recover``)."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from idchaos.errors import StoreError, UsageError
+from idchaos.run.runner import signals_ignored
+from idchaos.run.scenario import DEFAULT_PROFILE
+from idchaos.settings import CommonSettings, fill
+from idchaos.settings import profile as profile_named
+from idchaos.targets.base import Target
+from idchaos.targets.standin.defects import by_part, known
+from idchaos.topologies import DEFAULT_TOPOLOGY, topology_named
+from idchaos.undo.ledger import SUFFIX, Ledger, Owner, ledger_path, read, state_dir
+from idchaos.undo.undo import Undone, carry_out, carry_out_all, left_of
+
+UP_FILE = "up.json"
+BEING_WRITTEN_S = 60.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A target that was left running."""
+
+    run_id: str
+    target: Target
+    defects: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Where everything is. Holds secrets: whoever asked for a target on this machine is their owner."""
+        endpoints = self.target.endpoints
+        control = getattr(self.target, "layout").control  # noqa: B009
+        return {
+            "run_id": self.run_id,
+            "target": self.target.name,
+            "topology": self.target.topology.name,
+            "defects": list(self.defects),
+            "issuer": endpoints.issuer,
+            "gateways": [gateway.model_dump() for gateway in endpoints.gateways],
+            "services": [service.model_dump() for service in endpoints.services],
+            "routes": [route.model_dump() for route in endpoints.routes],
+            "toxiproxy": f"http://{self.target.links.api}",
+            "control": {
+                "secret": endpoints.control_secret,
+                **{name: f"http://{address}" for name, address in control.items()},
+            },
+            "clients": [client.model_dump(exclude_none=True) for client in endpoints.clients],
+            "users": [user.model_dump() for user in endpoints.users],
+            "initial_access_token": endpoints.initial_access_token,
+        }
+
+
+def bring_up(
+    overrides: Mapping[str, Any],
+    *,
+    target: str = "local",
+    gateway: str = "standin",
+    topology: str = DEFAULT_TOPOLOGY,
+    profile: str = DEFAULT_PROFILE,
+    defects: Sequence[str] = (),
+) -> Standing:
+    """Start a target, with defects, and leave it running.
+
+    Raises:
+        UsageError: one is up already, or a name or setting is wrong.
+        TargetError: it did not start; nothing of it is left.
+    """
+    from idchaos.run.launch import check_target, make_target, new_run_id
+
+    check_target(target, gateway)
+    chosen = known(defects)
+    where = topology_named(topology)
+    by_part(chosen, where)
+    note = state_dir() / UP_FILE
+    if note.exists():
+        raise UsageError(f"a target is up already ({note}); stop it first: idchaos down")
+    layer = {name: value for name, value in profile_named(profile).items() if not name.startswith("fault.")}
+    settings = fill(CommonSettings, layer, overrides).model_copy(update={"topology": where.name})
+    run_id = new_run_id()
+    started, undos = make_target(target, settings, run_id, chosen)
+    ledger = Ledger(run_id)
+    for undo in undos:
+        ledger.write(undo)
+    logs = state_dir() / f"{run_id}.logs"
+    logs.mkdir(parents=True)
+    standing = Standing(run_id, started, chosen)
+    try:
+        started.start(logs)
+        _write_private(note, json.dumps(standing.document(), indent=2))
+    except BaseException:
+        with signals_ignored():
+            started.stop()
+            ledger.close(clean=not left_of(carry_out(undo) for undo in undos))
+        raise
+    ledger.close(clean=False)
+    return standing
+
+
+def describe(standing: Standing) -> str:
+    """Where everything is, for a person."""
+    where = standing.document()
+    lines = [
+        f"{where['target']} target ({where['topology']}) is up; stop it with: idchaos down",
+        f"  issuer     {where['issuer']}",
+    ]
+    lines += [f"  {gateway['name']:<10} {gateway['url']}" for gateway in where["gateways"]]
+    lines += [f"  {service['name']:<10} {service['url']} (around the gateways)" for service in where["services"]]
+    lines.append(f"  toxiproxy  {where['toxiproxy']}")
+    lines += [f"  control    {name}: {url}" for name, url in where["control"].items() if name != "secret"]
+    lines.append(f"  control secret  {where['control']['secret']}")
+    for client in where["clients"]:
+        grants = ", ".join(client["grants"])
+        known_by = (
+            "a key for assertions" if "private_jwk" in client else f"secret {client.get('client_secret', '(public)')}"
+        )
+        lines.append(f"  client     {client['client_id']}  {known_by}  {grants}")
+    lines.append(f"  registration    with the initial access token {where['initial_access_token']}")
+    if where["defects"]:
+        lines.append(f"  defects    {', '.join(where['defects'])}: this system is wrong on purpose")
+    lines += [f"  user       {user['username']}  password {user['password']}" for user in where["users"]]
+    return "\n".join(lines)
+
+
+def take_down() -> str:
+    """Stop what ``up`` left running.
+
+    Raises:
+        UsageError: nothing is up.
+        StoreError: something could not be stopped.
+    """
+    note = state_dir() / UP_FILE
+    try:
+        run_id = str(json.loads(note.read_text())["run_id"])
+    except FileNotFoundError:
+        raise UsageError("no target is up; start one: idchaos up") from None
+    except (OSError, ValueError, KeyError):
+        raise StoreError(f"{note}: cannot be read; idchaos recover stops what is left, then delete it") from None
+    left = left_of(carry_out_all(ledger_path(run_id)))
+    if left:
+        raise StoreError(f"could not stop {'; '.join(left)}")
+    note.unlink()
+    return "target is down"
+
+
+def recover_all() -> tuple[list[str], bool]:
+    """Undo what every ledger without a living owner still promises.
+
+    Returns what was done, one line each, and whether nothing is left. Runs that go on, and the target that ``up`` left
+    running, are let alone.
+    """
+    directory = state_dir()
+    standing = _standing_run_id(directory / UP_FILE)
+    lines: list[str] = []
+    clean = True
+    for path in sorted(directory.glob(f"*{SUFFIX}")):
+        owner = read(path).owner
+        if path.stem == standing or _being_written(path, owner):
+            continue
+        if owner is not None and owner.alive():
+            lines.append(f"run {path.stem}: still running as process {owner.pid}; let alone")
+            continue
+        undone = carry_out_all(path)
+        clean = clean and not left_of(undone)
+        lines += [f"run {path.stem}: {_told(each, path)}" for each in undone] or [f"run {path.stem}: nothing was left"]
+    return lines or ["nothing to recover"], clean
+
+
+def _told(undone: Undone, ledger: Path) -> str:
+    if not undone.left:
+        return undone.what
+    return f"could not undo: {'; '.join(undone.left)} (where that is undone by other means, delete {ledger})"
+
+
+def _being_written(path: Path, owner: Owner | None) -> bool:
+    """A ledger whose first line is not there yet belongs to a run that starts just now, unless it is old."""
+    try:
+        return owner is None and time.time() - path.stat().st_mtime < BEING_WRITTEN_S
+    except OSError:
+        return True
+
+
+def _standing_run_id(note: Path) -> str | None:
+    try:
+        return str(json.loads(note.read_text())["run_id"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _write_private(path: Path, text: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from None

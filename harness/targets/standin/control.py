@@ -1,0 +1,127 @@
+"""The stand-ins' control APIs as capabilities. Local and Docker targets share it: only addresses differ."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import httpx
+
+from idchaos.components import IDP
+from idchaos.errors import TargetError
+from idchaos.targets.base import EndpointError, KeyInfo, ProbeResult
+
+STATE_TIMEOUT_S = 2.0
+PROBE_TIMEOUT_S = 15.0
+
+
+class StandIns:
+    """A client of all control APIs of one running stand-in system.
+
+    Implements ``ReportsState``, ``ProbesUpstream``, ``RotatesKeys``, ``RotatesSecrets``, ``SkewsClock``,
+    ``InjectsErrors`` and ``FlushesCaches``.
+    """
+
+    def __init__(self, control: Mapping[str, str], secret: str) -> None:
+        self._control = control
+        self.sent: Counter[str] = Counter()
+        self.unanswered: Counter[str] = Counter()
+        # Control traffic is rare; keep-alive would only leave connections that a killed process resets.
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {secret}", "Connection": "close"},
+            limits=httpx.Limits(max_keepalive_connections=0),
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        """Release sockets."""
+        self._http.close()
+
+    def state(self, component: str) -> Mapping[str, Any]:
+        """``GET /state`` of one component."""
+        answer: Mapping[str, Any] = self._ask(component, "GET", "/state", timeout=STATE_TIMEOUT_S)
+        return answer
+
+    def probe(self, component: str, upstream: str) -> ProbeResult:
+        """One fresh request from a component to its upstream."""
+        answer = self._ask(component, "POST", "/probe", {"upstream": upstream}, timeout=PROBE_TIMEOUT_S)
+        return ProbeResult.model_validate({name: answer.get(name) for name in ProbeResult.model_fields})
+
+    def keys(self) -> tuple[KeyInfo, ...]:
+        """All keys that the IdP knows."""
+        return tuple(
+            KeyInfo.model_validate({name: key[name] for name in KeyInfo.model_fields})
+            for key in self._ask(IDP, "GET", "/keys")
+        )
+
+    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> None:
+        """Create a key."""
+        self._ask(IDP, "POST", "/keys", {"kid": kid, "alg": alg, "publish": publish, "sign": sign})
+
+    def publish_key(self, kid: str) -> None:
+        """Put a key into the JWKS."""
+        self._ask(IDP, "POST", f"/keys/{kid}/publish")
+
+    def sign_with(self, kid: str) -> None:
+        """Sign new tokens with this key."""
+        self._ask(IDP, "POST", f"/keys/{kid}/sign_with")
+
+    def retire_key(self, kid: str) -> None:
+        """Take a key out of the JWKS."""
+        self._ask(IDP, "POST", f"/keys/{kid}/retire")
+
+    def rotate_secret(self, client_id: str, new_secret: str, *, overlap_s: float, revoke_grants: bool) -> int:
+        """Take a new client secret; returns how many of the client's grants were revoked."""
+        order = {"new_secret": new_secret, "overlap_s": overlap_s, "revoke_grants": revoke_grants}
+        return int(self._ask(IDP, "POST", f"/clients/{client_id}/rotate_secret", order)["grants_revoked"])
+
+    def skew(self, component: str, offset_s: float, drift_ppm: float = 0.0) -> None:
+        """Set a component's clock error."""
+        self._ask(component, "PUT", "/clock", {"offset_s": offset_s, "drift_ppm": drift_ppm})
+
+    def inject(self, endpoint: str, error: EndpointError) -> None:
+        """Make an IdP endpoint answer with an error."""
+        self._ask(IDP, "PUT", f"/errors/{endpoint}", error.model_dump(exclude_none=True))
+
+    def clear(self, endpoint: str) -> None:
+        """Make it answer normally."""
+        self._ask(IDP, "DELETE", f"/errors/{endpoint}")
+
+    def flush(self, component: str, cache: Literal["jwks", "revocations", "introspection", "all"]) -> None:
+        """Empty a cache of a validator."""
+        self._ask(component, "POST", "/flush", {"cache": cache})
+
+    def wait_healthy(self, component: str, deadline: float) -> None:
+        """Return when the component answers; ``deadline`` is in ``time.monotonic`` seconds.
+
+        Raises:
+            TargetError: when it doesn't in time.
+        """
+        while True:
+            try:
+                self.state(component)
+            except TargetError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def _ask(self, component: str, method: str, path: str, body: Any = None, *, timeout: float = 5.0) -> Any:
+        url = f"http://{self._control[component]}{path}"
+        try:
+            response = self._http.request(method, url, json=body, timeout=timeout)
+        except httpx.HTTPError as error:
+            raise TargetError(f"{component}: {method} {path}: no answer ({type(error).__name__})") from error
+        if response.is_error:
+            raise TargetError(f"{component}: {method} {path}: {response.status_code} {_detail(response)}")
+        return response.json() if response.content else None
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        return str(response.json().get("detail", ""))[:200]
+    except (ValueError, AttributeError):
+        return response.text[:200]

@@ -1,0 +1,185 @@
+"""The stand-in system as plain processes on loopback. Needs nothing but what pip installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from idchaos.components import GATEWAYS, IDP, SERVICES, STAND_INS
+from idchaos.errors import FaultError, TargetError
+from idchaos.settings import CommonSettings
+from idchaos.targets.base import ProcessState
+from idchaos.targets.endpoints import Endpoints
+from idchaos.targets.standin.control import StandIns
+from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process, free_ports
+from idchaos.targets.standin.topology import (
+    MODULES,
+    PROXIES,
+    Credentials,
+    Layout,
+    endpoints,
+    settings_documents,
+)
+from idchaos.topologies import TOPOLOGIES
+from idchaos.undo.toxiproxy import Links
+
+REAL_TOXIPROXY = "toxiproxy-server"
+
+
+def local_layout() -> Layout:
+    """Free loopback ports for everything."""
+    ports = iter(free_ports(2 * len(STAND_INS) + len(PROXIES) + 1))
+    bind = {name: (f"127.0.0.1:{next(ports)}", f"127.0.0.1:{next(ports)}") for name in STAND_INS}
+    listen = {proxy: f"127.0.0.1:{next(ports)}" for proxy in PROXIES}
+    return Layout(
+        data={name: data for name, (data, _) in bind.items()},
+        control={name: control for name, (_, control) in bind.items()},
+        bind=bind,
+        listen=listen,
+        through=listen,
+        toxiproxy_api=f"127.0.0.1:{next(ports)}",
+    )
+
+
+class LocalTarget(StandIns):
+    """Implements ``Target``, ``ControlsProcesses`` and all that ``StandIns`` does."""
+
+    name = "local"
+    components: tuple[str, ...] = STAND_INS
+
+    def __init__(
+        self, settings: CommonSettings, run_id: str, defects: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        self.credentials = Credentials.generate()
+        self.layout = local_layout()
+        super().__init__(self.layout.control, self.credentials.control_secret)
+        self._settings = settings
+        self.topology = TOPOLOGIES[settings.topology]
+        self._defects = defects or {}
+        self._run_id = run_id
+        self._processes: dict[str, Process] = {}
+        self._down: set[str] = set()
+        self._links: Links | None = None
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where everything is."""
+        return endpoints(self.layout, self.credentials, self.topology)
+
+    @property
+    def links(self) -> Links:
+        """The Toxiproxy links."""
+        if self._links is None:
+            raise TargetError("the target is not started")
+        return self._links
+
+    def start(self, logs: Path) -> None:
+        """Start Toxiproxy, its proxies, and every stand-in; wait until all answer."""
+        documents = settings_documents(self.layout, self._settings, self.credentials, self._defects)
+        self._processes["toxiproxy"] = self._toxiproxy(logs)
+        for name in STAND_INS:
+            self._processes[name] = Process(
+                name=name,
+                command=[*PYTHON_MODULE, MODULES[name]],
+                environment={
+                    "IDCHAOS_SETTINGS": json.dumps(documents[name]),
+                    "IDCHAOS_CONTROL_SECRET": self.credentials.control_secret,
+                },
+                run_id=self._run_id,
+                log_path=logs / f"{name}.log",
+            )
+        self._processes["toxiproxy"].spawn()
+        self._processes[IDP].spawn()
+        self._links = self._connect_toxiproxy()
+        for proxy, component in PROXIES.items():
+            self._links.create(proxy, listen=self.layout.listen[proxy], upstream=self.layout.data[component])
+        self._processes[IDP].wait_ready()
+        # Validators start once the way to their keys is open: a failed first fetch would be of our own making.
+        for name in (*GATEWAYS, *SERVICES):
+            self._processes[name].spawn()
+        deadline = time.monotonic() + READY_WITHIN_S
+        for name in (*GATEWAYS, *SERVICES):
+            self._processes[name].wait_ready()
+        for name in STAND_INS:
+            self.wait_healthy(name, deadline)
+
+    def _toxiproxy(self, logs: Path) -> Process:
+        host, _, port = self.layout.toxiproxy_api.partition(":")
+        real = shutil.which(REAL_TOXIPROXY)
+        return Process(
+            name="toxiproxy",
+            command=[real, "-proxy-metrics", "-host", host, "-port", port]
+            if real
+            else [*PYTHON_MODULE, "idchaos.fixtures.toxiproxy", "--host", host, "--port", port],
+            environment={},
+            run_id=self._run_id,
+            log_path=logs / "toxiproxy.log",
+            prints_ready=real is None,
+        )
+
+    def _connect_toxiproxy(self) -> Links:
+        process = self._processes["toxiproxy"]
+        if process.prints_ready:
+            process.wait_ready()
+        links = Links(self.layout.toxiproxy_api)
+        deadline = time.monotonic() + READY_WITHIN_S
+        while True:
+            try:
+                links.version()
+            except FaultError:
+                if process.ended() is not None or time.monotonic() > deadline:
+                    raise TargetError(f"toxiproxy did not start: {process.last_words()}") from None
+                time.sleep(0.05)
+            else:
+                return links
+
+    def stop(self) -> list[str]:
+        """Stop every process; returns what could not be stopped."""
+        for process in reversed(self._processes.values()):
+            process.signal(signal.SIGCONT)
+            process.signal(signal.SIGTERM)
+        for process in self._processes.values():
+            process.stop()
+        self.close()
+        return []
+
+    def died(self) -> str | None:
+        """The first component that ended without being told to."""
+        for name, process in self._processes.items():
+            code = process.ended()
+            if code is not None and name not in self._down:
+                self._down.add(name)
+                how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+                return f"{name} ended by itself ({how}): {process.last_words() or 'no last words'}"
+        return None
+
+    def process(self, component: str) -> ProcessState:
+        """How its process is, as the system says."""
+        return self._processes[component].state()
+
+    def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
+        """SIGKILL or SIGSTOP."""
+        self._down.add(component)
+        process = self._processes[component]
+        if how == "kill":
+            process.kill()
+        else:
+            process.pause()
+
+    def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
+        """Start it again at the same addresses, or SIGCONT; returns when it is healthy. One that runs goes on running:
+        healing must bear that nothing had been applied.
+        """
+        process = self._processes[component]
+        if how == "pause":
+            process.signal(signal.SIGCONT)
+        elif process.state().status == "dead":
+            process.spawn()
+            process.wait_ready()
+        self.wait_healthy(component, time.monotonic() + READY_WITHIN_S)
+        self._down.discard(component)

@@ -1,0 +1,321 @@
+"""The stand-in system as a picture: components, the proxies between them, and the settings each part gets.
+
+::
+
+    clients ──► client-to-idp ─────────────► idp ◄── gateway-N-to-idp ◄── gateway-N
+       │                                      ▲
+       ├──────► client-to-gateway-N ► gateway-N ──► gateway-to-SERVICE ──► orders, accounts
+       │                                      └────── SERVICE-to-idp ◄─────────────────┘
+       └──────► client-to-SERVICE ─────────────────────────────────────► orders, accounts
+
+Pure: addresses in, settings documents out.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc.jwk import ECKey
+
+from idchaos.components import GATEWAYS, IDP, SERVICES
+from idchaos.settings import CommonSettings
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User
+from idchaos.topologies import TOPOLOGIES, Topology
+
+RETIRED_KID = "retired"
+"""A key that the IdP publishes at the start and withdraws before the load: nobody may accept it later."""
+
+MODULES = {
+    IDP: "idchaos.fixtures.idp",
+    **dict.fromkeys(GATEWAYS, "idchaos.fixtures.gateway"),
+    **dict.fromkeys(SERVICES, "idchaos.fixtures.service"),
+}
+
+LINKS: dict[str, dict[str, str]] = {
+    "client-to-idp": {"client-to-idp": IDP},
+    "client-to-gateway": {f"client-to-{name}": name for name in GATEWAYS},
+    "client-to-service": {f"client-to-{name}": name for name in SERVICES},
+    "gateway-to-idp": {f"{name}-to-idp": IDP for name in GATEWAYS},
+    "gateway-to-service": {f"gateway-to-{name}": name for name in SERVICES},
+    "service-to-idp": {"accounts-to-idp": IDP},
+    "library-to-idp": {f"{name}-to-idp": IDP for name in SERVICES},
+}
+"""Each link's proxies and the component that each leads to."""
+
+PROXIES: dict[str, str] = {proxy: to for proxies in LINKS.values() for proxy, to in proxies.items()}
+
+PROBERS: dict[str, tuple[tuple[str, str], ...]] = {
+    **{f"{gateway}-to-idp": ((gateway, IDP),) for gateway in GATEWAYS},
+    **{f"gateway-to-{service}": tuple((gateway, service) for gateway in GATEWAYS) for service in SERVICES},
+    **{f"{service}-to-idp": ((service, IDP),) for service in SERVICES},
+}
+"""Who can send a probe through a proxy: (component, the upstream it asks for). Client links are probed by us."""
+
+ID_TOKEN_LIFE_S = 300.0
+"""Of ID tokens, which nobody renews: they only say that a user logged in."""
+
+PARTNERS = ("partner", "partner-opaque")
+"""Clients that act for users and for themselves: their secrets are worth stealing, and may be rotated."""
+
+INTROSPECTING = ("gateway", *SERVICES)
+"""Clients that may introspect: who decides about tokens, in one topology or another."""
+
+SCOPES = "orders:read orders:write accounts:read accounts:write"
+USER_SCOPES = f"openid profile email offline_access {SCOPES}"
+
+
+def proxies_of(link: str) -> tuple[str, ...]:
+    """The proxies that a link (or a single proxy's name) stands for."""
+    return tuple(LINKS[link]) if link in LINKS else (link,)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is, as ``host:port``."""
+
+    data: Mapping[str, str]
+    """Component -> its data address, as Toxiproxy reaches it."""
+    control: Mapping[str, str]
+    """Component -> its control address, as the harness reaches it."""
+    bind: Mapping[str, tuple[str, str]]
+    """Component -> (data, control) addresses that its process listens on."""
+    listen: Mapping[str, str]
+    """Proxy -> the address that Toxiproxy listens on."""
+    through: Mapping[str, str]
+    """Proxy -> the address by which its consumer reaches it."""
+    toxiproxy_api: str
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What one run's parties know. Made afresh for each run, never stored in its directory."""
+
+    control_secret: str
+    gateway_secret: str
+    """Tells services that a gateway asks."""
+    clients: Mapping[str, str]
+    next_secrets: Mapping[str, str]
+    users: Mapping[str, str]
+    initial_access_token: str
+    """Lets clients register themselves (RFC 7591)."""
+    assertion_key: Mapping[str, str]
+    """The private JWK of the client that signs assertions."""
+
+    @classmethod
+    def generate(cls) -> Credentials:
+        """Random secrets for one run."""
+        return cls(
+            control_secret=secrets.token_urlsafe(24),
+            gateway_secret=secrets.token_urlsafe(24),
+            clients={
+                name: secrets.token_urlsafe(24)
+                for name in ("web", "web-opaque", "machine", "machine-opaque", *INTROSPECTING, *PARTNERS)
+            },
+            next_secrets={name: secrets.token_urlsafe(24) for name in PARTNERS},
+            users={name: secrets.token_urlsafe(12) for name in ("alice", "bob", "carol", "dave")},
+            initial_access_token=secrets.token_urlsafe(24),
+            assertion_key={k: str(v) for k, v in ECKey.generate_key("P-256").as_dict(private=True).items()},
+        )
+
+
+REDIRECT_URI = "http://127.0.0.1/callback"
+
+
+def clients(credentials: Credentials, topology: Topology) -> tuple[Client, ...]:
+    """The OAuth clients of the stand-in system."""
+    secret = credentials.clients
+    code = ("authorization_code", "refresh_token")
+    found = (
+        Client(client_id="web", client_secret=secret["web"], grants=code, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
+        Client(client_id="spa", grants=code, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
+        Client(
+            client_id="web-opaque", client_secret=secret["web-opaque"], grants=code,
+            redirect_uri=REDIRECT_URI, scope=USER_SCOPES, token_format="opaque",
+        ),
+        Client(client_id="machine", client_secret=secret["machine"], grants=("client_credentials",), scope=SCOPES),
+        Client(
+            client_id="machine-opaque", client_secret=secret["machine-opaque"],
+            grants=("client_credentials",), scope=SCOPES, token_format="opaque",
+        ),
+        Client(
+            client_id="signer", private_jwk=dict(credentials.assertion_key), grants=("client_credentials",),
+            scope=SCOPES,
+        ),
+        *(
+            Client(
+                client_id=name, client_secret=secret[name], next_secret=credentials.next_secrets[name],
+                grants=(*code, "client_credentials"), redirect_uri=REDIRECT_URI, scope=USER_SCOPES,
+                token_format="opaque" if name.endswith("opaque") else "jwt",
+            )
+            for name in PARTNERS
+        ),
+    )  # fmt: skip
+    return tuple(
+        client if client.token_format in topology.formats else client.model_copy(update={"token_format": "opaque"})
+        for client in found
+    )
+
+
+def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
+    """The settings document of the stand-in IdP."""
+    algorithm = settings.tokens.signing_alg
+    keys = [{"kid": f"{alg.lower()}-1", "alg": alg, "signing": alg == algorithm} for alg in ("RS256", "ES256", "EdDSA")]
+    keys.append({"kid": RETIRED_KID, "alg": algorithm, "signing": False})
+    registered: list[dict[str, Any]] = [
+        {
+            "client_id": client.client_id,
+            "client_secret": client.client_secret,
+            "public_jwk": _public(client.private_jwk),
+            "grants": list(client.grants),
+            "redirect_uris": [client.redirect_uri] if client.redirect_uri else [],
+            "scope": client.scope,
+            "audience": list(SERVICES),
+            "token_format": client.token_format,
+        }
+        for client in clients(credentials, TOPOLOGIES[settings.topology])
+    ]
+    registered += [
+        {"client_id": name, "client_secret": credentials.clients[name], "grants": [], "introspects": True}
+        for name in INTROSPECTING
+    ]
+    return {
+        **_common(IDP, layout),
+        "issuer": issuer(layout),
+        "tokens": {
+            "access_ttl_s": settings.tokens.access_ttl_s,
+            "id_ttl_s": max(ID_TOKEN_LIFE_S, settings.tokens.access_ttl_s),
+            "refresh_ttl_s": settings.tokens.refresh_ttl_s,
+            "refresh_grace_s": settings.tokens.refresh_grace_s,
+            "session_max_s": settings.tokens.session_max_s,
+        },
+        "signing_alg": algorithm,
+        "keys": keys,
+        "clients": registered,
+        "registration": {
+            "initial_access_token": credentials.initial_access_token,
+            "per_s": settings.idp.registrations_per_s,
+            "burst": settings.idp.registrations_burst,
+            "scope": SCOPES,
+            "audience": list(SERVICES),
+        },
+        "users": [
+            {"username": name, "password": password, "name": name.title(), "email": f"{name}@example.test"}
+            for name, password in credentials.users.items()
+        ],
+    }
+
+
+def _public(jwk: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if jwk is None else {name: value for name, value in jwk.items() if name != "d"}
+
+
+def gateway_settings(name: str, layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
+    """The settings document of one gateway replica."""
+    return {
+        **_common(name, layout),
+        **_authorization(f"{name}-to-idp", "gateway", layout, settings, credentials),
+        "decides": name in TOPOLOGIES[settings.topology].deciders,
+        "gateway_secret": credentials.gateway_secret,
+        "routes": [
+            {
+                "prefix": f"/{service}",
+                "service": service,
+                "upstream": f"http://{layout.through[f'gateway-to-{service}']}",
+                "audience": service,
+                "scopes": _scopes(service),
+            }
+            for service in SERVICES
+        ],
+    }
+
+
+def service_settings(name: str, layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
+    """The settings document of one service: it decides, or checks JWTs again, or trusts the gateway."""
+    topology = TOPOLOGIES[settings.topology]
+    document = {**_common(name, layout), "prefix": f"/{name}", "gateway_secret": credentials.gateway_secret}
+    if name not in (*topology.deciders, *topology.validators):
+        return document
+    return {
+        **document,
+        **_authorization(f"{name}-to-idp", name, layout, settings, credentials),
+        "audience": name,
+        "validates": name in topology.validators,
+        "decides": name in topology.deciders,
+        "scopes": _scopes(name),
+    }
+
+
+def _scopes(service: str) -> dict[str, str]:
+    return {"GET": f"{service}:read", "POST": f"{service}:write"}
+
+
+def settings_documents(
+    layout: Layout, settings: CommonSettings, credentials: Credentials, defects: Mapping[str, tuple[str, ...]]
+) -> dict[str, dict[str, Any]]:
+    """The settings document of every stand-in, by component. ``defects``: what each component is to do wrong."""
+    documents = {
+        IDP: idp_settings(layout, settings, credentials),
+        **{name: gateway_settings(name, layout, settings, credentials) for name in GATEWAYS},
+        **{name: service_settings(name, layout, settings, credentials) for name in SERVICES},
+    }
+    return {name: document | {"defects": list(defects.get(name, ()))} for name, document in documents.items()}
+
+
+def issuer(layout: Layout) -> str:
+    """The IdP's fixed issuer: its URL as clients know it."""
+    return f"http://{layout.through['client-to-idp']}"
+
+
+def endpoints(layout: Layout, credentials: Credentials, topology: Topology) -> Endpoints:
+    """What clients of the system, and the load generator, need to know."""
+    return Endpoints(
+        issuer=issuer(layout),
+        idp_url=f"http://{layout.through['client-to-idp']}",
+        gateways=tuple(Gateway(name=name, url=f"http://{layout.through[f'client-to-{name}']}") for name in GATEWAYS),
+        services=tuple(Gateway(name=name, url=f"http://{layout.through[f'client-to-{name}']}") for name in SERVICES),
+        routes=tuple(Route(path=f"/{name}/1", service=name, audience=name, scope=f"{name}:read") for name in SERVICES),
+        services_decide=topology.services_decide,
+        clients=clients(credentials, topology),
+        users=tuple(User(username=name, password=password) for name, password in credentials.users.items()),
+        inner_clients=tuple(Client(client_id=name, client_secret=credentials.clients[name]) for name in INTROSPECTING),
+        gateway_secret=credentials.gateway_secret,
+        introspection_client=Client(client_id="gateway", client_secret=credentials.clients["gateway"]),
+        idp_control_url=f"http://{layout.control[IDP]}",
+        control_secret=credentials.control_secret,
+        initial_access_token=credentials.initial_access_token,
+    )
+
+
+def _common(name: str, layout: Layout) -> dict[str, Any]:
+    data, control = layout.bind[name]
+    return {"name": name, "listen": _address(data), "control": _address(control)}
+
+
+def _authorization(
+    proxy: str, client_id: str, layout: Layout, settings: CommonSettings, credentials: Credentials
+) -> dict[str, Any]:
+    """Of whoever decides, or validates, asking the IdP through ``proxy`` as ``client_id``."""
+    knobs = settings.gateway
+    where = layout.through[proxy] if knobs.idp_path == "link" else layout.data[IDP]
+    return {
+        "idp_url": f"http://{where}",
+        "client_id": client_id,
+        "client_secret": credentials.clients[client_id],
+        "introspects": "opaque" if "jwt" in TOPOLOGIES[settings.topology].formats else "every",
+        "introspection_cache_s": knobs.introspection_cache_s,
+        "revocation_cache_s": knobs.revocation_cache_s,
+        "issuer": issuer(layout),
+        "leeway_s": knobs.leeway_s,
+        "jwks_cache_s": knobs.jwks_cache_s,
+        "jwks_stale_s": knobs.jwks_stale_s,
+        "jwks_cooldown_s": knobs.jwks_cooldown_s,
+        "jwks_timeout_s": knobs.jwks_timeout_s,
+    }
+
+
+def _address(text: str) -> dict[str, Any]:
+    host, _, port = text.rpartition(":")
+    return {"host": host, "port": int(port)}

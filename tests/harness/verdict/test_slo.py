@@ -1,0 +1,514 @@
+"""What measurements, canaries and proofs amount to: samples written by hand, and the verdict that they must
+give.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idchaos.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, PhaseName, Plan, Verdict
+from idchaos.record.record import Effect, FaultRecord, RunRecord
+from idchaos.verdict import sli, slo, stats
+from idchaos.verdict.sli import Measurement
+
+Make = Callable[..., RunRecord]
+MakePlan = Callable[..., Plan]
+Traffic = Callable[..., list[dict[str, Any]]]
+DENIED = {"decision": "deny", "status": 401, "error_code": "kid_unknown", "outcome": "wrongly_denied"}
+
+
+def objective(sli_name: str = "success_rate", op: Any = ">=", limit: float = 0.999, unit: Any = "share") -> Objective:
+    return Objective(name="good", sli=sli_name, phase=PhaseName.FAULT, bound=Bound(op=op, limit=limit, unit=unit))
+
+
+def judged(record: RunRecord, wanted: Objective) -> slo.Judgement:
+    window = record.window(wanted.phase)
+    measured = sli.measure(record, wanted.sli, wanted.phase)
+    within = sli.within(record, wanted.sli, wanted.phase, wanted.bound.limit)
+    return slo.judge(wanted, measured, window[1] - window[0] if window else None, within)
+
+
+# --- objectives
+
+
+def test_200_good_samples_can_not_show_three_nines(make_record: Make, traffic: Traffic) -> None:
+    found = judged(make_record(traffic(110, 120)), objective())
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "from 200 samples" in found.reason
+    assert "it takes 2,995 good samples in a row, 150 s at this rate" in found.reason
+
+
+def test_3000_good_samples_show_it(make_record: Make, traffic: Traffic) -> None:
+    assert judged(make_record(traffic(110, 120, rate=300)), objective()).verdict is Verdict.PASS
+
+
+def test_half_refused_fails_three_nines(make_record: Make, traffic: Traffic) -> None:
+    rows = [row | (DENIED if n % 2 else {}) for n, row in enumerate(traffic(110, 120))]
+    found = judged(make_record(rows), objective())
+    assert found.verdict is Verdict.FAIL
+    assert found.reason.startswith("good in fault: 50 % [")
+    assert "misses >= 99.9 %" in found.reason
+
+
+def test_dependent_failures_can_not_decide_what_independent_ones_can(make_record: Make, traffic: Traffic) -> None:
+    """2 % of 6,000 requests failed. Spread evenly that fails 99 %; within one bad second it may be an
+    accident.
+    """
+    rows = traffic(110, 120, rate=600)
+    apart = [row | (DENIED if n % 50 == 0 else {}) for n, row in enumerate(rows)]
+    together = [row | (DENIED if 1200 <= n < 1320 else {}) for n, row in enumerate(rows)]
+    assert judged(make_record(apart), objective(limit=0.99)).verdict is Verdict.FAIL
+    assert judged(make_record(together), objective(limit=0.99)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_no_samples_are_no_pass(make_record: Make) -> None:
+    found = judged(make_record(), objective())
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "needs at least 2,995 samples" in found.reason
+
+
+def test_a_phase_that_never_began_is_no_pass(make_record: Make, traffic: Traffic) -> None:
+    found = judged(make_record(traffic(100, 110), windows={"baseline": (100, 110)}), objective())
+    assert found == slo.Judgement(Verdict.INCONCLUSIVE, "good in fault: the phase never began")
+
+
+def test_p95_needs_59_samples(make_record: Make, traffic: Traffic) -> None:
+    wanted = objective("latency_p95", "<=", 0.5, "s")
+    few = judged(make_record(traffic(110, 120, rate=5)), wanted)
+    assert few.verdict is Verdict.INCONCLUSIVE
+    assert "it takes about 59 samples, 12 s at this rate" in few.reason
+    assert judged(make_record(traffic(110, 120, rate=6)), wanted).verdict is Verdict.PASS
+    assert judged(make_record(traffic(110, 120, latency_s=0.6)), wanted).verdict is Verdict.FAIL
+
+
+def test_a_quantile_is_decided_by_who_keeps_to_the_bound(make_record: Make, traffic: Traffic) -> None:
+    """One slow second says little about p95, but everything is far below 2 s, and nothing is below 5 ms."""
+    rows = traffic(110, 115, rate=100, latency_s=lambda n: 0.3 if 200 <= n < 300 else 0.01)
+    record = make_record(rows)
+    assert judged(record, objective("latency_p95", "<=", 2.0, "s")).verdict is Verdict.PASS
+    undecided = judged(record, objective("latency_p95", "<=", 0.1, "s"))
+    assert undecided.verdict is Verdict.INCONCLUSIVE
+    assert "80 % [" in undecided.reason
+    failed = judged(record, objective("latency_p95", "<=", 0.005, "s"))
+    assert failed.verdict is Verdict.FAIL
+    assert "0 % [" in failed.reason
+
+
+def test_unanswered_requests_do_not_keep_to_a_latency_bound(make_record: Make, traffic: Traffic) -> None:
+    lost = {"status": 0, "decision": "undecided", "outcome": "unavailable", "latency_s": 0.001}
+    rows = [row | (lost if number % 4 == 0 else {}) for number, row in enumerate(traffic(110, 120, rate=100))]
+    assert judged(make_record(rows), objective("latency_p95", "<=", 2.0, "s")).verdict is Verdict.FAIL
+
+
+def test_error_rates_are_judged_from_the_other_side(make_record: Make, traffic: Traffic) -> None:
+    wanted = objective("wrongly_denied_rate", "<=", 0.001)
+    assert judged(make_record(traffic(110, 120, rate=300)), wanted).verdict is Verdict.PASS
+    found = judged(make_record(traffic(110, 120, rate=100)), wanted)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "2,995 good samples in a row" in found.reason
+
+
+def test_exactly_100_percent_can_not_be_shown(make_record: Make, traffic: Traffic) -> None:
+    found = judged(make_record(traffic(110, 120)), objective(limit=1.0))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "more samples alone can't decide it" in found.reason
+
+
+def test_a_censored_lag_fails_only_beyond_the_bound(make_record: Make) -> None:
+    """Nothing was refused for 6 s: that fails a bound of 5 s, and says nothing about one of 30 s."""
+    rows = []
+    for number in range(70):
+        flow = {"flow": "revocation", "session": f"p{number}", "format": "jwt"}
+        at = 110.0 + number / 8
+        rows.append(flow | {"due_at": at, "endpoint": "revoke"})
+        rows += [
+            flow | {"due_at": at + 0.5 * n, "endpoint": "/orders", "replica": "gateway-1", "expected": "either"}
+            for n in range(1, 14)
+        ]
+    record = make_record(rows)
+    assert judged(record, objective("revocation_lag_p95", "<=", 5, "s")).verdict is Verdict.FAIL
+    assert judged(record, objective("revocation_lag_p95", "<=", 30, "s")).verdict is Verdict.INCONCLUSIVE
+    assert judged(record, objective("revocation_lag_max", "<=", 5, "s")).verdict is Verdict.FAIL
+
+
+measurements = st.builds(
+    Measurement,
+    value=st.floats(0, 1),
+    low=st.floats(0, 1),
+    high=st.floats(0, 1),
+    samples=st.integers(0, 10_000),
+    effective=st.floats(1, 10_000),
+    unit=st.just("share"),
+    kind=st.sampled_from(["share", "quantile", "lag", "rate"]),
+)
+
+
+@given(measurements, st.sampled_from([">=", "<="]), st.floats(0, 1))
+def test_pass_and_fail_take_the_whole_interval(measured: Measurement, op: str, limit: float) -> None:
+    found = slo.judge(objective(op=op, limit=limit), measured, 10.0)
+    inside = limit <= measured.low if op == ">=" else measured.high <= limit
+    outside = measured.high < limit if op == ">=" else limit < measured.low
+    assert (found.verdict is Verdict.PASS) <= (inside and measured.samples > 0)
+    assert (found.verdict is Verdict.FAIL) <= (outside and measured.samples > 0)
+    assert bool(found.reason) == (found.verdict is not Verdict.PASS)
+
+
+@given(st.sampled_from(sli.names()), st.sampled_from([">=", "<="]), st.floats(0, 1e6))
+def test_nothing_never_passes(make_record: Make, name: str, op: str, limit: float) -> None:
+    spelling = name + "{side=ahead}" * (name.startswith("skew_threshold"))
+    assert judged(make_record(), objective(spelling, op, limit)).verdict is Verdict.INCONCLUSIVE
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_more_failures_never_help(one: int, other: int) -> None:
+    """Failures at the same distance from one another, so that only their number differs."""
+    order = [slo_rank(min(one, other)), slo_rank(max(one, other))]
+    assert order[0] <= order[1]
+
+
+def slo_rank(failures: int) -> int:
+    good = np.ones(3000, dtype=bool)
+    good[:: 3000 // failures if failures else 4000] = failures == 0
+    measured = sli._measured(stats.proportion(good, np.arange(3000) // 300), "share", "share")
+    return [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL].index(
+        slo.judge(objective(limit=0.995), measured, 10.0).verdict
+    )
+
+
+# --- the load generator
+
+
+def test_a_late_generator_is_unhealthy(make_record: Make, traffic: Traffic) -> None:
+    late = [row | ({"sent_at": row["due_at"] + 0.2} if n % 20 == 0 else {}) for n, row in enumerate(traffic(110, 120))]
+    health = slo.generator_health(make_record(late), PhaseName.FAULT)
+    assert health.reasons == ("the load generator was late (p99 200.0 ms, limit 50.0 ms)",)
+    assert not slo.generator_health(make_record(traffic(110, 120)), PhaseName.FAULT).reasons
+
+
+def test_lateness_is_held_to_a_tenth_of_the_tightest_latency_bound() -> None:
+    tight = objective("latency_p95{flow=api}", "<=", 0.1, "s")
+    assert slo.late_limit([tight], PhaseName.FAULT) == pytest.approx(0.01)
+    assert slo.late_limit([tight], PhaseName.BASELINE) == 0.05
+
+
+@pytest.mark.parametrize(("asked", "limit"), [(0.01, 0.01), (1.0, 0.05)])
+def test_what_was_asked_for_makes_the_limit_stricter_and_never_laxer(asked: float, limit: float) -> None:
+    assert slo.late_limit([], PhaseName.FAULT, asked) == limit
+
+
+def dropped(row: dict[str, Any]) -> dict[str, Any]:
+    lost = {"sent_at": math.nan, "service_time_s": math.nan, "latency_s": math.nan, "status": 0}
+    return row | lost | {"decision": "undecided", "error_code": "dropped"}
+
+
+def test_drops_of_its_own_are_told_from_drops_that_slow_answers_cause(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic
+) -> None:
+    """At most 20 in flight. Quick answers leave that empty, so a drop is the generator's; hanging ones fill
+    it.
+    """
+    plan = make_plan(max_in_flight=20)
+    quick = [dropped(row) if n % 10 == 0 else row for n, row in enumerate(traffic(110, 120))]
+    health = slo.generator_health(make_record(quick, plan=plan), PhaseName.FAULT)
+    assert (health.own_dropped, health.target_dropped) == (20, 0)
+    assert "dropped 20 of 200 requests by itself" in health.reasons[0]
+
+    hanging = [row | {"service_time_s": 5.0} if n < 20 else dropped(row) for n, row in enumerate(traffic(110, 115))]
+    health = slo.generator_health(make_record(hanging, plan=plan), PhaseName.FAULT)
+    assert (health.own_dropped, health.target_dropped) == (0, 80)
+    assert not health.reasons
+
+
+def test_probes_that_wait_between_polls_do_not_make_a_drop_the_targets_doing(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic
+) -> None:
+    """Each of 20 replicas that lag is polled for ten seconds; that takes no room from the 20 in flight."""
+    probe = {"flow": "revocation", "endpoint": "/orders", "expected": "either", "replica": "gateway-1"}
+    polls = [probe | {"session": f"p{n}", "due_at": at} for n in range(20) for at in (110.0, 120.0)]
+    rows = [dropped(row) if n % 10 == 0 else row for n, row in enumerate(traffic(110, 120))]
+    health = slo.generator_health(make_record([*polls, *rows], plan=make_plan(max_in_flight=20)), PhaseName.FAULT)
+    assert (health.own_dropped, health.target_dropped) == (20, 0)
+
+
+# --- the baseline
+
+
+def test_a_steady_baseline(make_record: Make, traffic: Traffic) -> None:
+    assert slo.baseline_reasons(make_record(traffic(100, 110))) == ()
+
+
+def test_a_baseline_with_failures_or_drift_is_not_steady(make_record: Make, traffic: Traffic) -> None:
+    failing = [row | (DENIED if n % 20 == 0 else {}) for n, row in enumerate(traffic(100, 110))]
+    assert "only 95 % of good requests succeeded" in slo.baseline_reasons(make_record(failing))[0]
+    drifting = traffic(100, 110, latency_s=lambda n: 0.01 if n < 100 else 0.2)
+    assert "median latency went from 0.01 s to 0.2 s" in slo.baseline_reasons(make_record(drifting))[0]
+    assert slo.baseline_reasons(make_record()) == ("the baseline has no good traffic",)
+
+
+# --- invariants
+
+BOTH = (Canary.EXPIRED, Canary.ALG_NONE)
+NEVER = Invariant(name="no bad token is accepted", canaries=BOTH, min_attempts=10)
+CANARIES = CanaryPlan(kinds=BOTH, clock_margin_s=10.0)
+
+
+def canaries(kinds: tuple[Canary, ...] = BOTH, spans: tuple[float, ...] = (100, 110, 120)) -> list[dict[str, Any]]:
+    """Three refused canaries of each kind in each phase."""
+    return [
+        {
+            "due_at": start + n,
+            "flow": "canary",
+            "canary": str(kind),
+            "expected": "deny",
+            "decision": "deny",
+            "status": 401,
+            "error_code": "signature_invalid",
+            "endpoint": "/orders",
+            "service": "orders",
+            "replica": "gateway-2",
+            "kid": "k1",
+            "jti": f"{kind}-{start + n}",
+        }
+        for start in spans
+        for kind in kinds
+        for n in range(3)
+    ]
+
+
+def test_all_refused_holds(make_record: Make, make_plan: MakePlan) -> None:
+    found = slo.judge_invariant(NEVER, make_record(canaries(), plan=make_plan(canaries=CANARIES)))
+    assert (found.judgement.verdict, found.attempts, found.breaches) == (Verdict.PASS, 18, 0)
+    assert ("expired", "fault", 3) in found.by_canary
+
+
+def test_what_is_refused_around_the_gateways_is_no_attempt_but_what_is_accepted_there_is_a_breach(
+    make_record: Make, make_plan: MakePlan
+) -> None:
+    around = [row | {"endpoint": "around:/orders", "replica": "orders"} for row in canaries()]
+    plan = make_plan(canaries=CANARIES)
+    found = slo.judge_invariant(NEVER, make_record(around, plan=plan))
+    assert (found.judgement.verdict, found.attempts) == (Verdict.INCONCLUSIVE, 0)
+    found = slo.judge_invariant(NEVER, make_record([*canaries(), *around], plan=plan))
+    assert (found.judgement.verdict, found.attempts) == (Verdict.PASS, 18)
+    around[4] |= {"decision": "accept", "status": 200, "error_code": ""}
+    found = slo.judge_invariant(NEVER, make_record([*canaries(), *around], plan=plan))
+    assert (found.judgement.verdict, found.breaches) == (Verdict.FAIL, 1)
+
+
+def test_where_users_have_opaque_tokens_alone_one_that_expired_must_have_been_tried(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic
+) -> None:
+    users = [row | {"format": "opaque"} for row in traffic(100, 130)]
+    jwts = [row | {"format": "jwt"} for row in canaries()]
+    plan = make_plan(canaries=CANARIES)
+
+    def judgement(*rows: dict[str, Any]) -> slo.Judgement:
+        return slo.judge_invariant(NEVER, make_record(list(rows), plan=plan)).judgement
+
+    found = judgement(*users, *jwts)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "no decided attempt of expired with an opaque token" in found.reason
+    outlived = {**jwts[0], "format": "opaque"}
+    assert (
+        slo.judge_invariant(NEVER, make_record([*users, *jwts, outlived], plan=plan)).judgement.verdict is Verdict.PASS
+    )
+    mixed = [*users, {**users[0], "format": "jwt"}, *jwts]
+    assert slo.judge_invariant(NEVER, make_record(mixed, plan=plan)).judgement.verdict is Verdict.PASS
+
+
+def test_one_accepted_canary_fails_with_what_is_needed_to_find_it(make_record: Make, make_plan: MakePlan) -> None:
+    rows = canaries()
+    rows[10] |= {"decision": "accept", "status": 200, "error_code": ""}
+    found = slo.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
+    assert found.judgement.verdict is Verdict.FAIL
+    assert found.judgement.reason == (
+        "no bad token is accepted: 1 of 18 canaries were accepted, first alg_none in fault by gateway-2"
+    )
+    (breach,) = found.evidence
+    assert breach == {
+        "at": 111.0,
+        "status": 200,
+        "canary": "alg_none",
+        "phase": "fault",
+        "replica": "gateway-2",
+        "service": "orders",
+        "endpoint": "/orders",
+        "error_code": "",
+        "kid": "k1",
+        "jti": "alg_none-111",
+        "session": "",
+    }
+
+
+def test_a_breach_during_warm_up_or_between_phases_counts(make_record: Make, make_plan: MakePlan) -> None:
+    rows = canaries()
+    rows.append(rows[0] | {"due_at": 50.0, "sent_at": 50.0, "decision": "accept"})
+    found = slo.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
+    assert found.judgement.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "no decided attempt of expired"),
+        (canaries(spans=(100,)), "6 decided attempts, needs 10"),
+        (canaries(spans=(100, 120)), "no decided attempt of expired in fault"),
+        (canaries((Canary.EXPIRED,)) * 2, "no decided attempt of alg_none"),
+        ([row | {"decision": "undecided", "status": 503} for row in canaries()], "no decided attempt of expired"),
+    ],
+)
+def test_what_was_not_tried_is_not_shown(
+    make_record: Make, make_plan: MakePlan, rows: list[dict[str, Any]], said: str
+) -> None:
+    found = slo.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
+    assert found.judgement == slo.Judgement(Verdict.INCONCLUSIVE, f"no bad token is accepted: {said}")
+
+
+def test_a_validator_without_keys_lets_nobody_in(make_record: Make, make_plan: MakePlan) -> None:
+    """While keys can't be had the gateway answers 503: not a refusal, but the canary did not get in
+    either.
+    """
+    away = {"decision": "undecided", "status": 503, "error_code": "jwks_unavailable"}
+    rows = [row | (away if 110 <= row["due_at"] < 120 else {}) for row in canaries()]
+    found = slo.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
+    assert (found.judgement.verdict, found.attempts) == (Verdict.PASS, 12)
+    lost = [row | ({"status": 0, "error_code": "read_timeout"} if row["status"] == 503 else {}) for row in rows]
+    found = slo.judge_invariant(NEVER, make_record(lost, plan=make_plan(canaries=CANARIES)))
+    assert found.judgement.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("tried", "recovered_until", "holds"), [(False, 130, True), (False, 140, False), (True, 140, True)]
+)
+def test_revocations_must_be_heard_again_after_healing(
+    make_record: Make, make_plan: MakePlan, tried: bool, recovered_until: float, holds: bool
+) -> None:
+    """Of caches that may lag by 3 s, in a recovery long enough to revoke a token anew."""
+    plan = make_plan(canaries=CanaryPlan(kinds=(Canary.REVOKED,), clock_margin_s=10.0, revoked_after_s=3.0))
+    events = [
+        {"at": 110.0, "event": "fault_applied", "fault": "f"},
+        {"at": 120.0, "event": "fault_healed", "fault": "f"},
+    ]
+    spans = {"baseline": (100.0, 110.0), "fault": (110.0, 120.0), "recovery": (120.0, float(recovered_until))}
+    rows = canaries((Canary.REVOKED,), spans=(100, 125) if tried else (100,))
+    record = make_record(rows, plan=plan, windows=spans, events=events)
+    found = slo.judge_invariant(Invariant(name="revoked", canaries=(Canary.REVOKED,)), record)
+    assert found.judgement.verdict is (Verdict.PASS if holds else Verdict.INCONCLUSIVE)
+
+
+def test_canaries_that_could_not_be_made_are_told(make_record: Make, make_plan: MakePlan) -> None:
+    record = make_record(
+        canaries((Canary.EXPIRED,)), plan=make_plan(canaries=CANARIES), generator={"skipped": {"alg_none": 9}}
+    )
+    found = slo.judge_invariant(NEVER, record)
+    assert "no decided attempt of alg_none (9 were due and could not be made)" in found.judgement.reason
+
+
+def test_a_canary_that_was_not_planned_is_not_shown(make_record: Make, make_plan: MakePlan) -> None:
+    plan = make_plan(canaries=CanaryPlan(kinds=(Canary.EXPIRED,), clock_margin_s=10.0))
+    found = slo.judge_invariant(NEVER, make_record(canaries(), plan=plan))
+    assert found.judgement.reason == "no bad token is accepted: no canary of kind alg_none was planned"
+
+
+# --- faults
+
+PROOF = [
+    ("before", "probe", True),
+    ("during", "control", True),
+    ("during", "probe", True),
+    ("during", "target", True),
+    ("after", "control", True),
+]
+
+
+def fault(proof: list[Any], **times: Any) -> FaultRecord:
+    effects = tuple(Effect(moment=moment, source=source, ok=ok, evidence="seen") for moment, source, ok in proof)
+    return FaultRecord(name="down", **({"applied_at": 110.0, "healed_at": 120.0} | times), effects=effects)
+
+
+def test_a_fault_that_proved_itself() -> None:
+    assert slo.fault_reasons(fault(PROOF)) == ()
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (0, "no proof from before it"),
+        (1, "no proof by control during it"),
+        (2, "no proof by probe during it"),
+        (3, "no proof by target during it"),
+        (4, "no proof from after it"),
+    ],
+)
+def test_each_missing_proof_is_named(missing: int, said: str) -> None:
+    kept = [item for index, item in enumerate(PROOF) if index != missing]
+    assert slo.fault_reasons(fault(kept)) == (f"fault down: {said}",)
+
+
+@pytest.mark.parametrize("failed", range(5))
+def test_each_failed_proof_is_named(failed: int) -> None:
+    moment, source, _ = PROOF[failed]
+    spoilt = [*PROOF[:failed], (moment, source, False), *PROOF[failed + 1 :]]
+    assert slo.fault_reasons(fault(spoilt)) == (f"fault down: the proof by {source} {moment} it failed: seen",)
+
+
+def test_a_fault_that_was_not_applied_or_not_healed() -> None:
+    assert slo.fault_reasons(fault(PROOF, applied_at=None)) == ("fault down: it was never applied",)
+    assert slo.fault_reasons(fault(PROOF, healed_at=None)) == ("fault down: it was not healed",)
+
+
+# --- logs
+
+SEARCHED = {
+    "at": 131.0, "event": "logs_searched", "complete": True, "secrets": {"access_token": 60, "code": 4},
+    "lines": {f"{part}.log": 12 for part in ("gateway-1", "gateway-2", "idp", "orders", "accounts")} | {"load.log": 0},
+    "unread": [], "leaked": 0, "hits": 0, "found": [],
+}  # fmt: skip
+LEAK = {"file": "idp.log", "line": 7, "kind": "refresh_token", "length": 43, "hash": "0123456789ab"}
+
+
+def test_logs_without_secrets_hold(make_record: Make) -> None:
+    found = slo.judge_logs(make_record(events=[SEARCHED]))
+    assert (found.attempts, found.breaches, found.judgement.verdict) == (64, 0, Verdict.PASS)
+
+
+def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> None:
+    found = slo.judge_logs(
+        make_record(events=[SEARCHED | {"leaked": 2, "hits": 3, "found": [LEAK], "complete": False}])
+    )
+    assert found.judgement.verdict is Verdict.FAIL
+    assert (found.attempts, found.breaches) == (64, 2)
+    assert "2 secrets of this run are in its logs, 3 times, first in idp.log line 7: refresh" in found.judgement.reason
+    assert found.evidence[0]["log"] == "idp.log"
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (None, "the logs were not searched"),
+        ({"complete": False}, "not all secrets of the run were known"),
+        ({"secrets": {}}, "not all secrets of the run were known"),
+        ({"secrets": "many"}, "not all secrets of the run were known"),
+        ({"lines": {"load.log": 3}}, "no log of the target"),
+        ({"lines": None}, "no log of the target"),
+        ({"unread": ["idp.log"]}, "could not be read"),
+    ],
+)
+def test_what_was_not_searched_is_no_pass(make_record: Make, changed: dict[str, Any] | None, says: str) -> None:
+    found = slo.judge_logs(make_record(events=[] if changed is None else [SEARCHED | changed]))
+    assert found.judgement.verdict is Verdict.INCONCLUSIVE
+    assert says in found.judgement.reason
+
+
+def test_a_part_whose_log_is_missing_was_not_searched(make_record: Make) -> None:
+    found = SEARCHED | {"lines": {"gateway-1.log": 12, "compose.log": 3}}
+    judged = slo.judge_logs(make_record(events=[found], counts={"before": {"gateway-1": {}, "gateway-2": {}}}))
+    assert judged.judgement.verdict is Verdict.INCONCLUSIVE
+    assert "there is no log of gateway-2 to search" in judged.judgement.reason

@@ -1,0 +1,386 @@
+"""Estimates: known values, properties, and whether the intervals cover what they promise."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from idchaos.verdict import stats
+
+SECONDS_OF_20 = np.repeat(np.arange(10), 20)
+
+
+def shares(bad: int, n: int, clusters: int = 10) -> tuple[stats.Bools, stats.Ints]:
+    """``n`` samples over ``clusters`` seconds, the bad ones spread evenly."""
+    good = np.ones(n, dtype=bool)
+    if bad:
+        good[np.linspace(0, n - 1, bad).astype(int)] = False
+    return good, np.arange(n) * clusters // n
+
+
+# --- shares
+
+
+def test_three_nines_take_2995_good_samples_in_a_row() -> None:
+    assert stats.samples_needed(0.999) == 2995
+    assert stats.proportion(*shares(0, 2994)).low < 0.999
+    assert stats.proportion(*shares(0, 2995)).low >= 0.999
+
+
+def test_no_samples_say_nothing() -> None:
+    estimate = stats.proportion(*shares(0, 0))
+    assert math.isnan(estimate.value)
+    assert (estimate.low, estimate.high) == (0.0, 1.0)
+
+
+def test_clopper_pearson_as_published() -> None:
+    """Two-sided 90 % bounds for 4 of 20 (Hahn & Meeker, Statistical Intervals, 1991): 0.071 and 0.401."""
+    low, high = stats.clopper_pearson(0.2, 20)
+    assert low == pytest.approx(0.0714, abs=5e-4)
+    assert high == pytest.approx(0.4010, abs=5e-4)
+
+
+def test_failures_of_one_second_count_as_about_one_failure() -> None:
+    """20 failures spread over 10 seconds tell more than the same 20 within a single second."""
+    good = np.ones(200, dtype=bool)
+    good[:20] = False
+    together = stats.proportion(good, SECONDS_OF_20)
+    apart = stats.proportion(*shares(20, 200))
+    assert together.value == apart.value == 0.9
+    assert stats.design_effect(good, SECONDS_OF_20) == pytest.approx(20, rel=0.15)
+    assert together.effective < 0.1 * apart.effective
+    assert together.low < apart.low
+    assert together.high > apart.high
+
+
+def test_evenly_spread_failures_are_not_taken_for_more_than_independent_ones() -> None:
+    good = np.tile(np.arange(20) > 1, 10)
+    assert stats.design_effect(good, SECONDS_OF_20) == 1.0
+
+
+def test_one_second_is_one_observation() -> None:
+    estimate = stats.proportion(np.ones(5000, dtype=bool), np.zeros(5000, dtype=np.int64))
+    assert estimate.effective == 1.0
+    assert estimate.low == pytest.approx(0.05)
+
+
+outcomes = st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=1, max_size=200)
+
+
+@given(outcomes)
+def test_the_interval_holds_the_estimate(rows: list[tuple[bool, int]]) -> None:
+    good, second = (np.array(column) for column in zip(*rows, strict=True))
+    estimate = stats.proportion(good.astype(bool), second.astype(np.int64))
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+    assert 1 <= estimate.effective <= estimate.samples
+
+
+@given(outcomes, st.randoms(use_true_random=False))
+def test_order_is_irrelevant(rows: list[tuple[bool, int]], shuffle: random.Random) -> None:
+    mixed = list(rows)
+    shuffle.shuffle(mixed)
+    first, second = (
+        stats.proportion(np.array([good for good, _ in these]), np.array([at for _, at in these]))
+        for these in (rows, mixed)
+    )
+    assert (first.value, first.low, first.high) == pytest.approx((second.value, second.low, second.high))
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(1, 1e5))
+def test_bounds_rise_with_the_share_and_narrow_with_the_count(one: float, other: float, n: float) -> None:
+    less, more = sorted((one, other))
+    tolerance = 1e-9
+    assert stats.clopper_pearson(less, n)[0] <= stats.clopper_pearson(more, n)[0] + tolerance
+    assert stats.clopper_pearson(less, n)[1] <= stats.clopper_pearson(more, n)[1] + tolerance
+    narrow, wide = stats.clopper_pearson(one, 2 * n), stats.clopper_pearson(one, n)
+    assert narrow[0] >= wide[0] - tolerance
+    assert narrow[1] <= wide[1] + tolerance
+
+
+@pytest.mark.parametrize("share", [0.9, 0.99])
+@pytest.mark.parametrize("correlation", [0.0, 0.2])
+def test_each_bound_covers_19_times_in_20(share: float, correlation: float) -> None:
+    """Simulated: 60 seconds of 20 samples, seconds alike by a beta mixture of the given correlation within
+    a second.
+
+    The share promised is 95 % on each side. Estimating the design effect costs a little; far below would be
+    a lie.
+    """
+    rng = np.random.default_rng(20)
+    second = np.repeat(np.arange(60), 20)
+    missed_low = missed_high = 0
+    rounds = 400
+    for _ in range(rounds):
+        chance = np.full(60, share)
+        if correlation:
+            scale = 1 / correlation - 1
+            chance = rng.beta(share * scale, (1 - share) * scale, 60)
+        estimate = stats.proportion(rng.random(1200) < chance[second], second)
+        missed_low += estimate.low > share
+        missed_high += estimate.high < share
+    assert missed_low / rounds <= 0.09
+    assert missed_high / rounds <= 0.09
+
+
+def test_ignoring_the_clusters_would_not_cover() -> None:
+    """The reason for all this: the same samples, taken as independent, break the promise several times as
+    often.
+    """
+    rng = np.random.default_rng(21)
+    second = np.repeat(np.arange(60), 20)
+    missed = 0
+    for _ in range(300):
+        chance = rng.beta(0.9 * 4, 0.1 * 4, 60)
+        good = rng.random(1200) < chance[second]
+        missed += stats.clopper_pearson(float(good.mean()), 1200)[0] > 0.9
+    assert missed / 300 > 0.15
+
+
+# --- quantiles
+
+
+def test_the_maximum_of_59_bounds_the_95th_percentile() -> None:
+    """1 - 0.95⁵⁹ = 95.2 %: the classical sample size (Wilks 1941)."""
+    assert stats.samples_for_quantile(0.95) == 59
+    assert stats.samples_for_quantile(0.99) == 299
+    values = np.arange(1.0, 60.0)
+    assert stats.bounding_ranks(0.95, 59)[1] <= 59
+    assert math.isinf(stats.bounding_ranks(0.95, 58)[1])
+    every_second = np.arange(59)
+    assert stats.quantile(values, 0.95, every_second).high == 59.0
+    assert math.isinf(stats.quantile(values[:58], 0.95, every_second[:58]).high)
+
+
+def test_the_median_of_100_has_the_textbook_ranks() -> None:
+    """Two-sided 90 % ranks for the median of 100: 42 and 59 (David & Nagaraja 2003, section 7.1)."""
+    values = np.arange(1.0, 101.0)
+    estimate = stats.quantile(values, 0.5, np.tile(np.arange(10), 10))
+    assert estimate.value == 50.0
+    assert estimate.low == pytest.approx(42, abs=5)
+    assert estimate.high == pytest.approx(59, abs=5)
+    low, high = stats.bounding_ranks(0.5, 100)
+    assert (math.floor(low), math.ceil(high)) == (42, 59)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 10), st.integers(0, 9)), min_size=1, max_size=150),
+    st.sampled_from([0.5, 0.9, 0.95]),
+)
+@settings(max_examples=60)
+def test_a_quantile_lies_within_its_interval(rows: list[tuple[float, int]], q: float) -> None:
+    values, second = np.array([v for v, _ in rows]), np.array([s for _, s in rows])
+    estimate = stats.quantile(values, q, second)
+    assert estimate.low <= estimate.value <= estimate.high
+    assert estimate.value in values
+    assert (values <= estimate.value).mean() >= q - 1e-9
+
+
+def test_a_slow_second_widens_the_interval() -> None:
+    values = np.full(1000, 0.01) + np.arange(1000) * 1e-6
+    second = np.arange(1000) // 50
+    together, apart = values.copy(), values.copy()
+    together[second == 7] = 1.0
+    apart[::20] = 1.0
+    assert stats.quantile(together, 0.9, second).high > stats.quantile(apart, 0.9, second).high
+
+
+def test_quantile_bounds_cover() -> None:
+    rng = np.random.default_rng(5)
+    second = np.repeat(np.arange(40), 20)
+    truth = -math.log(0.05)
+    missed = [0, 0]
+    for _ in range(300):
+        estimate = stats.quantile(rng.exponential(size=800), 0.95, second)
+        missed[0] += estimate.low > truth
+        missed[1] += estimate.high < truth
+    assert max(missed) / 300 <= 0.08
+
+
+# --- differences
+
+
+def test_a_difference_of_shares() -> None:
+    better, worse = stats.proportion(*shares(1, 400)), stats.proportion(*shares(60, 400))
+    change = stats.difference(better, worse)
+    assert change.value == pytest.approx(-59 / 400)
+    assert change.low < change.value < change.high < 0
+
+
+def test_newcombes_own_example() -> None:
+    """Method 10 from Wilson bounds: 56/70 minus 48/80 is 0.2, 95 %: 0.0524 to 0.3339 (Newcombe 1998, table II)."""
+
+    def wilson(x: int, n: int) -> stats.Estimate:
+        z, p = 1.959964, x / n
+        middle, width = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        scale = 1 + z * z / n
+        return stats.Estimate(p, (middle - width) / scale, (middle + width) / scale, n, n)
+
+    change = stats.difference(wilson(48, 80), wilson(56, 70))
+    assert (change.value, change.low, change.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+def test_a_difference_with_nothing_or_too_little_on_a_side_is_unbounded() -> None:
+    second = np.repeat(np.arange(20), 30)
+    some = stats.quantile(np.arange(600.0), 0.95, second)
+    nothing = stats.quantile(np.array([]), 0.95, np.array([], dtype=np.int64))
+    few = stats.quantile(np.arange(20.0), 0.95, np.arange(20))
+    assert math.isnan(stats.difference(nothing, some).value)
+    assert stats.difference(some, few).high == math.inf
+    assert stats.difference(few, some).low == -math.inf
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.2])
+def test_bounds_of_a_difference_of_shares_cover(correlation: float) -> None:
+    """A baseline of 30 s at 99 %, a fault of 60 s at 93 %, 20 samples a second, seconds alike or not."""
+    rng = np.random.default_rng(31)
+    rounds, missed = 300, [0, 0]
+    for _ in range(rounds):
+        found = []
+        for share, seconds in ((0.99, 30), (0.93, 60)):
+            scale = (1 / correlation - 1) if correlation else 0.0
+            chance = rng.beta(share * scale, (1 - share) * scale, seconds) if scale else np.full(seconds, share)
+            second = np.repeat(np.arange(seconds), 20)
+            found.append(stats.proportion(rng.random(len(second)) < chance[second], second))
+        change = stats.difference(*found)
+        missed[0] += change.low > -0.06
+        missed[1] += change.high < -0.06
+    assert max(missed) / rounds <= 0.09
+
+
+@pytest.mark.parametrize("slow_seconds", [False, True])
+def test_bounds_of_a_difference_of_quantiles_cover(slow_seconds: bool) -> None:
+    """p90 of exponential latencies, twice as long in the fault; or with seconds that are slow as a whole."""
+    rng = np.random.default_rng(32)
+    rounds, missed = 300, [0, 0]
+
+    def drawn(mean: float, seconds: int) -> tuple[stats.Floats, stats.Ints]:
+        second = np.repeat(np.arange(seconds), 20)
+        pace = np.where(rng.random(seconds) < 0.3, 3.0, 1.0) if slow_seconds else np.ones(seconds)
+        return rng.exponential(mean, len(second)) * pace[second], second
+
+    many = [np.quantile(drawn(mean, 40_000)[0], 0.9) for mean in (1.0, 2.0)]
+    truth = many[1] - many[0]
+    for _ in range(rounds):
+        first, later = (stats.quantile(values, 0.9, at) for values, at in (drawn(1.0, 40), drawn(2.0, 60)))
+        change = stats.difference(first, later)
+        missed[0] += change.low > truth
+        missed[1] += change.high < truth
+    assert max(missed) / rounds <= 0.09
+
+
+def test_ignoring_the_scatter_of_the_baseline_would_not_cover() -> None:
+    """Taking the baseline for exact breaks the promise more often: its own bounds are needed."""
+    rng = np.random.default_rng(33)
+    missed = 0
+    for _ in range(300):
+        before, after = (stats.proportion(rng.random(n) < 0.9, np.arange(n) // 10) for n in (100, 400))
+        missed += stats.difference(stats.Estimate(before.value, before.value, before.value, 100, 100), after).low > 0
+    assert missed / 300 > 0.09
+
+
+# --- censored times
+
+
+def test_without_censoring_it_is_the_plain_quantile() -> None:
+    times, second = np.arange(1.0, 101.0), np.arange(100)
+    assert stats.censored_quantile(times, np.zeros(100, dtype=bool), 0.9, second) == stats.quantile(times, 0.9, second)
+
+
+def test_a_quantile_beyond_the_last_event_is_unbounded() -> None:
+    """30 of 40 ended within 3 s, 10 were still going at 32 s: p95 is beyond 32 s, p50 is known."""
+    times = np.concatenate([np.linspace(0.1, 3.0, 30), np.full(10, 32.0)])
+    censored = np.arange(40) >= 30
+    p95 = stats.censored_quantile(times, censored, 0.95, np.arange(40))
+    assert math.isinf(p95.value)
+    assert math.isinf(p95.high)
+    assert p95.low == 32.0
+    p50 = stats.censored_quantile(times, censored, 0.5, np.arange(40))
+    assert p50.low <= p50.value <= p50.high <= 3.0
+
+
+def test_early_censoring_proves_no_long_times() -> None:
+    """All 30 were lost sight of after 2 s: nothing says that p95 is more than that, or less than anything."""
+    estimate = stats.censored_quantile(np.full(30, 2.0), np.ones(30, dtype=bool), 0.95, np.arange(30))
+    assert math.isinf(estimate.value)
+    assert estimate.low == 2.0
+    assert math.isinf(estimate.high)
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 30), st.booleans()), min_size=2, max_size=60), st.sampled_from([0.5, 0.95]))
+@settings(max_examples=60)
+def test_censoring_never_shortens(rows: list[tuple[float, bool]], q: float) -> None:
+    """A time that is only known to be longer can't make the quantile smaller than taking it at face value."""
+    times, censored = np.array([t for t, _ in rows]), np.array([c for _, c in rows])
+    second = np.arange(len(rows))
+    estimate = stats.censored_quantile(times, censored, q, second)
+    assert estimate.low <= estimate.value <= estimate.high
+    assert estimate.value >= stats.quantile(times, q, second).value - 1e-9
+    assert estimate.low <= times.max()
+
+
+def test_censored_bounds_cover() -> None:
+    """Exponential times with a mean of 1 s, watched for 4 s at most and for a random time in between."""
+    rng = np.random.default_rng(8)
+    truth = -math.log(0.1)
+    missed = [0, 0]
+    for _ in range(200):
+        times, limit = rng.exponential(size=150), np.minimum(4.0, rng.exponential(6.0, size=150))
+        estimate = stats.censored_quantile(np.minimum(times, limit), times > limit, 0.9, np.arange(150))
+        missed[0] += estimate.low > truth
+        missed[1] += estimate.high < truth
+    assert max(missed) / 200 <= 0.085
+
+
+# --- how many it takes
+
+
+def test_how_many_samples_decide() -> None:
+    assert stats.samples_to_decide(1.0, 0.999) == 2995
+    more = stats.samples_to_decide(0.9995, 0.999)
+    assert more is not None
+    assert more > 2995
+    assert stats.clopper_pearson(0.9995, more)[0] >= 0.999
+    assert stats.clopper_pearson(0.9995, more - 1)[0] < 0.999
+    assert stats.samples_to_decide(0.999, 0.999) is None
+    assert stats.samples_to_decide(1.0, 0.999, deff=3.0) == 3 * 2995
+
+
+# --- means of counts
+
+
+def test_no_event_among_n_bounds_the_mean_by_three_over_n() -> None:
+    estimate = stats.mean_count(np.zeros(100, dtype=np.int64), np.arange(100))
+    assert (estimate.value, estimate.low) == (0.0, 0.0)
+    assert estimate.high == pytest.approx(-math.log(0.05) / 100)
+
+
+def test_a_poisson_mean_as_published() -> None:
+    """Two-sided 90 % limits for 10 events (Garwood, 1936): 5.43 and 16.96."""
+    estimate = stats.mean_count(np.tile([0, 1], 10), np.arange(20))
+    assert (estimate.low * 20, estimate.high * 20) == pytest.approx((5.43, 16.96), abs=0.01)
+
+
+def test_counts_of_one_second_are_one_observation() -> None:
+    assert stats.mean_count(np.ones(50, dtype=np.int64), np.zeros(50, dtype=np.int64)).effective == 1.0
+    together = stats.mean_count(np.array([0] * 90 + [4] * 10), np.repeat(np.arange(10), 10))
+    apart = stats.mean_count(np.array([0] * 90 + [4] * 10), np.arange(100))
+    assert together.high > apart.high > apart.value
+
+
+def test_bounds_of_a_mean_cover() -> None:
+    """Simulated: 60 seconds of 5 trials; the second's own rate varies (negative binomial)."""
+    rng = np.random.default_rng(5)
+    second = np.repeat(np.arange(60), 5)
+    missed_low = missed_high = 0
+    for _ in range(400):
+        counts = rng.poisson(rng.gamma(1.0, 0.3, 60)[second])
+        estimate = stats.mean_count(counts.astype(np.int64), second)
+        missed_low += estimate.low > 0.3
+        missed_high += estimate.high < 0.3
+    assert missed_low / 400 <= 0.09
+    assert missed_high / 400 <= 0.09
