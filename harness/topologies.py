@@ -1,4 +1,4 @@
-"""Topologies: where it is decided whether a token is good, and by what. The one list of them. Pure.
+"""Topologies of the stand-in system: where it is decided whether a token is good, and by what. Pure.
 
 ::
 
@@ -10,16 +10,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from idchaos.components import GATEWAYS, SERVICES
 from idchaos.errors import UsageError
-from idchaos.values import Value
+from idchaos.graph import Component, Graph, Link, Role, Route, TokenFormat
 
 TopologyName = Literal["gateway", "library", "introspection"]
-TokenFormat = Literal["jwt", "opaque"]
 DEFAULT_TOPOLOGY: TopologyName = "gateway"
+
+CLIENTS = "client"
+IDP = "idp"
+GATEWAYS = ("gateway-1", "gateway-2")
+SERVICES = ("orders", "accounts")
+Asking = tuple[TokenFormat, ...]
 
 
 class Need(StrEnum):
@@ -29,37 +34,140 @@ class Need(StrEnum):
     REPLICAS = "two replicas that keep keys and serve the same, so that one can restart"
 
 
-class Topology(Value):
-    """One way to build a system. Names as in ``idchaos.targets.standin.topology``."""
+def offers(graph: Graph) -> frozenset[Need]:
+    """What a system has of all that scenarios may need."""
+    keepers = set(graph.keepers_of_keys)
+    found = {Need.KEYS} if keepers else set()
+    if any(len(keepers & set(members)) > 1 for members in graph.replicas.values()):
+        found.add(Need.REPLICAS)
+    return frozenset(found)
+
+
+@dataclass(frozen=True)
+class Topology:
+    """One way to build a system."""
 
     name: TopologyName
     meaning: str
     """One sentence."""
-    offers: frozenset[Need]
-    deciders: tuple[str, ...]
-    """Who decides about a client's token."""
-    validators: tuple[str, ...]
-    """Who checks JWTs by the IdP's keys, and keeps these."""
-    links_to_idp: tuple[str, ...]
-    """The links by which they all ask the IdP."""
-    unused: tuple[str, ...]
-    """Proxies that lead from who asks nothing here."""
-    formats: tuple[TokenFormat, ...]
-    """Of the access tokens that the IdP issues."""
+    graph: Graph
+
+    def lacks(self, needs: Iterable[Need]) -> tuple[Need, ...]:
+        """What it does not offer of these."""
+        return tuple(need for need in needs if need not in offers(self.graph))
 
     @property
-    def everyday_format(self) -> TokenFormat:
-        """Of the tokens of everyday sessions."""
-        return self.formats[0]
+    def deciders(self) -> tuple[str, ...]:
+        """Who decides about a client's token."""
+        return self.graph.validators_of_tokens
+
+    @property
+    def validators(self) -> tuple[str, ...]:
+        """Who checks JWTs by the IdP's keys, and keeps these."""
+        return self.graph.keepers_of_keys
 
     @property
     def services_decide(self) -> bool:
         """Whether it is decided at services, whichever gateway a request passes."""
-        return not set(self.deciders) & set(GATEWAYS)
+        return self.graph.services_decide
 
-    def lacks(self, needs: Iterable[Need]) -> tuple[Need, ...]:
-        """What it does not offer of these."""
-        return tuple(need for need in needs if need not in self.offers)
+    @property
+    def links_to_idp(self) -> tuple[str, ...]:
+        """The links by which they all ask the IdP."""
+        return ("library-to-idp",) if self.name == "library" else self.graph.links_to_idp
+
+    @property
+    def formats(self) -> tuple[TokenFormat, ...]:
+        """Of the access tokens that the IdP issues."""
+        return self.graph.formats
+
+    @property
+    def everyday_format(self) -> TokenFormat:
+        """Of the tokens of everyday sessions."""
+        return self.graph.everyday_format
+
+
+def _gateway(name: str, *, decides: bool, keys: bool, asking: Asking) -> Component:
+    return _validator(name, Role.GATEWAY, decides=decides, keys=keys, asking=asking, replica_of="gateway")
+
+
+def _validator(
+    name: str, role: Role, *, decides: bool = False, keys: bool = False, asking: Asking = (), replica_of: str = ""
+) -> Component:
+    validates = decides or keys
+    return Component(
+        name=name,
+        roles=(role, Role.VALIDATOR) if validates else (role,),
+        replica_of=replica_of,
+        trusts=(IDP,) if validates else (),
+        decides=decides,
+        keeps_keys=keys,
+        introspects=asking,
+    )
+
+
+def _system(formats: tuple[TokenFormat, ...], gateways: Iterable[Component], services: Iterable[Component]) -> Graph:
+    gateways, services = tuple(gateways), tuple(services)
+    asking = [each for each in services if each.trusts]
+    return Graph(
+        components=(
+            Component(name=CLIENTS, roles=(Role.CLIENT,)),
+            Component(name=IDP, roles=(Role.IDP,), formats=formats),
+            *gateways,
+            *services,
+        ),
+        links=(
+            *(
+                Link(name=f"client-to-{each.name}", consumers=(CLIENTS,), provider=each.name)
+                for each in (Component(name=IDP, roles=(Role.IDP,)), *gateways, *services)
+            ),
+            # A stand-in gateway wants to be told of an IdP, also where it only passes everything on.
+            *(
+                Link(name=f"{each.name}-to-idp", consumers=(each.name,), provider=IDP, idle=not each.trusts)
+                for each in gateways
+            ),
+            *(
+                Link(
+                    name=f"gateway-to-{each.name}",
+                    consumers=tuple(gateway.name for gateway in gateways),
+                    provider=each.name,
+                )
+                for each in services
+            ),
+            *(Link(name=f"{each.name}-to-idp", consumers=(each.name,), provider=IDP) for each in asking),
+        ),
+        routes=tuple(
+            Route(path=f"/{each.name}/1", service=each.name, audience=each.name, scope=f"{each.name}:read")
+            for each in services
+        ),
+    )
+
+
+def gateways_validate() -> Graph:
+    """The gateways decide; ``accounts`` checks JWTs again, ``orders`` trusts them."""
+    return _system(
+        ("jwt", "opaque"),
+        (_gateway(name, decides=True, keys=True, asking=("opaque",)) for name in GATEWAYS),
+        (_validator(name, Role.SERVICE, keys=name == "accounts") for name in SERVICES),
+    )
+
+
+def services_validate() -> Graph:
+    """Each service decides by itself, as with a library."""
+    return _system(
+        ("jwt", "opaque"),
+        (_gateway(name, decides=False, keys=False, asking=()) for name in GATEWAYS),
+        (_validator(name, Role.SERVICE, decides=True, keys=True, asking=("opaque",)) for name in SERVICES),
+    )
+
+
+def gateways_introspect() -> Graph:
+    """The gateways ask the IdP about every token, and nobody keeps keys."""
+    return _system(
+        ("opaque",),
+        (_gateway(name, decides=True, keys=False, asking=("jwt", "opaque")) for name in GATEWAYS),
+        (_validator(name, Role.SERVICE) for name in SERVICES),
+    )
 
 
 TOPOLOGIES: Mapping[TopologyName, Topology] = {
@@ -68,32 +176,17 @@ TOPOLOGIES: Mapping[TopologyName, Topology] = {
         Topology(
             name="gateway",
             meaning="The gateways validate; one service validates JWTs again, the other trusts them.",
-            offers=frozenset(Need),
-            deciders=GATEWAYS,
-            validators=(*GATEWAYS, "accounts"),
-            links_to_idp=("gateway-to-idp", "service-to-idp"),
-            unused=("orders-to-idp",),
-            formats=("jwt", "opaque"),
+            graph=gateways_validate(),
         ),
         Topology(
             name="library",
             meaning="Each service validates by itself; the gateways pass every token on.",
-            offers=frozenset({Need.KEYS}),
-            deciders=SERVICES,
-            validators=SERVICES,
-            links_to_idp=("library-to-idp",),
-            unused=tuple(f"{name}-to-idp" for name in GATEWAYS),
-            formats=("jwt", "opaque"),
+            graph=services_validate(),
         ),
         Topology(
             name="introspection",
             meaning="All tokens are opaque; the gateways ask the IdP about every token, JWTs too.",
-            offers=frozenset(),
-            deciders=GATEWAYS,
-            validators=(),
-            links_to_idp=("gateway-to-idp",),
-            unused=tuple(f"{name}-to-idp" for name in SERVICES),
-            formats=("opaque",),
+            graph=gateways_introspect(),
         ),
     )
 }

@@ -24,8 +24,9 @@ from idchaos.experiment import (
     Stream,
     TheftPlan,
 )
+from idchaos.graph import TokenFormat
 from idchaos.settings import CommonSettings
-from idchaos.topologies import TOPOLOGIES, TokenFormat
+from idchaos.topologies import TOPOLOGIES
 
 CLOCK_SLACK_S = 5.0
 """All parts go by one host's clock, and claims are whole seconds. A canary may be on its way for as long as the time

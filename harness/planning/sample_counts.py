@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from idchaos.experiment import PhaseName, Plan, Stream
+from idchaos.graph import TokenFormat
 from idchaos.indicators import TOKEN_FLOWS, Selector
 from idchaos.planning.arrivals import expected_arrivals
-from idchaos.topologies import TokenFormat
 from idchaos.values import Value
 
 SURE = 0.9999

@@ -26,7 +26,7 @@ from idchaos.run.log_search import search_logs
 from idchaos.run.scenario import Experiment
 from idchaos.run.telemetry import Scraper
 from idchaos.targets.base import OutlivesRun, ProbesUpstream, ReportsState, RotatesKeys, Target
-from idchaos.targets.standin.topology import PROBERS, RETIRED_KID
+from idchaos.targets.standin.topology import RETIRED_KID
 from idchaos.undo.ledger import ToxicsOff, Undo
 from idchaos.undo.safety import Safety
 from idchaos.undo.undo import end_processes
@@ -183,8 +183,7 @@ class Run:
         if not isinstance(self._target, ProbesUpstream):
             return
         outlives = isinstance(self._target, OutlivesRun)
-        used = {proxy: probers for proxy, probers in PROBERS.items() if proxy not in self._target.topology.unused}
-        for proxy, probers in used.items():
+        for proxy, probers in self._target.graph.probers.items():
             for component, upstream in probers:
                 with safety.promised([ToxicsOff(api=self._target.links.api, proxy=proxy)] if outlives else []):
                     self._target.links.disable(proxy)

@@ -1,69 +1,65 @@
-"""What a target is, and the small capabilities that scenarios may ask of one."""
+"""What a target is, whatever it can do besides (:mod:`idchaos.targets.capabilities`)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Protocol
 
+from idchaos.graph import Graph
+from idchaos.targets.capabilities import (
+    ControlsProcesses,
+    EndpointError,
+    FlushesCaches,
+    InjectsErrors,
+    KeyInfo,
+    Kind,
+    OutlivesRun,
+    ProbeResult,
+    ProbesUpstream,
+    ProcessState,
+    ReportsState,
+    RotatesKeys,
+    RotatesSecrets,
+    SkewsClock,
+)
 from idchaos.targets.endpoints import Endpoints
 from idchaos.topologies import Topology
-from idchaos.undo.ledger import ControlCall
 from idchaos.undo.toxiproxy import Links
-from idchaos.values import Value
+
+__all__ = [
+    "ControlsProcesses",
+    "EndpointError",
+    "FlushesCaches",
+    "InjectsErrors",
+    "KeyInfo",
+    "OutlivesRun",
+    "ProbeResult",
+    "ProbesUpstream",
+    "ProcessState",
+    "ReportsState",
+    "RotatesKeys",
+    "RotatesSecrets",
+    "SkewsClock",
+    "Target",
+]
 
 
-class KeyInfo(Value):
-    """A signing key as the IdP reports it."""
-
-    kid: str
-    alg: str
-    published: bool
-    signing: bool
-
-
-class ProbeResult(Value):
-    """What one fresh request along a path met."""
-
-    ok: bool
-    status: int | None = None
-    error: str | None = None
-    elapsed_s: float
-    size_bytes: int | None = None
-    """Of the answer's body."""
-    kids: tuple[str, ...] | None = None
-
-
-class ProcessState(Value):
-    """What the system (or the container engine) says of a component's process, whatever that itself may say."""
-
-    status: Literal["running", "paused", "dead"]
-    incarnation: str
-    """Another one after each start."""
-
-
-class EndpointError(Value):
-    """Errors that an IdP endpoint is told to answer with."""
-
-    status: int | None = None
-    body: str | None = None
-    content_type: str | None = None
-    delay_s: float = 0.0
-    share: float = 1.0
-
-
-@runtime_checkable
 class Target(Protocol):
     """A system under test: it starts, says where its parts are, and stops without leaving anything."""
 
     name: str
     components: tuple[str, ...]
     topology: Topology
+    graph: Graph
+    """Its components, links and routes; known before the start."""
     sent: Counter[str]
     """API and IdP requests that the harness itself made beside the load, as proofs: ``gateway-1``, ``idp/token`` ..."""
     unanswered: Counter[str]
     """Those that got no answer, and so may or may not have arrived."""
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
+        """Who does what a protocol says, at this very target; ``None``: nobody. Known before the start."""
 
     @property
     def endpoints(self) -> Endpoints:
@@ -85,107 +81,3 @@ class Target(Protocol):
 
     def died(self) -> str | None:
         """One line about a part that ended by itself since the last call, or ``None``."""
-
-
-@runtime_checkable
-class OutlivesRun(Protocol):
-    """It was there before the run and stays: a fault on it needs an undo of its own, promised before it is applied.
-
-    Where the harness starts the target, ending it is the undo of everything.
-    """
-
-    @property
-    def links(self) -> Links:
-        """The Toxiproxy links; valid once started."""
-
-    def undo_by(self, component: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> ControlCall:
-        """A control request that whoever reads the ledger can make."""
-
-
-@runtime_checkable
-class ReportsState(Protocol):
-    """Its parts report counters, caches, clocks and keys."""
-
-    def state(self, component: str) -> Mapping[str, Any]:
-        """``GET /state`` of one component.
-
-        Raises:
-            TargetError: when it doesn't answer.
-        """
-
-
-@runtime_checkable
-class ProbesUpstream(Protocol):
-    """A component can be asked to make one fresh request to one of its upstreams."""
-
-    def probe(self, component: str, upstream: str) -> ProbeResult:
-        """The result, also when the request failed. Never touches the component's caches."""
-
-
-@runtime_checkable
-class RotatesKeys(Protocol):
-    """Publishing, signing with and retiring a key are separate acts."""
-
-    def keys(self) -> tuple[KeyInfo, ...]:
-        """All keys that the IdP knows."""
-
-    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> None:
-        """Create a key."""
-
-    def publish_key(self, kid: str) -> None:
-        """Put a key into the JWKS."""
-
-    def sign_with(self, kid: str) -> None:
-        """Sign new tokens with this key."""
-
-    def retire_key(self, kid: str) -> None:
-        """Take a key out of the JWKS."""
-
-
-@runtime_checkable
-class RotatesSecrets(Protocol):
-    """A client's secret can be replaced."""
-
-    def rotate_secret(self, client_id: str, new_secret: str, *, overlap_s: float, revoke_grants: bool) -> int:
-        """Take a new secret; the old one is good for ``overlap_s`` more. Returns how many grants were revoked."""
-
-
-@runtime_checkable
-class SkewsClock(Protocol):
-    """Component clocks can be made wrong."""
-
-    def skew(self, component: str, offset_s: float, drift_ppm: float = 0.0) -> None:
-        """Set a component's clock error; positive is ahead."""
-
-
-@runtime_checkable
-class InjectsErrors(Protocol):
-    """IdP endpoints can be told to fail."""
-
-    def inject(self, endpoint: str, error: EndpointError) -> None:
-        """Make an endpoint answer with an error."""
-
-    def clear(self, endpoint: str) -> None:
-        """Make it answer normally."""
-
-
-@runtime_checkable
-class ControlsProcesses(Protocol):
-    """Components can be killed, paused and started again."""
-
-    def process(self, component: str) -> ProcessState:
-        """How its process is."""
-
-    def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
-        """End a component at once (no clean-up of its own), or freeze it."""
-
-    def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
-        """Start it again at the same addresses, or unfreeze it; returns when it is healthy."""
-
-
-@runtime_checkable
-class FlushesCaches(Protocol):
-    """Validators' caches can be emptied."""
-
-    def flush(self, component: str, cache: Literal["jwks", "revocations", "introspection", "all"]) -> None:
-        """Empty a cache."""

@@ -29,6 +29,7 @@ from idchaos.components import IDP, STAND_INS
 from idchaos.errors import EngineMissing, FaultError, TargetError
 from idchaos.settings import CommonSettings
 from idchaos.targets.base import ProcessState
+from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.control import StandIns
 from idchaos.targets.standin.processes import READY_WITHIN_S, free_ports
@@ -144,6 +145,7 @@ class ComposeTarget(StandIns):
         super().__init__(self.layout.control, self.credentials.control_secret)
         self._settings = settings
         self.topology = TOPOLOGIES[settings.topology]
+        self.graph = self.topology.graph
         self._defects = defects or {}
         self._run_id = run_id
         self._project = project_name(run_id)
@@ -153,6 +155,10 @@ class ComposeTarget(StandIns):
         self._command: list[str] = []
         self._environment: dict[str, str] = {}
         self._logs = Path()
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
+        """Whatever stand-ins can do."""
+        return self if isinstance(self, kind) else None
 
     @property
     def endpoints(self) -> Endpoints:

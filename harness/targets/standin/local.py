@@ -14,6 +14,7 @@ from idchaos.components import GATEWAYS, IDP, SERVICES, STAND_INS
 from idchaos.errors import FaultError, TargetError
 from idchaos.settings import CommonSettings
 from idchaos.targets.base import ProcessState
+from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.control import StandIns
 from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process, free_ports
@@ -60,11 +61,16 @@ class LocalTarget(StandIns):
         super().__init__(self.layout.control, self.credentials.control_secret)
         self._settings = settings
         self.topology = TOPOLOGIES[settings.topology]
+        self.graph = self.topology.graph
         self._defects = defects or {}
         self._run_id = run_id
         self._processes: dict[str, Process] = {}
         self._down: set[str] = set()
         self._links: Links | None = None
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
+        """Whatever stand-ins can do."""
+        return self if isinstance(self, kind) else None
 
     @property
     def endpoints(self) -> Endpoints:

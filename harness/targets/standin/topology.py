@@ -277,7 +277,7 @@ def endpoints(layout: Layout, credentials: Credentials, topology: Topology) -> E
         gateways=tuple(Gateway(name=name, url=f"http://{layout.through[f'client-to-{name}']}") for name in GATEWAYS),
         services=tuple(Gateway(name=name, url=f"http://{layout.through[f'client-to-{name}']}") for name in SERVICES),
         routes=tuple(Route(path=f"/{name}/1", service=name, audience=name, scope=f"{name}:read") for name in SERVICES),
-        services_decide=topology.services_decide,
+        services_decide=topology.graph.services_decide,
         clients=clients(credentials, topology),
         users=tuple(User(username=name, password=password) for name, password in credentials.users.items()),
         inner_clients=tuple(Client(client_id=name, client_secret=credentials.clients[name]) for name in INTROSPECTING),

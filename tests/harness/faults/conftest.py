@@ -15,7 +15,9 @@ import pytest
 from idchaos.components import GATEWAYS, STAND_INS
 from idchaos.errors import FaultError, TargetError
 from idchaos.faults import idp_errors, network
+from idchaos.graph import Graph
 from idchaos.targets.base import EndpointError, KeyInfo, ProbeResult, ProcessState
+from idchaos.targets.capabilities import Kind
 from idchaos.targets.oidc import Answer
 from idchaos.targets.standin.topology import PROBERS, PROXIES
 from idchaos.topologies import TOPOLOGIES, Topology
@@ -69,6 +71,7 @@ class FakeTarget:
     name: str = "fake"
     components: tuple[str, ...] = STAND_INS
     topology: Topology = TOPOLOGIES["gateway"]
+    graph: Graph = TOPOLOGIES["gateway"].graph
     links: FakeLinks = field(default_factory=FakeLinks)
     around_the_proxy: bool = False
     fetches: Counter[str] = field(default_factory=Counter)
@@ -92,6 +95,9 @@ class FakeTarget:
     stuck_clock: bool = False
     sent: Counter[str] = field(default_factory=Counter)
     unanswered: Counter[str] = field(default_factory=Counter)
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
+        return self if isinstance(self, kind) else None
 
     @property
     def endpoints(self) -> Any:

@@ -1,0 +1,204 @@
+"""What a target may be able to do: small protocols, each granted or not to an instance, and the values they speak in.
+
+``target.capability(RotatesKeys)`` is whoever does it, or ``None``; :func:`required` insists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
+
+from idchaos.errors import FaultError
+from idchaos.undo.ledger import ControlCall
+from idchaos.undo.toxiproxy import Links
+from idchaos.values import Value
+
+Kind = TypeVar("Kind")
+
+
+class Able(Protocol):
+    """Whatever can be asked what it can do."""
+
+    name: str
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
+        """Who does what this protocol says, at this very target; ``None``: nobody."""
+
+
+def required(target: Able, kind: type[Kind]) -> Kind:
+    """Who does what this protocol says.
+
+    Raises:
+        FaultError: names the target and the capability that it lacks.
+    """
+    found = target.capability(kind)
+    if found is None:
+        raise FaultError(f"the target {target.name} lacks the capability {kind.__name__}")
+    return found
+
+
+class Granted:
+    """Capabilities by protocol. What was not granted is not there, whatever methods an object happens to have."""
+
+    def __init__(self, parts: Mapping[type, object] | None = None) -> None:
+        """``parts``: each protocol, and the object that does what it says.
+
+        Raises:
+            TypeError: an object lacks a method of the protocol it was named for.
+        """
+        self._parts = dict(parts or {})
+        for kind, part in self._parts.items():
+            if not isinstance(part, kind):
+                raise TypeError(f"{type(part).__name__} does not do what {kind.__name__} says")
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
+        """The object granted for a protocol."""
+        return cast("Kind | None", self._parts.get(kind))
+
+    @property
+    def kinds(self) -> tuple[type, ...]:
+        """Every protocol that was granted."""
+        return tuple(self._parts)
+
+
+class KeyInfo(Value):
+    """A signing key as the IdP reports it."""
+
+    kid: str
+    alg: str
+    published: bool
+    signing: bool
+
+
+class ProbeResult(Value):
+    """What one fresh request along a path met."""
+
+    ok: bool
+    status: int | None = None
+    error: str | None = None
+    elapsed_s: float
+    size_bytes: int | None = None
+    """Of the answer's body."""
+    kids: tuple[str, ...] | None = None
+
+
+class ProcessState(Value):
+    """What the system (or the container engine) says of a component's process, whatever that itself may say."""
+
+    status: Literal["running", "paused", "dead"]
+    incarnation: str
+    """Another one after each start."""
+
+
+class EndpointError(Value):
+    """Errors that an IdP endpoint is told to answer with."""
+
+    status: int | None = None
+    body: str | None = None
+    content_type: str | None = None
+    delay_s: float = 0.0
+    share: float = 1.0
+
+
+@runtime_checkable
+class OutlivesRun(Protocol):
+    """It was there before the run and stays: a fault on it needs an undo of its own, promised before it is applied.
+
+    Where the harness starts the target, ending it is the undo of everything.
+    """
+
+    @property
+    def links(self) -> Links:
+        """The Toxiproxy links; valid once started."""
+
+    def undo_by(self, component: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> ControlCall:
+        """A control request that whoever reads the ledger can make."""
+
+
+@runtime_checkable
+class ReportsState(Protocol):
+    """Its parts report counters, caches, clocks and keys."""
+
+    def state(self, component: str) -> Mapping[str, Any]:
+        """``GET /state`` of one component.
+
+        Raises:
+            TargetError: when it doesn't answer.
+        """
+
+
+@runtime_checkable
+class ProbesUpstream(Protocol):
+    """A component can be asked to make one fresh request to one of its upstreams."""
+
+    def probe(self, component: str, upstream: str) -> ProbeResult:
+        """The result, also when the request failed. Never touches the component's caches."""
+
+
+@runtime_checkable
+class RotatesKeys(Protocol):
+    """Publishing, signing with and retiring a key are separate acts."""
+
+    def keys(self) -> tuple[KeyInfo, ...]:
+        """All keys that the IdP knows."""
+
+    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> None:
+        """Create a key."""
+
+    def publish_key(self, kid: str) -> None:
+        """Put a key into the JWKS."""
+
+    def sign_with(self, kid: str) -> None:
+        """Sign new tokens with this key."""
+
+    def retire_key(self, kid: str) -> None:
+        """Take a key out of the JWKS."""
+
+
+@runtime_checkable
+class RotatesSecrets(Protocol):
+    """A client's secret can be replaced."""
+
+    def rotate_secret(self, client_id: str, new_secret: str, *, overlap_s: float, revoke_grants: bool) -> int:
+        """Take a new secret; the old one is good for ``overlap_s`` more. Returns how many grants were revoked."""
+
+
+@runtime_checkable
+class SkewsClock(Protocol):
+    """Component clocks can be made wrong."""
+
+    def skew(self, component: str, offset_s: float, drift_ppm: float = 0.0) -> None:
+        """Set a component's clock error; positive is ahead."""
+
+
+@runtime_checkable
+class InjectsErrors(Protocol):
+    """IdP endpoints can be told to fail."""
+
+    def inject(self, endpoint: str, error: EndpointError) -> None:
+        """Make an endpoint answer with an error."""
+
+    def clear(self, endpoint: str) -> None:
+        """Make it answer normally."""
+
+
+@runtime_checkable
+class ControlsProcesses(Protocol):
+    """Components can be killed, paused and started again."""
+
+    def process(self, component: str) -> ProcessState:
+        """How its process is."""
+
+    def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
+        """End a component at once (no clean-up of its own), or freeze it."""
+
+    def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
+        """Start it again at the same addresses, or unfreeze it; returns when it is healthy."""
+
+
+@runtime_checkable
+class FlushesCaches(Protocol):
+    """Validators' caches can be emptied."""
+
+    def flush(self, component: str, cache: Literal["jwks", "revocations", "introspection", "all"]) -> None:
+        """Empty a cache."""
