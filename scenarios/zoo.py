@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from idchaos.studies.zoo import Row, Trial
+from idchaos.studies.zoo.rows import Row, Trial
 
 SHORT = {
     "phases.warmup_s": 2,

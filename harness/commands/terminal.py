@@ -18,7 +18,7 @@ from idchaos.run.runner import Observer, Progress
 
 if TYPE_CHECKING:
     from idchaos.run.launch import Prepared
-    from idchaos.studies.zoo import Detection, Matrix
+    from idchaos.studies.zoo.results import Detection, Matrix
     from idchaos.verdict.verdict import RunVerdict
 
 COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
@@ -131,7 +131,7 @@ def show_verdict(verdict: RunVerdict) -> None:
 
 def show_matrix(matrix: Matrix) -> None:
     """Every defect with what caught it, every sound run with its verdict, on stdout; last, what stayed inconclusive."""
-    from idchaos.studies.zoo import Control
+    from idchaos.studies.zoo.results import Control
 
     console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
     table = Table(box=None, padding=(0, 2), header_style="dim")
@@ -159,7 +159,7 @@ def show_matrix(matrix: Matrix) -> None:
 
 def show_detection(detection: Detection) -> None:
     """Defects by runs, a sign for each, on stdout."""
-    from idchaos.studies.zoo import MARKS
+    from idchaos.studies.zoo.results import MARKS
 
     console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
     table = Table(box=None, padding=(0, 2), header_style="dim")

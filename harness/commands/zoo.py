@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from idchaos.errors import ExitCode
+from idchaos.errors import ExitCode, UsageError
 from idchaos.topologies import DEFAULT_TOPOLOGY
 
 if TYPE_CHECKING:
     from idchaos.run.launch import Prepared
-    from idchaos.studies.zoo import Control, Planned, SoundRuns
+    from idchaos.studies.zoo.results import Control, Detection, Matrix, SoundRuns
+    from idchaos.studies.zoo.trials import Planned
     from idchaos.verdict.verdict import RunVerdict
 
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     help="How often each run is made without a defect as well.",
 )
 @click.option("--table", is_flag=True, help="Every defect in every one of the runs: which of them sees what?")
+@click.option("--alone", is_flag=True, help="One defect a run: else those share one that fail nothing in common.")
+@click.option("--changed", metavar="REV", help="Only what a change since this Git revision touches.")
 @click.option(
     "--at-once",
     type=click.IntRange(1, 64),
@@ -54,6 +58,8 @@ def zoo(
     defects: tuple[str, ...],
     sound: int,
     table: bool,
+    alone: bool,
+    changed: str | None,
     at_once: int,
     target: str,
     topology: str,
@@ -69,29 +75,36 @@ def zoo(
     """
     from idchaos.commands.terminal import show_detection, show_matrix
     from idchaos.record.rundir import write_atomically
-    from idchaos.studies import zoo as zoos
+    from idchaos.scenarios.zoo import ROWS
+    from idchaos.studies.zoo import results as found_by
+    from idchaos.studies.zoo import rows as listed
+    from idchaos.studies.zoo import tables, trials
 
-    rows, skipped = zoos.suited(zoos.choose(zoos.all_rows(), defects), topology)
+    chosen = listed.touched(ROWS, changed_files(changed)) if changed else listed.choose(ROWS, defects)
+    if not chosen:
+        raise UsageError(f"--changed: nothing that differs from {changed} touches a row of the zoo")
+    rows, skipped = listed.suited(chosen, topology)
     for name, why_not in skipped.items():
         _tell(f"zoo: skipped: {name}: {why_not}", as_json)
-    trials = zoos.trials_of(zoos.suited(zoos.all_rows(), topology)[0]) if table else ()
-    planned = zoos.plan(
+    everywhere = listed.trials_of(listed.suited(ROWS, topology)[0]) if table else ()
+    planned = trials.plan(
         rows,
         sound=sound,
         target=target,
         reports=reports,
         command=("idchaos", *sys.argv[1:]),
-        trials=trials,
+        trials=everywhere,
         topology=topology,
+        alone=alone,
     )
     results = _results(planned, at_once, as_json)
-    found: zoos.Matrix | zoos.Detection
+    found: Matrix | Detection
     if table:
-        found = zoos.Detection.of(results, topology, skipped)
-        text, show = zoos.detection_markdown(found), partial(show_detection, found)
+        found = found_by.Detection.of(results, topology, skipped)
+        text, show = tables.detection_markdown(found), partial(show_detection, found)
     else:
-        found = zoos.Matrix.of(results, topology, skipped)
-        text, show = zoos.markdown(found), partial(show_matrix, found)
+        found = found_by.Matrix.of(results, topology, skipped)
+        text, show = tables.markdown(found), partial(show_matrix, found)
     if markdown is not None:
         write_atomically(markdown, text)
     if as_json:
@@ -101,9 +114,28 @@ def zoo(
     return ExitCode[found.verdict]
 
 
+def changed_files(revision: str) -> list[str]:
+    """The files that differ from a Git revision, new ones too, named from the top of the repository.
+
+    Raises:
+        UsageError: Git does not know it, or this is no repository.
+    """
+    found: list[str] = []
+    for words in (["diff", "--name-only", revision, "--"], ["ls-files", "--others", "--exclude-standard"]):
+        try:
+            said = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise UsageError(f"--changed: git cannot be run: {error.strerror}") from None
+        if said.returncode:
+            raise UsageError(f"--changed: git knows no {revision!r} here: {said.stderr.strip().splitlines()[0]}")
+        found += said.stdout.splitlines()
+    return found
+
+
 def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Control | SoundRuns]:
     """Make the runs, and tell of each on stderr."""
-    from idchaos.studies import zoo as zoos
+    from idchaos.studies.zoo import trials
+    from idchaos.studies.zoo.results import Control
 
     total = sum(map(len, planned))
     begun: list[Prepared] = []
@@ -117,11 +149,11 @@ def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Cont
         _tell(f"zoo: {which}: {what}", quiet)
 
     def tell(result: Control | SoundRuns) -> None:
-        name = result.defect if isinstance(result, zoos.Control) else "no defect"
+        name = result.defect if isinstance(result, Control) else "no defect"
         _tell(f"zoo:   {result.scenario} · {result.variant}: {name}: {result.line()}", quiet)
 
     if at_once == 1:
-        return zoos.run(planned, partial(_watched, begin, quiet), tell=tell)
+        return trials.run(planned, partial(_watched, begin, quiet), tell=tell)
     from idchaos.studies.pool import Apart
 
     with Apart(at_once) as apart:
@@ -130,7 +162,7 @@ def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Cont
             begin(prepared)
             return apart.run(prepared)
 
-        return zoos.run(planned, execute, apart.map, tell)
+        return trials.run(planned, execute, apart.map, tell)
 
 
 def _watched(begin: Callable[[Prepared], None], quiet: bool, prepared: Prepared) -> RunVerdict:

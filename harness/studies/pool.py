@@ -66,7 +66,7 @@ class Apart:
             if self._left:
                 raise IdchaosError("stopped before it began")
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness", *words, "--reports", str(prepared.request.reports), "--json"],
+                [sys.executable, "-P", "-m", "idchaos", *words, "--reports", str(prepared.request.reports), "--json"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

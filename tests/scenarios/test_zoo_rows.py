@@ -9,7 +9,8 @@ import pytest
 
 from idchaos.commands.validate import setup_of
 from idchaos.scenarios.zoo import ROWS, WITHOUT_ROW
-from idchaos.studies.zoo import all_rows, plan, suited
+from idchaos.studies.zoo.rows import suited
+from idchaos.studies.zoo.trials import plan
 from idchaos.targets.standin.defects import DEFECTS
 from idchaos.topologies import TOPOLOGIES
 from idchaos.verdict.power import Decidable, foretell
@@ -25,20 +26,20 @@ def test_every_defect_has_a_row_or_a_reason_why_not() -> None:
 
 
 def test_every_row_names_what_its_scenario_judges_and_is_short() -> None:
-    planned = plan(all_rows(), sound=1, target="local", reports=Path("reports"))
-    assert sum(len(each.controls) for each in planned) == len(ROWS)
+    planned = plan(ROWS, sound=1, target="local", reports=Path("reports"))
+    assert sum(len(shared.rows) for each in planned for shared in each.controls) == len(ROWS)
     assert all(run.experiment.plan.duration_s <= LONGEST_RUN_S for each in planned for run in each.sound)
 
 
 def test_what_may_catch_a_defect_is_there_to_pass_without_it() -> None:
     """The same trial, with and without the defect, differs in nothing but the defect."""
-    for each in plan(all_rows(), sound=1, target="local", reports=Path("reports")):
-        assert all(run.experiment == each.sound[0].experiment for _, run in each.controls)
+    for each in plan(ROWS, sound=1, target="local", reports=Path("reports")):
+        assert all(shared.run.experiment == each.sound[0].experiment for shared in each.controls)
 
 
 def test_every_sound_run_is_sure_to_be_decided() -> None:
     """Whatever the arrivals: a run that hangs on its seed says nothing about the judge."""
-    sound = [each.sound[0] for each in plan(all_rows(), sound=1, target="local", reports=Path("reports"))]
+    sound = [each.sound[0] for each in plan(ROWS, sound=1, target="local", reports=Path("reports"))]
     forecasts = [foretell(run.experiment.plan, setup_of(run.settings)) for run in sound]
     undecided = [
         (forecast.scenario, row.name, row.reason)
@@ -51,7 +52,7 @@ def test_every_sound_run_is_sure_to_be_decided() -> None:
 
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_a_defect_that_somebody_could_have_is_looked_for_wherever_some_trial_suits(topology: str) -> None:
-    _, skipped = suited(all_rows(), topology)
+    _, skipped = suited(ROWS, topology)
     possible = {name for name, defect in DEFECTS.items() if defect.parts(TOPOLOGIES[topology])}
     # Only a replica that restarts could forget, and services that decide have none.
     assert possible & skipped.keys() <= {"revocation_forgotten_after_restart"}

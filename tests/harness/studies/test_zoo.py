@@ -13,19 +13,10 @@ from idchaos.errors import IdchaosError, Interrupted, TargetError, UsageError
 from idchaos.experiment import Verdict
 from idchaos.record.record import Cleanup
 from idchaos.run.launch import Prepared
-from idchaos.studies.zoo import (
-    Control,
-    Detection,
-    Matrix,
-    Row,
-    Trial,
-    choose,
-    detection_markdown,
-    markdown,
-    plan,
-    run,
-    suited,
-)
+from idchaos.studies.zoo.results import Control, Detection, Matrix
+from idchaos.studies.zoo.rows import Row, Trial, choose, suited, together, touched
+from idchaos.studies.zoo.tables import detection_markdown, markdown
+from idchaos.studies.zoo.trials import plan, run
 from idchaos.verdict.verdict import InvariantVerdict, ObjectiveVerdict, RunVerdict
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
@@ -119,9 +110,68 @@ def test_an_interrupted_zoo_ends_at_once() -> None:
 
 def test_each_trial_is_run_soundly_and_then_with_one_defect_at_a_time() -> None:
     planned = plan((NO_AUD, ZERO, NO_EXP), sound=2, target="local", reports=Path("reports"))
-    runs = [[*(one.defects for one in each.sound), *(one.defects for _, one in each.controls)] for each in planned]
+    runs = [[*(one.defects for one in each.sound), *(one.run.defects for one in each.controls)] for each in planned]
     assert runs == [[(), (), ("no_aud_check",), ("no_exp_check",)], [(), (), ("zero_leeway",)]]
     assert len({one.seed for each in planned for one in each.sound}) == 4
+
+
+def narrow(defect: str, *caught_by: str) -> Row:
+    return Row(defect=defect, trial=OUTAGE, caught_by=caught_by, narrow=True)
+
+
+NO_ISS, NO_NBF = narrow("no_iss_check", "issuer_enforced"), narrow("no_nbf_check", "early_tokens_refused")
+HUGE = narrow("huge_leeway", "expired_tokens_refused", "early_tokens_refused")
+
+
+def test_defects_that_fail_nothing_in_common_share_a_run() -> None:
+    assert together((NO_ISS, NO_AUD, NO_NBF, HUGE)) == ((NO_ISS, NO_NBF), (NO_AUD,), (HUGE,))
+    (planned,) = plan((NO_ISS, NO_AUD, NO_NBF), sound=1, target="local", reports=Path("reports"))
+    assert [shared.run.defects for shared in planned.controls] == [("no_iss_check", "no_nbf_check"), ("no_aud_check",)]
+    (alone,) = plan((NO_ISS, NO_NBF), sound=1, target="local", reports=Path("reports"), alone=True)
+    assert [shared.run.defects for shared in alone.controls] == [("no_iss_check",), ("no_nbf_check",)]
+
+
+def test_in_a_run_that_is_shared_each_defect_is_caught_by_its_own_name() -> None:
+    matrix = zoo(NO_ISS, NO_NBF, wrong=came(FAIL, invariants=("issuer_enforced", "early_tokens_refused")))
+    assert [(row.defect, row.verdict, row.caught_by, row.besides) for row in matrix.rows] == [
+        ("no_iss_check", PASS, ("issuer_enforced",), ()),
+        ("no_nbf_check", PASS, ("early_tokens_refused",), ()),
+    ]
+
+
+def test_what_was_not_caught_in_a_run_that_it_shared_is_tried_by_itself() -> None:
+    made: list[tuple[str, ...]] = []
+
+    def execute(prepared: Prepared) -> RunVerdict:
+        made.append(prepared.defects)
+        seen = {(): SOUND, ("no_nbf_check",): came(FAIL, invariants=("early_tokens_refused",))}
+        return seen.get(prepared.defects, came(FAIL, invariants=("issuer_enforced",)))
+
+    matrix = Matrix.of(run(plan((NO_ISS, NO_NBF), sound=1, target="local", reports=Path("reports")), execute))
+    assert [row.verdict for row in matrix.rows] == [PASS, PASS]
+    assert made == [(), ("no_iss_check", "no_nbf_check"), ("no_nbf_check",)]
+
+
+def test_a_defect_that_is_missed_by_itself_too_is_missed() -> None:
+    matrix = zoo(NO_ISS, NO_NBF, wrong=came(FAIL, invariants=("issuer_enforced",)))
+    assert [row.verdict for row in matrix.rows] == [PASS, FAIL]
+    assert matrix.rows[1].reason == "caught by issuer_enforced alone, not by early_tokens_refused"
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("docs/zoo.md", ()),
+        ("tests/harness/test_settings.py", ()),
+        ("scenarios/clock_skew.py", (ZERO,)),
+        ("fixtures/idp/tokens.py", ()),
+        ("fixtures/gateway/proxy.py", (NO_AUD, ZERO)),
+        ("harness/verdict/stats.py", (NO_AUD, ZERO)),
+        ("scenarios/zoo.py", (NO_AUD, ZERO)),
+    ],
+)
+def test_a_change_touches_the_rows_that_could_notice_it(path: str, rows: tuple[Row, ...]) -> None:
+    assert touched((NO_AUD, ZERO), [path]) == rows
 
 
 def test_the_document_says_who_caught_what() -> None:
