@@ -1,0 +1,78 @@
+"""What passed over a target's links, as recorded on the wire behind them: for any component, without its help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, TypeVar, runtime_checkable
+
+from idchaos.values import Value
+
+
+class EndpointCounts(Value):
+    """Exchanges with one endpoint over one link. They only ever grow: a window is the difference of two readings."""
+
+    requests: int = 0
+    statuses: Mapping[int, int] = {}
+    """Whole answers by status."""
+    failed: Mapping[str, int] = {}
+    """Requests without a whole answer, by what ended them: ``closed``, ``reset``, ``unreachable``, ``unreadable``."""
+    seconds: float = 0.0
+    """From requests to the ends of their answers, summed."""
+    slowest_s: float = 0.0
+    kids: tuple[str, ...] | None = None
+    """Of the last key set that was served whole."""
+
+    @property
+    def answered(self) -> int:
+        """Whole answers."""
+        return sum(self.statuses.values())
+
+    @property
+    def unanswered(self) -> int:
+        """Requests that failed, or wait."""
+        return self.requests - self.answered
+
+    def since(self, before: EndpointCounts) -> EndpointCounts:
+        """What was added after another reading. ``slowest_s`` is of both."""
+        return EndpointCounts(
+            requests=self.requests - before.requests,
+            statuses=_added(self.statuses, before.statuses),
+            failed=_added(self.failed, before.failed),
+            seconds=self.seconds - before.seconds,
+            slowest_s=self.slowest_s,
+            kids=self.kids,
+        )
+
+
+Key = TypeVar("Key", int, str)
+
+
+def _added(now: Mapping[Key, int], before: Mapping[Key, int]) -> dict[Key, int]:
+    return {key: count - before.get(key, 0) for key, count in now.items() if count != before.get(key, 0)}
+
+
+class LinkObserved(Value):
+    """What passed over one link."""
+
+    connections: int = 0
+    unreadable: int = 0
+    """Connections of which something could not be read: counts of this link may be too low."""
+    endpoints: Mapping[str, EndpointCounts] = {}
+    probes: Mapping[str, EndpointCounts] = {}
+    """Of requests that the harness itself caused: never evidence that a target felt something."""
+
+    def of(self, endpoint: str) -> EndpointCounts:
+        """The counts of an endpoint; zeros where nobody asked."""
+        return self.endpoints.get(endpoint, EndpointCounts())
+
+
+@runtime_checkable
+class ObservesLinks(Protocol):
+    """What passes over links is recorded behind them."""
+
+    def observed(self) -> Mapping[str, LinkObserved]:
+        """By link, what has passed since the start.
+
+        Raises:
+            TargetError: the observer doesn't answer.
+        """
