@@ -55,7 +55,9 @@ class Outcome(StrEnum):
 
 
 class Canary(StrEnum):
-    """Requests that no fault excuses accepting."""
+    """Names of canaries that plans and the judge know by name. What kinds there are, the catalogue of the load
+    generator says: :mod:`idchaos.load.canaries.catalogue`.
+    """
 
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
@@ -81,6 +83,15 @@ class Canary(StrEnum):
     ASSERTION_REPLAYED = "assertion_replayed"
 
 
+TRIED_ONCE: frozenset[str] = frozenset(
+    {
+        "retired_key", "revoked", "replayed", "code_replayed", "assertion_replayed", "pkce_mismatch",
+        "pkce_downgraded", "redirect_tampered", "registration_unauthorized", "registration_unsafe",
+    }
+)  # fmt: skip
+"""What :attr:`CanaryPlan.once` was before plans said it."""
+
+
 class Stream(Value):
     """One arrival process. Due times depend on the seed and on this value alone."""
 
@@ -102,7 +113,11 @@ SHOWN_FOR_S: Seconds = 5.0
 class CanaryPlan(Value):
     """Which canaries are sent, and what makes each of them surely bad."""
 
-    kinds: tuple[Canary, ...] = tuple(Canary)
+    kinds: tuple[str, ...]
+    """Their names: :mod:`idchaos.load.canaries.catalogue`."""
+    once: tuple[str, ...] = tuple(sorted(TRIED_ONCE))
+    """Kinds of which one decided attempt in all of the run must do: they are only surely bad after something has
+    happened, or sent to an IdP that a fault may keep out of reach for a whole phase."""
     clock_margin_s: PositiveFloat
     """How far beyond its bound a time claim lies: leeway plus every clock error that the run causes, plus slack."""
     retired_after_s: Seconds = 0.0
@@ -111,8 +126,16 @@ class CanaryPlan(Value):
     """A used refresh token may be used again within the IdP's grace; earlier replays are not sent."""
     revoked_after_s: Seconds = 0.0
     """A revoked token may still be accepted from caches for this long; earlier canaries are not sent."""
-    around: tuple[Canary, ...] = ()
+    around: tuple[str, ...] = ()
     """Every second one of these is sent to a service directly, around the gateways."""
+
+    def after_s(self, kind: str) -> Seconds:
+        """For how long after what makes it bad a canary of this kind may still be taken for a good one."""
+        return {
+            "retired_key": self.retired_after_s,
+            "replayed": self.replayed_after_s,
+            "revoked": self.revoked_after_s,
+        }.get(kind, 0.0)
 
 
 class RevocationPlan(Value):
@@ -251,7 +274,7 @@ class Invariant(Value):
     """A security property that no fault excuses: canaries of these kinds are never accepted, in any phase."""
 
     name: str
-    canaries: tuple[Canary, ...]
+    canaries: tuple[str, ...]
     min_attempts: PositiveInt = 1
     """Fewer decided attempts than this, over the run: INCONCLUSIVE."""
 

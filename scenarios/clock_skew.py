@@ -10,7 +10,7 @@ from idchaos.components import IDP
 from idchaos.errors import UsageError
 from idchaos.experiment import Bound, Objective, PhaseName, Plan
 from idchaos.faults.clock import ClockSkew
-from idchaos.planning.building import api_latency, api_success, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.building import api_latency, api_success, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.topologies import TOPOLOGIES, Need

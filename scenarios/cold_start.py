@@ -13,7 +13,7 @@ from idchaos.faults.clock import ClockSkew
 from idchaos.faults.keys import KeyRotation
 from idchaos.faults.network import LinkFault
 from idchaos.faults.process import ProcessFault
-from idchaos.planning.building import (
+from idchaos.run.building import (
     CACHE_SLACK_S,
     api_success,
     at_least,

@@ -7,7 +7,7 @@ from pydantic import Field
 from idchaos.errors import UsageError
 from idchaos.experiment import Bound, LeakPlan, Objective, PhaseName, Plan, RolloutPlan, Stream
 from idchaos.faults.secrets import LeakedSecret
-from idchaos.planning.building import (
+from idchaos.run.building import (
     CACHE_SLACK_S,
     api_success,
     at_most,

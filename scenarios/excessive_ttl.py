@@ -11,7 +11,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from idchaos.experiment import PhaseName, Plan, Stream, TheftPlan
-from idchaos.planning.building import CACHE_SLACK_S, api_success, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.building import CACHE_SLACK_S, api_success, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.values import Value

@@ -7,7 +7,7 @@ from pydantic import Field
 from idchaos.experiment import PhaseName, Plan
 from idchaos.faults.keys import KeyRotation
 from idchaos.faults.rotations import Rotations
-from idchaos.planning.building import (
+from idchaos.run.building import (
     CACHE_SLACK_S,
     api_latency,
     api_success,

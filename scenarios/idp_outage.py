@@ -8,7 +8,7 @@ from pydantic import Field
 
 from idchaos.experiment import PhaseName, Plan
 from idchaos.faults.network import LinkFault
-from idchaos.planning.building import (
+from idchaos.run.building import (
     api_success,
     at_least,
     every_run,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from idchaos.experiment import Flow, Objective, PhaseName, Plan
 from idchaos.faults.idp_errors import EndpointFault
-from idchaos.planning.building import (
+from idchaos.run.building import (
     api_latency,
     api_success,
     at_least,

@@ -8,7 +8,7 @@ from idchaos.experiment import Objective, PhaseName, Plan, Stream
 from idchaos.faults.base import Fault
 from idchaos.faults.junk import JunkKids
 from idchaos.faults.keys import KeyRotation
-from idchaos.planning.building import (
+from idchaos.run.building import (
     CACHE_SLACK_S,
     api_latency,
     api_success,

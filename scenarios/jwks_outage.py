@@ -10,7 +10,7 @@ from idchaos.experiment import PhaseName, Plan
 from idchaos.faults.base import Fault
 from idchaos.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
 from idchaos.faults.network import LinkFault
-from idchaos.planning.building import api_latency, api_success, every_run, everyday_load, invariants, phases
+from idchaos.run.building import api_latency, api_success, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.topologies import TOPOLOGIES, Need

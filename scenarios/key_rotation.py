@@ -8,7 +8,7 @@ from pydantic import Field
 
 from idchaos.experiment import Objective, PhaseName, Plan
 from idchaos.faults.keys import KeyRotation
-from idchaos.planning.building import (
+from idchaos.run.building import (
     CACHE_SLACK_S,
     api_latency,
     api_success,

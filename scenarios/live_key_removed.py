@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from idchaos.experiment import PhaseName, Plan
 from idchaos.faults.key_removal import KeyRemoval
-from idchaos.planning.building import (
+from idchaos.run.building import (
     api_latency,
     every_run,
     everyday_load,

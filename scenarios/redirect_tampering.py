@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from idchaos.experiment import PhaseName, Plan, Stream
-from idchaos.planning.building import api_success, at_least, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.building import api_success, at_least, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, LoadSettings, seconds
 from idchaos.values import Value

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from idchaos.experiment import PhaseName, Plan
 from idchaos.faults.idp_errors import EndpointFault
-from idchaos.planning.building import at_most, every_run, everyday_load, invariants, phases, recovers
+from idchaos.run.building import at_most, every_run, everyday_load, invariants, phases, recovers
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.targets.base import EndpointError

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from idchaos.experiment import Bound, Objective, PhaseName, Plan, RacePlan, Stream
 from idchaos.faults.races import RefreshRaces
-from idchaos.planning.building import api_success, every_run, everyday_load, invariants, phases
+from idchaos.run.building import api_success, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, TokenSettings, seconds
 from idchaos.values import Value

@@ -7,7 +7,7 @@ from pydantic import Field
 from idchaos.errors import UsageError
 from idchaos.experiment import PhaseName, Plan, RevocationPlan, Stream
 from idchaos.faults.revocation import Revocations
-from idchaos.planning.building import api_success, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.building import api_success, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.topologies import TOPOLOGIES

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from idchaos.experiment import LeakPlan, PhaseName, Plan, RolloutPlan, Stream
 from idchaos.faults.secret_rotation import SecretRotation
-from idchaos.planning.building import api_success, at_least, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.building import api_success, at_least, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.targets.standin.topology import PARTNERS

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from idchaos.errors import UsageError
 from idchaos.experiment import ParallelPlan, PhaseName, Plan, Stream
-from idchaos.planning.building import api_success, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.building import api_success, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, LoadSettings, seconds
 from idchaos.values import Value

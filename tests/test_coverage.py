@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from idchaos.planning.building import INVARIANTS
+from idchaos.load.canaries.catalogue import invariants
 from idchaos.run.scenario import all_scenarios
 from idchaos.targets.standin.defects import DEFECTS
 from idchaos.topologies import TOPOLOGIES
@@ -21,7 +21,7 @@ GUIDE = {"F": 8, "M": 10, "P": 6, "B": 5, "E": 4, "X": 25}
 KNOWN = {
     "scenario": set(all_scenarios()),
     "SLI": set(sli.names()),
-    "invariant": {*INVARIANTS, LOGS_INVARIANT},
+    "invariant": {*invariants(), LOGS_INVARIANT},
     "defect": set(DEFECTS),
     "topology": set(TOPOLOGIES),
 }

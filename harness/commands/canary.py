@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idchaos.errors import ExitCode, UsageError
-from idchaos.experiment import Canary, Phase, PhaseName, Stream
+from idchaos.experiment import Phase, PhaseName, Stream
+from idchaos.load.canaries.catalogue import kind_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,7 @@ def send(
         UsageError: no such canary, or none in this scenario.
         IdchaosError: the target did not start, or failed.
     """
-    narrowed = only(prepared, canary_named(kind), in_fault=in_fault)
+    narrowed = only(prepared, kind_named(kind).name, in_fault=in_fault)
     sent, problem = attempts(narrowed)
     rows = [
         row
@@ -70,19 +71,7 @@ def send(
     return ExitCode.HARNESS if problem and verdict is not ExitCode.FAIL else verdict
 
 
-def canary_named(kind: str) -> Canary:
-    """A canary by its name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    try:
-        return Canary(kind)
-    except ValueError:
-        raise UsageError(f"canary: {kind!r} is unknown; there are {', '.join(Canary)}") from None
-
-
-def only(prepared: Prepared, kind: Canary, *, in_fault: bool) -> Prepared:
+def only(prepared: Prepared, kind: str, *, in_fault: bool) -> Prepared:
     """The same experiment with nothing but one kind of canary, for as long as it takes to send some that are ripe.
 
     Raises:
@@ -93,12 +82,7 @@ def only(prepared: Prepared, kind: Canary, *, in_fault: bool) -> Prepared:
     if canaries is None or kind not in canaries.kinds:
         raise UsageError(f"canary: {plan.scenario} sends none of kind {kind}")
     faults = prepared.experiment.faults if in_fault else {}
-    after = {
-        Canary.RETIRED_KEY: canaries.retired_after_s,
-        Canary.REVOKED: canaries.revoked_after_s,
-        Canary.REPLAYED: canaries.replayed_after_s,
-    }
-    ripe = after.get(kind, 0.0) + WATCH_S
+    ripe = canaries.after_s(kind) + WATCH_S
     held = [phase.duration_s for phase in plan.phases if phase.name is PhaseName.FAULT and faults]
     # Some faults are made by the load itself: a flood, revocations, a race.
     making = [each for each in plan.load.streams if faults and each.flow in MADE_BY_LOAD]
@@ -143,7 +127,7 @@ def attempts(prepared: Prepared) -> tuple[list[dict[str, Any]], str]:
     return [{str(name): value for name, value in row.items()} for row in rows], record.cleanup.problem
 
 
-def asked_about(samples: pd.DataFrame, kinds: Iterable[Canary]) -> pd.DataFrame:
+def asked_about(samples: pd.DataFrame, kinds: Iterable[str]) -> pd.DataFrame:
     """The canaries of these kinds that were sent. A flood is made of bad tokens too, but not of what is asked about."""
     kind = samples["canary"].isin([str(kind) for kind in kinds])
     return samples[samples["flow"].eq("canary") & kind & samples["sent_at"].notna()]

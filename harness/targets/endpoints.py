@@ -75,5 +75,7 @@ class Endpoints(Value):
     idp_control_url: str | None = None
     """The stand-in IdP's control API, for minting bad tokens; ``None`` where the target has none."""
     control_secret: str | None = None
+    signing_jwk: dict[str, str] | None = Field(None, repr=False)
+    """A private key that the harness holds and the IdP was given to sign by (RFC 7517, with ``kid`` and ``alg``)."""
     initial_access_token: str | None = None
     """Lets a client register itself (RFC 7591 section 3), where the target's IdP asks for it."""

@@ -26,7 +26,6 @@ from idchaos.planning.sample_counts import Count, Setup
 from idchaos.record.rundir import SCRAPE_EVERY_S
 from idchaos.values import Value
 from idchaos.verdict import sli, stats
-from idchaos.verdict.slo import NOT_IN_EVERY_PHASE
 
 ASSUMED_DESIGN_EFFECT = 1.0
 
@@ -69,7 +68,7 @@ class ObjectiveForecast(Value):
 class CanaryCount(Value):
     """Planned canaries of a kind in a phase (``all``: where one attempt in the whole run must do)."""
 
-    canary: Canary
+    canary: str
     phase: str
     planned: Count
 
@@ -363,17 +362,12 @@ def _canaries(plan: Plan, invariant: Invariant) -> Iterator[CanaryCount]:
     canaries = plan.load.canaries
     if canaries is None:
         return
-    after = {
-        Canary.RETIRED_KEY: canaries.retired_after_s,
-        Canary.REVOKED: canaries.revoked_after_s,
-        Canary.REPLAYED: canaries.replayed_after_s,
-    }
     for kind in invariant.canaries:
         if kind not in canaries.kinds:
             continue
-        if kind in NOT_IN_EVERY_PHASE:
+        if kind in canaries.once:
             yield CanaryCount(
-                canary=kind, phase="all", planned=planned.canaries(plan, after.get(kind, 0.0), plan.duration_s)
+                canary=kind, phase="all", planned=planned.canaries(plan, canaries.after_s(kind), plan.duration_s)
             )
             continue
         for phase in plan.phases:

@@ -39,25 +39,6 @@ RIPENING_S = 10.0
 SHOWN_BREACHES = 20
 WITHDRAWN_KEYS, BAD_TOKENS = "withdrawn_keys_refused", "bad_tokens_refused"
 """See :func:`implied_invariants`."""
-NOT_IN_EVERY_PHASE = frozenset(
-    {
-        Canary.RETIRED_KEY,
-        Canary.REVOKED,
-        Canary.REPLAYED,
-        Canary.CODE_REPLAYED,
-        Canary.ASSERTION_REPLAYED,
-        Canary.PKCE_MISMATCH,
-        Canary.PKCE_DOWNGRADED,
-        Canary.REDIRECT_TAMPERED,
-        Canary.REGISTRATION_UNAUTHORIZED,
-        Canary.REGISTRATION_UNSAFE,
-    }
-)
-"""Canaries that are only surely bad after something has happened in the run, and those at the IdP, which a fault may
-keep out of reach for a whole phase: one decided attempt in all must do.
-"""
-
-
 WITHHELD = frozenset({"jwks_unavailable", "introspection_unavailable", "revocations_unavailable"})
 """Reasons of a validator that could not decide. It let nobody in, so the invariant was tried and held in that
 phase; it is no decided attempt, and none of these alone makes PASS.
@@ -455,9 +436,10 @@ def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decid
         if kind in invariant.canaries and (missing := what_lacks(record, decided)):
             return missing
     held = tried[(tried["decision"] != "undecided") | tried["error_code"].isin(WITHHELD)]
+    once = planned.once if planned else ()
     for phase in record.windows:
         for kind in invariant.canaries:
-            if phase is not PhaseName.WARMUP and kind not in NOT_IN_EVERY_PHASE and not _count(held, kind, phase):
+            if phase is not PhaseName.WARMUP and kind not in once and not _count(held, kind, phase):
                 return f"no decided attempt of {kind} in {phase}"
     return ""
 

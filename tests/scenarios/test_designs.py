@@ -7,14 +7,15 @@ from itertools import chain, product
 import pytest
 
 from idchaos.errors import UsageError
-from idchaos.experiment import Canary, PhaseName
+from idchaos.experiment import PhaseName
 from idchaos.faults.idp_errors import EndpointFault
 from idchaos.faults.key_removal import KeyRemoval
 from idchaos.faults.keys import KeyRotation
 from idchaos.faults.process import ProcessFault
 from idchaos.faults.rotations import Rotations
 from idchaos.faults.secret_rotation import SecretRotation
-from idchaos.load.canaries.kinds import foreign_audiences
+from idchaos.load.canaries.catalogue import kinds
+from idchaos.load.canaries.kinds.wrong_audience import foreign_audiences
 from idchaos.run.scenario import Experiment, all_scenarios, scenario_named
 from idchaos.settings import PROFILES
 
@@ -37,7 +38,7 @@ def test_every_objective_has_its_phase_and_every_canary_its_invariant(name: str,
     phases = {phase.name for phase in plan.phases}
     assert all(objective.phase == "all" or objective.phase in phases for objective in plan.objectives)
     sent = set(plan.load.canaries.kinds if plan.load.canaries else ())
-    assert sent == set(chain.from_iterable(invariant.canaries for invariant in plan.invariants)) == set(Canary)
+    assert sent == set(chain.from_iterable(invariant.canaries for invariant in plan.invariants)) == set(kinds())
     assert len({objective.name for objective in plan.objectives}) == len(plan.objectives)
 
 

@@ -10,14 +10,16 @@ from locust.env import Environment
 
 from idchaos.clock import Clock
 from idchaos.errors import LoadError
-from idchaos.experiment import Canary
+from idchaos.load.canaries.kinds.unknown_kid import UnknownKid
+from idchaos.load.canaries.mints import ControlApi, Mints, SigningKey
 from idchaos.load.canaries.upkeep import Canaries
 from idchaos.load.engine.job import LoadJob, Roles, Withdrawn, check_hosts, check_roles
 from idchaos.load.engine.pacing import sleeper
 from idchaos.load.engine.recorder import Recorder
+from idchaos.load.engine.response import Sends
 from idchaos.load.engine.scene import Gate, Scene
 from idchaos.load.engine.scheduler import Scheduler
-from idchaos.load.engine.wire import Sends, Site, WirePool
+from idchaos.load.engine.wire import Site, WirePool
 from idchaos.load.flows.attack import Attacker, Partner
 from idchaos.load.flows.machines import Machines
 from idchaos.load.flows.parallel import KINDS, ParallelReplays
@@ -108,15 +110,27 @@ class Generator:
         rate = sum(stream.rate for stream in self.job.plan.streams if stream.flow == "canary")
         if plan is None or not plan.kinds or not rate:
             return None
-        control = self.job.endpoints.idp_control_url
         return Canaries(
             self.scene,
             plan,
             self._roles,
-            control=self._site(control) if control else None,
+            mints=self._mints(),
             retired_kid=self.job.retired_kid,
             rate=rate,
         )
+
+    def _mints(self) -> Mints | None:
+        """How tokens can be made to order here, if they can."""
+        endpoints = self.job.endpoints
+        if endpoints.idp_control_url:
+            return ControlApi(self._site(endpoints.idp_control_url), endpoints.control_secret or "")
+        if endpoints.signing_jwk:
+            return SigningKey(endpoints.signing_jwk, self._everyday_token)
+        return None
+
+    def _everyday_token(self) -> str | None:
+        token = self._canaries.bench.round_token if self._canaries else None
+        return token.value if token else None
 
     def _schedule(self) -> Schedule:
         plan, endpoints = self.job.plan, self.job.endpoints
@@ -286,7 +300,7 @@ class Generator:
             endpoint=at_idp or route.path,
             error_code="dropped",
             expected=_EXPECTED.get(flow, "accept"),
-            canary=kinds[arrival.kind] if flow == "canary" else Canary.UNKNOWN_KID if flow == "junk" else "",
+            canary=kinds[arrival.kind] if flow == "canary" else UnknownKid.name if flow == "junk" else "",
             replica="" if at_idp else gate.name,
             service="" if at_idp else route.service,
         )

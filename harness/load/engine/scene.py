@@ -12,14 +12,11 @@ from idchaos.clock import Clock
 from idchaos.experiment import Flow, LoadPlan
 from idchaos.load.decide import Answered, at_gateway
 from idchaos.load.engine.recorder import NOTHING, About, Recorder
-from idchaos.load.engine.wire import Sends
-from idchaos.load.idp.client import Idp, Step
+from idchaos.load.engine.response import Sends
+from idchaos.load.idp.client import NEVER_ARRIVED, Idp, Step
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import AROUND, Decision, Expected
 from idchaos.targets.endpoints import Endpoints, Route
-
-NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
-"""Failures of a request that surely did not reach anybody."""
 
 
 @dataclass(frozen=True)

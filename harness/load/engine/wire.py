@@ -15,8 +15,7 @@ import errno
 import select
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from gevent import monkey
@@ -24,52 +23,13 @@ from geventhttpclient.client import HTTPClient, HTTPClientPool
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
+from idchaos.load.engine.response import Response
+
 # The native poll: gevent's own switches greenlets, which a look at an idle socket must not do.
 _poll: Callable[[], select.poll] = monkey.get_original("select", "poll")
 _BLOCK = 16_384
 _USER_AGENT = "idchaos"
 _now = time.monotonic
-
-
-@dataclass(slots=True)
-class Answer:
-    """What came back, or why nothing did. Times are monotonic seconds."""
-
-    status: int = 0
-    """0: no HTTP response."""
-    error: str = ""
-    """``connect_refused``, ``connect_timeout``, ``read_timeout``, ``connection_reset``, ``connection_closed`` or
-    ``transport_error``; empty when there is a response."""
-    headers: Any = field(default_factory=dict)
-    """Case-insensitive."""
-    body: bytes = b""
-    sent: float = 0.0
-    ended: float = 0.0
-    retry: int = 0
-
-    def header(self, name: str) -> str:
-        """A header's value, the first if there are several; empty if there is none."""
-        value = self.headers.get(name)
-        if value is None:
-            return ""
-        return value if isinstance(value, str) else str(value[0])
-
-    def header_lines(self, name: str) -> list[str]:
-        """All lines of a header."""
-        value = self.headers.get(name)
-        if value is None:
-            return []
-        return [value] if isinstance(value, str) else [str(line) for line in value]
-
-
-class Sends(Protocol):
-    """Something that sends a request to one site."""
-
-    base: str
-
-    def head(self, method: str, target: str, headers: Mapping[str, str]) -> bytes: ...
-
-    def send(self, head: bytes, body: bytes = b"", *, replayable: bool = True) -> Answer: ...
 
 
 class _Tracked(ConnectionPool):
@@ -138,9 +98,9 @@ class WireClient(HTTPClient):
         )
         self._connection_pool = self.connections
 
-    def exchange(self, request: bytes, method: str, replayable: bool) -> Answer:
+    def exchange(self, request: bytes, method: str, replayable: bool) -> Response:
         """Send a request's bytes and wait for the whole response, ``timeout_s`` in all. Never raises for transport."""
-        answer = Answer(sent=_now())
+        answer = Response(sent=_now())
         deadline = answer.sent + self.timeout_s
         pool = self.connections
         try:
@@ -224,7 +184,7 @@ def _connect_error(error: OSError) -> str:
     return "connection_reset" if isinstance(error, ConnectionResetError) else "transport_error"
 
 
-def _failed(answer: Answer, error: str) -> Answer:
+def _failed(answer: Response, error: str) -> Response:
     answer.error = error
     answer.ended = _now()
     return answer
@@ -272,7 +232,7 @@ class Site:
         ]
         return ("\r\n".join(lines) + "\r\n").encode("latin-1")
 
-    def send(self, head: bytes, body: bytes = b"", *, replayable: bool = True) -> Answer:
+    def send(self, head: bytes, body: bytes = b"", *, replayable: bool = True) -> Response:
         """Send ``head`` (from :meth:`head`) and ``body``.
 
         ``replayable``: sending it twice does no harm. What is not (a code, a refresh token) always gets a new

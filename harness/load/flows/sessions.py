@@ -20,8 +20,8 @@ from idchaos.errors import LoadError
 from idchaos.experiment import Flow
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
-from idchaos.load.engine.scene import NEVER_ARRIVED, Scene
-from idchaos.load.idp.client import Step
+from idchaos.load.engine.scene import Scene
+from idchaos.load.idp.client import NEVER_ARRIVED, Step
 from idchaos.load.idp.login import log_in
 from idchaos.load.idp.tokens import Token, token_from
 from idchaos.planning.arrivals import Arrival

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import secrets
 
-from joserfc import jwt
-from joserfc.jwk import ECKey
-
 from idchaos.targets.endpoints import Client
 
 BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -16,6 +13,10 @@ LIFE_S = 60.0
 
 def assertion(client: Client, issuer: str, now: float) -> str:
     """A new assertion of a client with a key, meant for ``issuer``, good for ``LIFE_S``."""
+    # Not before it is used: scenarios know the kinds of canaries, and none of them should wait for cryptography.
+    from joserfc import jwt
+    from joserfc.jwk import ECKey
+
     assert client.private_jwk is not None
     claims = {
         "iss": client.client_id,

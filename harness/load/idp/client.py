@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 from idchaos.errors import LoadError, UsageError
 from idchaos.load.decide import at_idp, at_redirect, at_registration, json_object, redirect_error, token_answer
 from idchaos.load.engine.job import check_host
-from idchaos.load.engine.wire import Answer, Sends
+from idchaos.load.engine.response import Response, Sends
 from idchaos.load.idp.assertion import assertion, assertion_form
 from idchaos.load.idp.handed_out import HandedOut
 from idchaos.load.idp.page import filled_login
@@ -34,6 +34,8 @@ _ENDPOINTS: Final = {
 }
 _FORM_PAGE: Final = (200, 401)
 """401: the form again, after a wrong password."""
+NEVER_ARRIVED: Final = frozenset({"connect_refused", "connect_timeout"})
+"""Failures of a request that surely did not reach anybody."""
 _OPTIONAL: Final = frozenset({"revoke", "end_session", "register"})
 
 SiteFor = Callable[[str], Sends]
@@ -54,7 +56,7 @@ class Step:
     """One request at the IdP, and what came of it."""
 
     endpoint: str
-    answer: Answer
+    answer: Response
     decision: Decision
     code: str
     expected: Expected = "accept"
@@ -267,7 +269,7 @@ class Idp:
             observe(Step("login", posted, decision, code))
         return Step("authorize", page, decision, code)
 
-    def _mistyped(self, page: Answer, url: str, user: User, state: str) -> tuple[Step, Filled | None]:
+    def _mistyped(self, page: Response, url: str, user: User, state: str) -> tuple[Step, Filled | None]:
         """Send the login form with a wrong password; the form that comes back, filled in rightly."""
         filled = self._filled(page, url, user.model_copy(update={"password": f"{user.password}~"}))
         assert filled is not None  # as with the right one
@@ -276,7 +278,7 @@ class Idp:
         step, _ = self._login_step(answer, state)
         return replace(step, expected="deny"), self._filled(answer, action, user)
 
-    def _filled(self, page: Answer, url: str, user: User) -> Filled | None:
+    def _filled(self, page: Response, url: str, user: User) -> Filled | None:
         """The login form, filled in; ``None`` without one that may be posted (a page may name any address)."""
         try:
             filled = filled_login(page.body, url, user.username, user.password) if page.status in _FORM_PAGE else None
@@ -301,7 +303,7 @@ class Idp:
         url = self._urls["authorize"]
         return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
 
-    def _login_step(self, answer: Answer, state: str) -> tuple[Step, str]:
+    def _login_step(self, answer: Response, state: str) -> tuple[Step, str]:
         """What the login form led to, and the authorization code."""
         if answer.status in (302, 303):
             query = _query(answer.header("Location"))
@@ -385,7 +387,7 @@ class Idp:
 
     def _authenticated(
         self, client: Client, url: str, form: dict[str, str], *, replayable: bool, assertion: str = ""
-    ) -> Answer:
+    ) -> Response:
         """A form post with client authentication (RFC 6749 section 2.3.1, RFC 7523 section 2.2)."""
         headers = {}
         if client.private_jwk is not None:
@@ -397,12 +399,12 @@ class Idp:
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         return self._post(url, urlencode(form).encode(), headers, replayable=replayable)
 
-    def _post(self, url: str, body: bytes, headers: dict[str, str], *, replayable: bool) -> Answer:
+    def _post(self, url: str, body: bytes, headers: dict[str, str], *, replayable: bool) -> Response:
         site, target = self._at(url)
         everything = {"Accept": "application/json, text/html", "Content-Type": _FORM} | headers
         return site.send(site.head("POST", target, everything), body, replayable=replayable)
 
-    def _get(self, url: str) -> Answer:
+    def _get(self, url: str) -> Response:
         site, target = self._at(url)
         return site.send(site.head("GET", target, {"Accept": "application/json, text/html"}))
 
@@ -421,7 +423,7 @@ def _challenge(verifier: str) -> dict[str, str]:
     }
 
 
-def _page_step(page: Answer, has_form: bool) -> Step:
+def _page_step(page: Response, has_form: bool) -> Step:
     if has_form:
         return Step("authorize", page, "accept", "")
     if page.status == 200:
@@ -441,7 +443,7 @@ def _query(url: str) -> dict[str, str]:
         return {}
 
 
-def _cookies(answer: Answer) -> dict[str, str]:
+def _cookies(answer: Response) -> dict[str, str]:
     """The cookies that an answer set, as the next request's header."""
     pairs = [line.partition(";")[0].strip() for line in answer.header_lines("Set-Cookie")]
     return {"Cookie": "; ".join(pairs)} if pairs else {}

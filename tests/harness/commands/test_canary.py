@@ -16,6 +16,7 @@ from idchaos.commands import canary
 from idchaos.commands.cli import main
 from idchaos.errors import UsageError
 from idchaos.experiment import Canary, CanaryPlan, Invariant, PhaseName
+from idchaos.load.canaries.catalogue import kind_named
 from idchaos.record.record import Manifest, RunRecord
 from idchaos.run.launch import Request, prepare, repeat_command
 from idchaos.undo.ledger import STATE_VARIABLE
@@ -93,8 +94,8 @@ def test_a_breach_of_everyday_traffic_comes_again_with_the_run(make_record: Make
 
 
 def test_an_unknown_canary_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match="'expird' is unknown; there are expired, "):
-        canary.canary_named("expird")
+    with pytest.raises(UsageError, match="'expird' is unknown; there are alg_none, "):
+        kind_named("expird")
 
 
 def test_decisions_are_counted_with_the_accepted_ones_first() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from idchaos.experiment import LoadPlan, Stream
 from idchaos.load.engine.recorder import Recorder
+from idchaos.load.engine.response import Response
 from idchaos.load.engine.scene import Clock, Gate, Scene
-from idchaos.load.engine.wire import Answer
 from idchaos.load.idp.client import Code, Step
 from idchaos.load.idp.handed_out import HandedOut
 from idchaos.load.idp.tokens import b64
@@ -49,8 +49,8 @@ class World:
 
     def _step(self, endpoint, decision="accept", code=""):
         if self.away:
-            return Step(endpoint, Answer(error="connect_refused", sent=self.now, ended=self.now), "undecided", "x")
-        return Step(endpoint, Answer(status=200, sent=self.now, ended=self.now), decision, code)
+            return Step(endpoint, Response(error="connect_refused", sent=self.now, ended=self.now), "undecided", "x")
+        return Step(endpoint, Response(status=200, sent=self.now, ended=self.now), decision, code)
 
     def client_credentials(self, client):
         claims = {"jti": f"j{next(self.numbers)}", "iat": int(self.now), "exp": int(self.now + 600)}
@@ -107,7 +107,7 @@ class World:
             for order in json.loads(body)["tokens"]:
                 parts = [{"alg": "RS256", "kid": order.get("kid", "k1")}, order.get("claims", {})]
                 made.append({"token": ".".join(b64(json.dumps(part).encode()) for part in [*parts, "signature"])})
-            return Answer(status=200, sent=self.now, ended=self.now, body=json.dumps({"tokens": made}).encode())
+            return Response(status=200, sent=self.now, ended=self.now, body=json.dumps({"tokens": made}).encode())
 
         return SimpleNamespace(base="", head=lambda *_: b"", send=send)
 
@@ -124,7 +124,7 @@ class World:
             if named and not token and not self.believes_clients:
                 status = 401
             body = json.dumps({"subject": subject}).encode()
-            return Answer(status=status, body=body, sent=self.now, ended=self.now)
+            return Response(status=status, body=body, sent=self.now, ended=self.now)
 
         return SimpleNamespace(base="", head=lambda *_: b"", send=send)
 

@@ -1,3 +1,5 @@
+"""Each canary is bad in one way only, and surely so."""
+
 import hashlib
 import hmac
 import json
@@ -11,8 +13,17 @@ from joserfc import jwt
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import ECKey, RSAKey
 
-from idchaos.experiment import Canary
-from idchaos.load.canaries import kinds as canaries
+from idchaos.load.canaries.base import Good, Moment
+from idchaos.load.canaries.kinds.alg_none import AlgNone
+from idchaos.load.canaries.kinds.expired import Expired
+from idchaos.load.canaries.kinds.hmac_public_key import HMAC_KEYS, HmacPublicKey
+from idchaos.load.canaries.kinds.kid_path import KID_PATHS, KidPath
+from idchaos.load.canaries.kinds.not_yet_valid import NotYetValid
+from idchaos.load.canaries.kinds.retired_key import RetiredKey
+from idchaos.load.canaries.kinds.tampered import Tampered
+from idchaos.load.canaries.kinds.unknown_kid import UnknownKid
+from idchaos.load.canaries.kinds.wrong_audience import WrongAudience, foreign_audiences
+from idchaos.load.canaries.kinds.wrong_issuer import NOBODY, WrongIssuer
 from idchaos.load.idp.tokens import b64, peek, unb64
 
 PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -23,6 +34,9 @@ TOKEN = jwt.encode(
     {"iss": "https://idp", "sub": "alice", "aud": ["orders"], "iat": 1000, "exp": 1300, "jti": "good"},
     KEY,
 )
+OWN = ec.generate_private_key(ec.SECP256R1())
+GOOD = Good(TOKEN, JWK, OWN)
+MOMENT = Moment(now=10_000.0, margin_s=6.0, number=0, withdrawn={"old": 9_000.0, "older": 8_000.0})
 
 
 def signed_part(token):
@@ -30,16 +44,17 @@ def signed_part(token):
 
 
 def test_alg_none_carries_no_signature():
-    token = canaries.alg_none(TOKEN, "c1")
+    token = AlgNone().forge(GOOD, 0)
     header, claims = peek(token)
     assert header["alg"] == "none"
     assert token.endswith(".")
-    assert (claims["jti"], claims["sub"]) == ("c1", "alice")
+    assert claims["sub"] == "alice"
+    assert claims["jti"].startswith("canary-")
 
 
-@pytest.mark.parametrize("form", canaries.HMAC_KEYS)
-def test_hmac_is_keyed_by_the_bytes_of_the_public_key(form):
-    token = canaries.hmac_with_public_key(TOKEN, "c1", JWK, form)
+@pytest.mark.parametrize(("number", "form"), list(enumerate(HMAC_KEYS)))
+def test_hmac_is_keyed_by_the_bytes_of_the_public_key(number, form):
+    token = HmacPublicKey().forge(GOOD, number)
     pem = KEY.as_pem(private=False)
     secret = {
         "pem": pem,
@@ -50,81 +65,81 @@ def test_hmac_is_keyed_by_the_bytes_of_the_public_key(form):
     assert token.rpartition(".")[2] == b64(hmac.new(secret, signed_part(token), hashlib.sha256).digest())
 
 
-@pytest.mark.parametrize("forged", [canaries.tampered_payload(TOKEN, "c1"), canaries.tampered_signature(TOKEN)])
-def test_a_tampered_token_no_longer_verifies(forged):
-    signature = unb64(forged.rpartition(".")[2])
-    PRIVATE.public_key().verify(
-        unb64(TOKEN.rpartition(".")[2]), signed_part(TOKEN), padding.PKCS1v15(), hashes.SHA256()
-    )
+def test_without_a_published_key_there_is_no_hmac_of_it():
+    assert HmacPublicKey().forge(Good(TOKEN, None, OWN), 0) is None
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_tampered_token_no_longer_verifies(number):
+    forged = Tampered().forge(GOOD, number)
+    public = PRIVATE.public_key()
+    public.verify(unb64(TOKEN.rpartition(".")[2]), signed_part(TOKEN), padding.PKCS1v15(), hashes.SHA256())
     with pytest.raises(InvalidSignature):
-        PRIVATE.public_key().verify(signature, signed_part(forged), padding.PKCS1v15(), hashes.SHA256())
+        public.verify(unb64(forged.rpartition(".")[2]), signed_part(forged), padding.PKCS1v15(), hashes.SHA256())
 
 
 def test_an_unknown_kid_is_signed_properly_by_a_key_of_nobody():
-    own = ec.generate_private_key(ec.SECP256R1())
-    token = canaries.unknown_kid(TOKEN, "c1", "nobody", own)
-    assert peek(token)[0]["kid"] == "nobody"
-    assert jwt.decode(token, ECKey.import_key(own), algorithms=["ES256"]).claims["jti"] == "c1"
+    token = UnknownKid().forge(GOOD, 0)
+    assert peek(token)[0]["kid"].startswith("unknown-")
+    assert jwt.decode(token, ECKey.import_key(OWN), algorithms=["ES256"]).claims["sub"] == "alice"
     with pytest.raises(BadSignatureError):
         jwt.decode(token, ECKey.generate_key("P-256"), algorithms=["ES256"])
 
 
-@pytest.mark.parametrize("path", canaries.KID_PATHS)
-def test_a_path_as_kid_leads_to_an_empty_file_and_the_empty_secret(path):
-    token = canaries.kid_path(TOKEN, "c1", path)
+def test_half_of_the_unknown_kids_are_left_to_the_idp_s_own_key_where_that_can_be_had():
+    minting = Good(TOKEN, JWK, OWN, mints=True)
+    assert [UnknownKid().forge(minting, number) is None for number in range(4)] == [False, True, False, True]
+    (order,) = UnknownKid().orders(MOMENT)
+    assert order.header["kid"].startswith("unknown-")
+
+
+@pytest.mark.parametrize(("number", "path"), list(enumerate(KID_PATHS)))
+def test_a_path_as_kid_leads_to_an_empty_file_and_the_empty_secret(number, path):
+    token = KidPath().forge(GOOD, number)
     assert peek(token)[0] == {"alg": "HS256", "typ": "at+jwt", "kid": path}
     assert token.rpartition(".")[2] == b64(hmac.new(b"", signed_part(token), hashlib.sha256).digest())
     assert (Path("/etc/keys") / path).resolve().read_bytes() == b""
 
 
-def orders(**changes):
-    values = {
-        "client_id": "machine",
-        "now": 10_000.0,
-        "margin_s": 6.0,
-        "unknown": "nobody",
-        "withdrawn": {"old": 9_000.0, "older": 8_000.0},
-        "foreign": canaries.ForeignAudience("nobody_listed", [canaries.NOBODY]),
-    }
-    return canaries.mint_orders(tuple(Canary), **(values | changes))
-
-
-def by_kind(kind, **changes):
-    return [order for order in orders(**changes) if order.kind is kind]
-
-
 def test_time_claims_lie_beyond_their_bound_by_the_margin_for_as_long_as_a_canary_is_used():
-    (expired,) = by_kind(Canary.EXPIRED)
-    assert expired.spec["claims"]["exp"] < 10_000 - 6
-    near, far = by_kind(Canary.NOT_YET_VALID)
+    (expired,) = Expired().orders(MOMENT)
+    assert expired.claims["exp"] < 10_000 - 6
+    near, far = NotYetValid().orders(MOMENT)
     for early in (near, far):
-        assert early.spec["claims"]["nbf"] - early.bad_until >= 6
+        assert early.claims["nbf"] - early.bad_until >= 6
         assert early.bad_until > 10_000
-    assert near.spec["claims"]["nbf"] <= 10_000 + 6 + 10  # close enough to find a leeway that is too wide
+    assert near.claims["nbf"] <= 10_000 + 6 + 10  # close enough to find a leeway that is too wide
     assert far.bad_until > near.bad_until + 3_600
 
 
-def test_each_minted_canary_is_bad_in_one_way_only():
-    for kind in (Canary.WRONG_AUDIENCE, Canary.WRONG_ISSUER, Canary.UNKNOWN_KID, Canary.RETIRED_KEY):
-        for order in by_kind(kind):
-            claims = order.spec["claims"]
-            assert claims["nbf"] <= 10_000 < claims["exp"]
-    assert by_kind(Canary.WRONG_AUDIENCE)[0].spec["claims"]["aud"] == [canaries.NOBODY]
-    retired = {order.spec["kid"]: order.bad_from for order in by_kind(Canary.RETIRED_KEY)}
-    assert retired == {"old": 9_000.0, "older": 8_000.0}
+@pytest.mark.parametrize("kind", [WrongAudience, WrongIssuer, UnknownKid, RetiredKey])
+def test_each_token_made_to_order_is_bad_in_one_way_only(kind):
+    for order in kind().orders(MOMENT):
+        assert order.claims["nbf"] <= 10_000 < order.claims["exp"]
+
+
+def test_a_retired_key_s_tokens_are_bad_when_it_must_be_forgotten():
+    assert {order.kid: order.bad_from for order in RetiredKey().orders(MOMENT)} == {"old": 9_000.0, "older": 8_000.0}
+    assert not list(RetiredKey().orders(Moment(now=10_000.0, margin_s=6.0, number=0)))
+
+
+def test_audiences_are_taken_in_turn():
+    ways = foreign_audiences(["orders"])
+    made = [next(iter(WrongAudience().orders(Moment(10_000.0, 6.0, n, audiences=["orders"])))) for n in range(9)]
+    assert [order.way for order in made] == [ways[n % len(ways)].way for n in range(9)]
 
 
 def test_an_audience_is_another_s_as_a_string_as_a_list_and_beside_a_third():
-    found = canaries.foreign_audiences(["accounts", "orders"])
+    found = foreign_audiences(["accounts", "orders"])
     assert [each.claim for each in found if each.good_for == "orders"] == [
         "orders",
         ["orders"],
-        [canaries.NOBODY, "orders"],
+        [NOBODY, "orders"],
     ]
 
 
 def test_what_names_no_service_is_good_for_none():
-    found = [each for each in canaries.foreign_audiences(["accounts", "orders"]) if not each.good_for]
+    found = [each for each in foreign_audiences(["accounts", "orders"]) if not each.good_for]
     named = {name for each in found for name in ([each.claim] if isinstance(each.claim, str) else each.claim or [])}
     assert "ORDERS" in named
     assert "orders-attacker" in named
@@ -132,8 +147,4 @@ def test_what_names_no_service_is_good_for_none():
 
 
 def test_of_a_single_service_no_token_is_another_s():
-    assert not any(each.good_for for each in canaries.foreign_audiences(["orders"]))
-
-
-def test_without_a_withdrawn_key_there_is_no_canary_of_it():
-    assert by_kind(Canary.RETIRED_KEY, withdrawn={}) == []
+    assert not any(each.good_for for each in foreign_audiences(["orders"]))

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from idchaos.load.engine.wire import Answer
+from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Idp
 from idchaos.load.idp.tokens import b64
 from idchaos.targets.endpoints import Client, Endpoints, User
@@ -32,17 +32,17 @@ class ScriptedSite:
         url, form = urlsplit(head.decode()), {name: values[0] for name, values in parse_qs(body.decode()).items()}
         if url.path == "/authorize":
             self.state, self.nonce = (parse_qs(url.query)[name][0] for name in ("state", "nonce"))
-            return Answer(status=200, body=PAGE % b"1")
+            return Response(status=200, body=PAGE % b"1")
         if url.path == "/login":
             self.sent.append((form["request"], form["p"]))
             if self.refuse:
                 return self.refuse.pop(0)
-            return Answer(
+            return Response(
                 status=302, headers={"Location": f"{WEB.redirect_uri}?{self.answer.format(state=self.state)}"}
             )
         claims = {"nonce": self.others_nonce or self.nonce}
         id_token = ".".join(b64(json.dumps(part).encode()) for part in ({"alg": "RS256"}, claims, "signature"))
-        return Answer(status=200, body=json.dumps({"access_token": "at", "id_token": id_token}).encode())
+        return Response(status=200, body=json.dumps({"access_token": "at", "id_token": id_token}).encode())
 
 
 def logged_in(site, *, typo, flaws=None, names_issuer=False):
@@ -73,7 +73,7 @@ def test_a_login_sends_the_form_once():
 
 
 def test_a_mistyped_password_is_to_be_refused_and_the_form_that_comes_back_is_sent_again():
-    site = ScriptedSite(refuse=[Answer(status=401, body=PAGE % b"2")])
+    site = ScriptedSite(refuse=[Response(status=401, body=PAGE % b"2")])
     steps, body = logged_in(site, typo=True)
     assert [request for request, _ in site.sent] == ["1", "2"]
     assert site.sent[0][1] != "right"
@@ -84,7 +84,7 @@ def test_a_mistyped_password_is_to_be_refused_and_the_form_that_comes_back_is_se
 
 @pytest.mark.parametrize(("status", "decision"), [(503, "undecided"), (0, "undecided")])
 def test_when_no_form_comes_back_the_first_one_is_sent_again(status, decision):
-    site = ScriptedSite(refuse=[Answer(status=status)])
+    site = ScriptedSite(refuse=[Response(status=status)])
     steps, body = logged_in(site, typo=True)
     assert [request for request, _ in site.sent] == ["1", "1"]
     assert steps[1] == ("login", decision, "deny")

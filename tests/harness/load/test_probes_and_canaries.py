@@ -4,6 +4,7 @@ import gevent
 import pytest
 
 from idchaos.experiment import Canary, CanaryPlan, RevocationPlan
+from idchaos.load.canaries.mints import ControlApi
 from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import Canaries
 from idchaos.load.engine.job import Roles, Withdrawn
@@ -101,11 +102,11 @@ def stock(scene, *kinds, control=None, retired_kid=None, **plan):
         scene,
         CanaryPlan(kinds=kinds, clock_margin_s=MARGIN_S, **plan),
         Roles.of(scene.endpoints.clients),
-        control=control,
+        mints=ControlApi(control, "secret") if control else None,
         retired_kid=retired_kid,
         rate=1.0,
     )
-    made._fill()
+    made.fill()
     return made
 
 
@@ -146,7 +147,7 @@ def test_the_last_batch_is_used_while_the_idp_is_away(world, scene):
     canaries = stock(scene, Canary.TAMPERED)
     world.away = True
     for _ in range(20):
-        canaries._fill()
+        canaries.fill()
         canaries.canary(arrival(), due=1_000.0)
     assert len(samples(scene)) == 20
 
@@ -168,10 +169,10 @@ def test_a_revoked_token_is_sent_only_when_no_cache_may_still_accept_it(world, s
 def test_a_token_revoked_under_load_must_be_refused_only_by_who_knew_of_it(world, scene):
     """A fault may keep the news of a revocation from a replica; to forget it again is a breach all the same."""
     canaries = stock(scene, Canary.REVOKED)
-    canaries._stock[Canary.REVOKED] = Shelf(9, "always")
-    canaries._under_load = True
-    canaries._fill()
-    each = canaries._depth
+    canaries.stock[Canary.REVOKED] = Shelf(9, "always")
+    canaries.bench.under_load = True
+    canaries.fill()
+    each = canaries.bench.depth
     for decided in ("accept", "deny", "accept"):
         world.unaware = {"gateway-1"} if decided == "accept" else set()
         world.lag_polls = {"gateway-1": 0}
@@ -233,7 +234,7 @@ def test_a_replica_that_never_knew_the_key_need_not_forget_it(world, scene, time
 
 def test_a_replay_uses_a_refresh_token_that_was_used_before_once_for_each_family(scene):
     canaries = stock(scene, Canary.REPLAYED)
-    ready = canaries._depth
+    ready = canaries.bench.depth
     for _ in range(ready + 1):
         canaries.canary(arrival(), due=1_000.0)
     rows = samples(scene)
@@ -274,12 +275,12 @@ def test_a_code_that_may_have_expired_is_not_sent(world, scene, kind):
 def test_what_never_reached_the_idp_is_not_used_up(world, scene, kind):
     canaries = stock(scene, kind)
     world.away = True
-    for _ in range(canaries._depth + 3):
+    for _ in range(canaries.bench.depth + 3):
         canaries.canary(arrival(), due=1_000.0)
     world.away = False
     canaries.canary(arrival(), due=1_000.0)
     outcomes = [row["outcome"] for row in samples(scene)]
-    assert outcomes == ["unavailable"] * (canaries._depth + 3) + ["denied"]
+    assert outcomes == ["unavailable"] * (canaries.bench.depth + 3) + ["denied"]
 
 
 def test_a_refusal_of_the_client_says_nothing_about_its_code(world, scene):

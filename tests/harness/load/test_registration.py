@@ -5,7 +5,7 @@ import pytest
 
 from idchaos.experiment import RegistrationPlan
 from idchaos.load.decide import at_registration
-from idchaos.load.engine.wire import Answer
+from idchaos.load.engine.response import Response
 from idchaos.load.flows.registration import Registrations
 from idchaos.load.idp.client import Registered, Step
 from idchaos.planning.arrivals import Arrival
@@ -20,7 +20,9 @@ class Registry:
         self.world, self.answers, self.removed = world, list(answers), []
 
     def register(self):
-        answer = self.answers.pop(0) if self.answers else Answer(status=201, sent=self.world.now, ended=self.world.now)
+        answer = (
+            self.answers.pop(0) if self.answers else Response(status=201, sent=self.world.now, ended=self.world.now)
+        )
         decision, code = at_registration(answer)
         made = Registered(MACHINE, "http://127.0.0.1:1/register/x", "t") if decision == "accept" else None
         return Step("register", answer, decision, code), made
@@ -50,10 +52,10 @@ def run(world, scene, monkeypatch):
 
 
 def limited(*, told="3"):
-    return Answer(status=429, headers={"Retry-After": told} if told else {}, sent=1_000.0, ended=1_000.0)
+    return Response(status=429, headers={"Retry-After": told} if told else {}, sent=1_000.0, ended=1_000.0)
 
 
-DOWN = Answer(status=503, sent=1_000.0, ended=1_000.0)
+DOWN = Response(status=503, sent=1_000.0, ended=1_000.0)
 
 
 def test_a_client_registers_is_used_and_is_taken_back(run):
@@ -89,6 +91,6 @@ def test_one_that_does_not_care_comes_back_at_once_and_gives_up_soon(run):
 
 
 def test_a_refusal_is_final(run):
-    rows, waits, _ = run(Answer(status=400, body=b'{"error": "invalid_client_metadata"}', sent=1.0, ended=1.0))
+    rows, waits, _ = run(Response(status=400, body=b'{"error": "invalid_client_metadata"}', sent=1.0, ended=1.0))
     assert rows == [("register", "wrongly_denied", "invalid_client_metadata")]
     assert waits == []

@@ -8,8 +8,8 @@ from idchaos.clock import Clock
 from idchaos.experiment import LoadPlan, Stream
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import Recorder
+from idchaos.load.engine.response import Response
 from idchaos.load.engine.scene import Gate, Scene
-from idchaos.load.engine.wire import Answer
 from idchaos.load.flows.sessions import Sessions
 from idchaos.load.idp.client import Step
 from idchaos.planning.arrivals import Arrival
@@ -32,7 +32,7 @@ class FakeIdp:
 
     def _step(self, endpoint, decision="accept", code="", status=200):
         now = self.clock.monotonic()
-        return Step(endpoint, Answer(status=status, sent=now, ended=now), decision, code)
+        return Step(endpoint, Response(status=status, sent=now, ended=now), decision, code)
 
     def login(self, client, user, observe, *, typo=False):
         self.asked.append("login")
@@ -73,7 +73,7 @@ class FakeGateway:
 
     def send(self, head, body=b"", *, replayable=True):
         now = self.clock.monotonic()
-        return Answer(status=self.status, sent=now, ended=now)
+        return Response(status=self.status, sent=now, ended=now)
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from idchaos.errors import StoreError
 from idchaos.experiment import Canary, CanaryPlan, Invariant, PhaseName, Plan, Verdict
-from idchaos.planning.building import api_latency, api_success
 from idchaos.record.record import load
 from idchaos.record.samples import COLUMNS, frame_of, stream_header
+from idchaos.run.building import api_latency, api_success
 from idchaos.settings import CommonSettings
 from idchaos.verdict.verdict import RunVerdict, judge_run
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from idchaos.errors import FaultError, IdchaosError, Interrupted, StoreError, UndecidableError, UsageError, told
 from idchaos.experiment import Phase, PhaseName, Plan
-from idchaos.planning.building import everyday_load
 from idchaos.record.record import Cleanup
 from idchaos.record.rundir import RunDirectory
 from idchaos.run import launch
+from idchaos.run.building import everyday_load
 from idchaos.run.launch import Request, prepare
 from idchaos.run.scenario import Experiment, Scenario, all_scenarios
 from idchaos.settings import PROFILES, CommonSettings, names, parse_assignments

@@ -25,9 +25,9 @@ from idchaos.experiment import (
 )
 from idchaos.planning import sample_counts as planned
 from idchaos.planning.arrivals import Choices, schedule
-from idchaos.planning.building import everyday_load, invariants
 from idchaos.planning.sample_counts import Setup
 from idchaos.record.record import RunRecord
+from idchaos.run.building import everyday_load, invariants
 from idchaos.settings import CommonSettings
 from idchaos.verdict import sli, slo
 from idchaos.verdict.power import Decidable, ObjectiveForecast, foretell, tolerated
@@ -236,7 +236,8 @@ def test_canaries_come_as_often_as_foretold(rate: float, seed: int, arrivals: An
         update={"streams": (Stream(flow="canary", rate=rate, arrivals=arrivals),)}
     )
     plan = plan_of(load=load, held=invariants())
-    kinds = tuple(Canary)
+    assert load.canaries is not None
+    kinds = load.canaries.kinds
     choices = Choices(sessions=1, routes=2, replicas=2, kinds=(len(kinds),))
     dealt = [(row.due, kinds[row.kind]) for row in schedule(load, seed, plan.duration_s, choices)]
     for held in foretell(plan, SETUP).invariants:
@@ -244,7 +245,7 @@ def test_canaries_come_as_often_as_foretold(rate: float, seed: int, arrivals: An
             if each.phase == "all":
                 continue
             start, end = (0, BASELINE_S) if each.phase == "baseline" else (BASELINE_S, BASELINE_S + FAULT_S)
-            seen = sum(start <= due < end and kind is each.canary for due, kind in dealt)
+            seen = sum(start <= due < end and kind == each.canary for due, kind in dealt)
             assert each.planned.at_least <= seen <= each.planned.at_most
 
 
@@ -259,7 +260,7 @@ def test_canaries_that_come_too_seldom_are_said_to() -> None:
     load = everyday_load(CommonSettings.model_validate({"load": {"canary_rate": 1}}))
     found = foretell(plan_of(load=load, held=invariants()), SETUP)
     assert found.decidable is Decidable.PERHAPS
-    assert "canaries of kind expired are planned in baseline" in found.invariants[0].reason
+    assert "canaries of kind alg_none are planned in baseline" in found.invariants[0].reason
 
 
 def test_how_many_failures_pass_would_survive() -> None:

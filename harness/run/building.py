@@ -7,7 +7,6 @@ from typing import Literal
 
 from idchaos.experiment import (
     Bound,
-    Canary,
     CanaryPlan,
     Flow,
     Invariant,
@@ -25,6 +24,8 @@ from idchaos.experiment import (
     TheftPlan,
 )
 from idchaos.graph import TokenFormat
+from idchaos.load.canaries import catalogue
+from idchaos.load.canaries.catalogue import kinds
 from idchaos.settings import CommonSettings
 from idchaos.topologies import TOPOLOGIES
 
@@ -38,32 +39,6 @@ REPORTING_SLACK_S = 2.0
 """Counters are reported now and then: their growth may be that of a window which is so much longer."""
 CACHE_SLACK_S = 1.0
 """A cache may be older than its life by the fetch that replaces it."""
-
-INVARIANTS: dict[str, tuple[Canary, ...]] = {
-    "expired_tokens_refused": (Canary.EXPIRED,),
-    "early_tokens_refused": (Canary.NOT_YET_VALID,),
-    "audience_enforced": (Canary.WRONG_AUDIENCE,),
-    "issuer_enforced": (Canary.WRONG_ISSUER,),
-    "unsigned_tokens_refused": (Canary.ALG_NONE,),
-    "algorithm_confusion_refused": (Canary.HMAC_PUBLIC_KEY,),
-    "unknown_keys_refused": (Canary.UNKNOWN_KID,),
-    "retired_keys_refused": (Canary.RETIRED_KEY,),
-    "tampered_tokens_refused": (Canary.TAMPERED,),
-    "revoked_tokens_refused": (Canary.REVOKED,),
-    "replayed_tokens_refused": (Canary.REPLAYED,),
-    "unknown_opaque_refused": (Canary.UNKNOWN_OPAQUE,),
-    "kid_is_no_path": (Canary.KID_PATH,),
-    "identity_headers_stripped": (Canary.IDENTITY_HEADERS,),
-    "codes_single_use": (Canary.CODE_REPLAYED,),
-    "pkce_enforced": (Canary.PKCE_MISMATCH,),
-    "pkce_not_downgraded": (Canary.PKCE_DOWNGRADED,),
-    "redirect_uris_exact": (Canary.REDIRECT_TAMPERED,),
-    "registration_guarded": (Canary.REGISTRATION_UNAUTHORIZED,),
-    "registered_redirects_safe": (Canary.REGISTRATION_UNSAFE,),
-    "id_tokens_refused": (Canary.ID_TOKEN,),
-    "assertions_single_use": (Canary.ASSERTION_REPLAYED,),
-}
-"""Invariants by name: one for each way in which a request can be bad."""
 
 
 def phases(settings: CommonSettings, fault_s: float, recovery_s: float | None = None) -> tuple[Phase, ...]:
@@ -107,8 +82,8 @@ def everyday_load(
     rollout: RolloutPlan | None = None,
     leak: LeakPlan | None = None,
     session_max_s: float | None = None,
-    without: tuple[Canary, ...] = (),
-    around: tuple[Canary, ...] = (),
+    without: tuple[str, ...] = (),
+    around: tuple[str, ...] = (),
 ) -> LoadPlan:
     """Sessions that log in, call APIs, refresh and log out; machine clients; canaries of every kind.
 
@@ -139,7 +114,8 @@ def everyday_load(
         timeout_s=load.timeout_s,
         max_in_flight=load.max_in_flight,
         canaries=CanaryPlan(
-            kinds=tuple(kind for kind in Canary if kind not in without),
+            kinds=tuple(kind for kind in kinds() if kind not in without),
+            once=tuple(kind.name for kind in kinds().values() if kind.once),
             clock_margin_s=settings.gateway.leeway_s + abs(clock_error_s) + slack,
             retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,
             replayed_after_s=settings.tokens.refresh_grace_s,
@@ -157,10 +133,12 @@ def everyday_load(
     )
 
 
-def invariants(without: tuple[Canary, ...] = ()) -> tuple[Invariant, ...]:
+def invariants(without: tuple[str, ...] = ()) -> tuple[Invariant, ...]:
     """Every invariant whose canaries are sent."""
     return tuple(
-        Invariant(name=name, canaries=kinds) for name, kinds in INVARIANTS.items() if not set(kinds) & set(without)
+        Invariant(name=name, canaries=names)
+        for name, names in catalogue.invariants().items()
+        if not set(names) & set(without)
     )
 
 

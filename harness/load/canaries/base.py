@@ -1,0 +1,171 @@
+"""What a kind of canary says of itself, and what it is made of.
+
+One kind a file, or one family; :mod:`idchaos.load.canaries.catalogue` finds them.
+
+Each canary is bad in one way only: whoever accepts it lacks that one check.
+
+Plans and the docs need no more than the words, so nothing that signs or sends is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+    from idchaos.load.canaries.at_idp import Desk
+    from idchaos.load.canaries.bench import Bench
+    from idchaos.load.canaries.stock import Call, Reuse, Shelf
+
+Need = Literal[
+    "minting", "minted_opaque_tokens", "retired_key", "published_keys", "refresh_tokens", "users", "public_client",
+    "assertions", "revocation", "registration",
+]  # fmt: skip
+"""What a target must offer for a canary to be made: :func:`idchaos.load.canaries.catalogue.unmakeable`."""
+LIFE_S: Final = 3_600.0
+"""Of a forged token: long enough to be used while the IdP is away."""
+SESSION: Final = "canary"
+
+
+class Kind(ABC):
+    """One way in which a request is bad. The words are data: the page of canaries is made of them."""
+
+    name: ClassVar[str]
+    invariant: ClassVar[str]
+    """The invariant that a breach of it breaks."""
+    made: ClassVar[str]
+    """How it is made."""
+    bad: ClassVar[str]
+    """What makes it surely bad, and from when."""
+    why: ClassVar[str]
+    """What whoever accepts it lets happen, in one line."""
+    source: ClassVar[str]
+    """An RFC's section, a CVE, an advisory."""
+    sent: ClassVar[Literal["gateways", "IdP"]] = "gateways"
+    needs: ClassVar[tuple[Need, ...]] = ()
+    once: ClassVar[bool] = False
+    """One decided attempt in the whole run must do: it is only surely bad after something has happened, or sent to an
+    IdP that a fault may keep out of reach for a whole phase."""
+
+
+class TokenKind(Kind):
+    """A request to gateways, mostly with a bad token. It is forged, made to order, or gained by requests."""
+
+    makes: ClassVar[int] = 1
+    """The stock holds so many times as many: some come in two makes, or of two keys."""
+    reuse: ClassVar[Reuse] = "last"
+
+    def forge(self, good: Good, number: int) -> str | None:
+        """A bad token made from a good one, as a pure function; ``number``: how many of the kind were forged before.
+
+        Returns ``None`` when there is none to be had this time.
+        """
+
+    def orders(self, moment: Moment) -> Iterable[Order]:
+        """What to have signed by the IdP's key at this moment."""
+        return ()
+
+    def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
+        """Fill its shelf by requests. Returns early when the IdP does not do its part."""
+
+
+class IdpKind(Kind):
+    """A request to the IdP. What was made there is used once: the attempt itself changes what the IdP knows of it."""
+
+    sent = "IdP"
+    once = True
+
+    @abstractmethod
+    def desk(self, bench: Bench) -> Desk:
+        """Who prepares and sends it during one load."""
+
+
+class Forged(NamedTuple):
+    """Parts of a JWT that are still to be put together: header, claims."""
+
+    header: dict[str, Any]
+    claims: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Good:
+    """A good token and the published key that it is signed by: what forgeries are made from."""
+
+    token: str = field(repr=False)
+    jwk: dict[str, Any] | None
+    """``None``: it could not be had."""
+    own_key: EllipticCurvePrivateKey = field(repr=False)
+    """A key that nobody published."""
+    mints: bool = False
+    """Whether tokens can be had that are signed by the IdP's key."""
+
+    def parts(self, **header: str) -> Forged:
+        """Header and claims of the good token, with other values in the header, under a name of its own, and valid for
+        :data:`LIFE_S` longer.
+        """
+        from idchaos.load.idp.tokens import peek
+
+        found, claims = peek(self.token)
+        return Forged(found | header, claims | {"jti": new_name(), "exp": int(claims.get("exp", 0) + LIFE_S)})
+
+
+@dataclass(frozen=True)
+class ForeignAudience:
+    """An ``aud`` claim (RFC 7519 section 4.1.3) that is not the service's which a token is sent to."""
+
+    way: str
+    """How it was made."""
+    claim: str | list[str] | None
+    """``None``: there is no such claim."""
+    good_for: str = ""
+    """The one audience that it does name: such a token is never sent there."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When tokens are made to order, and what is known then."""
+
+    now: float
+    """True time, in Unix seconds."""
+    margin_s: float
+    """How far beyond their bound time claims must lie, for as long as the canary is used."""
+    number: int
+    """Orders come in rounds: kinds of several ways take one a round."""
+    withdrawn: dict[str, float] = field(default_factory=dict)
+    """Keys that are no longer published, and from when (Unix time) each must be forgotten."""
+    audiences: Sequence[str] = ()
+    """Of all routes."""
+    opaque: bool = False
+    """Whether one opaque token is wanted of each kind that has some: there are no JWTs in everyday use."""
+
+    def good(self, **claims: Any) -> dict[str, Any]:
+        """Claims of a token that is good for :data:`LIFE_S`, but for ``claims``."""
+        return {"iat": int(self.now), "nbf": int(self.now), "exp": int(self.now + LIFE_S), **claims}
+
+
+@dataclass(frozen=True)
+class Order:
+    """A token to be made, and when it is surely bad (Unix time)."""
+
+    claims: dict[str, Any]
+    header: dict[str, str] = field(default_factory=dict)
+    kid: str = ""
+    """The key to sign it by; empty: the one in use."""
+    opaque: bool = False
+    """Good at first: it is shown wherever it is decided, and bad from ``bad_from`` on."""
+    bad_from: float = 0.0
+    bad_until: float = float("inf")
+    way: str = ""
+    """How it is bad, where a kind has several ways."""
+    good_for: str = ""
+    """The audience of routes at which it would be a good one."""
+
+
+def new_name() -> str:
+    """A ``jti`` of its own."""
+    return f"canary-{secrets.token_hex(8)}"

@@ -1,0 +1,153 @@
+"""Where canaries are made during one load: what kinds may ask for, and what a round of making has gained so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from idchaos.experiment import CanaryPlan
+from idchaos.load.canaries.base import SESSION, Good
+from idchaos.load.canaries.mints import Mints, TokenSpec
+from idchaos.load.canaries.stock import Call, Shelf
+from idchaos.load.decide import at_gateway
+from idchaos.load.engine.job import Roles
+from idchaos.load.idp.client import Step
+from idchaos.load.idp.tokens import Token, about, bearer_line, peek, token_from
+from idchaos.targets.endpoints import Client
+
+if TYPE_CHECKING:
+    from idchaos.load.engine.scene import Scene
+
+PERIOD_S = 4.0
+"""From one round of making to the next."""
+MOST_OF_A_LIFE = 0.9
+"""A token refused because it has expired says nothing of what else is wrong with it."""
+
+
+@dataclass
+class Bench:
+    """Shared by all kinds of one load."""
+
+    scene: Scene
+    plan: CanaryPlan
+    roles: Roles
+    depth: int
+    """How many of each kind are kept in stock."""
+    mints: Mints | None = None
+    """``None``: no token can be had that is signed by the IdP's key and not one that it would issue."""
+    under_load: bool = False
+    round_token: Token | None = None
+    """An everyday machine token of this round; ``None``: the IdP gave none."""
+    good: Good | None = None
+    """What forgeries are made from; that of an earlier round where this one gained none."""
+    turns: dict[str, Iterator[int]] = field(default_factory=dict)
+    """Kinds of several ways take them in turn."""
+    forged: Counter[str] = field(default_factory=Counter)
+    _jwks: list[dict[str, Any]] = field(default_factory=list)
+
+    @cached_property
+    def machine(self) -> Client:
+        """The client that gets everyday tokens for itself."""
+        assert self.roles.machine is not None
+        return self.roles.machine
+
+    @cached_property
+    def audiences(self) -> tuple[str, ...]:
+        """Of all routes, in order."""
+        return tuple(sorted({route.audience for route in self.scene.endpoints.routes}))
+
+    @cached_property
+    def own_key(self) -> Any:
+        """A P-256 key that nobody published."""
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        return ec.generate_private_key(ec.SECP256R1())
+
+    @property
+    def now(self) -> float:
+        """Unix time."""
+        return self.scene.clock.now()
+
+    def renew(self) -> bool:
+        """Begin a round: get an everyday token, and what forgeries are made from. Returns whether they can be made."""
+        self.round_token = token = self.machine_token()
+        if token is None:
+            return False
+        # Where the IdP issues no JWTs, one made to order shows how they would look.
+        made = token.value if token.about.format == "jwt" else self.mint([TokenSpec()])[0]
+        if made is None:
+            return False
+        jwk = self._public_key(str(peek(made)[0].get("kid", "")))
+        self.good = Good(made, jwk, self.own_key, mints=self.mints is not None)
+        return True
+
+    def mint(self, specs: list[TokenSpec]) -> list[str | None]:
+        """Tokens made to order, one for each spec; ``None`` for each that can't be had."""
+        if self.mints is None or not specs:
+            return [None] * len(specs)
+        return self.mints.mint(self.machine.client_id, specs)
+
+    def machine_token(self) -> Token | None:
+        """An everyday token of the machine client; ``None`` when the IdP gave none."""
+        step, body = self.scene.idp.client_credentials(self.machine)
+        self.scene.upkeep(step)
+        return token_from(body, session=SESSION, asked_at=self.scene.asked_at(step)) if body else None
+
+    def until(self, token: Token) -> float:
+        """Until when (Unix time) the token has surely not expired."""
+        return token.obtained_at + token.life_s * MOST_OF_A_LIFE
+
+    def observe(self, step: Step) -> bool:
+        """Count a request at the IdP that is no sample. Returns whether it was served and the load still lasts."""
+        self.scene.upkeep(step)
+        return step.decision == "accept" and not self.scene.stopping
+
+    def put(self, shelf: Shelf[Call], value: str, *, way: str = "", **when: Any) -> None:
+        """Put a token on a shelf; ``when``: further fields of :class:`~idchaos.load.canaries.stock.Call`."""
+        self.scene.idp.handed_out.add("canary", value)
+        shown = about(*peek(value), session=f"{SESSION}:{way}" if way else SESSION, obtained_at=self.now)
+        shelf.put(Call(lines=bearer_line(value), about=shown, **when))
+
+    def show(self, value: str) -> bool:
+        """Use a good token once wherever it is decided. Returns whether all accepted it. Under load it counts as asked
+        there, and as no traffic of users.
+
+        Who has never seen a token knows nothing of it that could be out of date.
+        """
+        scene, route = self.scene, 0
+        shown = about(*peek(value), session=SESSION, obtained_at=self.now)
+        for replica, gate in enumerate(scene.gates):
+            if self.under_load:
+                decision, _ = scene.call(
+                    "canary", bearer_line(value), shown, due=self.now, route=route, replica=replica
+                )
+            else:
+                decision, _ = at_gateway(gate.site.send(gate.heads[route] + bearer_line(value)))
+            if decision != "accept" or scene.stopping:
+                return False
+        return True
+
+    def present(self, value: str, again_s: float, attempts: int) -> bool:
+        """Show a good token to every replica at every route. Returns whether all accepted it in the end."""
+        scene = self.scene
+        left = [(gate, head) for gate in scene.gates for head in gate.heads]
+        for _ in range(attempts):
+            left = [
+                (gate, head)
+                for gate, head in left
+                if at_gateway(gate.site.send(head + bearer_line(value)))[0] != "accept"
+            ]
+            if not left or not scene.rest(again_s):
+                break
+        return not left
+
+    def _public_key(self, kid: str) -> dict[str, Any] | None:
+        def known() -> dict[str, Any] | None:
+            return next((key for key in self._jwks if key.get("kid") == kid), None)
+
+        if known() is None:
+            self._jwks = self.scene.idp.jwks() or self._jwks
+        return known() or (self._jwks[0] if self._jwks else None)

@@ -1,0 +1,83 @@
+"""All kinds of canaries, found in the package of kinds: a new kind is a new file."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from types import MappingProxyType
+
+from idchaos.errors import UsageError
+from idchaos.load.canaries import kinds as package
+from idchaos.load.canaries.base import Kind, Need
+from idchaos.load.engine.job import Roles
+from idchaos.targets.endpoints import Endpoints
+
+LACKING: Mapping[Need, str] = {
+    "minting": "no way to have tokens signed by the IdP's key",
+    "minted_opaque_tokens": "no way to have opaque tokens made to order",
+    "retired_key": "no key that can be withdrawn",
+    "published_keys": "no published keys",
+    "refresh_tokens": "no client with refresh_token",
+    "users": "no user who can log in",
+    "public_client": "no public client",
+    "assertions": "no client that authenticates by assertions",
+    "revocation": "no client that gets tokens for itself",
+    "registration": "no initial access token",
+}
+"""What a target has not that offers no such thing."""
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """Every kind by its name, in alphabetical order."""
+    found = sorted((kind() for kind in _classes()), key=lambda kind: kind.name)
+    return MappingProxyType({kind.name: kind for kind in found})
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in kinds():
+        raise UsageError(f"canary: {name!r} is unknown; there are {', '.join(kinds())}")
+    return kinds()[name]
+
+
+def invariants() -> dict[str, tuple[str, ...]]:
+    """Invariants by name, each with the kinds that break it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for kind in kinds().values():
+        found[kind.invariant] = (*found.get(kind.invariant, ()), kind.name)
+    return found
+
+
+def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
+    """Of these kinds, those that can't be made at a target, each with what the target lacks. Known before the load."""
+    roles, users = Roles.of(endpoints.clients), bool(endpoints.users)
+    mints = bool(endpoints.idp_control_url or endpoints.signing_jwk)
+    has: dict[Need, bool] = {
+        "minting": mints,
+        "minted_opaque_tokens": bool(endpoints.idp_control_url),
+        "retired_key": bool(endpoints.idp_control_url),
+        "published_keys": True,
+        "refresh_tokens": bool(roles.refreshing),
+        "users": users and bool(roles.sessions),
+        "public_client": any(client.is_public for client in roles.sessions),
+        "assertions": roles.asserting is not None,
+        "revocation": roles.machine is not None,
+        "registration": endpoints.initial_access_token is not None,
+    }
+    lacking = {name: [LACKING[need] for need in kind_named(name).needs if not has[need]] for name in names}
+    return {name: " and ".join(lacks) for name, lacks in lacking.items() if lacks}
+
+
+def _classes() -> Iterator[type[Kind]]:
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for found in vars(module).values():
+            if isinstance(found, type) and issubclass(found, Kind) and found.__module__ == module.__name__:
+                yield found

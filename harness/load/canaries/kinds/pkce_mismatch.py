@@ -1,0 +1,44 @@
+"""A code without the proof that it belongs to who redeems it."""
+
+from __future__ import annotations
+
+import secrets
+from itertools import cycle
+
+from idchaos.load.canaries.at_idp import StockedDesk, about_way
+from idchaos.load.canaries.base import IdpKind
+from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.stock import Redemption
+from idchaos.load.idp.client import Step
+
+
+class PkceMismatch(IdpKind):
+    name = "pkce_mismatch"
+    invariant = "pkce_enforced"
+    made = "A good code, redeemed in turn with another verifier and with none."
+    bad = "From birth: the challenge that it was asked for with is not that of the verifier."
+    why = "A code that was intercepted is as good as the user's password, once."
+    source = "RFC 7636 section 4.6, RFC 9700 section 4.8"
+    needs = ("users",)
+
+    def desk(self, bench: Bench) -> _Desk:
+        return _Desk(bench, self)
+
+
+class _Desk(StockedDesk[Redemption]):
+    def __init__(self, bench: Bench, kind: IdpKind) -> None:
+        super().__init__(bench, kind)
+        self._proofs = cycle(("other_verifier", "no_verifier"))
+
+    def use(self, item: Redemption) -> Step:
+        return self.scene.idp.redeem(item.client, item.code, item.verifier)[0]
+
+    def fill(self) -> None:
+        """Good codes, in turn with another verifier and with none."""
+        while found := self.code():
+            client, code, bad_until = found
+            way = next(self._proofs)
+            verifier = None if way == "no_verifier" else secrets.token_urlsafe(32)
+            self.shelf.put(
+                Redemption(about=about_way(way), bad_until=bad_until, client=client, code=code, verifier=verifier)
+            )

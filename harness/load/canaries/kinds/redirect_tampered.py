@@ -1,0 +1,60 @@
+"""A login that asks for the code at an address that is not the client's."""
+
+from __future__ import annotations
+
+import contextlib
+from itertools import cycle
+
+from idchaos.load.canaries.at_idp import Desk, about_way
+from idchaos.load.canaries.base import IdpKind
+from idchaos.load.canaries.bench import Bench
+from idchaos.planning.redirects import tampered
+from idchaos.targets.endpoints import Client
+
+_WRONG = "wrong_request"
+"""What the ``session`` says when the request was wrong besides."""
+
+
+class RedirectTampered(IdpKind):
+    name = "redirect_tampered"
+    invariant = "redirect_uris_exact"
+    made = "Dozens of redirect URIs that resemble a registered one; half of the requests are wrong besides."
+    bad = "From birth: the URI is not registered, compared as a string."
+    why = "Codes, and errors with them, go to whoever sent the user there."
+    source = "RFC 9700 sections 2.1, 4.1 and 4.11.2, OpenID Connect Core section 3.1.2.1"
+    needs = ("users",)
+
+    def desk(self, bench: Bench) -> _Desk:
+        return _Desk(bench, self)
+
+
+class _Desk(Desk):
+    def __init__(self, bench: Bench, kind: IdpKind) -> None:
+        super().__init__(bench, kind)
+        self._redirects = cycle(_redirects(bench.roles.sessions))
+
+    def send(self, due: float) -> bool:
+        found = next(self._redirects, None) if self.users else None
+        if found is None:
+            return False
+        client, way, uri, also_wrong = found
+        idp, observe = self.scene.idp, self.bench.observe
+        step = idp.tampered_login(client, self.users[0], uri, observe, also_wrong=also_wrong)
+        self.record(step, about_way(f"{way}+{_WRONG}" if also_wrong else way), due)
+        return True
+
+
+def _redirects(clients: tuple[Client, ...]) -> list[tuple[Client, str, str, bool]]:
+    """Client, manipulation, URI, and whether the request is wrong besides, in an order in which every manipulation
+    comes once before any comes again.
+    """
+    made: list[tuple[Client, str, str, bool]] = []
+    for turn in range(2):
+        for number, client in enumerate(clients):
+            with contextlib.suppress(ValueError):  # nothing to tamper with
+                ways = tampered(client.redirect_uri or "", native=client.is_public)
+                made += [
+                    (client, way, uri, bool((place + turn + number) % 2))
+                    for place, (way, uri) in enumerate(ways.items())
+                ]
+    return made

@@ -1,0 +1,44 @@
+"""A token that was revoked."""
+
+from __future__ import annotations
+
+from idchaos.load.canaries.base import TokenKind
+from idchaos.load.canaries.bench import PERIOD_S, Bench
+from idchaos.load.canaries.stock import Call, Shelf
+
+
+class Revoked(TokenKind):
+    name = "revoked"
+    invariant = "revoked_tokens_refused"
+    made = "An everyday token, revoked at the IdP; an opaque one is shown to everybody first."
+    bad = "From the revocation on, and the longest that a cache may hold what it heard before."
+    why = "Who was locked out stays in: a stolen token can't be stopped."
+    source = "RFC 7009 section 2, RFC 7662 section 4"
+    needs = ("revocation",)
+    makes = 2
+    reuse = "always"
+    once = True
+
+    def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
+        """Sent when no cache may still accept it, until it expires: then, a refusal says nothing about revocation, and
+        it is no breach, but no attempt either.
+        """
+        if not bench.scene.idp.has("revoke"):
+            return
+        after = bench.plan.revoked_after_s
+        # Those that will have expired by the time a new one is ripe don't count.
+        for _ in range(bench.depth - shelf.lasting(bench.now + after + PERIOD_S)):
+            token = bench.machine_token()
+            if token is None or (token.about.format == "opaque" and not bench.show(token.value)):
+                return
+            if not bench.observe(bench.scene.idp.revoke(bench.machine, token.value, "access_token")):
+                return
+            shelf.put(
+                Call(
+                    lines=token.bearer,
+                    about=token.about,
+                    bad_from=bench.now + after,
+                    bad_until=bench.until(token),
+                    known_at=set() if bench.under_load else None,
+                )
+            )

@@ -1,0 +1,60 @@
+"""A token for somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from idchaos.load.canaries.base import ForeignAudience, Moment, Order, TokenKind
+from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.kinds.wrong_issuer import NOBODY
+from idchaos.load.canaries.stock import Call, Shelf
+from idchaos.load.idp.tokens import peek
+
+
+class WrongAudience(TokenKind):
+    """Where tokens can't be made to order, everyday ones are sent to a service that they are not for."""
+
+    name = "wrong_audience"
+    invariant = "audience_enforced"
+    made = "A good token whose `aud` is another service's, resembles the right one, is empty or missing."
+    bad = "From birth: the service that it is sent to is not in `aud`, compared as a string."
+    why = "One service can act for its callers at every other one."
+    source = "RFC 7519 section 4.1.3, RFC 8725 section 3.9, RFC 9068 section 4"
+
+    def orders(self, moment: Moment) -> Iterable[Order]:
+        ways = foreign_audiences(moment.audiences)
+        foreign = ways[moment.number % len(ways)]
+        yield Order(moment.good(aud=foreign.claim), way=foreign.way, good_for=foreign.good_for)
+
+    def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
+        token = bench.round_token
+        if bench.mints or token is None:
+            return
+        claim = peek(token.value)[1].get("aud")
+        named = {claim} if isinstance(claim, str) else set(claim or ())
+        at_home = named & set(bench.audiences)
+        if len(at_home) == 1:  # of two, there may be no third to send it to
+            (home,) = at_home
+            bench.put(shelf, token.value, way=f"for_{home}", good_for=home, bad_until=bench.until(token))
+
+
+def foreign_audiences(audiences: Sequence[str]) -> list[ForeignAudience]:
+    """Audiences that are nobody's, that resemble a real one, and, where there are several, that are another's.
+
+    Strings and arrays alike: both are allowed, and compared as they are.
+    """
+    found = [
+        ForeignAudience("nobody_listed", [NOBODY]),
+        ForeignAudience("nobody", NOBODY),
+        ForeignAudience("none", None),
+        ForeignAudience("empty", []),
+    ]
+    for name in audiences:
+        found += [
+            ForeignAudience(f"{name}_suffix", f"{name}-attacker"),
+            ForeignAudience(f"{name}_prefix", [f"attacker-{name}"]),
+            ForeignAudience(f"{name}_case", name.swapcase()),
+        ]
+        if len(set(audiences)) > 1:
+            found += [ForeignAudience(f"for_{name}", claim, good_for=name) for claim in (name, [name], [NOBODY, name])]
+    return [each for each in found if each.claim not in audiences or each.good_for]

@@ -1,0 +1,93 @@
+"""Ways to have a token signed by the IdP's key that the IdP itself would not issue."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from idchaos.load.decide import json_object
+from idchaos.load.engine.response import Sends
+from idchaos.load.idp.tokens import peek
+
+
+@dataclass(frozen=True)
+class TokenSpec:
+    """A token to be made: what differs from one that the IdP would issue now."""
+
+    claims: dict[str, Any] = field(default_factory=dict)
+    """A value of ``None``: there is no such claim."""
+    header: dict[str, str] = field(default_factory=dict)
+    kid: str = ""
+    """The key to sign it by; empty: the one in use."""
+    opaque: bool = False
+
+
+class Mints(Protocol):
+    """Makes tokens to order. May be asked by several greenlets at once."""
+
+    def mint(self, client_id: str, specs: Sequence[TokenSpec]) -> list[str | None]:
+        """One token for each spec, in their order; ``None`` for each that can't be had."""
+
+
+class ControlApi:
+    """Asks the stand-in IdP's control API, directly: this path has no link and is never faulted."""
+
+    def __init__(self, site: Sends, secret: str) -> None:
+        self._site, self._secret = site, secret
+
+    def mint(self, client_id: str, specs: Sequence[TokenSpec]) -> list[str | None]:
+        """See :class:`Mints`. All or none."""
+        head = self._site.head(
+            "POST", "/mint", {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
+        )
+        orders = [self._order(client_id, spec) for spec in specs]
+        answer = self._site.send(head, json.dumps({"tokens": orders}).encode())
+        made = json_object(answer.body).get("tokens") if answer.status in (200, 201) else None
+        tokens = [minted.get("token") for minted in made if isinstance(minted, dict)] if isinstance(made, list) else []
+        whole = all(isinstance(token, str) for token in tokens) and len(tokens) == len(specs)
+        return list(tokens) if whole else [None] * len(specs)
+
+    def _order(self, client_id: str, spec: TokenSpec) -> dict[str, Any]:
+        order: dict[str, Any] = {"client_id": client_id, "claims": spec.claims}
+        order |= {"header": spec.header} if spec.header else {}
+        order |= {"kid": spec.kid} if spec.kid else {}
+        return order | ({"opaque": True} if spec.opaque else {})
+
+
+class SigningKey:
+    """Signs by a key that the harness holds and the IdP was given: a pure function of the key and a good token."""
+
+    def __init__(
+        self, jwk: dict[str, Any], example: Callable[[], str | None], now: Callable[[], float] = time.time
+    ) -> None:
+        """``jwk``: private, with ``kid`` and ``alg`` (RFC 7517). ``example``: a good token, whose header and claims the
+        made ones have but for what was ordered; ``None`` without one.
+        """
+        self._jwk, self._example, self._now = jwk, example, now
+
+    def mint(self, client_id: str, specs: Sequence[TokenSpec]) -> list[str | None]:
+        """See :class:`Mints`. Opaque tokens, and those of other keys, can't be had."""
+        example = self._example()
+        header, claims = peek(example) if example else ({}, {})
+        if not header:
+            return [None] * len(specs)
+        own = ("", str(self._jwk.get("kid", "")))
+        return [None if spec.opaque or spec.kid not in own else self._made(header, claims, spec) for spec in specs]
+
+    def _made(self, header: dict[str, Any], claims: dict[str, Any], spec: TokenSpec) -> str:
+        from joserfc import jws
+        from joserfc.jwk import import_key
+
+        life = int(claims.get("exp", 0)) - int(claims.get("iat", 0))
+        times = {"iat": int(self._now()), "nbf": int(self._now()), "exp": int(self._now()) + life}
+        kept = {name: time for name, time in times.items() if name in claims}
+        body = claims | {"jti": f"canary-{secrets.token_hex(8)}"} | kept | spec.claims
+        body = {name: value for name, value in body.items() if value is not None}
+        alg = str(self._jwk.get("alg", header.get("alg", "")))
+        head = header | {"alg": alg, "kid": self._jwk.get("kid", header.get("kid", ""))} | spec.header
+        payload = json.dumps(body, separators=(",", ":")).encode()
+        return jws.serialize_compact(head, payload, import_key(self._jwk), algorithms=[alg])
