@@ -122,7 +122,11 @@ def start_idp() -> tuple[subprocess.Popen[str], int]:
     }
     environment = os.environ | {"IDCHAOS_SETTINGS": json.dumps(settings), "IDCHAOS_CONTROL_SECRET": "bench"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "idchaos.fixtures.idp"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-P", "-m", "idchaos.fixtures.idp"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     return process, int(json.loads(process.stdout.readline())["port"])

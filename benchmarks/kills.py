@@ -69,7 +69,7 @@ class Command:
         words = ["run", "jwks_outage", "--target", self._target, "--reports", str(self._folder / "reports"), "--json"]
         words += [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
         return subprocess.Popen(
-            [sys.executable, "-m", "harness", *words],
+            [sys.executable, "-P", "-m", "idchaos", *words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=self.environment,
@@ -94,7 +94,7 @@ class Command:
 
     def analyze(self, run_dir: Path) -> str | None:
         """What is wrong with the way ``analyze`` reads a run; ``None`` when nothing is."""
-        words = [sys.executable, "-m", "harness", "analyze", str(run_dir), "--json"]
+        words = [sys.executable, "-P", "-m", "idchaos", "analyze", str(run_dir), "--json"]
         answer = subprocess.run(words, capture_output=True, text=True, env=self.environment, check=False)
         allowed = (*ANALYZED, 64) if not (run_dir / "manifest.json").exists() else ANALYZED
         if answer.returncode not in allowed or "Traceback" in answer.stderr or answer.stderr.count("\n") > 1:

@@ -131,7 +131,7 @@ def open_loop(url: str, rate: float) -> dict[str, float]:
 def run_job(job: dict[str, Any]) -> float:
     """Drive the child process through one job; the load's first moment."""
     with subprocess.Popen(
-        [sys.executable, "-m", "idchaos.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-P", "-m", "idchaos.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdin and child.stdout
         child.stdin.write(json.dumps(job) + "\n")

@@ -25,7 +25,7 @@ def measure() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as reports:
         for name in SCENARIOS:
             began = time.monotonic()
-            command = [sys.executable, "-m", "harness", "run", name, "--reports", reports, "--json"]
+            command = [sys.executable, "-P", "-m", "idchaos", "run", name, "--reports", reports, "--json"]
             answer = subprocess.run(command, capture_output=True, text=True, check=False)
             took[f"{name}_s"] = round(time.monotonic() - began, 1)
             if answer.returncode != 0:

@@ -70,7 +70,7 @@ def _upstream() -> Iterator[int]:
 
 @contextlib.contextmanager
 def _embedded() -> Iterator[int]:
-    with _process([sys.executable, "-m", "idchaos.fixtures.toxiproxy", "--port", "0"]) as process:
+    with _process([sys.executable, "-P", "-m", "idchaos.fixtures.toxiproxy", "--port", "0"]) as process:
         assert process.stdout is not None
         yield int(json.loads(process.stdout.readline())["port"])
 

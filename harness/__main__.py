@@ -1,6 +1,17 @@
 """``python -m idchaos``: the same as the command ``idchaos``."""
 
-from idchaos.commands.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command. Ctrl-C before it has even been read is no traceback either."""
+    try:
+        from idchaos.commands.cli import main as command
+    except KeyboardInterrupt:
+        print("idchaos: interrupted", file=sys.stderr)
+        sys.exit(130)
+    command()
+
 
 if __name__ == "__main__":
     main()

@@ -18,6 +18,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar
 
@@ -95,3 +97,11 @@ def told(error: BaseException) -> str:
     """An error as users read it: what it says, and the notes of what went wrong after it (PEP 678)."""
     notes: list[str] = getattr(error, "__notes__", [])
     return "; ".join((str(error) or type(error).__name__, *notes))
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The line for a name that is none: the nearest ones that are, or else all there are."""
+    there = list(known)
+    near = difflib.get_close_matches(name, there, n=3, cutoff=0.6)
+    hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(there)}"
+    return f"{what}: {name!r} is unknown; {hint}"

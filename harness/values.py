@@ -13,7 +13,7 @@ Interval = tuple[float | None, float | None]
 class Value(BaseModel):
     """Immutable, strict about its fields, and JSON both ways (``model_dump_json``, ``model_validate_json``)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 def number(value: float | None, digits: int = 6) -> float | None:

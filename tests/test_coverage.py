@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from idchaos.load.canaries.catalogue import invariants
-from idchaos.run.scenario import all_scenarios
+from idchaos.run.scenarios import all_scenarios
 from idchaos.targets.standin.defects import DEFECTS
 from idchaos.topologies import TOPOLOGIES
 from idchaos.verdict import sli

@@ -1,1 +1,1 @@
-"""Commands of ``idchaos`` that are more than a few lines, one a file; :mod:`idchaos.commands.cli` registers them."""
+"""Commands of ``idchaos``, a file each: :mod:`idchaos.commands.cli` finds the module of a command by its name."""

@@ -16,9 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from idchaos.commands import options
 from idchaos.errors import ExitCode, UsageError
 from idchaos.experiment import Phase, PhaseName, Stream
-from idchaos.load.canaries.catalogue import kind_named
+from idchaos.settings import parse_assignments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +35,36 @@ MADE_BY_LOAD = frozenset({"junk", "revocation", "two_tabs", "lost_answer", "atta
 """Flows without which their fault would be none."""
 SHOWN = {"replica": "replica", "endpoint": "route", "decision": "decision", "status": "status", "error_code": "reason"}
 """Columns of samples, and what they are called here."""
+
+
+@click.command()
+@click.argument("kind")
+@options.system
+@options.assignments
+@click.option("--scenario", default="jwks_outage", show_default=True, help="Whose settings and fault.")
+@click.option("--in-fault", is_flag=True, help="While that scenario's fault is in force.")
+@click.option("--replica", help="Only what this replica decided.")
+@click.option("--route", help="Only what was decided on this path.")
+@options.as_json
+def command(  # noqa: PLR0917 - click passes them by name
+    kind: str,
+    assignments: tuple[str, ...],
+    in_fault: bool,
+    replica: str | None,
+    route: str | None,
+    as_json: bool,
+    **request: Any,
+) -> int:
+    """Send one kind of bad token, made afresh, and print what was decided: the way to replay a breach.
+
+    Exit codes: 0 all were refused, 1 one was accepted, 2 nothing was decided.
+    """
+    from idchaos.load.canaries.catalogue import kind_named
+    from idchaos.run.launch import Request, prepare
+
+    kind_named(kind)
+    prepared = prepare(Request(overrides=parse_assignments(assignments), command=("idchaos", *sys.argv[1:]), **request))
+    return send(kind, prepared, in_fault=in_fault, replica=replica, route=route, as_json=as_json)
 
 
 def send(
@@ -49,7 +82,7 @@ def send(
         UsageError: no such canary, or none in this scenario.
         IdchaosError: the target did not start, or failed.
     """
-    narrowed = only(prepared, kind_named(kind).name, in_fault=in_fault)
+    narrowed = only(prepared, kind, in_fault=in_fault)
     sent, problem = attempts(narrowed)
     rows = [
         row

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from idchaos.commands import options
 from idchaos.errors import ExitCode, UsageError
-from idchaos.topologies import DEFAULT_TOPOLOGY
 
 if TYPE_CHECKING:
     from idchaos.run.launch import Prepared
@@ -42,18 +42,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="How many runs are under way at a time. More than the machine bears makes them inconclusive.",
 )
-@click.option("--target", default="local", show_default=True, help="local (processes) or docker.")
-@click.option("--topology", default=DEFAULT_TOPOLOGY, show_default=True, help="Where it is decided.")
-@click.option(
-    "--reports",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
-    show_default=True,
-    help="Where run directories are made.",
-)
+@options.target
+@options.topology
+@options.reports
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write the matrix there as well.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
-def zoo(
+@options.as_json
+def command(
     *,
     defects: tuple[str, ...],
     sound: int,
@@ -154,15 +148,15 @@ def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Cont
 
     if at_once == 1:
         return trials.run(planned, partial(_watched, begin, quiet), tell=tell)
-    from idchaos.studies.pool import Apart
+    from idchaos.studies.pool import WorkerPool
 
-    with Apart(at_once) as apart:
+    with WorkerPool(at_once) as workers:
 
         def execute(prepared: Prepared) -> RunVerdict:
             begin(prepared)
-            return apart.run(prepared)
+            return workers.run(prepared)
 
-        return trials.run(planned, execute, apart.map, tell)
+        return trials.run(planned, execute, workers.map, tell)
 
 
 def _watched(begin: Callable[[Prepared], None], quiet: bool, prepared: Prepared) -> RunVerdict:

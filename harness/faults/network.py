@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,9 @@ from idchaos.targets.base import OutlivesRun, ProbeResult, ProbesUpstream, Repor
 from idchaos.targets.oidc import OidcClient
 from idchaos.targets.standin.topology import PROBERS, proxies_of
 from idchaos.undo.ledger import ToxicsOff, Undo
-from idchaos.undo.toxiproxy import ProxyState
+
+if TYPE_CHECKING:
+    from idchaos.undo.toxiproxy import ProxyState
 
 Mode = Literal["refused", "timeout", "reset", "slow", "bandwidth", "partial"]
 TOXIC = "idchaos"

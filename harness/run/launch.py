@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from idchaos.errors import UsageError
 from idchaos.record.rundir import RunDirectory
 from idchaos.run.runner import Observer, Run
-from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario, scenario_named
+from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario
+from idchaos.run.scenarios import scenario_named
 from idchaos.settings import CommonSettings, differing, plain, profile
 from idchaos.targets.base import Target
 from idchaos.targets.standin import defects
@@ -26,7 +27,8 @@ from idchaos.topologies import DEFAULT_TOPOLOGY, topology_named
 from idchaos.undo.ledger import Containers, Processes, Undo
 
 TARGETS = ("local", "docker")
-GATEWAYS = ("standin",)
+DEFAULT_GATEWAY = "standin"
+GATEWAYS = (DEFAULT_GATEWAY,)
 PACKAGES = ("idchaos", "locust", "joserfc", "cryptography", "aiohttp", "pandas", "scipy", "toxiproxy-python")
 
 
@@ -36,7 +38,7 @@ class Request:
 
     scenario: str
     target: str = "local"
-    gateway: str = "standin"
+    gateway: str = DEFAULT_GATEWAY
     topology: str = DEFAULT_TOPOLOGY
     profile: str = DEFAULT_PROFILE
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -213,6 +215,8 @@ def repeat_command(prepared: Prepared) -> str:
     """The command that runs the same plan again."""
     request = prepared.request
     words = ["idchaos", "run", request.scenario, "--target", request.target, "--profile", request.profile]
+    if request.gateway != DEFAULT_GATEWAY:
+        words += ["--gateway", request.gateway]
     if request.topology != DEFAULT_TOPOLOGY:
         words += ["--topology", request.topology]
     words += ["--seed", str(prepared.seed)]

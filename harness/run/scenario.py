@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from idchaos.errors import UsageError
 from idchaos.experiment import PhaseName, Plan
 from idchaos.faults.base import Fault
 from idchaos.settings import Overrides, Settings, fill, profile
@@ -67,27 +64,3 @@ class Scenario(Generic[Settings]):
         group, _, leaf = name.partition(".")
         model: Any = self.settings.model_fields.get(group)
         return model is not None and leaf in model.annotation.model_fields
-
-
-def all_scenarios() -> dict[str, Scenario[Any]]:
-    """Every scenario in the package ``idchaos.scenarios``, by name, in alphabetical order."""
-    package = importlib.import_module("idchaos.scenarios")
-    found: dict[str, Scenario[Any]] = {}
-    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"idchaos.scenarios.{module_info.name}")
-        scenario = getattr(module, "SCENARIO", None)
-        if isinstance(scenario, Scenario):
-            found[scenario.name] = scenario
-    return found
-
-
-def scenario_named(name: str) -> Scenario[Any]:
-    """The scenario of that name.
-
-    Raises:
-        UsageError: when there is none.
-    """
-    scenarios = all_scenarios()
-    if name not in scenarios:
-        raise UsageError(f"scenario: {name!r} is unknown; there are {', '.join(scenarios)}")
-    return scenarios[name]

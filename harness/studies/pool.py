@@ -24,7 +24,7 @@ STOP_S = 30.0
 """A run that was told to stop heals and stops its target within this time; its guardian does the rest."""
 
 
-class Apart:
+class WorkerPool:
     """A context in which runs go side by side. Whoever leaves it early stops those under way, and waits for them."""
 
     def __init__(self, at_once: int) -> None:
@@ -33,7 +33,7 @@ class Apart:
         self._running: set[subprocess.Popen[str]] = set()
         self._left = False
 
-    def __enter__(self) -> Apart:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(
@@ -90,4 +90,4 @@ def _read(stdout: str, stderr: str, code: int) -> RunVerdict:
             raise IdchaosError(document["error"])
         return RunVerdict.model_validate(document["runs"][0])
     except (ValueError, LookupError, TypeError, ValidationError) as error:
-        raise IdchaosError(f"a run apart gave no verdict: {said}") from error
+        raise IdchaosError(f"a run in a worker gave no verdict: {said}") from error

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idchaos.errors import StoreError, UndecidableError, told
+from idchaos.errors import StoreError, UndecidableError, UsageError, told
 from idchaos.record.rundir import write_atomically
 from idchaos.run.launch import Prepared, assemble
 from idchaos.run.runner import Observer
@@ -122,3 +122,15 @@ def judge(run_dir: Path) -> tuple[Any, RunVerdict]:
 
     record = records.load(run_dir)
     return record, judge_run(record)
+
+
+def judge_stored(run_dir: Path) -> tuple[Any, RunVerdict]:
+    """As :func:`judge`, for a directory that a user names: one that can't be judged is bad input, not our failure.
+
+    Raises:
+        UsageError: the directory can't be read.
+    """
+    try:
+        return judge(run_dir)
+    except StoreError as error:
+        raise UsageError(str(error)) from error

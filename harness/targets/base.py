@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from idchaos.graph import Graph
 from idchaos.targets.capabilities import (
@@ -25,7 +25,9 @@ from idchaos.targets.capabilities import (
 )
 from idchaos.targets.endpoints import Endpoints
 from idchaos.topologies import Topology
-from idchaos.undo.toxiproxy import Links
+
+if TYPE_CHECKING:
+    from idchaos.undo.toxiproxy import Links
 
 __all__ = [
     "ControlsProcesses",

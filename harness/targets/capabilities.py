@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from idchaos.errors import FaultError
 from idchaos.undo.ledger import ControlCall
-from idchaos.undo.toxiproxy import Links
 from idchaos.values import Value
+
+if TYPE_CHECKING:
+    from idchaos.undo.toxiproxy import Links
 
 Kind = TypeVar("Kind")
 

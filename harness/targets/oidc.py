@@ -8,17 +8,17 @@ import secrets
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
-
-import httpx
 
 from idchaos.errors import TargetError
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route
 
+if TYPE_CHECKING:
+    import httpx
+
 TIMEOUT_S = 5.0
 DISCOVERY = "/.well-known/openid-configuration"
-NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class OidcClient:
     def __init__(
         self, endpoints: Endpoints, sent: Counter[str], unanswered: Counter[str], timeout_s: float = TIMEOUT_S
     ) -> None:
+        import httpx
+
         self._endpoints, self._sent, self._unanswered = endpoints, sent, unanswered
         self._http = httpx.Client(timeout=timeout_s, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
         self._known: dict[str, Any] = {}
@@ -157,10 +159,12 @@ class OidcClient:
         return self._send(f"idp/{endpoint}", "POST", self._url(endpoint), data=form, auth=_basic(client))
 
     def _send(self, counted_as: str, method: str, url: str, **kwargs: Any) -> Answer:
+        import httpx
+
         began = time.monotonic()
         try:
             response = self._http.request(method, url, **kwargs)
-        except NEVER_ARRIVED as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return Answer(0, time.monotonic() - began, error=type(error).__name__)
         except httpx.HTTPError as error:
             self._unanswered[counted_as] += 1
@@ -170,6 +174,8 @@ class OidcClient:
 
     @staticmethod
     def _ok(answer: Answer, what: str) -> httpx.Response:
+        import httpx
+
         if not answer.status:
             raise TargetError(f"idp: {what}: no answer ({answer.error})")
         if answer.status >= 400:
@@ -186,4 +192,6 @@ class OidcClient:
 
 
 def _basic(client: Client) -> httpx.BasicAuth:
+    import httpx
+
     return httpx.BasicAuth(client.client_id, client.client_secret or "")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idchaos.errors import UsageError
-from idchaos.run.scenario import all_scenarios, scenario_named
+from idchaos.run.scenarios import all_scenarios, scenario_named
 from idchaos.settings import PROFILES, CommonSettings, differing, fill, names, parse_assignments
 
 OUTAGE = scenario_named("jwks_outage").settings

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from idchaos.commands import cli
-from idchaos.commands.validate import setup_of
+from idchaos.commands import run as run_command
+from idchaos.commands.forecast import setup_of
 from idchaos.components import GATEWAYS, IDP, SERVICES
 from idchaos.errors import UsageError
 from idchaos.fixtures.gateway.settings import GatewaySettings
 from idchaos.fixtures.service.settings import ServiceSettings
 from idchaos.load.engine.job import LoadJob, Roles, check_roles
 from idchaos.run.launch import Request, manifest, prepare
-from idchaos.run.scenario import all_scenarios, scenario_named
+from idchaos.run.scenarios import all_scenarios, scenario_named
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.local import local_layout
 from idchaos.targets.standin.topology import LINKS, PROBERS, PROXIES, Credentials, endpoints, settings_documents
@@ -109,19 +110,19 @@ def test_where_a_scenario_can_be_run_it_can_be_decided_and_the_load_be_made(
 
 
 def test_of_all_scenarios_those_that_cannot_be_run_are_skipped_and_named() -> None:
-    chosen, skipped = cli._chosen((), every=True, topology="introspection")
+    chosen, skipped = run_command.chosen((), every=True, topology="introspection")
     assert skipped is not None
     assert {*chosen, *skipped} == set(all_scenarios())
     assert not {*chosen} & {*skipped}
     assert all(why.startswith(f"{name} needs ") for name, why in skipped.items())
-    assert cli._chosen((), every=True, topology="gateway") == (tuple(all_scenarios()), {})
+    assert run_command.chosen((), every=True, topology="gateway") == (tuple(all_scenarios()), {})
 
 
 def test_nothing_to_run_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     only = {"jwks_outage": scenario_named("jwks_outage")}
-    monkeypatch.setattr("idchaos.run.scenario.all_scenarios", lambda: only)
+    monkeypatch.setattr("idchaos.run.scenarios.all_scenarios", lambda: only)
     with pytest.raises(UsageError, match="no scenario can be run on the topology introspection"):
-        cli._chosen((), every=True, topology="introspection")
+        run_command.chosen((), every=True, topology="introspection")
 
 
 def test_a_topology_is_in_the_manifest_and_in_the_command_that_repeats_the_run() -> None:

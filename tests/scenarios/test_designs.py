@@ -16,7 +16,8 @@ from idchaos.faults.rotations import Rotations
 from idchaos.faults.secret_rotation import SecretRotation
 from idchaos.load.canaries.catalogue import kinds
 from idchaos.load.canaries.kinds.wrong_audience import foreign_audiences
-from idchaos.run.scenario import Experiment, all_scenarios, scenario_named
+from idchaos.run.scenario import Experiment
+from idchaos.run.scenarios import all_scenarios, scenario_named
 from idchaos.settings import PROFILES
 
 CASES = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from idchaos.commands.validate import setup_of
+from idchaos.commands.forecast import setup_of
 from idchaos.scenarios.zoo import ROWS, WITHOUT_ROW
 from idchaos.studies.zoo.rows import suited
 from idchaos.studies.zoo.trials import plan

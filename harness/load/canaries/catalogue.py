@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 
-from idchaos.errors import UsageError
+from idchaos.errors import UsageError, unknown
 from idchaos.load.canaries import kinds as package
 from idchaos.load.canaries.base import Kind, Need
 from idchaos.load.engine.job import Roles
@@ -43,7 +43,7 @@ def kind_named(name: str) -> Kind:
         UsageError: there is none.
     """
     if name not in kinds():
-        raise UsageError(f"canary: {name!r} is unknown; there are {', '.join(kinds())}")
+        raise UsageError(unknown("canary", name, kinds()))
     return kinds()[name]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from idchaos.errors import UsageError
-from idchaos.run.scenario import scenario_named
+from idchaos.run.scenarios import scenario_named
 from idchaos.targets.standin.defects import DEFECTS, known
 from idchaos.topologies import topology_named
 from idchaos.values import Value

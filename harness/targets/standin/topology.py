@@ -18,8 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from joserfc.jwk import ECKey
-
 from idchaos.components import GATEWAYS, IDP, SERVICES
 from idchaos.settings import CommonSettings
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User
@@ -107,6 +105,8 @@ class Credentials:
     @classmethod
     def generate(cls) -> Credentials:
         """Random secrets for one run."""
+        from joserfc.jwk import ECKey
+
         return cls(
             control_secret=secrets.token_urlsafe(24),
             gateway_secret=secrets.token_urlsafe(24),

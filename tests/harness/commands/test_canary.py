@@ -93,8 +93,8 @@ def test_a_breach_of_everyday_traffic_comes_again_with_the_run(make_record: Make
     assert "--seed 3" in repeat
 
 
-def test_an_unknown_canary_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match="'expird' is unknown; there are alg_none, "):
+def test_an_unknown_canary_is_refused_with_the_nearest_that_there_is() -> None:
+    with pytest.raises(UsageError, match="'expird' is unknown; did you mean expired"):
         kind_named("expird")
 
 

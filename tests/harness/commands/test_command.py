@@ -55,7 +55,15 @@ class Idchaos:
         assignments = [word for name, value in known.items() for word in ("--set", f"{name}={value}")]
         place = ["--reports", str(self.folder / "reports"), "--target", self.target] if words[0] == "run" else []
         place = place[:2] if "--target" in words else place
-        return [sys.executable, "-m", "harness", *words, *place, *(assignments if words[0] in ("run", "up") else [])]
+        return [
+            sys.executable,
+            "-P",
+            "-m",
+            "idchaos",
+            *words,
+            *place,
+            *(assignments if words[0] in ("run", "up") else []),
+        ]
 
     def __call__(self, *words: str, **settings: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -348,8 +356,8 @@ def test_up_leaves_a_target_running_and_down_stops_it(idchaos: Idchaos) -> None:
     ("words", "says"),
     [
         (["run"], "name scenarios, or ask for --all of them"),
-        (["run", "jwks_outage", "--all"], "name scenarios, or ask for --all of them"),
-        (["run", "jwks_outrage"], "'jwks_outrage' is unknown; there are "),
+        (["run", "jwks_outage", "--all"], "jwks_outage or --all, not both"),
+        (["run", "jwks_outrage"], "'jwks_outrage' is unknown; did you mean jwks_outage"),
         (["run", "jwks_outage", "--profile", "slow"], "there are quick, ci, gameday"),
         (["run", "jwks_outage", "--target", "cloud"], "there are local, docker"),
         (["run", "jwks_outage", "--gateway", "kong"], "there are standin"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from idchaos.commands.cli import main
-from idchaos.run.scenario import all_scenarios
+from idchaos.run.scenarios import all_scenarios
 
 
 def idchaos(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -45,7 +45,7 @@ def test_a_rate_that_is_too_low_is_told_with_what_would_do(capsys: pytest.Captur
     ("words", "says"),
     [
         (["validate"], "Missing argument 'SCENARIO...'"),
-        (["validate", "jwks_outrage"], "there are"),
+        (["validate", "jwks_outrage"], "did you mean jwks_outage"),
         (["validate", "jwks_outage", "--profile", "slow"], "there are quick, ci, gameday"),
         (["validate", "jwks_outage", "--set", "load.rate=-1"], "should be greater than 0"),
         (["validate", "jwks_outage", "--set", "nonsense"], "key=value"),

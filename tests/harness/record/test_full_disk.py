@@ -61,7 +61,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 def idchaos(*words: str, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "harness", *words],
+        [sys.executable, "-P", "-m", "idchaos", *words],
         capture_output=True, text=True, timeout=60, check=False, preexec_fn=before,
     )  # fmt: skip
 

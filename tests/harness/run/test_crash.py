@@ -54,7 +54,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def links() -> Iterator[Links]:
     """A Toxiproxy that was there before the run and stays, with one proxy."""
     port, listen, upstream = free_ports(3)
-    command = [sys.executable, "-m", "idchaos.fixtures.toxiproxy", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "idchaos.fixtures.toxiproxy", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None
@@ -108,7 +108,7 @@ def guardian_of(runner: subprocess.Popen[bytes]) -> psutil.Process:
 
 def recover() -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "harness", "recover"], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-P", "-m", "idchaos", "recover"], capture_output=True, text=True, check=False, timeout=60
     )
 
 

@@ -253,7 +253,18 @@ SHORT = {
 def started(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A short sound run, ended with the test."""
     words = [word for name, value in SHORT.items() for word in ("--set", f"{name}={value}")]
-    command = [sys.executable, "-m", "harness", "run", "jwks_outage", "--json", "--reports", str(tmp_path), *words]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "idchaos",
+        "run",
+        "jwks_outage",
+        "--json",
+        "--reports",
+        str(tmp_path),
+        *words,
+    ]
     child = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, STATE_VARIABLE: str(tmp_path / "state")},

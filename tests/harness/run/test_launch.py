@@ -18,7 +18,8 @@ from idchaos.record.rundir import RunDirectory
 from idchaos.run import launch
 from idchaos.run.building import everyday_load
 from idchaos.run.launch import Request, prepare
-from idchaos.run.scenario import Experiment, Scenario, all_scenarios
+from idchaos.run.scenario import Experiment, Scenario
+from idchaos.run.scenarios import all_scenarios
 from idchaos.settings import PROFILES, CommonSettings, names, parse_assignments
 from idchaos.studies import single
 from idchaos.targets.standin.local import LocalTarget

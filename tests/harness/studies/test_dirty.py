@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from idchaos.commands import cli
+from idchaos.commands.outcome import exit_code
 from idchaos.commands.terminal import show_verdict
 from idchaos.errors import Interrupted, LoadError
 from idchaos.experiment import Bound, Objective, PhaseName
@@ -69,11 +70,11 @@ def test_the_verdict_stands_and_the_clean_up_is_told_apart(judged: Judged) -> No
     ],
 )
 def test_the_exit_code(judged: Judged, succeeds: bool, cleanup: Cleanup, code: int) -> None:
-    assert cli.exit_code([judged(succeeds=succeeds, cleanup=cleanup)]) == code
+    assert exit_code([judged(succeeds=succeeds, cleanup=cleanup)]) == code
 
 
 def test_one_dirty_run_among_clean_ones_shows(judged: Judged) -> None:
-    assert cli.exit_code([judged(cleanup=Cleanup(clean=True)), judged()]) == 70
+    assert exit_code([judged(cleanup=Cleanup(clean=True)), judged()]) == 70
 
 
 def test_the_terminal_says_it_right_below_the_verdict(judged: Judged, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,8 @@ import pytest
 from idchaos.errors import IdchaosError
 from idchaos.experiment import Verdict
 from idchaos.run.launch import Prepared, Request, prepare
-from idchaos.studies import pool as apart
-from idchaos.studies.pool import Apart
+from idchaos.studies import pool
+from idchaos.studies.pool import WorkerPool
 
 EXAMPLE = Path(__file__).parents[3] / "reports" / "example" / "verdict.json"
 
@@ -31,7 +31,7 @@ class Shell:
             self.started.append(real([sys.executable, "-c", script], **options))  # type: ignore[call-overload]
             return self.started[-1]
 
-        monkeypatch.setattr(apart.subprocess, "Popen", start)
+        monkeypatch.setattr(pool.subprocess, "Popen", start)
 
 
 def prepared() -> Prepared:
@@ -41,11 +41,11 @@ def prepared() -> Prepared:
 def test_the_verdict_is_the_one_that_was_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     document = json.dumps({"verdict": "PASS", "runs": [json.loads(EXAMPLE.read_text())]})
     shell = Shell(monkeypatch, f"print({document!r})")
-    with Apart(1) as runs:
+    with WorkerPool(1) as runs:
         verdict = runs.run(prepared())
     assert (verdict.scenario, verdict.verdict) == ("jwks_outage", Verdict.PASS)
     (words,) = shell.words
-    assert words[3:5] == ["run", "jwks_outage"]
+    assert words[4:6] == ["run", "jwks_outage"]
     assert [words[at + 1] for at, word in enumerate(words) if word in {"--seed", "--defect", "--reports"}] == [
         "7", "no_aud_check", "there",
     ]  # fmt: skip
@@ -62,13 +62,13 @@ def test_the_verdict_is_the_one_that_was_printed(monkeypatch: pytest.MonkeyPatch
 )
 def test_a_run_without_a_verdict_says_why(monkeypatch: pytest.MonkeyPatch, script: str, said: str) -> None:
     Shell(monkeypatch, script)
-    with Apart(1) as runs, pytest.raises(IdchaosError, match=said):
+    with WorkerPool(1) as runs, pytest.raises(IdchaosError, match=said):
         runs.run(prepared())
 
 
 def test_whoever_leaves_early_stops_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     shell = Shell(monkeypatch, "print(flush=True); import signal; signal.pause()")
-    with pytest.raises(KeyboardInterrupt), Apart(2) as runs:
+    with pytest.raises(KeyboardInterrupt), WorkerPool(2) as runs:
         results = runs.map(runs.run, [prepared(), prepared(), prepared()])
         while len(shell.started) < 2:
             pass

@@ -1,0 +1,73 @@
+"""What a run will be able to decide, for a person and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idchaos.components import GATEWAYS, SERVICES
+from idchaos.planning.sample_counts import Setup
+from idchaos.settings import CommonSettings
+from idchaos.topologies import TOPOLOGIES
+from idchaos.verdict.power import Decidable, Forecast, InvariantForecast, ObjectiveForecast
+
+MARKS = {Decidable.YES: "✓", Decidable.NO: "✕", Decidable.PERHAPS: "?"}
+
+
+def setup_of(settings: CommonSettings) -> Setup:
+    """The stand-in system, as far as it bears on how many samples there are."""
+    routes = tuple((f"/{name}/1", name) for name in SERVICES)
+    return Setup(
+        access_ttl_s=settings.tokens.access_ttl_s,
+        replicas=GATEWAYS,
+        routes=routes,
+        everyday_format=TOPOLOGIES[settings.topology].everyday_format,
+    )
+
+
+def document(found: list[Forecast], profile: str) -> dict[str, Any]:
+    """What ``--json`` prints; see docs/validate.md."""
+    worst = Decidable.worst(each.decidable for each in found)
+    return {
+        "decidable": worst,
+        "profile": profile,
+        "scenarios": [each.model_dump(mode="json") for each in found],
+    }
+
+
+def described(forecast: Forecast, profile: str) -> str:
+    """A forecast for a person."""
+    lines = [
+        f"{MARKS[forecast.decidable]} {forecast.scenario} ({forecast.variant}), profile {profile}: "
+        f"{forecast.duration_s:g} s of load, {forecast.rate:g} arrivals/s"
+    ]
+    lines += [line for each in forecast.objectives for line in _objective(each)]
+    lines += _invariants(forecast.invariants)
+    lines.append("  Needed: when nothing goes wrong, and samples are independent (design effect 1).")
+    return "\n".join(lines)
+
+
+def _objective(each: ObjectiveForecast) -> list[str]:
+    needs = "" if each.needed is None else f", needs {each.needed:,}"
+    spare = "" if each.tolerates is None else f", bears {each.tolerates:,} failure{'' if each.tolerates == 1 else 's'}"
+    lines = [
+        f"  {MARKS[each.decidable]} {each.name} ({each.sli} {each.bound}) in {each.phase}: "
+        f"{each.planned.mean:,.0f} samples planned{needs}{spare}"
+    ]
+    if each.reason:
+        lines.append(f"      {each.reason}")
+    if each.phase_s is not None:
+        lines.append(f"      enough: {each.phase} of {each.phase_s:,g} s, or {each.rate:,g} samples/s")
+    return lines
+
+
+def _invariants(found: tuple[InvariantForecast, ...]) -> list[str]:
+    """The undecided ones, and one line for all others."""
+    sure = [each for each in found if each.decidable is Decidable.YES]
+    lines = [f"  {MARKS[each.decidable]} {each.name}: {each.reason}" for each in found if each not in sure]
+    fewest: dict[str, int] = {}
+    for count in (count for each in sure for count in each.canaries):
+        fewest[count.phase] = min(count.planned.at_least, fewest.get(count.phase, count.planned.at_least))
+    if sure:
+        planned = ", ".join(f"{least:,} in {phase}" for phase, least in fewest.items())
+        lines.append(f"  {MARKS[Decidable.YES]} {len(sure)} invariants: of each canary at least {planned}")
+    return lines

@@ -1,0 +1,88 @@
+"""``idchaos list``: what can be run, or which defects the stand-ins can be given."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from idchaos.commands import options
+from idchaos.errors import ExitCode
+from idchaos.settings import names
+from idchaos.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES
+
+if TYPE_CHECKING:
+    from idchaos.run.scenario import Scenario
+
+
+@click.command("list")
+@click.option("--defects", is_flag=True, help="List the defects that the stand-ins can be given instead.")
+@options.as_json
+def command(defects: bool, as_json: bool) -> int:
+    """List the scenarios, their variants, and what they cover: ours, and those in ./scenarios.
+
+    Exit code 64: a file there is broken, or takes another's name.
+    """
+    if defects:
+        _list_defects(as_json)
+        return ExitCode.PASS
+    from idchaos.run.scenarios import find_scenarios
+
+    found = find_scenarios()
+    scenarios = found.scenarios.values()
+    code = _tell(found.problems)
+    if as_json:
+        print(json.dumps([_document(scenario) for scenario in scenarios], indent=2))
+        return code
+    width = max(len(scenario.name) for scenario in scenarios)
+    for scenario in scenarios:
+        print(f"{scenario.name:<{width}}  {scenario.summary}")
+        print(f"{'':<{width}}  variants: {', '.join(scenario.variants)}; covers {', '.join(scenario.covers)}")
+        if len(where := _topologies(scenario)) < len(TOPOLOGIES):
+            print(f"{'':<{width}}  topologies: {', '.join(where)}")
+    return code
+
+
+def _tell(problems: tuple[str, ...]) -> ExitCode:
+    for problem in problems:
+        print(f"idchaos: {problem}", file=sys.stderr)
+    return ExitCode.USAGE if problems else ExitCode.PASS
+
+
+def _document(scenario: Scenario[Any]) -> dict[str, Any]:
+    return {
+        "name": scenario.name,
+        "summary": scenario.summary,
+        "covers": list(scenario.covers),
+        "variants": list(scenario.variants),
+        "topologies": _topologies(scenario),
+        "settings": {
+            name: {"default": _default(scenario.settings, name), "description": description}
+            for name, description in names(scenario.settings).items()
+        },
+    }
+
+
+def _topologies(scenario: Scenario[Any]) -> list[str]:
+    return [name for name in TOPOLOGIES if not scenario.why_not_on(name)]
+
+
+def _default(model: type[Any], name: str) -> Any:
+    group, _, leaf = name.partition(".")
+    return getattr(getattr(model(), group), leaf)
+
+
+def _list_defects(as_json: bool) -> None:
+    from idchaos.targets.standin.defects import DEFECTS
+
+    if as_json:
+        told = [
+            {"name": each.name, "meaning": each.meaning, "parts": list(each.parts(TOPOLOGIES[DEFAULT_TOPOLOGY]))}
+            for each in DEFECTS.values()
+        ]
+        print(json.dumps(told, indent=2))
+        return
+    for defect in DEFECTS.values():
+        print(f"{defect.name:<36} {defect.meaning}")

@@ -1,0 +1,58 @@
+"""From verdicts to what a command prints and its exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from idchaos.errors import ExitCode
+from idchaos.experiment import Verdict
+
+if TYPE_CHECKING:
+    from idchaos.verdict.verdict import RunVerdict
+
+
+def show(verdict: RunVerdict, as_json: bool) -> None:
+    """A verdict for a person, on stdout; nothing where a document will follow."""
+    if not as_json:
+        from idchaos.commands.terminal import show_verdict
+
+        show_verdict(verdict)
+
+
+def conclude(
+    verdicts: Sequence[RunVerdict],
+    as_json: bool,
+    skipped: Mapping[str, str] | None = None,
+    error: str | None = None,
+    run_dir: str | None = None,
+) -> ExitCode:
+    """Print the JSON document when asked for; the exit code.
+
+    An ``error``: not all could be judged; ``run_dir``: where what the run recorded until then is.
+    """
+    if as_json:
+        judged = [verdict.verdict for verdict in verdicts]
+        document: dict[str, Any] = {
+            "verdict": Verdict.worst(judged if error is None else [*judged, Verdict.INCONCLUSIVE]),
+            "runs": [json.loads(verdict.to_json()) for verdict in verdicts],
+        }
+        if skipped is not None:
+            document["skipped"] = [{"scenario": name, "reason": reason} for name, reason in skipped.items()]
+        if error is not None:
+            document["error"] = error
+        if run_dir is not None:
+            document["run_dir"] = run_dir
+        print(json.dumps(document, indent=2))
+    return exit_code(verdicts)
+
+
+def exit_code(verdicts: Sequence[RunVerdict]) -> ExitCode:
+    """By the worst verdict. A clean-up that was not clean is our own failure, which only a FAIL outweighs.
+
+    Whoever repeats a run on 70 must not miss a FAIL; whoever trusts 0 must not find a fault still in force.
+    """
+    worst = Verdict.worst([verdict.verdict for verdict in verdicts])
+    dirty = any(verdict.cleanup.problem for verdict in verdicts)
+    return ExitCode.HARNESS if dirty and worst is not Verdict.FAIL else ExitCode[worst]

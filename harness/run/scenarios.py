@@ -1,0 +1,186 @@
+"""Where scenarios come from: this package, packages that offer some, the folder one stands in, and files by path.
+
+A package offers scenarios by entry points of the group ``idchaos.scenarios``, each of which names a ``Scenario``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from idchaos.errors import UsageError, told, unknown
+from idchaos.run.scenario import Scenario
+
+PACKAGE = "idchaos.scenarios"
+"""Of our own scenarios, and the group of others' entry points."""
+OWN_FOLDER = "scenarios"
+"""Of a user's own scenarios, in the folder where a command is called."""
+DEFINES = "SCENARIO"
+_MARK = f"\n{DEFINES} = "
+
+
+@dataclass(frozen=True)
+class Found:
+    """Every scenario by name, in alphabetical order; and, a line each, what should be one and is none."""
+
+    scenarios: Mapping[str, Scenario[Any]]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A scenario that is there, and has not been read."""
+
+    where: str
+    load: Callable[[], object]
+
+
+def find_scenarios() -> Found:
+    """All that can be run by name from here. What is broken, or has another's name, is a problem, and left out."""
+    found: dict[str, Scenario[Any]] = {}
+    places: dict[str, str] = {}
+    problems: list[str] = []
+    for source in _sources():
+        try:
+            scenario = _read(source)
+        except UsageError as error:
+            problems.append(str(error))
+            continue
+        if scenario.name in found:
+            first = places[scenario.name]
+            problems.append(f"{source.where}: a scenario {scenario.name!r} is in {first} already: rename one")
+            continue
+        found[scenario.name], places[scenario.name] = scenario, source.where
+    return Found(dict(sorted(found.items())), tuple(problems))
+
+
+def all_scenarios() -> dict[str, Scenario[Any]]:
+    """Every scenario by name, in alphabetical order.
+
+    Raises:
+        UsageError: one is broken, or has another's name: all of them is all of them.
+    """
+    found = find_scenarios()
+    if found.problems:
+        raise UsageError("; ".join(found.problems))
+    return dict(found.scenarios)
+
+
+def scenario_named(name: str) -> Scenario[Any]:
+    """The scenario of that name, or in that file.
+
+    Raises:
+        UsageError: there is none, or it is broken.
+    """
+    if name.endswith(".py") or "/" in name:
+        return scenario_in(Path(name))
+    found = find_scenarios()
+    if name in found.scenarios:
+        return found.scenarios[name]
+    raise UsageError("; ".join((unknown("scenario", name, found.scenarios), *found.problems)))
+
+
+def scenario_in(path: Path) -> Scenario[Any]:
+    """The ``SCENARIO`` of a file.
+
+    Raises:
+        UsageError: the file can't be read, is broken, or has none; names file, line and what is wrong.
+    """
+    return _read(Source(str(path), partial(_from_file, path)))
+
+
+def defines_scenario(path: Path) -> bool:
+    """Whether a file has a ``SCENARIO``, as far as can be seen without running it."""
+    try:
+        return path.suffix == ".py" and _MARK in path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def _sources() -> Iterator[Source]:
+    ours = _folder_of_package()
+    for path in _files(ours):
+        yield Source(str(path), partial(_from_module, f"{PACKAGE}.{path.stem}"))
+    for entry in entry_points(group=PACKAGE):
+        yield Source(f"entry point {entry.name} = {entry.value}", partial(_from_entry_point, entry))
+    own = Path(OWN_FOLDER)
+    if own.is_dir() and not own.samefile(ours):
+        for path in _files(own):
+            yield Source(str(path), partial(_from_file, path))
+
+
+def _folder_of_package() -> Path:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise UsageError(f"{PACKAGE} is not installed: install idchaos again")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.py")) if defines_scenario(path)]
+
+
+def _read(source: Source) -> Scenario[Any]:
+    try:
+        scenario = source.load()
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{_place(source.where, error)}: {type(error).__name__}: {told(error)}") from None
+    if isinstance(scenario, Scenario):
+        return scenario
+    raise UsageError(f"{source.where}: {DEFINES} should be a Scenario, and is {type(scenario).__name__}")
+
+
+def _place(where: str, error: Exception) -> str:
+    """The file, with the line in it that led to the error."""
+    if isinstance(error, SyntaxError) and error.filename == str(Path(where).absolute()):
+        return f"{where}:{error.lineno}"
+    file = str(Path(where).absolute())
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f"{where}:{lines[-1]}" if lines else where
+
+
+def _from_module(name: str) -> object:
+    return _scenario_of(importlib.import_module(name))
+
+
+def _from_entry_point(entry: EntryPoint) -> object:
+    loaded = entry.load()
+    return _scenario_of(loaded) if isinstance(loaded, ModuleType) else loaded
+
+
+def _from_file(path: Path) -> object:
+    file = path.absolute()
+    if not file.is_file():
+        raise UsageError(f"{path}: there is no such file")
+    # Pydantic looks the annotations of a class up in its module, by name.
+    name = f"idchaos_own_{abs(hash(file)):x}"
+    if name in sys.modules:
+        return _scenario_of(sys.modules[name])
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path}: should be a Python file, *.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return _scenario_of(module)
+
+
+def _scenario_of(module: ModuleType) -> object:
+    if not hasattr(module, DEFINES):
+        raise UsageError(f"{module.__file__}: has no {DEFINES}")
+    return getattr(module, DEFINES)
