@@ -74,7 +74,7 @@ class Topology:
     @property
     def links_to_idp(self) -> tuple[str, ...]:
         """The links by which they all ask the IdP."""
-        return ("library-to-idp",) if self.name == "library" else self.graph.links_to_idp
+        return self.graph.links_to_idp
 
     @property
     def formats(self) -> tuple[TokenFormat, ...]:

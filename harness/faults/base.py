@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.targets.base import OutlivesRun, Target
+from idchaos.graph import Graph
+from idchaos.targets.base import Target
 from idchaos.undo.ledger import Undo
 from idchaos.values import Value
 
@@ -51,19 +52,24 @@ class Fault(Value):
     def title(self) -> str:
         """What it does, in a few words, for journal and report."""
 
-    @property
-    def hides_revocations(self) -> bool:
-        """Whether it may keep the news of a revocation from a validator. Only then is one excused that accepts a
-        revoked token meanwhile.
+    def hides_revocations(self, graph: Graph) -> bool:
+        """Whether it may keep the news of a revocation from a validator of such a target. Only then is one excused
+        that accepts a revoked token meanwhile.
         """
         return False
+
+    def unprovable(self, graph: Graph) -> str:
+        """Why nothing at such a target could prove that it was felt, in one line; empty: something can. Known before
+        the start.
+        """
+        return ""
 
     def steps(self) -> tuple[float, ...]:
         """When each step is due, in seconds from the fault's start. Most faults have one step, at once."""
         return (0.0,)
 
-    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
-        """What the ledger must promise at a target that outlives the run."""
+    def undos(self, target: Target) -> tuple[Undo, ...]:
+        """What the ledger must promise at a target that outlives the run (``OutlivesRun``)."""
         return ()
 
     def snapshot(self, target: Target) -> Snapshot:

@@ -8,7 +8,10 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.counts import asked, token_answers
+from idchaos.graph import Graph
 from idchaos.targets.base import OutlivesRun, ReportsState, SkewsClock, Target
+from idchaos.targets.capabilities import required
 from idchaos.undo.ledger import Undo
 
 CLOCKS_AGREE_S = 0.05
@@ -37,8 +40,7 @@ class ClockSkew(Fault):
             return f"{self.component}'s clock {self.offsets_s[0]:+g} s{drift}"
         return f"{self.component}'s clock from {min(self.offsets_s):+g} s to {max(self.offsets_s):+g} s{drift}"
 
-    @property
-    def hides_revocations(self) -> bool:
+    def hides_revocations(self, graph: Graph) -> bool:
         """The age of a cache may be told by that clock."""
         return True
 
@@ -46,9 +48,11 @@ class ClockSkew(Fault):
         """One step per offset."""
         return tuple(index * self.dwell_s for index in range(len(self.offsets_s)))
 
-    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
+    def undos(self, target: Target) -> tuple[Undo, ...]:
         """The clock put right."""
-        return (target.undo_by(self.component, "PUT", "/clock", {"offset_s": 0.0, "drift_ppm": 0.0}),)
+        return (
+            required(target, OutlivesRun).undo_by(self.component, "PUT", "/clock", {"offset_s": 0.0, "drift_ppm": 0.0}),
+        )
 
     def snapshot(self, target: Target) -> Snapshot:
         """When it was taken, and how much the component has done with its clock so far."""
@@ -159,8 +163,5 @@ def _read(target: Target, component: str) -> _Clock:
 
 
 def _work(target: Target, component: str) -> int:
-    assert isinstance(target, ReportsState)
-    state = target.state(component)
-    if "issued" in state:
-        return int(state["issued"]["access"])
-    return int(state["requests"]["total"])
+    """Token requests that an IdP has granted, or requests that another component was asked, by others than us."""
+    return token_answers(target, 200) if component in target.graph.idps else asked(target, component)

@@ -9,8 +9,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.components import IDP
 from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.endpoint_effects import met_by_answer, met_by_fetch, met_by_fetches, patience_s, well
+from idchaos.faults.fetches import fetches_of
+from idchaos.faults.symptoms import Met, symptom_of
+from idchaos.graph import Graph
 from idchaos.targets.base import (
     EndpointError,
     InjectsErrors,
@@ -20,12 +23,11 @@ from idchaos.targets.base import (
     ReportsState,
     Target,
 )
+from idchaos.targets.capabilities import required
 from idchaos.targets.oidc import Answer, OidcClient
 from idchaos.undo.ledger import Undo
 
 JWKS = "jwks"
-PATIENCE_S = 3.0
-"""A probe waits no longer: whoever has not answered by then is slow enough."""
 MISSED_BY_CHANCE = 1e-4
 """Probes are as many as it takes to meet a fault of the given share with all but this probability."""
 SHARE_SIGMAS = 4.0
@@ -41,7 +43,7 @@ class EndpointFault(Fault):
     """Endpoints of the IdP answer with ``error`` instead of what they should, or later, as a share of their requests.
 
     Keys are probed by those who fetch them, the validators; every other endpoint by the harness, through the clients'
-    own link.
+    own link. What proves that it was felt are the requests of others: none of the harness's own count.
     """
 
     kind: Literal["endpoint"] = "endpoint"
@@ -58,20 +60,20 @@ class EndpointFault(Fault):
         plural = "endpoints" if len(self.endpoints) > 1 else "endpoint"
         return f"{self.label}{share} from the IdP's {', '.join(self.endpoints)} {plural}"
 
-    @property
-    def hides_revocations(self) -> bool:
+    def hides_revocations(self, graph: Graph) -> bool:
         """Those endpoints tell of revocations."""
         return bool({"revocations", "introspect", "all"} & set(self.endpoints))
 
-    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
+    def undos(self, target: Target) -> tuple[Undo, ...]:
         """The endpoints answer normally."""
-        return tuple(target.undo_by(IDP, "DELETE", f"/errors/{endpoint}") for endpoint in self.endpoints)
+        stays, idp = required(target, OutlivesRun), target.graph.idp
+        return tuple(stays.undo_by(idp, "DELETE", f"/errors/{endpoint}") for endpoint in self.endpoints)
 
     def snapshot(self, target: Target) -> Snapshot:
         """What the IdP has injected, and what validators have met."""
         counts: dict[str, object] = {endpoint: _counts(target, endpoint) for endpoint in self.endpoints}
         if JWKS in self.endpoints:
-            counts |= {name: _failures(target, name) for name in target.topology.validators}
+            counts |= {name: fetches_of(target, name) for name in target.graph.keepers_of_keys}
         return counts
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
@@ -80,28 +82,33 @@ class EndpointFault(Fault):
 
     def apply(self, target: Target, step: int) -> tuple[Event, ...]:
         """Inject the error."""
-        assert isinstance(target, InjectsErrors)
         for endpoint in self.endpoints:
-            target.inject(endpoint, self.error)
+            required(target, InjectsErrors).inject(endpoint, self.error)
         return ()
 
     def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
         """The IdP says so, and probes meet it."""
         evidence = [self._reported(target, endpoint, active=True) for endpoint in self.endpoints]
         if JWKS in self.endpoints:
-            evidence += [
-                Evidence(source="probe", ok=not _has_keys(result), what=f"{name}: {_describe(result)}")
-                for name, result in _probe_all(target)
-            ]
+            evidence += [self._fetched(target, name) for name in target.graph.keepers_of_keys]
         if self._ours:
-            with _client(target, self.error.delay_s + 1.0) as oidc:
+            with _client(target, self.error) as oidc:
                 evidence += [self._met(oidc, endpoint) for endpoint in self._ours]
         return tuple(evidence)
+
+    def _fetched(self, target: Target, validator: str) -> Evidence:
+        for number in range(1, self.probes + 1):
+            result = required(target, ProbesUpstream).probe(validator, target.graph.idp, patience_s(self.error))
+            if met_by_fetch(self.error, result.error, Met(symptom_of(result.error), result.elapsed_s)):
+                what = f"{validator}: probe {number} of at most {self.probes} met it: {_described(result)}"
+                return Evidence(source="probe", ok=True, what=what)
+        what = f"{validator}: none of {self.probes} probes met it, the last: {_described(result)}"
+        return Evidence(source="probe", ok=False, what=what)
 
     def _met(self, oidc: OidcClient, endpoint: str) -> Evidence:
         for number in range(1, self.probes + 1):
             answer = oidc.ask(endpoint)
-            if self._hit(answer):
+            if met_by_answer(self.error, answer):
                 what = f"{endpoint}: probe {number} of at most {self.probes} met it: {_said(answer)}"
                 return Evidence(source="probe", ok=True, what=what)
         return Evidence(
@@ -115,12 +122,14 @@ class EndpointFault(Fault):
         return 1 if share >= 1 else math.ceil(math.log(MISSED_BY_CHANCE) / math.log1p(-share))
 
     def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
-        """The IdP served it, in proportion, and (for keys) every validator met it."""
+        """The IdP served it to others, in proportion, and (for keys) every validator met it."""
         evidence = [self._in_proportion(target, endpoint, before[endpoint]) for endpoint in self.endpoints]
         if JWKS in self.endpoints:
-            for name in target.topology.validators:
-                met = _failures(target, name) - before[name]
-                evidence.append(Evidence(source="target", ok=met > 0, what=f"{name}: {met} key fetches failed"))
+            for name in target.graph.keepers_of_keys:
+                fetches = fetches_of(target, name).since(before[name])
+                met = sum(met_by_fetch(self.error, fetch.error, fetch.met) for fetch in fetches)
+                what = f"{name}: {met} of its last {len(fetches)} key fetches met it"
+                evidence.append(Evidence(source="target", ok=met_by_fetches(self.error, fetches), what=what))
         return tuple(evidence)
 
     def _in_proportion(self, target: Target, endpoint: str, before: tuple[int, int]) -> Evidence:
@@ -131,15 +140,14 @@ class EndpointFault(Fault):
         return Evidence(
             source="target",
             ok=hits > 0 and abs(hits - exposed * share) <= slack,
-            what=f"{endpoint}: the IdP injected it into {hits} of {exposed} requests"
+            what=f"{endpoint}: the IdP injected it into {hits} of {exposed} requests of others than the harness"
             + (f", {hits / exposed:.0%}; asked for {share:.0%}" if exposed else "; nobody asked"),
         )
 
     def heal(self, target: Target) -> tuple[Event, ...]:
         """Answer normally again."""
-        assert isinstance(target, InjectsErrors)
         for endpoint in self.endpoints:
-            target.clear(endpoint)
+            required(target, InjectsErrors).clear(endpoint)
         return ()
 
     def check_healed(self, target: Target) -> tuple[Evidence, ...]:
@@ -150,45 +158,36 @@ class EndpointFault(Fault):
         evidence = [self._reported(target, endpoint, active=False) for endpoint in self.endpoints]
         if JWKS in self.endpoints:
             evidence += [
-                Evidence(source="probe", ok=_has_keys(result), what=f"{name}: {_describe(result)}")
+                Evidence(source="probe", ok=result.ok and bool(result.kids), what=f"{name}: {_described(result)}")
                 for name, result in _probe_all(target)
             ]
         if self._ours:
-            with _client(target, PATIENCE_S) as oidc:
+            with _client(target, self.error) as oidc:
                 evidence += [self._spared(oidc, endpoint, probes) for endpoint in self._ours]
         return tuple(evidence)
 
     def _spared(self, oidc: OidcClient, endpoint: str, probes: int) -> Evidence:
         answers = [oidc.ask(endpoint) for _ in range(probes)]
-        worst = max(answers, key=lambda answer: (self._hit(answer), answer.elapsed_s))
+        worst = max(answers, key=lambda answer: (not well(self.error, answer), answer.elapsed_s))
         what = f"{endpoint}: {_said(worst)}" + (f", the worst of {probes} probes" if probes > 1 else "")
-        return Evidence(source="probe", ok=not self._hit(worst), what=what)
+        return Evidence(source="probe", ok=well(self.error, worst), what=what)
 
     @property
     def _ours(self) -> tuple[str, ...]:
         """Endpoints that the harness itself probes."""
         return tuple(endpoint for endpoint in self.endpoints if endpoint != JWKS)
 
-    def _hit(self, answer: Answer) -> bool:
-        """Whether this is the fault's doing rather than an answer that the endpoint gives by itself."""
-        error = self.error
-        if not answer.status or answer.status >= 500:
-            return True
-        if error.status is not None and answer.status == error.status:
-            return error.body is None or answer.body == error.body.encode()
-        return error.delay_s > 0 and answer.elapsed_s >= error.delay_s
-
     def _reported(self, target: Target, endpoint: str, *, active: bool) -> Evidence:
-        assert isinstance(target, ReportsState)
-        rule = target.state(IDP)["errors"].get(endpoint)
-        ok = (rule is not None and rule["share"] == self.error.share) if active else rule is None
+        rule = required(target, ReportsState).state(target.graph.idp)["errors"].get(endpoint)
+        wanted = self.error.model_dump()
+        ok = rule is not None and {name: rule.get(name) for name in wanted} == wanted if active else rule is None
         what = "no errors" if rule is None else f"errors for {rule['share']:.0%}"
         return Evidence(source="control", ok=ok, what=f"the IdP reports {what} on {endpoint}")
 
 
 @contextmanager
-def _client(target: Target, patience_s: float) -> Iterator[OidcClient]:
-    oidc = OidcClient(target.endpoints, target.sent, target.unanswered, min(patience_s, PATIENCE_S))
+def _client(target: Target, error: EndpointError) -> Iterator[OidcClient]:
+    oidc = OidcClient(target.endpoints, target.sent, target.unanswered, patience_s(error))
     try:
         yield oidc
     finally:
@@ -200,26 +199,18 @@ def _said(answer: Answer) -> str:
 
 
 def _probe_all(target: Target) -> list[tuple[str, ProbeResult]]:
-    assert isinstance(target, ProbesUpstream)
-    return [(name, target.probe(name, IDP)) for name in target.topology.validators]
+    probes = required(target, ProbesUpstream)
+    return [(name, probes.probe(name, target.graph.idp)) for name in target.graph.keepers_of_keys]
 
 
-def _has_keys(result: ProbeResult) -> bool:
-    return result.ok and bool(result.kids)
-
-
-def _describe(result: ProbeResult) -> str:
+def _described(result: ProbeResult) -> str:
     keys = f"{len(result.kids)} keys" if result.kids else "no keys"
     return f"{result.status or result.error or 'no answer'}, {keys}, in {result.elapsed_s * 1000:.0f} ms"
 
 
 def _counts(target: Target, endpoint: str) -> tuple[int, int]:
-    """Requests that were hit, and all that came while there was something to be hit by."""
-    assert isinstance(target, ReportsState)
-    state = target.state(IDP)
+    """Requests that were hit, and all that came while there was something to be hit by; the harness's own are not
+    among them.
+    """
+    state = required(target, ReportsState).state(target.graph.idp)
     return int(state["injected"].get(endpoint, 0)), int(state["exposed"].get(endpoint, 0))
-
-
-def _failures(target: Target, component: str) -> int:
-    assert isinstance(target, ReportsState)
-    return int(target.state(component)["jwks"]["fetch_failures"])

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.counts import by_reason
 from idchaos.load.idp.tokens import b64
 from idchaos.targets.base import ReportsState, Target
 from idchaos.targets.oidc import OidcClient
@@ -113,9 +114,7 @@ def _client(target: Target) -> Iterator[OidcClient]:
 
 def _refused(target: Target, component: str) -> int:
     """Requests whose key was unknown, or might have been."""
-    assert isinstance(target, ReportsState)
-    reasons = target.state(component)["requests"]["by_reason"]
-    return sum(int(reasons.get(reason, 0)) for reason in ("kid_unknown", "jwks_unavailable"))
+    return by_reason(target, component, ("kid_unknown", "jwks_unavailable"))
 
 
 def _fetches(target: Target, component: str) -> int:

@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from idchaos.components import IDP
 from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from idchaos.targets.base import OutlivesRun, ProbeResult, ProbesUpstream, ReportsState, Target
+from idchaos.faults.counts import asked, by_reason
+from idchaos.faults.fetches import fetches_of
+from idchaos.faults.link_effects import LARGEST_SHARE, MEASURABLE_S, LinkEffect, Mode, told
+from idchaos.faults.symptoms import Met, symptom_of
+from idchaos.graph import Graph
+from idchaos.targets.base import ProbeResult, ProbesUpstream, ReportsState, Target
+from idchaos.targets.capabilities import required
 from idchaos.targets.oidc import OidcClient
-from idchaos.targets.standin.topology import PROBERS, proxies_of
-from idchaos.undo.ledger import ToxicsOff, Undo
+from idchaos.undo.ledger import PREFIX, ToxicsOff, Undo
 
 if TYPE_CHECKING:
     from idchaos.undo.toxiproxy import ProxyState
 
-Mode = Literal["refused", "timeout", "reset", "slow", "bandwidth", "partial"]
-TOXIC = "idchaos"
-MEASURABLE_S = 0.05
-"""A shorter delay can't be told from none on a busy machine, so it can't be proved."""
-OBSERVED_SHARE = 0.9
-"""Of the delay that was asked for: timers of two machines don't quite agree."""
-DOUBT = 1e-4
-"""How improbable the number of failures may be before a share of failing connections counts as disproved."""
-FEWEST_PROBES = 20
-BYTES_PER_KB = 1000
-CLIENT_TO_IDP = "client-to-idp"
 A_CLIENT = "a client"
 CLIENT_PATIENCE_S = 5.0
+UPSTREAM_FAILURES = ("upstream_unavailable", "upstream_timeout")
+LARGEST_ANSWER = 4096
+"""Bytes of the answer that a probe waits for: a JWK set."""
 
 
 class LinkFault(Fault):
     """What happens to every connection on the links.
 
-    ``refused``: the proxy listens no more and live connections are closed · ``timeout``: data is swallowed, a
+    ``refused``: the proxy listens no more and live connections are closed · ``timeout``: requests are swallowed, a
     black hole · ``reset``: connections end with RST · ``slow``: answers come ``latency_s`` (± ``jitter_s``) later ·
     ``bandwidth``: answers trickle at ``rate_kbs`` kB/s · ``partial``: a ``share`` of connections is reset.
 
-    What proves that validators felt it are their own key fetches: failed; slower; a share of them failed.
+    What proves that validators felt it are their own key fetches, and that gateways felt it their failed calls of
+    services. A hang is no close, a reset no refusal, slow not lost, a share not the whole.
     """
 
     kind: Literal["link"] = "link"
     links: tuple[str, ...]
     mode: Mode
-    latency_s: float = Field(3.0, gt=0)
+    latency_s: float = Field(3.0, gt=0, le=60)
     jitter_s: float = Field(0.0, ge=0)
     rate_kbs: int = Field(1, ge=1)
     share: float = Field(0.5, ge=0.05, le=1)
@@ -58,6 +56,11 @@ class LinkFault(Fault):
             raise ValueError(
                 f"latency_s={self.latency_s:g}, jitter_s={self.jitter_s:g}: the shortest delay should be at least"
                 f" {MEASURABLE_S:g} s, or it can't be told from none"
+            )
+        if self.mode == "partial" and self.share > LARGEST_SHARE:
+            raise ValueError(
+                f"share={self.share:g}: should be at most {LARGEST_SHARE:g}, or it can't be told from all of them"
+                " (that is mode=reset)"
             )
         return self
 
@@ -72,188 +75,190 @@ class LinkFault(Fault):
         return f"{self.mode}{detail} on {', '.join(self.links)}"
 
     @property
-    def proxies(self) -> tuple[str, ...]:
-        """All proxies of the links."""
-        return tuple(proxy for link in self.links for proxy in proxies_of(link))
+    def effect(self) -> LinkEffect:
+        """What requests meet."""
+        return LinkEffect(
+            mode=self.mode,
+            latency_s=self.latency_s,
+            jitter_s=self.jitter_s,
+            rate_kbs=self.rate_kbs,
+            share=self.share,
+        )
 
-    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
+    @property
+    def toxic_name(self) -> str:
+        """One name for each mode, so that faults of several modes can be on one link."""
+        return f"{PREFIX}-{self.mode}"
+
+    def proxies(self, graph: Graph) -> tuple[str, ...]:
+        """All proxies of the links.
+
+        Raises:
+            KeyError: the target has no such link.
+        """
+        return tuple(dict.fromkeys(proxy for link in self.links for proxy in graph.links_of(link)))
+
+    def hides_revocations(self, graph: Graph) -> bool:
+        """Validators read the feed of revocations, and introspect, over their links to the IdP."""
+        return any(upstream in graph.idps for _, upstream in self._consumers(graph))
+
+    def unprovable(self, graph: Graph) -> str:
+        """Nobody at the links tells what its own requests met."""
+        try:
+            consumers = self._consumers(graph)
+        except KeyError as unknown:
+            return f"the target has no link {unknown.args[0]}; it has {', '.join(graph.groups)}"
+        if any(_tells(graph, who, upstream, self.effect) for who, upstream in consumers):
+            return ""
+        return f"no part of the target can tell that it felt {self.mode} on {', '.join(self.links)}"
+
+    def undos(self, target: Target) -> tuple[Undo, ...]:
         """Toxics off and proxies on."""
-        return tuple(ToxicsOff(api=target.links.api, proxy=proxy, toxics=(TOXIC,)) for proxy in self.proxies)
+        api, proxies = target.links.api, self.proxies(target.graph)
+        return tuple(ToxicsOff(api=api, proxy=proxy, toxics=(self.toxic_name,)) for proxy in proxies)
 
     def snapshot(self, target: Target) -> Snapshot:
-        """The key fetches of every validator behind the links so far."""
-        return {component: _fetches(target, component) for component in self._validators()}
+        """What the components behind the links have met so far."""
+        consumers = self._telling(target.graph)
+        return {
+            **{who: fetches_of(target, who) for who, upstream in consumers if upstream in target.graph.idps},
+            **{who: _failed_calls(target, who) for who, upstream in consumers if upstream not in target.graph.idps},
+        }
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
-        """Proxies are on and free of toxics, and every probe passes."""
+        """Proxies are on and free of our toxics, and every probe passes."""
         return self._clear(target)
 
     def apply(self, target: Target, step: int) -> tuple[Event, ...]:
         """Disable the proxies, or add the toxic."""
-        for proxy in self.proxies:
-            if self.mode == "refused":
+        toxic = self.effect.toxic
+        for proxy in self.proxies(target.graph):
+            if toxic is None:
                 target.links.disable(proxy)
-            else:
-                kind, toxicity, attributes = self._toxic()
-                target.links.add_toxic(
-                    proxy, TOXIC, kind, stream="downstream", toxicity=toxicity, attributes=attributes
-                )
+                continue
+            target.links.add_toxic(
+                proxy,
+                self.toxic_name,
+                toxic.kind,
+                stream=toxic.stream,
+                toxicity=toxic.toxicity,
+                attributes=toxic.attributes,
+            )
         return ()
-
-    def _toxic(self) -> tuple[str, float, dict[str, int]]:
-        match self.mode:
-            case "timeout":
-                return "timeout", 1.0, {"timeout": 0}
-            case "reset":
-                return "reset_peer", 1.0, {"timeout": 0}
-            case "partial":
-                return "reset_peer", self.share, {"timeout": 0}
-            case "bandwidth":
-                return "bandwidth", 1.0, {"rate": self.rate_kbs}
-            case _:
-                attributes = {"latency": round(self.latency_s * 1000), "jitter": round(self.jitter_s * 1000)}
-                return "latency", 1.0, attributes
 
     def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
         """Toxiproxy says so, and fresh connections meet it."""
         states = target.links.state()
-        return tuple(self._in_force(proxy, states) for proxy in self.proxies) + tuple(
-            self._probed(target, who, upstream) for proxy in self.proxies for who, upstream in _probers(proxy)
-        )
+        proxies = self.proxies(target.graph)
+        probers = [pair for proxy in proxies for pair in _probers(target.graph, proxy)]
+        # Side by side: each may have to wait for a while, and the fault ends when it is due.
+        with ThreadPoolExecutor(max(1, len(probers))) as pool:
+            probed = tuple(pool.map(lambda pair: self._probed(target, *pair), probers))
+        return tuple(self._in_force(proxy, states) for proxy in proxies) + probed
 
-    def _in_force(self, proxy: str, states: dict[str, ProxyState]) -> Evidence:
-        state = states.get(proxy)
+    def _in_force(self, proxy: str, states: Mapping[str, ProxyState]) -> Evidence:
+        state, wanted = states.get(proxy), self.effect.toxic
         if state is None:
             return Evidence(source="control", ok=False, what=f"toxiproxy knows no {proxy}")
-        if self.mode == "refused":
-            return Evidence(
-                source="control", ok=not state.enabled, what=f"{proxy} is {'on' if state.enabled else 'off'}"
-            )
-        return Evidence(
-            source="control", ok=TOXIC in state.toxics, what=f"{proxy} has toxics: {', '.join(state.toxics) or 'none'}"
+        if wanted is None:
+            return Evidence(source="control", ok=not state.enabled, what=f"{proxy} is {state}")
+        ok = state.enabled and any(
+            (toxic.name, toxic.kind, toxic.stream) == (self.toxic_name, wanted.kind, wanted.stream)
+            and toxic.toxicity == round(wanted.toxicity, 6)
+            and wanted.attributes.items() <= toxic.attributes.items()
+            for toxic in state.toxics
         )
+        return Evidence(source="control", ok=ok, what=f"{proxy} is {state}")
 
     def _probed(self, target: Target, who: str, upstream: str) -> Evidence:
-        if self.mode == "partial":
-            tries = self._probes_needed()
-            failed = sum(not _probe(target, who, upstream).ok for _ in range(tries))
-            ok, met = self._is_share(failed, tries), f"{failed} of {tries} probes failed"
-        else:
-            result = _probe(target, who, upstream)
-            ok, met = self._felt(result), _outcome(result)
-        return Evidence(source="probe", ok=ok, what=f"{who} to {upstream} during: {met}")
-
-    def _felt(self, result: ProbeResult) -> bool:
-        if self.mode in ("slow", "bandwidth"):
-            return self._is_late(result.elapsed_s, result.size_bytes or 0, result.error)
-        return not result.ok
-
-    def _is_late(self, took_s: float, size_bytes: int, error: str | None) -> bool:
-        """Whether a request took as long as the fault makes it, or longer than its sender was ready to wait."""
-        delay = self.latency_s - self.jitter_s if self.mode == "slow" else size_bytes / (self.rate_kbs * BYTES_PER_KB)
-        return error == "timeout" or took_s >= OBSERVED_SHARE * delay >= OBSERVED_SHARE * MEASURABLE_S
-
-    def _is_share(self, failed: int, tries: int) -> bool:
-        """Whether so many failures are no surprise if each connection fails with probability ``share``."""
-        from scipy.stats import binomtest  # here, for it takes longer to import than all else
-
-        return failed > 0 and bool(binomtest(failed, tries, self.share).pvalue >= DOUBT)
-
-    def _probes_needed(self) -> int:
-        """So many that without any failure the share is disproved."""
-        return FEWEST_PROBES if self.share == 1 else max(FEWEST_PROBES, math.ceil(math.log(DOUBT, 1 - self.share)))
+        tries = self.effect.probes_needed if self.mode == "partial" else 1
+        patience_s = self.effect.patience_s(LARGEST_ANSWER) if self.effect.delays else None
+        met = [_met(_probe(target, who, upstream, patience_s)) for _ in range(tries)]
+        ok = self.effect.is_share(met) if self.mode == "partial" else self.effect.met_by_probe(met[0])
+        return Evidence(source="probe", ok=ok, what=f"{who} to {upstream} during: {told(met)}")
 
     def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
-        """Every validator behind the links met it in its own key fetches."""
-        return tuple(self._met(target, component, before[component]) for component in self._validators())
+        """Every component behind the links met it in its own requests."""
+        graph = target.graph
+        return tuple(
+            self._felt(target, who, before) if upstream in graph.idps else _calls_failed(target, who, before[who])
+            for who, upstream in self._telling(graph)
+        )
 
-    def _met(self, target: Target, component: str, before: _Fetches) -> Evidence:
-        now = _fetches(target, component)
-        if now.begun < before.begun:  # restarted meanwhile: it counts from 0 again
-            before = _Fetches(0, 0, ())
-        fetches, failures = now.begun - before.begun, now.failures - before.failures
-        if self.mode in ("slow", "bandwidth"):
-            during = [fetch for fetch in now.recent if fetch.number > before.begun]
-            late = sum(self._is_late(fetch.took_s, fetch.size_bytes, fetch.error) for fetch in during)
-            # One may have ended just before the fault began; so most must be late, not all.
-            ok = late > 0 and late >= len(during) / 2
-            longest = max((fetch.took_s for fetch in during), default=0.0)
-            met = f"{late} of its last {len(during)} key fetches were delayed, the longest took {longest:.2f} s"
-        elif self.mode == "partial":
-            ok, met = self._met_in_part(target, component, fetches, failures)
+    def _felt(self, target: Target, component: str, before: Snapshot) -> Evidence:
+        met = [fetch.met for fetch in fetches_of(target, component).since(before[component])]
+        if self.mode == "partial":
+            ok, what = self._felt_in_part(target, component, met)
         else:
-            ok, met = failures > 0, f"{failures} of {fetches} key fetches failed during the fault"
-        doubt = "" if ok else "; it never felt the fault: is the fault longer than its cache lives?"
-        return Evidence(source="target", ok=ok, what=f"{component}: {met}{doubt}")
+            ok, what = self.effect.met_by(met), f"of its last {len(met)} key fetches during the fault: {told(met)}"
+        doubt = "" if met else "; nobody asked: is the fault longer than its cache lives?"
+        return Evidence(source="target", ok=ok, what=f"{component}: {what}{doubt}")
 
-    def _met_in_part(self, target: Target, component: str, fetches: int, failures: int) -> tuple[bool, str]:
-        """A window has few fetches: probes by the same component make up for those that lack."""
-        assert isinstance(target, ProbesUpstream)
-        tries = max(0, self._probes_needed() - fetches)
-        failed = sum(not target.probe(component, IDP).ok for _ in range(tries))
-        ok = fetches > 0 and self._is_share(failures + failed, fetches + tries)
-        return ok, f"{failures} of {fetches} key fetches and {failed} of {tries} probes failed during the fault"
+    def _felt_in_part(self, target: Target, component: str, met: list[Met]) -> tuple[bool, str]:
+        """A window has few fetches: probes by the same component make up for those that lack, but for the first."""
+        tries = max(0, self.effect.probes_needed - len(met))
+        probed = [_met(_probe(target, component, target.graph.idp, None)) for _ in range(tries)]
+        ok = bool(met) and self.effect.is_share([*met, *probed])
+        return ok, f"key fetches: {told(met)}; and {tries} probes: {told(probed)}"
 
     def heal(self, target: Target) -> tuple[Event, ...]:
         """Toxic off, proxy on."""
-        for proxy in self.proxies:
-            if self.mode == "refused":
+        for proxy in self.proxies(target.graph):
+            if self.effect.toxic is None:
                 target.links.enable(proxy)
             else:
-                target.links.remove_toxic(proxy, TOXIC)
+                target.links.remove_toxic(proxy, self.toxic_name)
         return ()
 
     def check_healed(self, target: Target) -> tuple[Evidence, ...]:
-        """Proxies are on and free of toxics, and every probe passes."""
+        """Proxies are on and free of our toxics, and every probe passes."""
         return eventually(lambda: self._clear(target))
 
     def _clear(self, target: Target) -> tuple[Evidence, ...]:
         states = target.links.state()
-        control = []
-        for proxy in self.proxies:
+        evidence = []
+        for proxy in self.proxies(target.graph):
             state = states.get(proxy)
-            clear = state is not None and state.enabled and not state.toxics
-            control.append(
-                Evidence(
-                    source="control",
-                    ok=clear,
-                    what=f"{proxy} on, no toxics" if clear else f"{proxy}: {state}",
-                )
-            )
-        return tuple(control) + tuple(
-            Evidence(source="probe", ok=result.ok, what=f"{who} to {upstream}: {_outcome(result)}")
-            for proxy in self.proxies
-            for who, upstream, result in _probes(target, proxy)
-        )
+            clear = state is not None and state.enabled and not any(toxic.ours for toxic in state.toxics)
+            evidence.append(Evidence(source="control", ok=clear, what=f"{proxy} is {state or 'not there'}"))
+            for who, upstream in _probers(target.graph, proxy):
+                result = _probe(target, who, upstream, None)
+                evidence.append(Evidence(source="probe", ok=result.ok, what=f"{who} to {upstream}: {_outcome(result)}"))
+        return tuple(evidence)
 
-    @property
-    def hides_revocations(self) -> bool:
-        """Validators read the feed of revocations, and introspect, over their links to the IdP."""
-        return bool(self._validators())
+    def _consumers(self, graph: Graph) -> tuple[tuple[str, str], ...]:
+        """Parts of the target that ask something over the links, and whom."""
+        return tuple(pair for proxy in self.proxies(graph) for pair in graph.probers.get(proxy, ()))
 
-    def _validators(self) -> tuple[str, ...]:
-        return tuple(
-            component for proxy in self.proxies for component, upstream in PROBERS.get(proxy, ()) if upstream == IDP
-        )
+    def _telling(self, graph: Graph) -> tuple[tuple[str, str], ...]:
+        """Those of them that tell what their requests met."""
+        return tuple(pair for pair in self._consumers(graph) if _tells(graph, *pair, self.effect))
 
 
-def _probers(proxy: str) -> tuple[tuple[str, str], ...]:
+def _tells(graph: Graph, who: str, upstream: str, effect: LinkEffect) -> bool:
+    """Whether a component tells what its requests over a link met: key fetches, each; calls of services that failed."""
+    if upstream in graph.idps:
+        return who in graph.keepers_of_keys
+    return who in graph.gateways and not effect.delays
+
+
+def _probers(graph: Graph, proxy: str) -> tuple[tuple[str, str], ...]:
     """Who can send a probe through a proxy, and to whom. The clients' own way to the IdP is probed by ourselves."""
-    return ((A_CLIENT, IDP),) if proxy == CLIENT_TO_IDP else PROBERS.get(proxy, ())
+    for link in graph.links:
+        if link.name == proxy and link.provider in graph.idps and set(link.consumers) & set(graph.clients):
+            return ((A_CLIENT, link.provider),)
+    return graph.probers.get(proxy, ())
 
 
-def _probe(target: Target, who: str, upstream: str) -> ProbeResult:
-    assert isinstance(target, ProbesUpstream)
-    return _ask_as_client(target) if who == A_CLIENT else target.probe(who, upstream)
+def _probe(target: Target, who: str, upstream: str, patience_s: float | None) -> ProbeResult:
+    if who == A_CLIENT:
+        return _ask_as_client(target, patience_s or CLIENT_PATIENCE_S)
+    return required(target, ProbesUpstream).probe(who, upstream, patience_s)
 
 
-def _probes(target: Target, proxy: str) -> list[tuple[str, str, ProbeResult]]:
-    return [(who, upstream, _probe(target, who, upstream)) for who, upstream in _probers(proxy)]
-
-
-def _ask_as_client(target: Target) -> ProbeResult:
+def _ask_as_client(target: Target, patience_s: float) -> ProbeResult:
     """Discovery: no part of the target uses the clients' link."""
-    oidc = OidcClient(target.endpoints, target.sent, target.unanswered, CLIENT_PATIENCE_S)
+    oidc = OidcClient(target.endpoints, target.sent, target.unanswered, patience_s)
     try:
         answer = oidc.ask("discovery")
     finally:
@@ -261,32 +266,31 @@ def _ask_as_client(target: Target) -> ProbeResult:
     return ProbeResult(
         ok=answer.status == 200,
         status=answer.status or None,
-        error="timeout" if "Timeout" in answer.error else answer.error or None,
+        error=answer.error or (None if answer.status == 200 else f"http_{answer.status}"),
         elapsed_s=answer.elapsed_s,
         size_bytes=len(answer.body),
     )
 
 
-class _Fetch(NamedTuple):
-    number: int
-    took_s: float
-    size_bytes: int
-    error: str | None
+def _met(result: ProbeResult) -> Met:
+    return Met(symptom_of(result.error), result.elapsed_s, result.size_bytes or 0)
 
 
-class _Fetches(NamedTuple):
-    """A validator's key fetches since it started."""
+class _Calls(NamedTuple):
+    """A gateway's requests, and those for which a service gave no answer."""
 
-    begun: int
-    failures: int
-    recent: tuple[_Fetch, ...]
+    total: int
+    failed: int
 
 
-def _fetches(target: Target, component: str) -> _Fetches:
-    assert isinstance(target, ReportsState)
-    jwks = target.state(component)["jwks"]
-    recent = tuple(_Fetch(**fetch) for fetch in jwks["recent_fetches"])
-    return _Fetches(int(jwks["fetches"]), int(jwks["fetch_failures"]), recent)
+def _failed_calls(target: Target, gateway: str) -> _Calls:
+    return _Calls(asked(target, gateway), by_reason(target, gateway, UPSTREAM_FAILURES))
+
+
+def _calls_failed(target: Target, gateway: str, before: _Calls) -> Evidence:
+    now = _failed_calls(target, gateway)
+    total, failed = now.total - before.total, now.failed - before.failed
+    return Evidence(source="target", ok=failed > 0, what=f"{gateway}: {failed} of {total} requests met no service")
 
 
 def _outcome(result: ProbeResult) -> str:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from idchaos.errors import TargetError
 from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.graph import Graph
 from idchaos.targets.base import ControlsProcesses, ReportsState, Target
 
 
@@ -27,8 +28,7 @@ class ProcessFault(Fault):
         """What it does, in a few words."""
         return f"{self.how} {self.component}"
 
-    @property
-    def hides_revocations(self) -> bool:
+    def hides_revocations(self, graph: Graph) -> bool:
         """Who is away hears nothing, and an IdP that is away tells nobody."""
         return True
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from idchaos.components import IDP
 from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.counts import by_reason
 from idchaos.targets.base import ReportsState, Target
 from idchaos.targets.endpoints import Client
 from idchaos.targets.oidc import OidcClient
@@ -132,6 +133,4 @@ def _revoked(target: Target) -> int:
 
 
 def _refused(target: Target, component: str) -> int:
-    assert isinstance(target, ReportsState)
-    reasons = target.state(component)["requests"]["by_reason"]
-    return sum(int(reasons.get(reason, 0)) for reason in REFUSALS)
+    return by_reason(target, component, REFUSALS)

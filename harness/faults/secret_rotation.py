@@ -10,6 +10,7 @@ from pydantic import Field
 
 from idchaos.components import IDP
 from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.counts import token_answers
 from idchaos.targets.base import ReportsState, RotatesSecrets, Target
 from idchaos.targets.endpoints import Client
 from idchaos.targets.oidc import OidcClient
@@ -102,9 +103,8 @@ def secrets_answered(
 
 
 def refused(target: Target) -> int:
-    """How many token requests the IdP has refused for their client."""
-    assert isinstance(target, ReportsState)
-    return int(target.state(IDP)["requests"]["token"]["by_status"].get("401", 0))
+    """How many token requests of others than the harness the IdP has refused for their client."""
+    return token_answers(target, 401)
 
 
 def still_tried(target: Target, before: Snapshot) -> Evidence:

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from idchaos.errors import UsageError
+from idchaos.graph import Graph
 from idchaos.record.rundir import RunDirectory
 from idchaos.run.runner import Observer, Run
 from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario
@@ -79,6 +80,7 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
     experiment = _designed(scenario, settings, request)
     check_capabilities(experiment, request.target, target_type(request.target))
+    check_provable(experiment, request.target, topology.graph)
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
     return Prepared(request, scenario, settings, experiment, seed, chosen)
 
@@ -132,6 +134,18 @@ def check_capabilities(experiment: Experiment, name: str, kind: type) -> None:
         missing = [need.__name__ for need in fault.needs if not issubclass(kind, need)]
         if missing:
             raise UsageError(f"--target {name}: {fault.title} needs a target with {', '.join(missing)}")
+
+
+def check_provable(experiment: Experiment, name: str, graph: Graph) -> None:
+    """Refuse faults of which nothing at a target could show that they were felt.
+
+    Raises:
+        UsageError: names the fault, and why not.
+    """
+    for fault in (fault for faults in experiment.faults.values() for fault in faults):
+        why_not = fault.unprovable(graph)
+        if why_not:
+            raise UsageError(f"--target {name}: {fault.title}: {why_not}")
 
 
 def target_type(name: str) -> type:

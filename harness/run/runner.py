@@ -182,7 +182,7 @@ class Run:
         """
         if not isinstance(self._target, ProbesUpstream):
             return
-        outlives = isinstance(self._target, OutlivesRun)
+        outlives = self._target.capability(OutlivesRun) is not None
         for proxy, probers in self._target.graph.probers.items():
             for component, upstream in probers:
                 with safety.promised([ToxicsOff(api=self._target.links.api, proxy=proxy)] if outlives else []):
@@ -294,7 +294,7 @@ class Run:
         )
         self._renew = safety.lease
         promises: tuple[int, ...] = ()
-        if isinstance(self._target, OutlivesRun):
+        if self._target.capability(OutlivesRun) is not None:
             promises = safety.promise(undo for fault in faults for undo in fault.undos(self._target))
         for at, number, step in due:
             self._wait_until(min(at, ends))
@@ -324,7 +324,7 @@ class Run:
                 "fault_applied",
                 fault=fault.title,
                 detail=fault.model_dump(mode="json"),
-                hides_revocations=fault.hides_revocations,
+                hides_revocations=fault.hides_revocations(self._target.graph),
             )
             active.proof = proofs.submit(fault.check_applied, self._target, active.before)
         self._note(events)

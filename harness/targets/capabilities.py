@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from idchaos.undo.toxiproxy import Links
 
 Kind = TypeVar("Kind")
+PROBE_HEADER = {"Idchaos-Probe": "1"}
+"""On every request of the harness's own, so that it is counted apart and never taken for evidence."""
 
 
 class Able(Protocol):
@@ -133,8 +135,12 @@ class ReportsState(Protocol):
 class ProbesUpstream(Protocol):
     """A component can be asked to make one fresh request to one of its upstreams."""
 
-    def probe(self, component: str, upstream: str) -> ProbeResult:
-        """The result, also when the request failed. Never touches the component's caches."""
+    def probe(self, component: str, upstream: str, patience_s: float | None = None) -> ProbeResult:
+        """The result, also when the request failed. Never touches the component's caches, and says by its header
+        (:data:`PROBE_HEADER`) that it is one.
+
+        ``patience_s``: how long to wait for the answer; ``None``: as long as the component waits for its own.
+        """
 
 
 @runtime_checkable

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import secrets
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from idchaos.errors import TargetError
+from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route
 
 if TYPE_CHECKING:
@@ -21,9 +24,32 @@ TIMEOUT_S = 5.0
 DISCOVERY = "/.well-known/openid-configuration"
 
 
+def failure_code(error: httpx.HTTPError) -> str:
+    """A failed request as one short code, in the words of ``ProbeResult.error``."""
+    import httpx
+
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    numbers = {cause.errno for cause in _causes(error) if isinstance(cause, OSError)}
+    if isinstance(error, httpx.ConnectError):
+        return "connect_refused" if errno.ECONNREFUSED in numbers else "transport_error"
+    if numbers & {errno.ECONNRESET, errno.EPIPE}:
+        return "connection_reset"
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.CloseError):
+        return "connection_closed"
+    return "transport_error"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one request met. ``status`` is 0 when there was no answer, and ``error`` then says why."""
+    """What one request met. ``status`` is 0 when there was no answer, and ``error`` is then a :func:`failure_code`."""
 
     status: int
     elapsed_s: float
@@ -44,7 +70,12 @@ class OidcClient:
         import httpx
 
         self._endpoints, self._sent, self._unanswered = endpoints, sent, unanswered
-        self._http = httpx.Client(timeout=timeout_s, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+        self._http = httpx.Client(
+            timeout=timeout_s,
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            headers=PROBE_HEADER,
+        )
         self._known: dict[str, Any] = {}
 
     def close(self) -> None:
@@ -165,10 +196,10 @@ class OidcClient:
         try:
             response = self._http.request(method, url, **kwargs)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return Answer(0, time.monotonic() - began, error=type(error).__name__)
+            return Answer(0, time.monotonic() - began, error=failure_code(error))
         except httpx.HTTPError as error:
             self._unanswered[counted_as] += 1
-            return Answer(0, time.monotonic() - began, error=type(error).__name__)
+            return Answer(0, time.monotonic() - began, error=failure_code(error))
         self._sent[counted_as] += 1
         return Answer(response.status_code, time.monotonic() - began, response.content)
 

@@ -28,6 +28,10 @@ RUN_LABEL = "idchaos.run"
 """On every container and network of a run."""
 
 
+PREFIX = "idchaos"
+"""What the names of our toxics begin with. Others' are left alone, wherever they are; ``/reset`` is never asked for."""
+
+
 class Processes(Value):
     """Undo: end every process that carries the run's id in its environment."""
 

@@ -12,6 +12,7 @@ from toxiproxy import Toxiproxy
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
 from idchaos.errors import FaultError
+from idchaos.undo.ledger import PREFIX
 
 API_TIMEOUT_S = 5.0
 Result = TypeVar("Result")
@@ -51,13 +52,36 @@ toxiproxy.api.requests = _http
 
 
 @dataclass(frozen=True)
+class Toxic:
+    """A toxic as Toxiproxy reports it."""
+
+    name: str
+    kind: str
+    stream: str
+    toxicity: float
+    attributes: Mapping[str, int]
+
+    @property
+    def ours(self) -> bool:
+        """Whether a fault of ours put it there."""
+        return self.name.startswith(PREFIX)
+
+    def __str__(self) -> str:
+        share = f" for {self.toxicity:.0%}" if self.toxicity < 1 else ""
+        return f"{self.name} ({self.kind} {self.stream}{share})"
+
+
+@dataclass(frozen=True)
 class ProxyState:
     """A proxy as Toxiproxy reports it."""
 
     enabled: bool
     listen: str
     upstream: str
-    toxics: tuple[str, ...]
+    toxics: tuple[Toxic, ...]
+
+    def __str__(self) -> str:
+        return f"{'on' if self.enabled else 'off'}, toxics: {', '.join(map(str, self.toxics)) or 'none'}"
 
 
 class Links:
@@ -112,7 +136,7 @@ class Links:
                 enabled=proxy["enabled"],
                 listen=proxy["listen"],
                 upstream=proxy["upstream"],
-                toxics=tuple(toxic["name"] for toxic in proxy["toxics"]),
+                toxics=tuple(_toxic(toxic) for toxic in proxy["toxics"]),
             )
             for name, proxy in document.items()
         }
@@ -140,6 +164,17 @@ class Links:
             ValueError,
         ) as error:
             raise FaultError(f"toxiproxy at {self.api}: could not {what}: {_line(error)}") from error
+
+
+def _toxic(document: Mapping[str, Any]) -> Toxic:
+    return Toxic(
+        name=document["name"],
+        kind=document["type"],
+        stream=document["stream"],
+        # A 32 bit float at the real server.
+        toxicity=round(float(document["toxicity"]), 6),
+        attributes=document["attributes"],
+    )
 
 
 def _line(error: BaseException) -> str:

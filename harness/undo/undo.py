@@ -175,7 +175,7 @@ def _remove_toxics(undo: ToxicsOff) -> list[str]:
         state = links.state().get(undo.proxy)
     except FaultError as error:
         return [f"{undo.proxy}: {error}"]
-    if state is None or not state.enabled or set(state.toxics) & set(undo.toxics):
+    if state is None or not state.enabled or {toxic.name for toxic in state.toxics} & set(undo.toxics):
         return [f"{undo.proxy} at {undo.api}: {state or 'gone'}"]
     return []
 

@@ -24,7 +24,7 @@ from idchaos.run.launch import Request, manifest, prepare
 from idchaos.run.scenarios import all_scenarios, scenario_named
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.local import local_layout
-from idchaos.targets.standin.topology import LINKS, PROBERS, PROXIES, Credentials, endpoints, settings_documents
+from idchaos.targets.standin.topology import PROBERS, PROXIES, Credentials, endpoints, settings_documents
 from idchaos.topologies import TOPOLOGIES, Need, Topology, topology_named
 from idchaos.verdict import power as feasibility
 from idchaos.verdict.power import Decidable
@@ -63,7 +63,7 @@ def test_every_part_understands_its_settings(topology: Topology) -> None:
 def test_who_decides_asks_the_idp_over_links_of_the_topology_and_no_link_is_there_for_nobody(
     topology: Topology,
 ) -> None:
-    used = [proxy for link in topology.links_to_idp for proxy in LINKS[link]]
+    used = [proxy for link in topology.links_to_idp for proxy in topology.graph.links_of(link)]
     asking = {component for proxy in used for component, upstream in PROBERS[proxy] if upstream == IDP}
     assert asking == {*topology.deciders, *topology.validators}
     to_idp = {proxy for proxy, to in PROXIES.items() if to == IDP and proxy != "client-to-idp"}

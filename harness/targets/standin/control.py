@@ -44,9 +44,10 @@ class StandIns:
         answer: Mapping[str, Any] = self._ask(component, "GET", "/state", timeout=STATE_TIMEOUT_S)
         return answer
 
-    def probe(self, component: str, upstream: str) -> ProbeResult:
+    def probe(self, component: str, upstream: str, patience_s: float | None = None) -> ProbeResult:
         """One fresh request from a component to its upstream."""
-        answer = self._ask(component, "POST", "/probe", {"upstream": upstream}, timeout=PROBE_TIMEOUT_S)
+        order = {"upstream": upstream, "timeout_s": patience_s}
+        answer = self._ask(component, "POST", "/probe", order, timeout=PROBE_TIMEOUT_S + (patience_s or 0.0))
         return ProbeResult.model_validate({name: answer.get(name) for name in ProbeResult.model_fields})
 
     def keys(self) -> tuple[KeyInfo, ...]:

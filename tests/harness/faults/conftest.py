@@ -21,7 +21,7 @@ from idchaos.targets.capabilities import Kind
 from idchaos.targets.oidc import Answer
 from idchaos.targets.standin.topology import PROBERS, PROXIES
 from idchaos.topologies import TOPOLOGIES, Topology
-from idchaos.undo.toxiproxy import ProxyState
+from idchaos.undo.toxiproxy import ProxyState, Toxic
 
 
 @dataclass
@@ -30,8 +30,9 @@ class FakeLinks:
 
     api: str = "127.0.0.1:8474"
     off: set[str] = field(default_factory=set)
-    toxics: dict[str, dict[str, str]] = field(default_factory=lambda: {proxy: {} for proxy in PROXIES})
-    toxicity: float = 1.0
+    toxics: dict[str, dict[str, Toxic]] = field(default_factory=lambda: {proxy: {} for proxy in PROXIES})
+    toxicity: float | None = None
+    """What it really does; ``None``: what it was asked for."""
     deaf: bool = False
     """Accept orders, and do nothing."""
 
@@ -48,20 +49,32 @@ class FakeLinks:
         if proxy not in self.toxics:
             raise FaultError(f"no proxy {proxy}")
         if not self.deaf:
-            self.toxics[proxy][name] = kind
-            self.toxicity = toxicity
+            self.toxics[proxy][name] = Toxic(name, kind, stream, toxicity, attributes)
 
     def remove_toxic(self, proxy: str, name: str) -> None:
         self.toxics[proxy].pop(name, None)
 
     def state(self) -> dict[str, ProxyState]:
         return {
-            proxy: ProxyState(enabled=proxy not in self.off, listen="", upstream="", toxics=tuple(self.toxics[proxy]))
+            proxy: ProxyState(
+                enabled=proxy not in self.off, listen="", upstream="", toxics=tuple(self.toxics[proxy].values())
+            )
             for proxy in PROXIES
         }
 
     def version(self) -> str:
         return "fake"
+
+
+ENDS = {
+    ("timeout", "upstream"): ProbeResult(ok=False, error="timeout", elapsed_s=2.0),
+    # The IdP ends the connection that it was asked to close.
+    ("timeout", "downstream"): ProbeResult(ok=False, error="connection_closed", elapsed_s=0.002),
+    ("reset_peer", "downstream"): ProbeResult(ok=False, error="connection_reset", elapsed_s=0.001),
+    ("latency", "downstream"): ProbeResult(ok=True, status=200, elapsed_s=3.0, size_bytes=1500),
+    ("bandwidth", "downstream"): ProbeResult(ok=True, status=200, elapsed_s=3.0, size_bytes=1500),
+}
+"""What a probe meets of a toxic."""
 
 
 @dataclass
@@ -75,9 +88,10 @@ class FakeTarget:
     links: FakeLinks = field(default_factory=FakeLinks)
     around_the_proxy: bool = False
     fetches: Counter[str] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
+    ends: list[str | None] = field(default_factory=lambda: [None])
+    """How key fetches end, in turn: ``None`` well, otherwise with that error."""
     took_s: float = 0.001
-    """How long each key fetch takes, and each probe that meets a toxic which slows it down."""
+    """How long each key fetch takes."""
     chance: random.Random = field(default_factory=lambda: random.Random(1))
     injected: Counter[str] = field(default_factory=Counter)
     exposed: Counter[str] = field(default_factory=Counter)
@@ -89,6 +103,8 @@ class FakeTarget:
     )
     kids_used: Counter[str] = field(default_factory=Counter)
     issued: int = 0
+    ours: int = 0
+    """Tokens that the harness itself was issued."""
     dead: set[str] = field(default_factory=set)
     frozen: dict[str, str] = field(default_factory=dict)
     instances: Counter[str] = field(default_factory=Counter)
@@ -126,33 +142,38 @@ class FakeTarget:
             "exposed": dict(self.exposed),
             "jwks": {
                 "fetches": self.fetches[component],
-                "fetch_failures": self.failures[component],
                 "kids": [key.kid for key in self.known.values() if key.published],
                 "recent_fetches": [
-                    {"number": n, "took_s": self.took_s, "size_bytes": 1500, "error": None}
+                    {
+                        "number": n,
+                        "took_s": self.took_s,
+                        "size_bytes": 1500,
+                        "error": self.ends[n % len(self.ends)],
+                    }
                     for n in range(1, self.fetches[component] + 1)
                 ],
             },
             "kids_used": self.kids_used if component in GATEWAYS else {},
             "issued": {"access": self.issued},
-            "requests": {"total": 0},
+            "requests": {
+                "total": self.issued,
+                "by_reason": {},
+                "token": {"by_status": {"200": self.issued + self.ours}, "probes_by_status": {"200": self.ours}},
+            },
         }
 
-    def probe(self, component: str, upstream: str) -> ProbeResult:
+    def probe(self, component: str, upstream: str, patience_s: float | None = None) -> ProbeResult:
         proxy = next(p for p, who in PROBERS.items() if (component, upstream) in who)
         if not self.around_the_proxy:
             if proxy in self.links.off:
                 return ProbeResult(ok=False, error="connect_refused", elapsed_s=0.001)
-            kind = self.links.toxics[proxy].get("idchaos")
-            if kind in ("timeout", "reset_peer") and self.chance.random() < self.links.toxicity:
-                return ProbeResult(ok=False, error="connection_reset", elapsed_s=0.001)
-            if kind in ("latency", "bandwidth"):
-                return ProbeResult(ok=True, status=200, elapsed_s=3.0, size_bytes=1500)
+            for toxic in self.links.toxics[proxy].values():
+                toxicity = toxic.toxicity if self.links.toxicity is None else self.links.toxicity
+                if self.chance.random() < toxicity and (met := ENDS.get((toxic.kind, toxic.stream))):
+                    return met
         if "jwks" in self.errors and upstream == "idp":
-            self.injected["jwks"] += 1
-            self.exposed["jwks"] += 1
-            status = self.errors["jwks"].status
-            return ProbeResult(ok=status == 200, status=status, elapsed_s=0.001)
+            error = f"http_{self.errors['jwks'].status}" if self.errors["jwks"].status != 200 else "bad_jwks: not JSON"
+            return ProbeResult(ok=False, status=self.errors["jwks"].status, error=error, elapsed_s=0.001)
         kids = tuple(key.kid for key in self.known.values() if key.published)
         return ProbeResult(ok=True, status=200, elapsed_s=0.001, size_bytes=1500, kids=kids)
 
@@ -211,12 +232,9 @@ class FakeOidc:
         error = self.target.errors.get(endpoint)
         self.asked += 1
         if endpoint == "discovery" and "client-to-idp" in self.target.links.off:
-            return Answer(0, 0.001, error="ConnectError")
-        if error is not None:
-            self.target.exposed[endpoint] += 1
-            if self.asked % round(1 / error.share) == 0:
-                self.target.injected[endpoint] += 1
-                return Answer(error.status or 200, error.delay_s + 0.001)
+            return Answer(0, 0.001, error="connect_refused")
+        if error is not None and self.asked % round(1 / error.share) == 0:
+            return Answer(error.status or 200, error.delay_s + 0.001)
         return Answer({"login": 400, "userinfo": 401}.get(endpoint, 200), 0.001)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from idchaos.faults.idp_errors import ERROR_5XX, EndpointFault
 from idchaos.faults.network import LinkFault
 from idchaos.faults.process import ProcessFault
 from idchaos.faults.revocation import Revocations
+from idchaos.topologies import TOPOLOGIES
 
 
 @pytest.mark.parametrize(
@@ -23,4 +24,4 @@ from idchaos.faults.revocation import Revocations
     ],
 )
 def test_only_what_stands_between_the_news_and_a_validator_hides_it(fault: Fault, hides: bool) -> None:
-    assert fault.hides_revocations is hides
+    assert fault.hides_revocations(TOPOLOGIES["gateway"].graph) is hides

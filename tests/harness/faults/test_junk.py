@@ -11,6 +11,7 @@ from idchaos.components import GATEWAYS
 from idchaos.faults import base, junk
 from idchaos.faults.junk import JunkKids, junk_token
 from idchaos.load.idp.tokens import peek
+from idchaos.targets.capabilities import Kind
 from idchaos.topologies import TOPOLOGIES
 
 FLOOD = JunkKids(rate=100)
@@ -21,7 +22,10 @@ class Flooded:
 
     def __init__(self, per_s: float) -> None:
         self.per_s, self.now = per_s, 0.0
-        self.topology = TOPOLOGIES["gateway"]
+        self.name, self.topology = "flooded", TOPOLOGIES["gateway"]
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
+        return self if isinstance(self, kind) else None
 
     def state(self, component: str) -> dict[str, Any]:
         return {

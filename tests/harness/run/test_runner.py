@@ -18,6 +18,7 @@ from idchaos.record import journal
 from idchaos.run.runner import Run
 from idchaos.run.scenario import Experiment
 from idchaos.targets.base import OutlivesRun, Target
+from idchaos.targets.capabilities import required
 from idchaos.undo.ledger import ControlCall, Undo
 
 PATIENCE_S = 5.0
@@ -38,8 +39,8 @@ class Nothing(Fault):
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         return (Evidence(source="probe", ok=True, what="fine", at=5.0),)
 
-    def undos(self, target: OutlivesRun) -> tuple[Undo, ...]:
-        return (target.undo_by("idp", "DELETE", "/errors/jwks"),)
+    def undos(self, target: Target) -> tuple[Undo, ...]:
+        return (required(target, OutlivesRun).undo_by("idp", "DELETE", "/errors/jwks"),)
 
     def apply(self, target: Target, step: int) -> tuple[Event, ...]:
         return ()
@@ -112,7 +113,7 @@ def run_of(fault: Fault, book: Journal, plan: Plan, died: Callable[[], str | Non
     run._plan = plan.model_copy(update={"phases": phases})
     run._experiment = Experiment(plan=run._plan, faults={PhaseName.FAULT: (fault,)})
     run._directory = book  # type: ignore[assignment]
-    run._target = SimpleNamespace(died=died)  # type: ignore[assignment]
+    run._target = SimpleNamespace(died=died, graph=None, capability=lambda _: None)  # type: ignore[assignment]
     run._generator = SimpleNamespace(check=lambda: None, progress=[])  # type: ignore[assignment]
     run._observer = SimpleNamespace(update=lambda _: None)
     run._active, run._t0, run._stage = [], 0.0, ""
@@ -149,7 +150,10 @@ def test_a_fault_is_promised_and_leased_until_its_healing_is_proved(
     run = run_of(Nothing(healed=lambda: healed), book, make_plan())
     if outlives:
         call = ControlCall(method="DELETE", url="http://127.0.0.1:1/errors/jwks", secret_file="secret")
-        run._target = SimpleNamespace(died=lambda: None, links=None, undo_by=lambda *_: call)  # type: ignore[assignment]
+        stays = SimpleNamespace(links=None, undo_by=lambda *_: call)
+        run._target = SimpleNamespace(  # type: ignore[assignment]
+            name="stays", died=lambda: None, graph=None, capability=lambda _: stays
+        )
     run._run_phases(safety)  # type: ignore[arg-type]
     assert safety.told == then
 

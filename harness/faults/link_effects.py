@@ -1,0 +1,137 @@
+"""What a fault on a link does to requests, and whether requests that were seen can have met just that. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from idchaos.faults.symptoms import Met, Symptom, listed, mostly
+from idchaos.values import Value
+
+Mode = Literal["refused", "timeout", "reset", "slow", "bandwidth", "partial"]
+MEASURABLE_S = 0.05
+"""A shorter delay can't be told from none on a busy machine, so it can't be proved."""
+OBSERVED_SHARE = 0.9
+"""Of the delay that was asked for: timers of two machines don't quite agree."""
+SLACK_S = 1.0
+"""How much later than a delay's end an answer may still be on its way."""
+TIMER_S = 0.1
+"""By so much the timers of two machines may differ."""
+DOUBT = 1e-4
+"""How improbable the number of failures may be before a share of failing connections counts as disproved."""
+FEWEST_PROBES = 20
+LARGEST_SHARE = 0.95
+"""Beyond it, it takes hundreds of probes to tell a share of all connections from all of them."""
+BYTES_PER_KB = 1000
+ENDS: Mapping[Mode, Symptom] = {
+    "refused": Symptom.REFUSED,
+    "timeout": Symptom.HUNG,
+    "reset": Symptom.RESET,
+    "partial": Symptom.RESET,
+}
+"""How requests end that meet the fault; of the other modes they are answered, only later."""
+
+
+class ToxicOrder(NamedTuple):
+    """What Toxiproxy is asked for, and must report."""
+
+    kind: str
+    stream: str
+    toxicity: float
+    attributes: Mapping[str, int]
+
+
+class LinkEffect(Value):
+    """One mode and how strong it is. See :class:`idchaos.faults.network.LinkFault`."""
+
+    mode: Mode
+    latency_s: float
+    jitter_s: float
+    rate_kbs: int
+    share: float
+
+    @property
+    def toxic(self) -> ToxicOrder | None:
+        """``None``: the proxy is switched off instead."""
+        match self.mode:
+            case "refused":
+                return None
+            case "timeout":
+                # On the way there: an upstream that has answered, and ends the connection, would end the black hole
+                # on the way back for every client that asks for ``Connection: close``.
+                return ToxicOrder("timeout", "upstream", 1.0, {"timeout": 0})
+            case "reset":
+                return ToxicOrder("reset_peer", "downstream", 1.0, {"timeout": 0})
+            case "partial":
+                return ToxicOrder("reset_peer", "downstream", self.share, {"timeout": 0})
+            case "bandwidth":
+                return ToxicOrder("bandwidth", "downstream", 1.0, {"rate": self.rate_kbs})
+            case "slow":
+                attributes = {"latency": round(self.latency_s * 1000), "jitter": round(self.jitter_s * 1000)}
+                return ToxicOrder("latency", "downstream", 1.0, attributes)
+
+    @property
+    def delays(self) -> bool:
+        """Whether requests are answered, only later."""
+        return self.mode in ("slow", "bandwidth")
+
+    def patience_s(self, size_bytes: int) -> float | None:
+        """How long a probe must wait to tell slow from lost: until an answer of that size has surely come. ``None``:
+        as long as whoever sends it waits for such an answer anyway.
+        """
+        return self._delay_s(size_bytes)[1] + SLACK_S if self.delays else None
+
+    def met_by_probe(self, met: Met) -> bool:
+        """Whether one fresh request met just this."""
+        if self.delays:
+            return met.symptom is Symptom.ANSWERED and self._is_late(met)
+        return met.symptom is ENDS[self.mode]
+
+    def met_by(self, requests: Sequence[Met]) -> bool:
+        """Whether a component's own requests met just this. One that began before the fault may be among them."""
+        return mostly(requests, (self._may_be_met(met) for met in requests))
+
+    def _may_be_met(self, met: Met) -> bool:
+        if not self.delays:
+            return met.symptom is ENDS[self.mode]
+        if met.symptom is Symptom.HUNG:
+            # Its sender was ready to wait for less than the delay lasts. That answers do come, a probe has shown.
+            return self.mode == "bandwidth" or met.took_s <= self._delay_s(0)[1] + TIMER_S
+        return met.symptom is Symptom.ANSWERED and self._is_late(met)
+
+    def _is_late(self, met: Met) -> bool:
+        shortest, _ = self._delay_s(met.size_bytes)
+        return met.took_s >= OBSERVED_SHARE * shortest >= OBSERVED_SHARE * MEASURABLE_S
+
+    def _delay_s(self, size_bytes: int) -> tuple[float, float]:
+        """The shortest and the longest time by which an answer is delayed."""
+        if self.mode == "slow":
+            return max(0.0, self.latency_s - self.jitter_s), self.latency_s + self.jitter_s
+        lasts = size_bytes / (self.rate_kbs * BYTES_PER_KB)
+        return lasts, 2 * lasts
+
+    def is_share(self, requests: Sequence[Met]) -> bool:
+        """Whether so many resets are no surprise if each connection is reset with probability ``share``, and all
+        others are answered.
+        """
+        from scipy.stats import binomtest  # here, for it takes longer to import than all else
+
+        met = sum(each.symptom is ENDS[self.mode] for each in requests)
+        if not met or any(each.symptom not in (ENDS[self.mode], Symptom.ANSWERED) for each in requests):
+            return False
+        return bool(binomtest(met, len(requests), self.share).pvalue >= DOUBT)
+
+    @property
+    def probes_needed(self) -> int:
+        """So many that none, and (for less than all) every one, would disprove the share."""
+        if self.share >= 1:
+            return FEWEST_PROBES
+        rarest = max(self.share, 1 - self.share)
+        return max(FEWEST_PROBES, math.ceil(math.log(DOUBT / 2, rarest)))
+
+
+def told(requests: Sequence[Met]) -> str:
+    """What requests met, for a sentence: ``3 of 4 hung, the longest took 2.00 s``."""
+    longest = max((met.took_s for met in requests), default=0.0)
+    return f"{listed(requests)}; the longest took {longest:.2f} s"
