@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -61,11 +61,16 @@ class OidcClient:
     """A confidential client at the target's IdP (OpenID Connect Discovery 1.0), each request on a new connection.
 
     What it sends is counted in ``sent`` (``gateway-1``, ``idp/token`` ...), or in ``unanswered`` when nobody knows
-    whether it arrived, so that counts of clients and target agree.
+    whether it arrived, so that counts of clients and target agree. ``headers`` go with every request.
     """
 
     def __init__(
-        self, endpoints: Endpoints, sent: Counter[str], unanswered: Counter[str], timeout_s: float = TIMEOUT_S
+        self,
+        endpoints: Endpoints,
+        sent: Counter[str],
+        unanswered: Counter[str],
+        timeout_s: float = TIMEOUT_S,
+        headers: Mapping[str, str] = PROBE_HEADER,
     ) -> None:
         import httpx
 
@@ -74,7 +79,7 @@ class OidcClient:
             timeout=timeout_s,
             trust_env=False,
             limits=httpx.Limits(max_keepalive_connections=0),
-            headers=PROBE_HEADER,
+            headers=headers,
         )
         self._known: dict[str, Any] = {}
 
