@@ -6,11 +6,17 @@ from typing import Any
 
 from idchaos.components import GATEWAYS, SERVICES
 from idchaos.planning.sample_counts import Setup
+from idchaos.run.launch import Prepared
 from idchaos.settings import CommonSettings
 from idchaos.topologies import TOPOLOGIES
-from idchaos.verdict.power import Decidable, Forecast, InvariantForecast, ObjectiveForecast
+from idchaos.verdict.power import Decidable, Forecast, InvariantForecast, ObjectiveForecast, foretell
 
 MARKS = {Decidable.YES: "✓", Decidable.NO: "✕", Decidable.PERHAPS: "?"}
+
+
+def forecast(prepared: Prepared) -> Forecast:
+    """Whether a run can decide what it asks, before it is made."""
+    return foretell(prepared.experiment.plan, setup_of(prepared.settings))
 
 
 def setup_of(settings: CommonSettings) -> Setup:

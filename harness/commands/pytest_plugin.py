@@ -1,12 +1,15 @@
 """``pytest scenarios/``: every scenario file is a test module, every variant a test.
 
 Loaded by pytest through an entry point, so that it works on scenario files of one's own as well: any ``*.py`` below a
-folder called ``scenarios`` whose module has a ``SCENARIO``.
+folder called ``scenarios``, or named on the command line, that has a ``SCENARIO``. Its options begin with
+``--idchaos-``, for other plugins are there too; where scenarios are asked for, ``--target`` and the like do as well,
+unless another plugin has an option of that name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,30 +19,66 @@ if TYPE_CHECKING:
     from idchaos.run.scenario import Scenario
 
 FOLDER = "scenarios"
+PREFIX = "--idchaos-"
 DEFINES = "\nSCENARIO = "
+OPTIONS: dict[str, dict[str, Any]] = {
+    "target": {"default": "local", "help": "local (processes) or docker"},
+    "gateway": {"default": "standin", "help": "which gateway is tested"},
+    "topology": {"default": "gateway", "help": "where it is decided whether a token is good"},
+    "profile": {"default": "quick", "help": "how long and how much: quick, ci, gameday"},
+    "seed": {"type": int, "default": None, "help": "same seed, same plan"},
+    "set": {"action": "append", "default": [], "metavar": "KEY=VALUE", "help": "change a setting"},
+    "defect": {"action": "append", "default": [], "metavar": "NAME", "help": "a defect of the stand-ins"},
+    "reports": {"default": "reports", "help": "where run directories are made"},
+    "all-variants": {"action": "store_true", "help": "run every variant, not just the first"},
+}
+"""As ``idchaos run`` has them, by name."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options that ``idchaos run`` has too."""
-    group = parser.getgroup("idchaos", "scenarios of idchaos")
-    group.addoption("--target", default="local", help="idchaos: local (processes) or docker")
-    group.addoption("--gateway", default="standin", help="idchaos: which gateway is tested")
-    group.addoption("--topology", default="gateway", help="idchaos: where it is decided whether a token is good")
-    group.addoption("--profile", default="quick", help="idchaos: how long and how much: quick, ci, gameday")
-    group.addoption("--seed", type=int, default=None, help="idchaos: same seed, same plan")
-    group.addoption("--set", action="append", default=[], metavar="KEY=VALUE", help="idchaos: change a setting")
-    group.addoption("--defect", action="append", default=[], metavar="NAME", help="idchaos: a defect of the stand-ins")
-    group.addoption("--reports", default="reports", help="idchaos: where run directories are made")
-    group.addoption("--all-variants", action="store_true", help="idchaos: run every variant, not just the first")
+    """Add the options, by their long names."""
+    group = parser.getgroup("idchaos", "scenarios of idchaos (without idchaos- where scenarios are named)")
+    for name, how in OPTIONS.items():
+        group.addoption(PREFIX + name, **how)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> None:
+    """Take short names for long ones, where scenarios are named; before pytest reads its options for good."""
+    if any(_has_scenarios(Path(arg.partition("::")[0])) for arg in args if not arg.startswith("-")):
+        ours = {f"--{name}" for name in OPTIONS if _is_free(f"--{name}", parser)}
+        args[:] = long_names(args, ours)
+
+
+def long_names(args: Iterable[str], short: set[str]) -> list[str]:
+    """Arguments with these options by their long names: ``--seed=3`` is ``--idchaos-seed=3``."""
+    return [PREFIX + arg.removeprefix("--") if arg.partition("=")[0] in short else arg for arg in args]
+
+
+def _is_free(option: str, parser: pytest.Parser) -> bool:
+    """Whether no other plugin has an option of that name: pytest then knows nothing to do with it."""
+    try:
+        return bool(parser.parse_known_and_unknown_args([f"{option}=1"])[1])
+    except (pytest.UsageError, SystemExit):
+        return False
+
+
+def _has_scenarios(path: Path) -> bool:
+    """Whether a file, or some file below a folder, has a ``SCENARIO``."""
+    if path.is_dir() and FOLDER in path.absolute().parts:
+        return any(_defines_scenario(file) for file in path.rglob("*.py"))
+    return path.is_file() and _defines_scenario(path)
+
+
+def _defines_scenario(path: Path) -> bool:
+    # Not asked of idchaos.run.scenarios: pytest loads this module for every project on the machine.
+    return path.suffix == ".py" and DEFINES in path.read_text(encoding="utf-8", errors="replace")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Take scenario files, which pytest by itself would not look at."""
-    if file_path.suffix != ".py" or FOLDER not in file_path.parent.parts:
-        return None
-    if DEFINES not in file_path.read_text(encoding="utf-8", errors="replace"):
-        return None
-    return ScenarioFile.from_parent(parent, path=file_path)
+    asked = FOLDER in file_path.parent.parts or parent.session.isinitpath(file_path)
+    return ScenarioFile.from_parent(parent, path=file_path) if asked and _defines_scenario(file_path) else None
 
 
 class ScenarioFile(pytest.Module):
@@ -49,7 +88,7 @@ class ScenarioFile(pytest.Module):
         """One test a variant; only the first one unless ``--all-variants`` is given."""
         scenario: Scenario[Any] = self.obj.SCENARIO
         variants = list(scenario.variants)
-        for variant in variants if self.config.getoption("--all-variants") else variants[:1]:
+        for variant in variants if self.config.getoption("idchaos_all_variants") else variants[:1]:
             yield ScenarioTest.from_parent(self, name=variant, scenario=scenario)
 
 
@@ -59,47 +98,79 @@ class ScenarioTest(pytest.Item):
     def __init__(self, *, scenario: Scenario[Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scenario = scenario
+        if self.config.pluginmanager.hasplugin("timeout"):
+            # A game day takes as long as it was planned to; a limit for unit tests would end it half-way.
+            self.add_marker(pytest.mark.timeout(0))
 
     def runtest(self) -> None:
         """Run it; anything but PASS fails the test, for no data is no pass, and so does what was left behind."""
         from idchaos.run.launch import Request, prepare
+        from idchaos.run.scenarios import handle
         from idchaos.settings import parse_assignments
         from idchaos.studies.single import run
 
-        option = self.config.getoption
-        why_not = self.scenario.why_not_on(option("--topology"))
+        why_not = self.scenario.why_not_on(self._option("topology"))
         if why_not:
             pytest.skip(why_not)
         request = Request(
-            scenario=self.scenario.name,
-            target=option("--target"),
-            gateway=option("--gateway"),
-            topology=option("--topology"),
-            profile=option("--profile"),
-            seed=option("--seed"),
-            overrides={**self.scenario.variants[self.name], **parse_assignments(option("--set"))},
-            defects=tuple(option("--defect")),
-            reports=Path(option("--reports")),
+            scenario=handle(self.scenario, self.path),
+            target=self._option("target"),
+            gateway=self._option("gateway"),
+            topology=self._option("topology"),
+            profile=self._option("profile"),
+            seed=self._option("seed"),
+            overrides={**self.scenario.variants[self.name], **parse_assignments(self._option("set"))},
+            defects=tuple(self._option("defect")),
+            reports=Path(self._option("reports")),
             command=("pytest", *self.config.invocation_params.args),
         )
         verdict = run(prepare(request, self.scenario))
+        self.user_properties += [("verdict", str(verdict.verdict)), ("report", f"{verdict.run_dir}/report.html")]
         self.add_report_section("call", "report", f"{verdict.run_dir}/report.html")
         if verdict.verdict != "PASS":
             raise NotPassedError(verdict.verdict, verdict.reasons)
         if verdict.cleanup.problem:
             raise NotPassedError(verdict.verdict, (verdict.cleanup.problem,))
 
+    def _option(self, name: str) -> Any:
+        return self.config.getoption(f"idchaos_{name}")
+
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The verdict and its reasons, or an error's one line; no traceback."""
         from idchaos.errors import IdchaosError, told
 
         if isinstance(excinfo.value, NotPassedError | IdchaosError):
-            return f"{self.scenario.name}[{self.name}]: {told(excinfo.value)}"
+            return Failure(f"{self.scenario.name}[{self.name}]: {told(excinfo.value)}", str(self.path))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """How pytest names the test."""
         return self.path, None, f"{self.scenario.name}[{self.name}]"
+
+
+@dataclass(frozen=True)
+class Crash:
+    """Where pytest looks for the words of its last line."""
+
+    path: str
+    message: str
+    lineno: int = 0
+
+
+class Failure:
+    """A failure as pytest shows it: all of it where failures are, its verdict and first reason in the last line."""
+
+    def __init__(self, text: str, path: str) -> None:
+        self.text = text
+        first, *rest = (line.strip() for line in text.splitlines())
+        self.reprcrash = Crash(path, f"{first}: {rest[0]}" if rest else first)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def toterminal(self, terminal: Any) -> None:
+        """Write it."""
+        terminal.line(self.text)
 
 
 class NotPassedError(Exception):

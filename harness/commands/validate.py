@@ -31,15 +31,15 @@ def command(
 
     Exit codes: 0 all can be decided, 2 not surely, 64 bad input.
     """
-    from idchaos.commands.forecast import described, document, setup_of
+    from idchaos.commands.forecast import described, document, forecast
     from idchaos.run.launch import Request, prepare
-    from idchaos.verdict.power import Decidable, foretell
+    from idchaos.verdict.power import Decidable
 
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
     prepared = [
         prepare(Request(scenario=name, topology=topology, profile=profile, overrides=overrides)) for name in scenarios
     ]
-    found = [foretell(each.experiment.plan, setup_of(each.settings)) for each in prepared]
+    found = [forecast(each) for each in prepared]
     worst = Decidable.worst(each.decidable for each in found)
     if as_json:
         print(json.dumps(document(found, profile), indent=2))

@@ -98,6 +98,15 @@ def scenario_in(path: Path) -> Scenario[Any]:
     return _read(Source(str(path), partial(_from_file, path)))
 
 
+def handle(scenario: Scenario[Any], path: Path) -> str:
+    """What finds the scenario of a file again from here: its name where it has one, its path otherwise."""
+    folders = (folder for folder in (_folder_of_package(), Path(OWN_FOLDER)) if folder.is_dir())
+    if any(path.parent.is_dir() and path.parent.samefile(folder) for folder in folders):
+        return scenario.name
+    here = Path.cwd()
+    return f"./{path.relative_to(here)}" if path.is_relative_to(here) else str(path)
+
+
 def defines_scenario(path: Path) -> bool:
     """Whether a file has a ``SCENARIO``, as far as can be seen without running it."""
     try:

@@ -1,0 +1,111 @@
+"""Scenarios as tests of pytest, beside whatever other plugins there are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from idchaos.commands.pytest_plugin import long_names
+
+ROOT = Path(__file__).parents[3]
+OTHER = """
+def pytest_addoption(parser):
+    parser.getgroup("profiling").addoption("--profile", action="store_true", help="where time is spent")
+"""
+STUB = """
+import time
+from types import SimpleNamespace
+
+import pytest
+from idchaos.studies import single
+
+asked = []
+
+def run(prepared, observer=None):
+    print("asked for", prepared.request.profile, prepared.seed, prepared.request.scenario)
+    time.sleep(0.05)
+    reasons = ("objective api_success_fault: 0.91 is not >= 0.995", "and so on")
+    clean = SimpleNamespace(problem="")
+    return SimpleNamespace(verdict={verdict!r}, reasons=reasons, run_dir="reports/x", cleanup=clean)
+
+single.run = run
+"""
+
+
+def pytest_at(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "-rA", *words],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.fixture(name="place")
+def _place(tmp_path: Path) -> Path:
+    """A folder of a user with a scenario, and with runs that are over at once."""
+    (tmp_path / "scenarios").mkdir()
+    text = (ROOT / "scenarios" / "jwks_outage.py").read_text().replace('name="jwks_outage"', 'name="mine"')
+    (tmp_path / "scenarios" / "mine.py").write_text(text)
+    (tmp_path / "conftest.py").write_text(STUB.format(verdict="PASS"))
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    return tmp_path
+
+
+def test_short_options_are_ours_where_scenarios_are_named(place: Path) -> None:
+    ended = pytest_at(place, "scenarios", "--profile", "ci", "--seed=7")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "asked for ci 7 mine" in ended.stdout
+
+
+def test_a_file_outside_such_a_folder_is_run_when_it_is_named(place: Path) -> None:
+    moved = (place / "scenarios" / "mine.py").rename(place / "mine.py")
+    ended = pytest_at(place, f"{moved.name}", "--idchaos-seed", "7")
+    assert "asked for quick 7 ./mine.py" in ended.stdout, ended.stdout + ended.stderr
+
+
+def test_another_plugin_keeps_its_option_and_pytest_starts(place: Path) -> None:
+    (place / "other.py").write_text(OTHER)
+    (place / "test_mine.py").write_text("def test_nothing(pytestconfig):\n    assert pytestconfig.option.profile\n")
+    beside = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "other", "-p", "no:cacheprovider", "test_mine.py", "--profile"],
+        cwd=place, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert "1 passed" in beside.stdout, beside.stdout + beside.stderr
+    both = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "other", "-p", "no:cacheprovider", "-rA", "scenarios", "--profile",
+         "--idchaos-profile", "ci"],
+        cwd=place, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert "asked for ci" in both.stdout, both.stdout + both.stderr
+
+
+def test_without_scenarios_short_options_are_not_ours(place: Path) -> None:
+    (place / "test_mine.py").write_text("def test_nothing():\n    pass\n")
+    ended = pytest_at(place, "test_mine.py", "--profile=ci")
+    assert ended.returncode == 4
+    assert "unrecognized arguments: --profile=ci" in ended.stderr
+
+
+def test_a_limit_for_unit_tests_does_not_end_a_scenario(place: Path) -> None:
+    ended = pytest_at(place, "scenarios", "-o", "timeout=0.01")
+    assert "1 passed" in ended.stdout, ended.stdout + ended.stderr
+
+
+def test_the_last_line_says_which_objective_failed(place: Path) -> None:
+    (place / "conftest.py").write_text(STUB.format(verdict="FAIL"))
+    ended = pytest_at(place, "scenarios", "--junit-xml=junit.xml")
+    (line,) = (line for line in ended.stdout.splitlines() if line.startswith("FAILED "))
+    assert "objective api_success_fault" in line or "..." in line
+    assert "FAIL" in line
+    junit = (place / "junit.xml").read_text()
+    assert 'message="mine[refused]: FAIL: objective api_success_fault: 0.91 is not &gt;= 0.995"' in junit
+    assert '<property name="report" value="reports/x/report.html"' in junit
+
+
+def test_long_names() -> None:
+    words = ["scenarios", "--seed=3", "--target", "docker", "-k", "--set-up", "--setup-show"]
+    assert long_names(words, {"--seed", "--target", "--set"}) == [
+        "scenarios", "--idchaos-seed=3", "--idchaos-target", "docker", "-k", "--set-up", "--setup-show",
+    ]  # fmt: skip
