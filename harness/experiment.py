@@ -5,27 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, JsonValue, PositiveFloat, PositiveInt, model_validator
 
 from idchaos.values import Value
 
 Seconds = float
-Flow = Literal[
-    "api", "opaque", "login", "refresh", "logout", "machine", "canary", "junk", "revocation", "two_tabs", "lost_answer",
-    "partner", "attacker", "native_login", "parallel_replay", "thief",
-    "registration",
-]  # fmt: skip
-"""What a request is part of.
-
-``api``: a session calls an API with its JWT · ``opaque``: the same with an opaque token (introspected at the gateway) ·
-``login``, ``refresh``, ``logout``: the life of a session at the IdP · ``machine``: a client-credentials token request ·
-``canary``: a request that must be denied · ``junk``: one of a flood of tokens with made-up kids · ``revocation``: one
-poll of a revocation probe · ``two_tabs``, ``lost_answer``: refreshes that race for one session · ``partner``: a client
-whose secret is replaced asks for a token and calls an API with it · ``attacker``: whoever else has its first secret ·
-``native_login``: a login from an app that listens on a loopback port of the moment · ``parallel_replay``: a code, a
-refresh token or an assertion is used by several at the same moment · ``thief``: whoever has a user's tokens ·
-``registration``: a client registers itself, is used once, and is taken back.
-"""
 
 
 class PhaseName(StrEnum):
@@ -95,7 +79,8 @@ TRIED_ONCE: frozenset[str] = frozenset(
 class Stream(Value):
     """One arrival process. Due times depend on the seed and on this value alone."""
 
-    flow: Flow
+    flow: str
+    """What a request is part of: :mod:`idchaos.load.flows`."""
     rate: PositiveFloat
     """Arrivals per second once ramped up."""
     arrivals: Literal["poisson", "constant"] = "poisson"
@@ -138,77 +123,43 @@ class CanaryPlan(Value):
         }.get(kind, 0.0)
 
 
-class RevocationPlan(Value):
-    """How revocation probes are made: mint, use, revoke, then poll every replica until it refuses."""
-
-    formats: tuple[Literal["jwt", "opaque"], ...] = ("jwt", "opaque")
-    poll_every_s: PositiveFloat = 0.1
-    poll_growth: float = Field(0.1, ge=0)
-    """Later polls come after this share of the time since the revocation, if that is longer: the error of a lag stays
-    below that share of it, and long lags don't cost thousands of requests."""
-    give_up_after_s: PositiveFloat = 32.0
-    """A replica that has not refused by then is right-censored."""
-    confirm_denials: PositiveInt = 3
-    """Polling ends after this many refusals in a row: one refusal may be one cache among several."""
+_FIELDS_BEFORE = {
+    "revocations": "revocation", "races": "two_tabs", "parallel": "parallel_replay", "theft": "thief",
+    "registration": "registration", "rollout": "partner", "leak": "attacker",
+}  # fmt: skip
 
 
-class RacePlan(Value):
-    """How refreshes of one session race: in several tabs at once, or again since an answer was lost."""
+class Source(Value):
+    """One kind of sample that arrivals of a flow leave, and how many."""
 
-    tabs: int = Field(2, ge=2, le=20)
-    """How many use the same refresh token at the same moment."""
-    retry_after_s: Seconds = Field(0.2, ge=0)
-    """How long a client waits before it uses the same refresh token again."""
-
-
-class ParallelPlan(Value):
-    """How what may be used once is used by several at the same moment."""
-
-    at_once: int = Field(3, ge=2, le=20)
-
-
-class RegistrationPlan(Value):
-    """How clients register themselves."""
-
-    attempts: PositiveInt = 8
-    """How often one tries, in all."""
-    retry_s: PositiveFloat = 0.5
-    """How long one waits for the second attempt, and twice as long each time, where the IdP does not say."""
-    longest_wait_s: PositiveFloat = 4.0
-    honours_retry_after: bool = True
-    """Else it comes back at once, whatever the IdP said."""
+    flow: str
+    """What the sample says."""
+    endpoint: str = ""
+    """At the IdP; empty for a call of an API."""
+    each: float = Field(1.0, gt=0)
+    """For one arrival."""
+    per_replica: bool = False
+    """And so many at every replica."""
+    called: bool = False
+    """Calls of APIs, spread evenly over replicas and routes."""
+    format: Literal["", "jwt", "opaque", "everyday"] = ""
+    """Of the token; ``everyday``: as everyday sessions have them."""
+    steady: bool = False
+    """Where arrivals come at even intervals, so do these: chance has no part in how many there are."""
 
 
-Loot = Literal["access", "session"]
-"""What a thief has: an access token, or the refresh token as well."""
+class FlowPlan(Value):
+    """How arrivals of a flow are sent, and what they leave. Made by :meth:`idchaos.load.flows.base.Flow.plan`."""
 
-
-class TheftPlan(Value):
-    """Somebody else has a user's tokens."""
-
-    loot: tuple[Loot, ...] = ("access", "session")
-
-
-class RolloutPlan(Value):
-    """A client's secret is replaced: when the instances of the rightful client take the new one."""
-
-    starts_s: Seconds = Field(ge=0)
-    """When the first do: an offset from the start of the load."""
-    stages: PositiveInt = 1
-    """In how many equal shares of the instances."""
-    every_s: Seconds = Field(0.0, ge=0)
-    """Between two stages."""
-
-    def adopts_at_s(self, instance: int) -> Seconds:
-        """When an instance takes the new secret: an offset from the start of the load."""
-        return self.starts_s + instance % self.stages * self.every_s
-
-
-class LeakPlan(Value):
-    """Somebody else has a client's first secret."""
-
-    ways: tuple[Literal["mint", "refresh", "minted", "granted"], ...] = ("mint", "refresh", "minted", "granted")
-    """What they do with it: :mod:`idchaos.load.flows.attack`."""
+    name: str
+    module: str
+    """Where the flow is: a module of this package, or a file."""
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    expected: Literal["accept", "deny", "either"] = "accept"
+    """What a sound target decides on an arrival."""
+    endpoint: str = ""
+    """What an arrival asks first at the IdP; empty: it calls an API."""
+    sources: tuple[Source, ...] = ()
 
 
 class LoadPlan(Value):
@@ -230,13 +181,33 @@ class LoadPlan(Value):
     timeout_s: PositiveFloat = 5.0
     max_in_flight: PositiveInt = 400
     canaries: CanaryPlan | None = None
-    revocations: RevocationPlan | None = None
-    races: RacePlan | None = None
-    parallel: ParallelPlan | None = None
-    theft: TheftPlan | None = None
-    registration: RegistrationPlan | None = None
-    rollout: RolloutPlan | None = None
-    leak: LeakPlan | None = None
+    flows: tuple[FlowPlan, ...] = ()
+    """How the arrivals of each flow are sent."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_before(cls, value: object) -> object:
+        """Plans of before the list of flows: their own fields are kept as the settings of each."""
+        if not isinstance(value, dict):
+            return value
+        found = {name: value.get(name) for name in _FIELDS_BEFORE}
+        flows = [
+            {"name": _FIELDS_BEFORE[name], "module": "", "settings": settings}
+            for name, settings in found.items()
+            if isinstance(settings, dict)
+        ]
+        kept = {name: each for name, each in value.items() if name not in _FIELDS_BEFORE}
+        return kept | ({"flows": flows} if flows else {})
+
+    def flow(self, name: str) -> FlowPlan | None:
+        """How arrivals of that flow are sent; ``None`` when the plan does not say."""
+        return next((flow for flow in self.flows if flow.name == name), None)
+
+    def setting(self, flow: str, name: str, default: float) -> float:
+        """A number among a flow's settings; ``default`` where the plan has no such flow."""
+        found = self.flow(flow)
+        value = found.settings.get(name, default) if found else default
+        return float(value) if isinstance(value, int | float) else default
 
     @property
     def rate(self) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from idchaos.errors import UsageError
-from idchaos.experiment import Bound, LeakPlan, Objective, PhaseName, Plan, RolloutPlan, Stream
+from idchaos.experiment import Bound, Objective, PhaseName, Plan, Stream
 from idchaos.faults.secrets import LeakedSecret
+from idchaos.load.flows.attack import Leak, Rollout
 from idchaos.run.building import (
     CACHE_SLACK_S,
     api_success,
@@ -86,8 +87,7 @@ def design(settings: CompromisedSecretSettings) -> Experiment:
                     Stream(flow="partner", rate=secret.partner_rate, arrivals="constant"),
                     Stream(flow="attacker", rate=secret.attack_rate, arrivals="constant", starts_s=starts),
                 ),
-                rollout=RolloutPlan(starts_s=contained + secret.adopt_after_s),
-                leak=LeakPlan(),
+                flows=(Rollout(starts_s=contained + secret.adopt_after_s), Leak()),
             ),
             objectives=(
                 *(

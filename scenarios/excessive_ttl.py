@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from idchaos.experiment import PhaseName, Plan, Stream, TheftPlan
+from idchaos.experiment import PhaseName, Plan, Stream
+from idchaos.load.flows.theft import Theft
 from idchaos.run.building import CACHE_SLACK_S, api_success, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
@@ -54,7 +55,7 @@ def design(settings: ExcessiveTtlSettings) -> Experiment:
             scenario=SCENARIO.name,
             variant="stolen",
             phases=spans,
-            load=everyday_load(settings, extra=[thief], theft=TheftPlan(), session_max_s=policy.session_max_s),
+            load=everyday_load(settings, extra=[thief], flows=[Theft()], session_max_s=policy.session_max_s),
             objectives=(
                 at_most(
                     policy.access_token_max_s,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from idchaos.experiment import Flow, Objective, PhaseName, Plan
+from idchaos.experiment import Objective, PhaseName, Plan
 from idchaos.faults.idp_errors import EndpointFault
 from idchaos.run.building import (
     api_latency,
@@ -77,7 +77,7 @@ def fault(settings: IntrospectionBrownout) -> EndpointFault:
     return EndpointFault(endpoints=("introspect",), error=error, label=label)
 
 
-def opaque_flow(settings: IntrospectionBrownout) -> Flow:
+def opaque_flow(settings: IntrospectionBrownout) -> str:
     """Which flow has opaque tokens: where the IdP issues no others, that of everyday sessions."""
     return "opaque" if "jwt" in TOPOLOGIES[settings.topology].formats else "api"
 

@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from idchaos.experiment import Bound, Objective, PhaseName, Plan, RacePlan, Stream
+from idchaos.experiment import Bound, Objective, PhaseName, Plan, Stream
 from idchaos.faults.races import RefreshRaces
+from idchaos.load.flows.races import LostAnswer, TwoTabs
 from idchaos.run.building import api_success, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, TokenSettings, seconds
@@ -74,7 +75,7 @@ def design(settings: RefreshRaceSettings) -> Experiment:
             load=everyday_load(
                 settings,
                 extra=races,
-                races=RacePlan(tabs=settings.race.tabs, retry_after_s=settings.race.retry_after_s),
+                flows=(TwoTabs(tabs=settings.race.tabs), LostAnswer(retry_after_s=settings.race.retry_after_s)),
             ),
             objectives=(
                 *(survives(flow, settings) for flow in flows),

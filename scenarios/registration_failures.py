@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from idchaos.experiment import Objective, PhaseName, Plan, RegistrationPlan, Stream
+from idchaos.experiment import Objective, PhaseName, Plan, Stream
 from idchaos.faults.idp_errors import EndpointFault
+from idchaos.load.flows.registration import Registration
 from idchaos.run.building import (
     api_latency,
     api_success,
@@ -120,11 +121,13 @@ def design(settings: RegistrationFailures) -> Experiment:
             load=everyday_load(
                 settings,
                 extra=streams(settings),
-                registration=RegistrationPlan(
-                    attempts=asked.attempts,
-                    longest_wait_s=asked.longest_wait_s,
-                    honours_retry_after=asked.honours_retry_after,
-                ),
+                flows=[
+                    Registration(
+                        attempts=asked.attempts,
+                        longest_wait_s=asked.longest_wait_s,
+                        honours_retry_after=asked.honours_retry_after,
+                    )
+                ],
             ),
             objectives=(
                 *promises(settings),

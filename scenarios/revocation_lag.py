@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from idchaos.errors import UsageError
-from idchaos.experiment import PhaseName, Plan, RevocationPlan, Stream
+from idchaos.experiment import PhaseName, Plan, Stream
 from idchaos.faults.revocation import Revocations
+from idchaos.load.flows.revocation import Revocation
 from idchaos.run.building import api_success, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
@@ -69,9 +70,9 @@ def design(settings: RevocationLagSettings) -> Experiment:
                 settings,
                 opaque_share=0.2,
                 extra=(probes,),
-                revocations=RevocationPlan(
-                    formats=formats, poll_every_s=settings.revocation.poll_every_s, give_up_after_s=follow
-                ),
+                flows=[
+                    Revocation(formats=formats, poll_every_s=settings.revocation.poll_every_s, give_up_after_s=follow)
+                ],
             ),
             objectives=(
                 *(

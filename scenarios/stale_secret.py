@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from idchaos.experiment import LeakPlan, PhaseName, Plan, RolloutPlan, Stream
+from idchaos.experiment import PhaseName, Plan, Stream
 from idchaos.faults.secret_rotation import SecretRotation
+from idchaos.load.flows.attack import Leak, Rollout
 from idchaos.run.building import api_success, at_least, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
@@ -62,8 +63,10 @@ def design(settings: StaleSecretSettings) -> Experiment:
                     Stream(flow="partner", rate=rollout.rate, arrivals="constant"),
                     Stream(flow="attacker", rate=rollout.stale_rate, arrivals="constant", starts_s=warm),
                 ),
-                rollout=RolloutPlan(starts_s=rotated + FIRST_STAGE_S, stages=rollout.stages, every_s=rollout.every_s),
-                leak=LeakPlan(ways=("mint",)),
+                flows=(
+                    Rollout(starts_s=rotated + FIRST_STAGE_S, stages=rollout.stages, every_s=rollout.every_s),
+                    Leak(ways=("mint",)),
+                ),
             ),
             objectives=(
                 at_least(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from idchaos.errors import UsageError
-from idchaos.experiment import ParallelPlan, PhaseName, Plan, Stream
+from idchaos.experiment import PhaseName, Plan, Stream
+from idchaos.load.flows.parallel import ParallelReplay
 from idchaos.run.building import api_success, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, LoadSettings, seconds
@@ -61,7 +62,7 @@ def design(settings: TokenReplaySettings) -> Experiment:
             scenario=SCENARIO.name,
             variant="replayed",
             phases=spans,
-            load=everyday_load(settings, extra=[parallel], parallel=ParallelPlan(at_once=settings.fault.at_once)),
+            load=everyday_load(settings, extra=[parallel], flows=[ParallelReplay(at_once=settings.fault.at_once)]),
             objectives=(
                 at_most(
                     1,

@@ -68,38 +68,16 @@ class _Source:
 def _sources(plan: Plan, setup: Setup, lead_s: float) -> Iterator[_Source]:
     """Everything that counts as good traffic, if sessions log in ``lead_s`` before the load."""
     for stream in plan.load.streams:
-        count = _counter(stream)
-        match stream.flow:
-            case "api":
-                yield _Source("api", "", count, setup.everyday_format, called=True)
-            case "opaque":
-                yield _Source("opaque", "", count, "opaque", called=True)
-            case "machine":  # asks for a token, then calls an API with it
-                yield _Source("machine", "token", count)
-                yield _Source("api", "", count, setup.everyday_format, called=True)
-            case "partner":  # the same, under its own name
-                steady = stream.arrivals == "constant"
-                yield _Source("partner", "token", count, steady=steady)
-                yield _Source("partner", "", count, called=True, steady=steady)
-            case "login":  # each makes the oldest session log out
-                yield from (_Source("login", endpoint, count) for endpoint in ("authorize", "login", "token"))
-                yield from (_Source("logout", endpoint, count) for endpoint in ("end_session", "revoke"))
-            case "revocation":
-                yield from (_Source("revocation", endpoint, count) for endpoint in ("token", "revoke"))
-                formats = plan.load.revocations.formats if plan.load.revocations else ()
-                for form in formats:
-                    uses = len(setup.replicas) / len(formats)
-                    yield _Source("revocation", "", _scaled(count, uses), form, called=True)
-            case "registration":
-                steady = stream.arrivals == "constant"
-                yield from (
-                    _Source("registration", endpoint, count, steady=steady)
-                    for endpoint in ("register", "token", "unregister")
-                )
-            case "canary":
-                continue
-            case flow:  # at least one sample each
-                yield _Source(flow, "", count, steady=stream.arrivals == "constant")
+        flow = plan.load.flow(stream.flow)
+        for source in flow.sources if flow else ():  # nothing is promised of what nobody said how to send
+            yield _Source(
+                source.flow,
+                source.endpoint,
+                _scaled(_counter(stream), source.each * (len(setup.replicas) if source.per_replica else 1)),
+                setup.everyday_format if source.format == "everyday" else source.format,
+                called=source.called,
+                steady=source.steady and stream.arrivals == "constant",
+            )
     yield _Source("refresh", "token", lambda start, end: refreshes(plan, setup.access_ttl_s, start, end, lead_s))
 
 
@@ -192,12 +170,9 @@ def _part(fits: list[bool]) -> float:
 
 def _probed(plan: Plan, setup: Setup, selector: Selector, span: tuple[float, float]) -> float:
     """Pairs of a revoked token and a replica that is asked about it."""
-    formats = plan.load.revocations.formats if plan.load.revocations else ()
-    where = {key: frozenset(values) for key, values in selector.where}
-    fitting = _part([form in where.get("format", {form}) for form in formats])
-    replicas = sum(name in where.get("replica", {name}) for name in setup.replicas)
-    probes = sum(_counter(stream)(*span) for stream in plan.load.streams if stream.flow == "revocation")
-    return probes * fitting * replicas
+    where = _narrowed({key: frozenset(values) for key, values in selector.where}, flow=frozenset({"revocation"}))
+    polled = [source for source in _sources(plan, setup, 0.0) if source.called]
+    return sum(_share(source, setup, where) * source.count(*span) for source in polled)
 
 
 def _count(mean: float) -> Count:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from idchaos.experiment import (
     Bound,
     CanaryPlan,
-    Flow,
     Invariant,
-    LeakPlan,
     LoadPlan,
     Objective,
-    ParallelPlan,
     Phase,
     PhaseName,
-    RacePlan,
-    RegistrationPlan,
-    RevocationPlan,
-    RolloutPlan,
     Stream,
-    TheftPlan,
 )
 from idchaos.graph import TokenFormat
 from idchaos.load.canaries import catalogue
 from idchaos.load.canaries.catalogue import kinds
+from idchaos.load.flows.base import Flow
+from idchaos.load.flows.catalogue import planned
 from idchaos.settings import CommonSettings
 from idchaos.topologies import TOPOLOGIES
 
@@ -73,14 +67,8 @@ def everyday_load(
     *,
     clock_error_s: float = 0.0,
     opaque_share: float = 0.0,
-    extra: Iterable[Stream] = (),
-    revocations: RevocationPlan | None = None,
-    races: RacePlan | None = None,
-    parallel: ParallelPlan | None = None,
-    theft: TheftPlan | None = None,
-    registration: RegistrationPlan | None = None,
-    rollout: RolloutPlan | None = None,
-    leak: LeakPlan | None = None,
+    extra: Sequence[Stream] = (),
+    flows: Iterable[Flow] = (),
     session_max_s: float | None = None,
     without: tuple[str, ...] = (),
     around: tuple[str, ...] = (),
@@ -88,7 +76,8 @@ def everyday_load(
     """Sessions that log in, call APIs, refresh and log out; machine clients; canaries of every kind.
 
     ``clock_error_s``: the greatest clock error that the run causes; canaries lie beyond it. ``opaque_share``: of the
-    API requests, those with opaque tokens beside JWTs, where there are both. ``around``: canaries that are sent to
+    API requests, those with opaque tokens beside JWTs, where there are both. ``flows``: how arrivals of ``extra`` are
+    sent, where their flow has settings or is the scenario's own. ``around``: canaries that are sent to
     services directly as well.
     """
     load = settings.load
@@ -122,14 +111,8 @@ def everyday_load(
             revoked_after_s=revocation_window_s(settings),
             around=around,
         ),
-        revocations=revocations,
-        races=races,
-        parallel=parallel,
-        theft=theft,
-        registration=registration,
+        flows=planned((*streams, *extra), flows),
         session_max_s=session_max_s,
-        rollout=rollout,
-        leak=leak,
     )
 
 
@@ -169,7 +152,7 @@ def warm_latency(settings: CommonSettings, phase: PhaseName) -> Objective:
     )
 
 
-def recovers(limit_s: float, flow: Flow, *, why: str) -> Objective:
+def recovers(limit_s: float, flow: str, *, why: str) -> Objective:
     """After healing, the last bad request of a flow comes within this time."""
     return at_most(
         limit_s, "s", f"recovery_time{{flow={flow}}}", name=f"{flow}_recovery", phase=PhaseName.RECOVERY, why=why

@@ -405,8 +405,7 @@ def revocation_table(record: RunRecord) -> pd.DataFrame:
 
     Kept for the record that was asked for last: it takes seconds, and many SLIs are made of it.
     """
-    plan = record.plan.load.revocations
-    return lags.revocation_lags(record.samples, plan.confirm_denials if plan else 3)
+    return lags.revocation_lags(record.samples, int(record.plan.load.setting("revocation", "confirm_denials", 3)))
 
 
 def _revoked_in(record: RunRecord, selector: Selector, phase: When) -> pd.DataFrame:

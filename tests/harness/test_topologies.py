@@ -19,7 +19,8 @@ from idchaos.components import GATEWAYS, IDP, SERVICES
 from idchaos.errors import UsageError
 from idchaos.fixtures.gateway.settings import GatewaySettings
 from idchaos.fixtures.service.settings import ServiceSettings
-from idchaos.load.engine.job import LoadJob, Roles, check_roles
+from idchaos.load.engine.job import Roles
+from idchaos.load.flows.catalogue import flows_of
 from idchaos.run.launch import Request, manifest, prepare
 from idchaos.run.scenarios import all_scenarios, scenario_named
 from idchaos.settings import CommonSettings
@@ -105,8 +106,7 @@ def test_where_a_scenario_can_be_run_it_can_be_decided_and_the_load_be_made(
     undecided = [row for row in (*forecast.objectives, *forecast.invariants) if row.decidable is not Decidable.YES]
     assert not undecided
     found = endpoints(local_layout(), Credentials.generate(), topology_named(topology))
-    job = LoadJob(plan=plan.load, endpoints=found, seed=1, duration_s=plan.duration_s, samples_path=Path("x"))
-    check_roles(job, Roles.of(found.clients))
+    flows_of(plan.load, found, Roles.of(found.clients))
 
 
 def test_of_all_scenarios_those_that_cannot_be_run_are_skipped_and_named() -> None:

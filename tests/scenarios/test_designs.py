@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import chain, product
+from typing import TypeVar
 
 import pytest
 
 from idchaos.errors import UsageError
-from idchaos.experiment import PhaseName
+from idchaos.experiment import LoadPlan, PhaseName, Plan
 from idchaos.faults.idp_errors import EndpointFault
 from idchaos.faults.key_removal import KeyRemoval
 from idchaos.faults.keys import KeyRotation
@@ -16,10 +17,14 @@ from idchaos.faults.rotations import Rotations
 from idchaos.faults.secret_rotation import SecretRotation
 from idchaos.load.canaries.catalogue import kinds
 from idchaos.load.canaries.kinds.wrong_audience import foreign_audiences
+from idchaos.load.flows.attack import Leak, Rollout
+from idchaos.load.flows.base import Flow
+from idchaos.load.flows.catalogue import flow_of
 from idchaos.run.scenario import Experiment
 from idchaos.run.scenarios import all_scenarios, scenario_named
 from idchaos.settings import PROFILES
 
+F = TypeVar("F", bound=Flow)
 CASES = [
     (name, variant, profile)
     for (name, scenario), profile in product(all_scenarios().items(), PROFILES)
@@ -31,6 +36,15 @@ def design(name: str, variant: str = "", profile: str = "quick", **settings: obj
     scenario = scenario_named(name)
     overrides = {key.replace("__", "."): value for key, value in settings.items()}
     return scenario.design(scenario.fill(profile, scenario.variants.get(variant, {}), overrides))
+
+
+def flow_in(plan: Plan, kind: type[F]) -> F:
+    """The flow of that kind that a plan holds, as it is when it is read back."""
+    held = LoadPlan.model_validate_json(plan.load.model_dump_json()).flow(kind.name)
+    assert held is not None
+    flow = flow_of(held)
+    assert isinstance(flow, kind)
+    return flow
 
 
 @pytest.mark.parametrize(("name", "variant", "profile"), CASES)
@@ -256,24 +270,22 @@ def test_two_secrets_are_good_for_longer_than_the_roll_out_takes(profile: str) -
     experiment = design("stale_secret", "overlap", profile)
     (fault,) = experiment.faults[PhaseName.FAULT]
     assert isinstance(fault, SecretRotation)
-    rollout = experiment.plan.load.rollout
-    assert rollout is not None
+    rollout = flow_in(experiment.plan, Rollout)
     last = max(rollout.adopts_at_s(instance) for instance in range(40))
     assert last < experiment.plan.phase_starts()[PhaseName.FAULT] + fault.overlap_s
 
 
 def test_instances_take_the_new_secret_stage_by_stage_and_only_once_it_is_there() -> None:
     plan = design("stale_secret", rollout__stages=3, rollout__every_s=2).plan
-    assert plan.load.rollout is not None
+    rollout = flow_in(plan, Rollout)
     rotated = plan.phase_starts()[PhaseName.FAULT]
-    adopts = [plan.load.rollout.adopts_at_s(instance) - rotated for instance in range(4)]
+    adopts = [rollout.adopts_at_s(instance) - rotated for instance in range(4)]
     assert adopts == [1, 3, 5, 1]
 
 
 def test_the_old_secret_is_tried_beyond_its_time_by_somebody_who_mints_only() -> None:
     plan = design("stale_secret", rollout__overlap_s=9).plan
-    assert plan.load.leak is not None
-    assert plan.load.leak.ways == ("mint",)
+    assert flow_in(plan, Leak).ways == ("mint",)
     (bound,) = (o.bound.limit for o in plan.objectives if o.name == "old_secret_refused")
     length = next(phase.duration_s for phase in plan.phases if phase.name is PhaseName.FAULT)
     assert 9 < bound < length

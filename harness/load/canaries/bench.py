@@ -76,6 +76,7 @@ class Bench:
         self.round_token = token = self.machine_token()
         if token is None:
             return False
+        self.scene.example = token.value
         # Where the IdP issues no JWTs, one made to order shows how they would look.
         made = token.value if token.about.format == "jwt" else self.mint([TokenSpec()])[0]
         if made is None:

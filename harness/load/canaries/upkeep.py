@@ -13,10 +13,10 @@ from idchaos.load.canaries.base import SESSION, IdpKind, Kind, Moment, Order, To
 from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.catalogue import kind_named
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid, junk
-from idchaos.load.canaries.mints import Mints, TokenSpec
+from idchaos.load.canaries.mints import TokenSpec
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.decide import at_gateway, identity_seen
-from idchaos.load.engine.job import Roles, Withdrawn
+from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.scene import Scene
 from idchaos.load.idp.tokens import about, bearer_line, peek
 from idchaos.planning.arrivals import Arrival
@@ -40,15 +40,11 @@ class Canaries:
         self,
         scene: Scene,
         plan: CanaryPlan,
-        roles: Roles,
-        *,
-        mints: Mints | None,
-        retired_kid: str | None,
         rate: float,
     ) -> None:
-        self._scene, self._plan, self._retired_kid = scene, plan, retired_kid
+        self._scene, self._plan, self._retired_kid = scene, plan, scene.retired_kid
         depth = max(2, int(rate * PERIOD_S / len(plan.kinds)) + 2)
-        self.bench = Bench(scene, plan, roles, depth, mints)
+        self.bench = Bench(scene, plan, scene.roles, depth, scene.mints)
         kinds: list[Kind] = [kind_named(name) for name in plan.kinds]
         self._tokens = {kind.name: kind for kind in kinds if isinstance(kind, TokenKind)}
         self._desks: dict[str, Desk] = {kind.name: kind.desk(self.bench) for kind in kinds if isinstance(kind, IdpKind)}
@@ -67,11 +63,23 @@ class Canaries:
         """How many of each make were sent, of the kinds that also go around the gateways."""
         self.keepers: list[gevent.Greenlet] = []
 
+    @classmethod
+    def of(cls, scene: Scene) -> Canaries:
+        """The one stock of a load."""
+        assert scene.plan.canaries is not None
+        rate = sum(stream.rate for stream in scene.plan.streams if stream.flow == "canary")
+        return cls(scene, scene.plan.canaries, rate)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of the plan, in its order."""
+        return self._plan.kinds
+
     # --- arrivals ---
 
     def canary(self, arrival: Arrival, due: float) -> None:
         """Send one canary of the drawn kind; if there is none that is surely bad by now, count that instead."""
-        name = self._plan.kinds[arrival.kind]
+        name = self.kinds[arrival.kind]
         desk = self._desks.get(name)
         if not (desk.send(due) if desk else self._send(name, arrival, due)):
             self._scene.recorder.skipped[name] += 1
@@ -139,19 +147,21 @@ class Canaries:
     # --- the stock ---
 
     def start(self) -> None:
-        """Fill the stock, then keep it filled. A key that will be retired is presented everywhere first."""
+        """Fill the stock, then keep it filled. A key that will be retired is presented everywhere first. Once."""
+        if self.keepers:
+            return
         if _RETIRED in self._tokens and self._retired_kid and not self._present(self._retired_kid):
             # Whoever never knew the key need not forget it: a refusal would show nothing.
             self._never_known.add(self._retired_kid)
         self.fill()
         self.bench.under_load = True
-        self.keepers = [gevent.spawn(self._keep)]
+        self.keepers = [self._scene.spawn(self._keep)]
 
     def withdrawn(self, key: Withdrawn) -> None:
         """A key is no longer published: tokens of it are canaries from ``key.forgotten_from`` on."""
         if _RETIRED in self._tokens and key.kid not in self._never_known:
             self._withdrawn[key.kid] = key.forgotten_from
-            self.keepers.append(gevent.spawn(self._fill_ordered))
+            self.keepers.append(self._scene.spawn(self._fill_ordered))
 
     def _present(self, kid: str) -> bool:
         """Show a token of this key to every replica at every route; whether all accepted it."""

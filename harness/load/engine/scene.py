@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
 
+import gevent
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore
+from gevent.pool import Group
 
 from idchaos.clock import Clock
-from idchaos.experiment import Flow, LoadPlan
+from idchaos.experiment import LoadPlan
+from idchaos.load.canaries.mints import Mints
 from idchaos.load.decide import Answered, at_gateway
+from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import NOTHING, About, Recorder
 from idchaos.load.engine.response import Sends
 from idchaos.load.idp.client import NEVER_ARRIVED, Idp, Step
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import AROUND, Decision, Expected
 from idchaos.targets.endpoints import Endpoints, Route
+
+Shared = TypeVar("Shared")
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,15 @@ class Scene:
     """The ways around the gateways, by service."""
     stopping: bool = False
     """No new request is sent any more; those under way may end."""
+    mints: Mints | None = None
+    """How tokens can be made to order here; ``None``: they can't."""
+    example: str | None = field(default=None, repr=False)
+    """A good everyday token, once one was had."""
+    retired_kid: str | None = None
+    """A key that will be withdrawn between the preparation and the load."""
+    background: Group = field(default_factory=Group)
+    """What runs beside arrivals: keepers, polls. A load ends when they have."""
+    _shared: dict[str, Any] = field(default_factory=dict)
     _stopped: Event = field(default_factory=Event)
 
     def stop(self) -> None:
@@ -56,8 +74,36 @@ class Scene:
         self._stopped.set()
 
     def rest(self, seconds: float) -> bool:
-        """Sleep, but no longer than the load lasts; whether it still does."""
+        """Sleep for ``seconds``, or until the load ends if that comes first. Returns whether it still lasts."""
         return not self._stopped.wait(max(seconds, 0.0))
+
+    def pause(self, seconds: float) -> None:
+        """Sleep for ``seconds``, whatever happens."""
+        gevent.sleep(seconds)
+
+    def spawn(self, work: Callable[..., object], *args: object) -> gevent.Greenlet:
+        """Run ``work`` beside arrivals; the load's end waits for it."""
+        return self.background.spawn(work, *args)
+
+    def together(self, works: Sequence[Callable[[], object]]) -> None:
+        """Run all at the same moment. Returns when the last is done."""
+        gevent.joinall([gevent.spawn(work) for work in works])
+
+    def lock(self) -> BoundedSemaphore:
+        """A lock that one holds at a time (``with scene.lock() as ...``)."""
+        return BoundedSemaphore(1)
+
+    def shared(self, key: str, make: Callable[[], Shared]) -> Shared:
+        """What several flows of a load use together: made for the first that asks."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: Shared = self._shared[key]
+        return found
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Which of the target's clients does what."""
+        return Roles.of(self.endpoints.clients)
 
     def rng(self, *names: object) -> random.Random:
         """Randomness of one purpose, from the seed."""
@@ -65,7 +111,7 @@ class Scene:
 
     def call(
         self,
-        flow: Flow,
+        flow: str,
         bearer: bytes,
         token: About,
         *,
@@ -108,7 +154,7 @@ class Scene:
 
     def record_step(
         self,
-        flow: Flow,
+        flow: str,
         step: Step,
         *,
         due: float,
@@ -155,7 +201,7 @@ class Scene:
         """Who decides about a request on that route through that gateway."""
         return self.endpoints.routes[route].service if self.endpoints.services_decide else self.gates[replica].name
 
-    def no_token(self, flow: Flow, arrival: Arrival, due: float, error_code: str, session: str) -> None:
+    def no_token(self, flow: str, arrival: Arrival, due: float, error_code: str, session: str) -> None:
         """Record an API call that was due when there was nothing to call with."""
         where = self.endpoints.routes[arrival.route]
         self.recorder.unsent(

@@ -1,33 +1,89 @@
 """A client's secret is replaced: the rightful client goes on with its work, and so does whoever else has the old one.
 
 The attacker's samples expect ``either``: how long each way of theirs still works is measured, not asserted. Their
-``session`` says which way it was (``LeakPlan.ways``), their ``format`` of what kind the client's tokens are.
+``session`` says which way it was (``Leak.ways``), their ``format`` of what kind the client's tokens are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
-from gevent.lock import BoundedSemaphore
+from pydantic import Field, PositiveInt
 
 from idchaos.errors import LoadError
-from idchaos.experiment import LeakPlan, RolloutPlan
+from idchaos.experiment import Source
+from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
-from idchaos.load.engine.scene import Scene
+from idchaos.load.flows.base import Flow, Sender
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.tokens import Token, token_from
-from idchaos.planning.arrivals import Arrival
-from idchaos.targets.endpoints import Client
+from idchaos.targets.endpoints import Client, Endpoints
+
+if TYPE_CHECKING:
+    from idchaos.load.engine.scene import Scene
+    from idchaos.planning.arrivals import Arrival
 
 
-class Partner:
+_PARTNERS = "a client with authorization_code and client_credentials"
+
+
+class Rollout(Flow):
+    """A client's secret is replaced: when the instances of the rightful client take the new one."""
+
+    name = "partner"
+    endpoint = "token"
+    starts_s: float = Field(ge=0)
+    """When the first do: an offset from the start of the load."""
+    stages: PositiveInt = 1
+    """In how many equal shares of the instances."""
+    every_s: float = Field(0.0, ge=0)
+    """Between two stages."""
+
+    def adopts_at_s(self, instance: int) -> float:
+        """When an instance takes the new secret: an offset from the start of the load, in seconds."""
+        return self.starts_s + instance % self.stages * self.every_s
+
+    def lacks(self, roles: Roles, endpoints: Endpoints) -> str:
+        return "" if roles.partners else _PARTNERS
+
+    def sources(self) -> tuple[Source, ...]:
+        asked = Source(flow="partner", endpoint="token", steady=True)
+        return asked, Source(flow="partner", called=True, steady=True)
+
+    def sender(self, scene: Scene) -> Sender:
+        return Partner(scene, self)
+
+
+class Leak(Flow):
+    """Somebody else has a client's first secret."""
+
+    name = "attacker"
+    expected = "either"
+    endpoint = "token"
+    ways: tuple[Literal["mint", "refresh", "minted", "granted"], ...] = ("mint", "refresh", "minted", "granted")
+    """What they do with it: :class:`Attacker`."""
+
+    def lacks(self, roles: Roles, endpoints: Endpoints) -> str:
+        return "" if roles.partners and endpoints.users else f"{_PARTNERS}, and a user"
+
+    def sender(self, scene: Scene) -> Sender:
+        return Attacker(scene, self)
+
+
+class Partner(Sender):
     """Arrivals of the flow ``partner``: the rightful client."""
 
-    def __init__(self, scene: Scene, plan: RolloutPlan, clients: tuple[Client, ...]) -> None:
+    def __init__(self, scene: Scene, plan: Rollout) -> None:
+        clients = scene.roles.partners
         self._scene, self._plan, self._clients = scene, plan, clients
         self._renewed = tuple(client.model_copy(update={"client_secret": client.next_secret}) for client in clients)
 
-    def partner(self, arrival: Arrival, due: float) -> None:
+    @property
+    def kinds(self) -> int:
+        return len(self._clients)
+
+    def send(self, arrival: Arrival, due: float) -> None:
         """Ask for a token with the secret that it was told of, then call an API once."""
         scene = self._scene
         clients = self._renewed if arrival.due >= self._plan.adopts_at_s(arrival.session) else self._clients
@@ -49,21 +105,21 @@ class _Loot:
     minted: Token
     granted: Token
     refresh: str = field(repr=False)
-    lock: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
+    lock: Any
     """Two refreshes at once would look like a theft, and betray one."""
 
 
-class Attacker:
+class Attacker(Sender):
     """Arrivals of the flow ``attacker``.
 
     ``mint``: client credentials with the stolen secret · ``refresh``: the secret and a stolen refresh token ·
     ``minted``, ``granted``: an API call with the latest access token of either.
     """
 
-    def __init__(self, scene: Scene, plan: LeakPlan, clients: tuple[Client, ...]) -> None:
-        self._scene, self._clients = scene, clients
+    def __init__(self, scene: Scene, plan: Leak) -> None:
+        self._scene, self._clients = scene, scene.roles.partners
         self._loot: dict[str, _Loot] = {}
-        self.kinds = [(way, client.client_id) for way in plan.ways for client in clients]
+        self._drawn = [(way, client.client_id) for way in plan.ways for client in self._clients]
 
     def prepare(self) -> None:
         """Steal: a refresh token of a user of each client, and the tokens that the secret gives.
@@ -83,11 +139,16 @@ class Attacker:
                 minted=self._token("minted", client, body, step),
                 granted=self._token("granted", client, granted, granted_step),
                 refresh=refresh,
+                lock=self._scene.lock(),
             )
 
-    def attack(self, arrival: Arrival, due: float) -> None:
+    @property
+    def kinds(self) -> int:
+        return len(self._drawn)
+
+    def send(self, arrival: Arrival, due: float) -> None:
         """One attempt, in the way that was drawn."""
-        way, client_id = self.kinds[arrival.kind]
+        way, client_id = self._drawn[arrival.kind]
         loot = self._loot[client_id]
         if way == "mint":
             step, body = self._scene.idp.client_credentials(loot.client)

@@ -7,30 +7,53 @@ sample expects ``either``); what counts is how many of one replay were accepted,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import gevent
+from pydantic import Field
 
-from idchaos.experiment import ParallelPlan
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
-from idchaos.load.engine.scene import Scene
+from idchaos.load.flows.base import Flow, Sender
 from idchaos.load.idp.client import Step
-from idchaos.planning.arrivals import Arrival
+from idchaos.targets.endpoints import Endpoints
+
+if TYPE_CHECKING:
+    from idchaos.load.engine.scene import Scene
+    from idchaos.planning.arrivals import Arrival
 
 Kind = Literal["code", "refresh", "assertion"]
 KINDS: tuple[Kind, ...] = ("code", "refresh", "assertion")
 Use = Callable[[], Step]
 
 
-class ParallelReplays:
+class ParallelReplay(Flow):
+    """What may be used once is used by several at the same moment."""
+
+    name = "parallel_replay"
+    expected = "either"
+    endpoint = "token"
+    at_once: int = Field(3, ge=2, le=20)
+
+    def lacks(self, roles: Roles, endpoints: Endpoints) -> str:
+        found = roles.refreshing and endpoints.users and roles.asserting
+        return "" if found else "a client with refresh_token, one with a key for assertions, and a user"
+
+    def sender(self, scene: Scene) -> Sender:
+        return ParallelReplays(scene, self)
+
+
+class ParallelReplays(Sender):
     """Arrivals of the flow ``parallel_replay``."""
 
-    def __init__(self, scene: Scene, plan: ParallelPlan, roles: Roles) -> None:
-        self._scene, self._plan, self._roles = scene, plan, roles
+    def __init__(self, scene: Scene, plan: ParallelReplay) -> None:
+        self._scene, self._plan, self._roles = scene, plan, scene.roles
         self._count = 0
 
-    def replay(self, arrival: Arrival, due: float) -> None:
+    @property
+    def kinds(self) -> int:
+        return len(KINDS)
+
+    def send(self, arrival: Arrival, due: float) -> None:
         """Make what may be used once, and let several use it."""
         kind = KINDS[arrival.kind]
         self._count += 1
@@ -54,7 +77,7 @@ class ParallelReplays:
                 "parallel_replay", step, due=self._scene.asked_at(step), token=about, expected="either"
             )
 
-        gevent.joinall([gevent.spawn(attempt) for _ in range(self._plan.at_once)])
+        self._scene.together([attempt] * self._plan.at_once)
 
     def _observe(self, step: Step) -> bool:
         self._scene.upkeep(step)

@@ -8,18 +8,60 @@ with the refresh token that the client stored last: whether the user is still lo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import gevent
+from pydantic import Field
 
-from idchaos.experiment import RacePlan
+from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
-from idchaos.load.engine.scene import Scene
+from idchaos.load.flows.base import Flow, Sender
 from idchaos.load.idp.login import log_in
-from idchaos.planning.arrivals import Arrival
-from idchaos.targets.endpoints import Client
+from idchaos.targets.endpoints import Client, Endpoints
+
+if TYPE_CHECKING:
+    from idchaos.load.engine.scene import Scene
+    from idchaos.planning.arrivals import Arrival
 
 RaceFlow = Literal["two_tabs", "lost_answer"]
+
+
+class _Refreshing(Flow):
+    endpoint = "authorize"
+
+    def lacks(self, roles: Roles, endpoints: Endpoints) -> str:
+        return "" if roles.refreshing and endpoints.users else "a client with refresh_token, and a user"
+
+
+class TwoTabs(_Refreshing):
+    """Several tabs use one refresh token at the same moment."""
+
+    name = "two_tabs"
+    tabs: int = Field(2, ge=2, le=20)
+    """How many."""
+
+    def sender(self, scene: Scene) -> Sender:
+        def run(race: _Race) -> None:
+            first = race.held
+            scene.together([lambda: race.refresh(first) for _ in range(self.tabs)])
+
+        return Races(scene, "two_tabs", run)
+
+
+class LostAnswer(_Refreshing):
+    """The first answer is lost on its way: the client knows nothing of it, and asks again."""
+
+    name = "lost_answer"
+    retry_after_s: float = Field(0.2, ge=0)
+    """How long a client waits before it uses the same refresh token again."""
+
+    def sender(self, scene: Scene) -> Sender:
+        def run(race: _Race) -> None:
+            first = race.held
+            race.refresh(first, keep=False)
+            if scene.rest(self.retry_after_s):
+                race.refresh(first)
+
+        return Races(scene, "lost_answer", run)
 
 
 class _Race:
@@ -45,43 +87,27 @@ class _Race:
         self._scene.record_step(self._flow, step, due=due, token=self._about)
 
 
-class Races:
+class Races(Sender):
     """Arrivals of the flows ``two_tabs`` and ``lost_answer``."""
 
-    def __init__(self, scene: Scene, plan: RacePlan, clients: tuple[Client, ...]) -> None:
-        self._scene, self._plan, self._clients = scene, plan, clients
+    def __init__(self, scene: Scene, flow: RaceFlow, run: Callable[[_Race], None]) -> None:
+        self._scene, self._flow, self._run, self._clients = scene, flow, run, scene.roles.refreshing
         self._count = 0
 
-    def two_tabs(self, arrival: Arrival, due: float) -> None:
-        """Tabs with one storage notice at the same moment that their token ends, and all use it."""
+    @property
+    def kinds(self) -> int:
+        return len(self._clients)
 
-        def run(race: _Race) -> None:
-            first = race.held
-            gevent.joinall([gevent.spawn(race.refresh, first) for _ in range(self._plan.tabs)])
-
-        self._race("two_tabs", arrival, due, run)
-
-    def lost_answer(self, arrival: Arrival, due: float) -> None:
-        """The first answer is lost on its way: the client knows nothing of it, and asks again."""
-
-        def run(race: _Race) -> None:
-            first = race.held
-            race.refresh(first, keep=False)
-            if self._scene.rest(self._plan.retry_after_s):
-                race.refresh(first)
-
-        self._race("lost_answer", arrival, due, run)
-
-    def _race(self, flow: RaceFlow, arrival: Arrival, due: float, run: Callable[[_Race], None]) -> None:
+    def send(self, arrival: Arrival, due: float) -> None:
         scene, users = self._scene, self._scene.endpoints.users
         self._count += 1
-        name = f"race-{self._count}"
+        name = f"race-{self._flow}-{self._count}"
         client = self._clients[arrival.kind % len(self._clients)]
         body, _ = log_in(scene, client, users[arrival.session % len(users)], name, due, scheduled=True)
         token = body.get("refresh_token")
         if not isinstance(token, str) or scene.stopping:
             return
-        race = _Race(scene, flow, name, client, token)
-        run(race)
+        race = _Race(scene, self._flow, name, client, token)
+        self._run(race)
         if not scene.stopping:
             race.settle()

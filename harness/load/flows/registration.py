@@ -7,24 +7,57 @@ those that don't care.
 
 from __future__ import annotations
 
-from idchaos.experiment import RegistrationPlan
+from typing import TYPE_CHECKING
+
+from pydantic import PositiveFloat, PositiveInt
+
+from idchaos.experiment import Source
+from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
-from idchaos.load.engine.scene import Scene
+from idchaos.load.flows.base import Flow, Sender
 from idchaos.load.idp.client import Registered, Step
-from idchaos.planning.arrivals import Arrival
+from idchaos.targets.endpoints import Endpoints
+
+if TYPE_CHECKING:
+    from idchaos.load.engine.scene import Scene
+    from idchaos.planning.arrivals import Arrival
 
 _IMPATIENT_S = 0.05
 """Between the attempts of a client that does not wait as long as it was asked to."""
 
 
-class Registrations:
+class Registration(Flow):
+    """How clients register themselves."""
+
+    name = "registration"
+    endpoint = "register"
+    attempts: PositiveInt = 8
+    """How often one tries, in all."""
+    retry_s: PositiveFloat = 0.5
+    """How long one waits for the second attempt, and twice as long each time, where the IdP does not say."""
+    longest_wait_s: PositiveFloat = 4.0
+    honours_retry_after: bool = True
+    """Else it comes back at once, whatever the IdP said."""
+
+    def lacks(self, roles: Roles, endpoints: Endpoints) -> str:
+        return "" if endpoints.initial_access_token is not None else "an initial access token"
+
+    def sources(self) -> tuple[Source, ...]:
+        steps = ("register", "token", "unregister")
+        return tuple(Source(flow="registration", endpoint=endpoint, steady=True) for endpoint in steps)
+
+    def sender(self, scene: Scene) -> Sender:
+        return Registrations(scene, self)
+
+
+class Registrations(Sender):
     """Arrivals of the flow ``registration``."""
 
-    def __init__(self, scene: Scene, plan: RegistrationPlan) -> None:
+    def __init__(self, scene: Scene, plan: Registration) -> None:
         self._scene, self._plan = scene, plan
         self._count = 0
 
-    def register(self, arrival: Arrival, due: float) -> None:
+    def send(self, arrival: Arrival, due: float) -> None:
         """Register, try the new client, and take it back."""
         scene = self._scene
         self._count += 1

@@ -8,47 +8,77 @@ until they are judged. A poll refused as ``token_expired`` is no refusal for rev
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import gevent
-from gevent.pool import Group
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from idchaos.experiment import RevocationPlan
+from idchaos.experiment import Source
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
-from idchaos.load.engine.scene import Scene
+from idchaos.load.flows.base import Flow, Sender
 from idchaos.load.idp.tokens import Token, token_from
-from idchaos.planning.arrivals import Arrival
-from idchaos.targets.endpoints import Client
+from idchaos.targets.endpoints import Client, Endpoints
+
+if TYPE_CHECKING:
+    from idchaos.load.engine.scene import Scene
+    from idchaos.planning.arrivals import Arrival
 
 Format = Literal["jwt", "opaque"]
 _REVOKE_ATTEMPTS = 3
 _REVOKE_AGAIN_S = 0.5
 
 
-def probe_formats(plan: RevocationPlan, roles: Roles) -> tuple[tuple[Format, Client], ...]:
+class Revocation(Flow):
+    """How revocation probes are made: mint, use, revoke, then poll every replica until it refuses."""
+
+    name = "revocation"
+    endpoint = "token"
+    formats: tuple[Format, ...] = ("jwt", "opaque")
+    poll_every_s: PositiveFloat = 0.1
+    poll_growth: float = Field(0.1, ge=0)
+    """Later polls come after this share of the time since the revocation, if that is longer: the error of a lag stays
+    below that share of it, and long lags don't cost thousands of requests."""
+    give_up_after_s: PositiveFloat = 32.0
+    """A replica that has not refused by then is right-censored."""
+    confirm_denials: PositiveInt = 3
+    """Polling ends after this many refusals in a row: one refusal may be one cache among several."""
+
+    def lacks(self, roles: Roles, endpoints: Endpoints) -> str:
+        return "" if probe_formats(self, roles) else "a machine client"
+
+    def sources(self) -> tuple[Source, ...]:
+        asked = tuple(Source(flow="revocation", endpoint=endpoint) for endpoint in ("token", "revoke"))
+        share = 1 / len(self.formats)
+        used = (Source(flow="revocation", called=True, format=f, each=share, per_replica=True) for f in self.formats)
+        return (*asked, *used)
+
+    def sender(self, scene: Scene) -> Sender:
+        return Probes(scene, self)
+
+
+def probe_formats(plan: Revocation, roles: Roles) -> tuple[tuple[Format, Client], ...]:
     """The formats that can be probed, each with the client that gets its tokens."""
     clients: dict[Format, Client | None] = {"jwt": roles.machine, "opaque": roles.machine_opaque}
     return tuple((f, c) for f in plan.formats if (c := clients[f]) is not None)
 
 
-class Probes:
+class Probes(Sender):
     """Arrivals of the flow ``revocation``."""
 
-    def __init__(self, scene: Scene, plan: RevocationPlan, formats: tuple[tuple[Format, Client], ...]) -> None:
-        self._scene, self._plan, self._formats = scene, plan, formats
+    def __init__(self, scene: Scene, plan: Revocation) -> None:
+        self._scene, self._plan, self._formats = scene, plan, probe_formats(plan, scene.roles)
         self._count = 0
-        self._polls = Group()
 
     @property
-    def polling(self) -> int:
-        """Replicas that are being polled. They wait far longer than they ask, and so are outside the bound of
-        requests in flight: a revocation that takes long to be felt must leave room for the load.
-        """
-        return len(self._polls)
+    def kinds(self) -> int:
+        return len(self._formats)
 
-    def probe(self, arrival: Arrival, due: float) -> None:
-        """One probe: returns when its token was revoked. That is polled for until the last replica refuses it."""
+    def send(self, arrival: Arrival, due: float) -> None:
+        """One probe: returns when its token was revoked. It is polled for until the last replica refuses it.
+
+        Polls wait far longer than they ask, and so are outside the bound of requests in flight: a revocation that takes
+        long to be felt must leave room for the load.
+        """
         scene = self._scene
         token_format, client = self._formats[arrival.kind]
         self._count += 1
@@ -61,7 +91,7 @@ class Probes:
         if not self._accepted_everywhere(token, arrival) or not self._revoke(client, token):
             return
         for route, replica in self._ways(arrival):
-            self._polls.spawn(self._poll, token, route, replica)
+            scene.spawn(self._poll, token, route, replica)
 
     def _ways(self, arrival: Arrival) -> list[tuple[int, int]]:
         """(route, gateway): one way to each who decides."""
@@ -99,7 +129,7 @@ class Probes:
             scene.record_step("revocation", step, due=due, token=about, attempt=attempt)
             if step.decision == "accept":
                 return True
-            gevent.sleep(_REVOKE_AGAIN_S)
+            scene.pause(_REVOKE_AGAIN_S)
         return False
 
     def _poll(self, token: Token, route: int, replica: int) -> None:
@@ -110,7 +140,7 @@ class Probes:
         while refusals < self._plan.confirm_denials and not scene.stopping:
             if due - start > self._plan.give_up_after_s:
                 return
-            gevent.sleep(max(due - scene.clock.now(), 0.0))
+            scene.pause(max(due - scene.clock.now(), 0.0))
             if scene.stopping:
                 return
             decision, _ = scene.call(
@@ -127,7 +157,7 @@ class Probes:
             due = next_poll(due, start, scene.clock.now(), self._plan, confirming=refusals > 0)
 
 
-def next_poll(due: float, start: float, now: float, plan: RevocationPlan, *, confirming: bool) -> float:
+def next_poll(due: float, start: float, now: float, plan: Revocation, *, confirming: bool) -> float:
     """When the poll after the one due at ``due`` is due, on the schedule that began at ``start``; never in the past."""
     while True:
         due += plan.poll_every_s if confirming else max(plan.poll_every_s, plan.poll_growth * (due - start))

@@ -1,26 +1,43 @@
 """A thief has a user's tokens: how long do they get on, when nobody notices?
 
 The user is away: nothing that they do betrays the thief, and nothing but lifetimes ends the theft. Samples expect
-``either``; their ``session`` says what was stolen (:data:`idchaos.experiment.Loot`).
+``either``; their ``session`` says what was stolen (:data:`Loot`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-from gevent.lock import BoundedSemaphore
-
-from idchaos.experiment import Loot, TheftPlan
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
-from idchaos.load.engine.scene import Scene
+from idchaos.load.flows.base import Flow, Sender
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.tokens import Token, token_from
-from idchaos.planning.arrivals import Arrival
-from idchaos.targets.endpoints import Client
+from idchaos.targets.endpoints import Client, Endpoints
 
+if TYPE_CHECKING:
+    from idchaos.load.engine.scene import Scene
+    from idchaos.planning.arrivals import Arrival
+
+Loot = Literal["access", "session"]
+"""What a thief has: an access token, or the refresh token as well."""
 _REFRESH_AT = 0.5
 """A thief in a hurry: of the life of an access token."""
+
+
+class Theft(Flow):
+    """Somebody else has a user's tokens."""
+
+    name = "thief"
+    expected = "either"
+    loot: tuple[Loot, ...] = ("access", "session")
+
+    def lacks(self, roles: Roles, endpoints: Endpoints) -> str:
+        return "" if roles.refreshing and endpoints.users else "a client with refresh_token, and a user"
+
+    def sender(self, scene: Scene) -> Sender:
+        return Thief(scene, self)
 
 
 @dataclass
@@ -30,21 +47,25 @@ class _Stolen:
     loot: Loot
     client: Client
     token: Token
-    refresh: str = field(default="", repr=False)
-    lock: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
+    lock: Any
     """Two refreshes at once would betray the thief."""
+    refresh: str = field(default="", repr=False)
 
 
-class Thief:
+class Thief(Sender):
     """Arrivals of the flow ``thief``."""
 
-    def __init__(self, scene: Scene, plan: TheftPlan, roles: Roles) -> None:
-        self._scene, self._clients = scene, roles.refreshing
+    def __init__(self, scene: Scene, plan: Theft) -> None:
+        self._scene, self._clients = scene, scene.roles.refreshing
         self.loot = plan.loot
         self._stolen: dict[Loot, _Stolen] = {}
-        self._stealing = BoundedSemaphore(1)
+        self._stealing = scene.lock()
 
-    def use(self, arrival: Arrival, due: float) -> None:
+    @property
+    def kinds(self) -> int:
+        return len(self.loot)
+
+    def send(self, arrival: Arrival, due: float) -> None:
         """Call an API with what was stolen; the first arrival steals it. With a refresh token, stay in."""
         stolen = self._steal(self.loot[arrival.kind])
         if stolen is None:
@@ -77,7 +98,7 @@ class Thief:
                 return None
             token = token_from(body, session=f"theft:{loot}", asked_at=self._scene.asked_at(step))
             refresh = token.refresh if loot == "session" else None
-            self._stolen[loot] = _Stolen(loot, client, token, refresh or "")
+            self._stolen[loot] = _Stolen(loot, client, token, self._scene.lock(), refresh or "")
             return self._stolen[loot]
 
     def _stay(self, stolen: _Stolen) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from idchaos.experiment import Flow
 from idchaos.load.engine.recorder import About
-from idchaos.load.engine.scene import Scene
 from idchaos.load.idp.client import FLAWS, Step
 from idchaos.targets.endpoints import Client, User
+
+if TYPE_CHECKING:
+    from idchaos.load.engine.scene import Scene
 
 
 def log_in(
@@ -21,7 +22,7 @@ def log_in(
     attempt: int = 0,
     scheduled: bool = False,
     typo: bool = False,
-    flow: Flow = "login",
+    flow: str = "login",
 ) -> tuple[dict[str, Any], float]:
     """Log in as session ``name``; the first step is due at ``due``, each further one when the one before ended.
 

@@ -2,7 +2,8 @@ import pytest
 
 from idchaos.errors import UsageError
 from idchaos.experiment import LoadPlan, Stream
-from idchaos.load.engine.job import LoadJob, Roles, check_host, check_hosts, check_roles, is_loopback
+from idchaos.load.engine.job import LoadJob, Roles, check_host, check_hosts, is_loopback
+from idchaos.load.flows.catalogue import flows_of
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User
 
 WEB = Client(client_id="web", client_secret="s", grants=("authorization_code", "refresh_token"), scope="openid")
@@ -82,4 +83,4 @@ def test_roles_are_found_by_what_clients_may_do():
 def test_a_plan_that_the_clients_cannot_carry_out_names_the_flow(flow, clients, users):
     wrong = job(flow, clients=clients, users=users)
     with pytest.raises(UsageError, match=flow):
-        check_roles(wrong, Roles.of(clients))
+        flows_of(wrong.plan, wrong.endpoints, Roles.of(clients))

@@ -3,9 +3,7 @@
 import gevent
 import pytest
 
-from idchaos.experiment import ParallelPlan
-from idchaos.load.engine.job import Roles
-from idchaos.load.flows.parallel import KINDS, ParallelReplays
+from idchaos.load.flows.parallel import KINDS, ParallelReplay
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
 from idchaos.targets.endpoints import Client
@@ -15,13 +13,14 @@ SIGNER = Client(client_id="signer", private_jwk={"kty": "EC"}, grants=("client_c
 
 @pytest.fixture
 def replay(world, scene):
-    roles = Roles.of((*scene.endpoints.clients, SIGNER))
+    clients = (*scene.endpoints.clients, SIGNER)
+    scene.endpoints = scene.endpoints.model_copy(update={"clients": clients})
     world.assertion = lambda client: f"assertion of {client.client_id}"
     world.client_credentials = lambda client, made="": (world._step("token"), {})
-    replays = ParallelReplays(scene, ParallelPlan(at_once=3), roles)
+    replays = ParallelReplay(at_once=3).sender(scene)
 
     def run(kind):
-        gevent.spawn(replays.replay, Arrival(0.0, 0, 0, 0, 0, KINDS.index(kind)), scene.clock.now()).join()
+        gevent.spawn(replays.send, Arrival(0.0, 0, 0, 0, 0, KINDS.index(kind)), scene.clock.now()).join()
         scene.recorder.write(scene.recorder.take())
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in read_stream(scene.recorder._path)]
         return [(row["session"], row["expected"], row["decision"]) for row in rows]

@@ -3,12 +3,12 @@
 import gevent
 import pytest
 
-from idchaos.experiment import Canary, CanaryPlan, RevocationPlan
+from idchaos.experiment import Canary, CanaryPlan
 from idchaos.load.canaries.mints import ControlApi
 from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import Canaries
 from idchaos.load.engine.job import Roles, Withdrawn
-from idchaos.load.flows.revocation import Probes, probe_formats
+from idchaos.load.flows.revocation import Revocation, probe_formats
 from idchaos.planning.arrivals import Arrival
 from idchaos.planning.redirects import tampered
 from idchaos.record.samples import COLUMNS, read_stream
@@ -24,7 +24,7 @@ def time_passes(world, monkeypatch):
     def sleep(seconds=0):
         world.now += seconds
 
-    monkeypatch.setattr("idchaos.load.flows.revocation.gevent.sleep", sleep)
+    monkeypatch.setattr("idchaos.load.engine.scene.gevent.sleep", sleep)
 
 
 def samples(scene):
@@ -40,20 +40,19 @@ def arrival(kind=0, replica=0):
 
 
 def probe(scene, plan):
-    roles = Roles.of(scene.endpoints.clients)
-    probes = Probes(scene, plan, probe_formats(plan, roles))
-    gevent.spawn(probes.probe, arrival(), scene.clock.now()).join()
-    probes._polls.join()
+    probes = plan.sender(scene)
+    gevent.spawn(probes.send, arrival(), scene.clock.now()).join()
+    scene.background.join()
     return samples(scene)
 
 
 def test_only_formats_that_a_client_can_get_are_probed(scene):
-    assert [f for f, _ in probe_formats(RevocationPlan(), Roles.of(scene.endpoints.clients))] == ["jwt"]
+    assert [f for f, _ in probe_formats(Revocation(), Roles.of(scene.endpoints.clients))] == ["jwt"]
 
 
 def test_a_probe_uses_revokes_and_polls_every_replica(world, scene, time_passes):
     world.lag_polls = {"gateway-1": 2, "gateway-2": 5}
-    rows = probe(scene, RevocationPlan(poll_every_s=0.1))
+    rows = probe(scene, Revocation(poll_every_s=0.1))
     assert {row["session"] for row in rows} == {"probe-jwt-1"}
     assert {row["flow"] for row in rows} == {"revocation"}
     first = [(row["endpoint"], row["replica"], row["expected"]) for row in rows[:4]]
@@ -72,17 +71,17 @@ def test_a_probe_uses_revokes_and_polls_every_replica(world, scene, time_passes)
 def test_a_probe_holds_no_room_of_the_load_while_it_is_polled(world, scene):
     """Its arrival is over when the token is revoked; the replicas are asked from then on."""
     world.unaware = {"gateway-1", "gateway-2"}
-    probes = Probes(scene, RevocationPlan(), probe_formats(RevocationPlan(), Roles.of(scene.endpoints.clients)))
-    gevent.spawn(probes.probe, arrival(), scene.clock.now()).join(timeout=1)
-    assert probes.polling == 2
+    probes = Revocation().sender(scene)
+    gevent.spawn(probes.send, arrival(), scene.clock.now()).join(timeout=1)
+    assert len(scene.background) == 2
     assert [row["endpoint"] for row in samples(scene)[:4]] == ["token", "/orders", "/orders", "revoke"]
-    probes._polls.kill()
+    scene.background.kill()
 
 
 def test_a_replica_that_never_refuses_is_given_up(world, scene, time_passes):
     world.unaware = {"gateway-1", "gateway-2"}
     polls = [
-        row for row in probe(scene, RevocationPlan(poll_every_s=0.5, give_up_after_s=5)) if row["expected"] == "either"
+        row for row in probe(scene, Revocation(poll_every_s=0.5, give_up_after_s=5)) if row["expected"] == "either"
     ]
     assert {row["decision"] for row in polls} == {"accept"}
     assert max(row["due_at"] for row in polls) - min(row["due_at"] for row in polls) <= 10.5
@@ -90,7 +89,7 @@ def test_a_replica_that_never_refuses_is_given_up(world, scene, time_passes):
 
 def test_a_probe_whose_token_cannot_be_had_ends(world, scene, time_passes):
     world.away = True
-    rows = probe(scene, RevocationPlan())
+    rows = probe(scene, Revocation())
     assert [(row["endpoint"], row["outcome"]) for row in rows] == [("token", "unavailable")]
 
 
@@ -98,14 +97,8 @@ def test_a_probe_whose_token_cannot_be_had_ends(world, scene, time_passes):
 
 
 def stock(scene, *kinds, control=None, retired_kid=None, **plan):
-    made = Canaries(
-        scene,
-        CanaryPlan(kinds=kinds, clock_margin_s=MARGIN_S, **plan),
-        Roles.of(scene.endpoints.clients),
-        mints=ControlApi(control, "secret") if control else None,
-        retired_kid=retired_kid,
-        rate=1.0,
-    )
+    scene.mints, scene.retired_kid = ControlApi(control, "secret") if control else None, retired_kid
+    made = Canaries(scene, CanaryPlan(kinds=kinds, clock_margin_s=MARGIN_S, **plan), rate=1.0)
     made.fill()
     return made
 

@@ -3,9 +3,7 @@
 import gevent
 import pytest
 
-from idchaos.experiment import RacePlan
-from idchaos.load.engine.job import Roles
-from idchaos.load.flows.races import Races
+from idchaos.load.flows.races import LostAnswer, TwoTabs
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
 
@@ -13,10 +11,11 @@ from idchaos.record.samples import COLUMNS, read_stream
 @pytest.fixture
 def race(scene):
     """Runs one race; the samples of the race itself, without its login."""
-    races = Races(scene, RacePlan(retry_after_s=0.0), Roles.of(scene.endpoints.clients).refreshing)
+    flows = {"two_tabs": TwoTabs(), "lost_answer": LostAnswer(retry_after_s=0.0)}
+    races = {name: flow.sender(scene) for name, flow in flows.items()}
 
     def run(flow):
-        gevent.spawn(getattr(races, flow), Arrival(0.0, 0, 0, 0, 0, 0), scene.clock.now()).join()
+        gevent.spawn(races[flow].send, Arrival(0.0, 0, 0, 0, 0, 0), scene.clock.now()).join()
         scene.recorder.write(scene.recorder.take())
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in read_stream(scene.recorder._path)]
         return [(row["expected"], row["outcome"]) for row in rows if row["flow"] == flow]

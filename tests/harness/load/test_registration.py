@@ -3,10 +3,9 @@
 import gevent
 import pytest
 
-from idchaos.experiment import RegistrationPlan
 from idchaos.load.decide import at_registration
 from idchaos.load.engine.response import Response
-from idchaos.load.flows.registration import Registrations
+from idchaos.load.flows.registration import Registration
 from idchaos.load.idp.client import Registered, Step
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
@@ -41,8 +40,8 @@ def run(world, scene, monkeypatch):
     def run(*answers, **plan):
         registry = Registry(world, answers)
         world.register, world.unregister = registry.register, registry.unregister
-        registrations = Registrations(scene, RegistrationPlan(**plan))
-        gevent.spawn(registrations.register, Arrival(0.0, 0, 0, 0, 0, 0), scene.clock.now()).join()
+        registrations = Registration(**plan).sender(scene)
+        gevent.spawn(registrations.send, Arrival(0.0, 0, 0, 0, 0, 0), scene.clock.now()).join()
         scene.recorder.write(scene.recorder.take())
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in read_stream(scene.recorder._path)]
         assert {row["flow"] for row in rows} == {"registration"}

@@ -10,8 +10,8 @@ from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import Recorder
 from idchaos.load.engine.response import Response
 from idchaos.load.engine.scene import Gate, Scene
-from idchaos.load.flows.sessions import Sessions
 from idchaos.load.idp.client import Step
+from idchaos.load.idp.sessions import Sessions
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User

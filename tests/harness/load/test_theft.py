@@ -3,10 +3,8 @@
 import gevent
 import pytest
 
-from idchaos.experiment import TheftPlan
-from idchaos.load.engine.job import Roles
-from idchaos.load.flows.sessions import _expected
-from idchaos.load.flows.theft import Thief
+from idchaos.load.flows.theft import Theft
+from idchaos.load.idp.sessions import _expected
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
 
@@ -14,11 +12,11 @@ from idchaos.record.samples import COLUMNS, read_stream
 @pytest.fixture
 def thief(world, scene):
     """Uses one kind of loot now; the samples so far as (flow's endpoint, session, decision)."""
-    thief = Thief(scene, TheftPlan(), Roles.of(scene.endpoints.clients))
+    thief = Theft().sender(scene)
 
     def use(loot):
         arrival = Arrival(0.0, 0, 0, 0, 0, thief.loot.index(loot))
-        gevent.spawn(thief.use, arrival, scene.clock.now()).join()
+        gevent.spawn(thief.send, arrival, scene.clock.now()).join()
         scene.recorder.write(scene.recorder.take())
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in read_stream(scene.recorder._path)]
         assert {row["expected"] for row in rows} <= {"either"}

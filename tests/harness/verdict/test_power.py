@@ -19,10 +19,10 @@ from idchaos.experiment import (
     Phase,
     PhaseName,
     Plan,
-    RevocationPlan,
     Stream,
     Verdict,
 )
+from idchaos.load.flows.catalogue import planned as planned_flows
 from idchaos.planning import sample_counts as planned
 from idchaos.planning.arrivals import Choices, schedule
 from idchaos.planning.sample_counts import Setup
@@ -53,7 +53,7 @@ def plan_of(
             Phase(name=PhaseName.BASELINE, duration_s=BASELINE_S),
             Phase(name=PhaseName.FAULT, duration_s=fault_s),
         ),
-        load=load or LoadPlan(streams=streams),
+        load=load or LoadPlan(streams=streams, flows=planned_flows(streams)),
         objectives=objectives,
         invariants=held,
     )
@@ -201,7 +201,7 @@ def test_everything_that_counts_is_counted() -> None:
 
 def test_a_revocation_is_seen_at_every_replica() -> None:
     probes = Stream(flow="revocation", rate=6, arrivals="constant")
-    load = LoadPlan(streams=(api(10), probes), revocations=RevocationPlan())
+    load = LoadPlan(streams=(api(10), probes), flows=planned_flows((api(10), probes)))
     wanted = objective("revocation_lag_p95{format=jwt}", "<=", 30, "s")
     found = forecast(plan_of(wanted, load=load))
     assert (found.planned.mean, found.needed) == (60, 59)
@@ -214,7 +214,7 @@ def test_refreshes_are_foretold_as_a_simulation_of_the_sessions_has_them(
 ) -> None:
     rng = np.random.default_rng(3)
     streams = (api(10), Stream(flow="login", rate=logins)) if logins else (api(10),)
-    plan = plan_of(load=LoadPlan(streams=streams, sessions=sessions))
+    plan = plan_of(load=LoadPlan(streams=streams, flows=planned_flows(streams), sessions=sessions))
     spans = [(0.0, 10.0), (10.0, 20.0), (20.0, 60.0)]
     rounds = 60
     seen = np.zeros(len(spans))

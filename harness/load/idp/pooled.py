@@ -1,46 +1,28 @@
-"""Machine clients: a fresh token for each arrival, and one pooled opaque token where no user has one."""
+"""One opaque token of a machine client, kept fresh: for API calls where no user has one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import gevent
-
-from idchaos.load.engine.job import Roles
-from idchaos.load.engine.recorder import About
 from idchaos.load.engine.scene import Scene
+from idchaos.load.flows.base import Sender
 from idchaos.load.idp.tokens import Token, token_from
 from idchaos.planning.arrivals import Arrival
 from idchaos.targets.endpoints import Client
 
 _SESSION = "machine"
-_ABOUT = About(session=_SESSION)
 _RETRY_S = 1.0
 
 
-class Machines:
-    """Arrivals of the flow ``machine``, and of ``opaque`` without opaque sessions."""
+class Pooled(Sender):
+    """Arrivals of the flow ``opaque`` without opaque sessions."""
 
-    def __init__(self, scene: Scene, roles: Roles) -> None:
-        self._scene = scene
-        self._client, self._opaque_client = roles.machine, roles.machine_opaque
+    def __init__(self, scene: Scene) -> None:
+        assert scene.roles.machine_opaque is not None
+        self._scene, self._client = scene, scene.roles.machine_opaque
         self._pooled: Token | None = None
-        self.keepers: list[gevent.Greenlet] = []
 
-    def machine(self, arrival: Arrival, due: float) -> None:
-        """Ask for a token (RFC 6749 section 4.4), then call an API once with it."""
-        scene = self._scene
-        assert self._client is not None
-        step, body = scene.idp.client_credentials(self._client)
-        ended = scene.record_step("machine", step, due=due, token=_ABOUT, scheduled=True)
-        if not body or scene.stopping:
-            return
-        token = token_from(body, session=_SESSION, asked_at=scene.asked_at(step))
-        scene.call("api", token.bearer, token.about, due=ended, route=arrival.route, replica=arrival.replica)
-
-    # --- the pooled opaque token ---
-
-    def opaque_call(self, arrival: Arrival, due: float) -> None:
+    def send(self, arrival: Arrival, due: float) -> None:
         """Call an API with the pooled opaque token."""
         scene, token = self._scene, self._pooled
         if token is None or not token.usable(scene.clock.now()):
@@ -56,11 +38,10 @@ class Machines:
             scheduled=True,
         )
 
-    def start(self) -> None:
-        """Get the pooled token and keep it fresh."""
-        if self._opaque_client is not None:
-            self._renew(self._opaque_client)
-            self.keepers = [gevent.spawn(self._keep, self._opaque_client)]
+    def prepare(self) -> None:
+        """Get the token and keep it fresh."""
+        self._renew(self._client)
+        self._scene.spawn(self._keep, self._client)
 
     def _keep(self, client: Client) -> None:
         scene = self._scene

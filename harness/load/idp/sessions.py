@@ -17,7 +17,6 @@ from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
 
 from idchaos.errors import LoadError
-from idchaos.experiment import Flow
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
 from idchaos.load.engine.scene import Scene
@@ -25,7 +24,6 @@ from idchaos.load.idp.client import NEVER_ARRIVED, Step
 from idchaos.load.idp.login import log_in
 from idchaos.load.idp.tokens import Token, token_from
 from idchaos.planning.arrivals import Arrival
-from idchaos.planning.redirects import at_port
 from idchaos.record.samples import Expected
 from idchaos.targets.endpoints import Client, User
 
@@ -73,7 +71,7 @@ class Sessions:
     """The pool of sessions for ``api`` and ``opaque`` arrivals."""
 
     def __init__(self, scene: Scene, roles: Roles) -> None:
-        self._scene, self._roles = scene, roles
+        self._scene, self.roles = scene, roles
         flows = {stream.flow for stream in scene.plan.streams}
         wants_everyday = bool(flows & {"api", "login"}) and bool(roles.sessions)
         wants_opaque = "opaque" in flows and bool(roles.opaque_sessions)
@@ -83,7 +81,7 @@ class Sessions:
         self.everyday = self._slots(0, everyday, roles.sessions)
         self.opaque = self._slots(everyday, opaque, roles.opaque_sessions)
         self.keepers: list[gevent.Greenlet] = []
-        self._native = 0
+        self._prepared = False
 
     def _slots(self, first: int, count: int, clients: tuple[Client, ...]) -> list[Slot]:
         users = self._scene.endpoints.users
@@ -91,6 +89,11 @@ class Sessions:
             Slot(i, clients[i % len(clients)], users[i % len(users)], self._scene.rng("session", i))
             for i in range(first, first + count)
         ]
+
+    @classmethod
+    def of(cls, scene: Scene) -> Sessions:
+        """The one pool of a load, which all flows share."""
+        return scene.shared("sessions", lambda: cls(scene, scene.roles))
 
     @property
     def slots(self) -> Iterable[Slot]:
@@ -100,11 +103,14 @@ class Sessions:
     # --- before the load ---
 
     def prepare(self) -> None:
-        """Log every session in.
+        """Log every session in, once.
 
         Raises:
             LoadError: a login failed; says which step and why.
         """
+        if self._prepared:
+            return
+        self._prepared = True
         failures: list[Step] = []
 
         def log_in(slot: Slot) -> None:
@@ -127,8 +133,9 @@ class Sessions:
             raise LoadError(f"a session could not log in: {step.endpoint} answered {step.code or step.decision}")
 
     def start(self) -> None:
-        """Start the keepers."""
-        self.keepers = [gevent.spawn(self._keep, slot) for slot in self.slots]
+        """Start the keepers, once."""
+        if not self.keepers:
+            self.keepers = [self._scene.spawn(self._keep, slot) for slot in self.slots]
 
     def stop(self) -> None:
         """Stop the keepers; a request of theirs that is under way ends by itself."""
@@ -145,7 +152,7 @@ class Sessions:
         """Call an API with a session's opaque token."""
         self._call("opaque", self.opaque[arrival.session % len(self.opaque)], arrival, due)
 
-    def _call(self, flow: Flow, slot: Slot, arrival: Arrival, due: float) -> None:
+    def _call(self, flow: str, slot: Slot, arrival: Arrival, due: float) -> None:
         scene, session = self._scene, slot.session
         if session is None:
             scene.no_token(flow, arrival, due, "no_session", "")
@@ -179,7 +186,7 @@ class Sessions:
 
     def login(self, arrival: Arrival, due: float) -> None:
         """A user logs in; the pool's oldest session makes room and logs out."""
-        users, clients = self._scene.endpoints.users, self._roles.sessions
+        users, clients = self._scene.endpoints.users, self.roles.sessions
         user, client = users[arrival.session % len(users)], clients[arrival.kind % len(clients)]
         slot = min(self.everyday, key=lambda s: s.session.born if s.session else 0.0)
         name = slot.next_name()
@@ -193,15 +200,6 @@ class Sessions:
             slot.wake.set()
         if before is not None:
             self._log_out(before)
-
-    def native_login(self, arrival: Arrival, due: float) -> None:
-        """A user logs in to an app that listens on whatever loopback port it was given (RFC 8252 section 7.3)."""
-        users, clients = self._scene.endpoints.users, self._roles.native
-        client = clients[arrival.kind % len(clients)]
-        self._native += 1
-        here = client.model_copy(update={"redirect_uri": at_port(client.redirect_uri or "", self._native)})
-        user, name = users[arrival.session % len(users)], f"native-{self._native}"
-        log_in(self._scene, here, user, name, due, scheduled=True, flow="native_login")
 
     # --- the life of a session ---
 
