@@ -70,7 +70,9 @@ class LoadSettings(Value):
     login_rate: float = Field(2, gt=0, le=1_000, description="new logins per second")
     typo_share: float = Field(0.05, ge=0, le=1, description="share of new logins that mistype the password first")
     machine_rate: float = Field(5, gt=0, le=5_000, description="client-credentials tokens per second")
-    canary_rate: float = Field(22, gt=0, le=1_000, description="requests per second that must be refused")
+    canaries_per_kind: float = Field(
+        1, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
+    )
     timeout_s: float = seconds(5, at_least=0.1, why="time limit of one request")
     max_in_flight: int = Field(
         400, ge=1, le=10_000, description="requests waiting at once; more are dropped and counted"

@@ -14,7 +14,9 @@ from idchaos.values import Value
 class AudienceLoad(LoadSettings):
     """As ever, but with more canaries: there are many ways to be for somebody else."""
 
-    canary_rate: float = Field(110, gt=0, le=1_000, description="requests per second that must be refused")
+    canaries_per_kind: float = Field(
+        5, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
+    )
 
 
 class ReplayFault(Value):

@@ -156,7 +156,7 @@ SCENARIO = Scenario(
     needs=(Need.REPLICAS,),
     profiles={
         # What was revoked before the restart must still be of age after it, and be asked about often.
-        "quick": {"tokens.access_ttl_s": 20, "gateway.revocation_cache_s": 1, "load.canary_rate": 43},
-        "ci": {"load.canary_rate": 43},
+        "quick": {"tokens.access_ttl_s": 20, "gateway.revocation_cache_s": 1, "load.canaries_per_kind": 2},
+        "ci": {"load.canaries_per_kind": 2},
     },
 )

@@ -80,10 +80,9 @@ def length_s(settings: JunkKidFlood) -> float:
 
 def fetch_limit(settings: JunkKidFlood) -> float:
     """JWKS fetches per 1,000 requests that a validator answers: one in each cooldown, however many kids are unknown."""
-    load = settings.load
-    per_validator = (load.rate + load.machine_rate + load.canary_rate + settings.flood.rate) / len(
-        TOPOLOGIES[settings.topology].deciders
-    )
+    load = everyday_load(settings)
+    asked = sum(stream.rate for stream in load.streams if stream.flow != "login") + settings.flood.rate
+    per_validator = asked / len(TOPOLOGIES[settings.topology].deciders)
     # Without a cooldown, each request may cost a fetch.
     requests_per_fetch = max(1.0, settings.gateway.jwks_cooldown_s * per_validator)
     return round(COUNTING_SLACK * 1000 / requests_per_fetch, 2)

@@ -16,7 +16,9 @@ from idchaos.values import Value
 class ReplayLoad(LoadSettings):
     """As ever, but with more canaries: codes, refresh tokens and assertions that were used before are among them."""
 
-    canary_rate: float = Field(66, gt=0, le=1_000, description="requests per second that must be refused")
+    canaries_per_kind: float = Field(
+        3, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
+    )
 
 
 class ReplayFault(Value):

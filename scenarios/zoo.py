@@ -15,8 +15,8 @@ SHORT = {
     "gateway.revocation_cache_s": 0.5,
     "gateway.introspection_cache_s": 0.5,
     "load.rate": 100,
-    # Some four of each kind a second, over both replicas.
-    "load.canary_rate": 97,
+    # Over both replicas.
+    "load.canaries_per_kind": 3,
     # A few hundred requests a phase can't prove more nines than this.
     "slo.success": 0.97,
     # Phases as short as these must not hang on one bad second of a busy machine's scheduler.
@@ -93,7 +93,7 @@ ROLLOUT = Trial(
 TAMPERED = Trial(
     scenario="redirect_tampering",
     settings=SHORT
-    | {"load.canary_rate": 121, "fault.duration_s": 7, "fault.native_success": 0.9, "phases.recovery_s": 2},
+    | {"load.canaries_per_kind": 4, "fault.duration_s": 7, "fault.native_success": 0.9, "phases.recovery_s": 2},
 )
 REPLAYED = Trial(
     scenario="token_replay",

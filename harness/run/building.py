@@ -85,11 +85,12 @@ def everyday_load(
     ramp = min(1.0, settings.phases.warmup_s)
     issues_both = len(TOPOLOGIES[settings.topology].formats) > 1
     opaque = load.rate * opaque_share if issues_both else 0.0
+    sent = tuple(kind for kind in kinds() if kind not in without)
     streams = [
         Stream(flow="api", rate=load.rate - opaque, arrivals=load.arrivals, ramp_s=ramp),
         Stream(flow="login", rate=load.login_rate, arrivals=load.arrivals),
         Stream(flow="machine", rate=load.machine_rate, arrivals=load.arrivals),
-        Stream(flow="canary", rate=load.canary_rate, arrivals="constant"),
+        Stream(flow="canary", rate=load.canaries_per_kind * len(sent), arrivals="constant"),
     ]
     if opaque:
         streams.append(Stream(flow="opaque", rate=opaque, arrivals=load.arrivals, ramp_s=ramp))
@@ -103,7 +104,7 @@ def everyday_load(
         timeout_s=load.timeout_s,
         max_in_flight=load.max_in_flight,
         canaries=CanaryPlan(
-            kinds=tuple(kind for kind in kinds() if kind not in without),
+            kinds=sent,
             once=tuple(kind.name for kind in kinds().values() if kind.once),
             clock_margin_s=settings.gateway.leeway_s + abs(clock_error_s) + slack,
             retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,

@@ -58,6 +58,8 @@ class TokenKind(Kind):
 
     makes: ClassVar[int] = 1
     """The stock holds so many times as many: some come in two makes, or of two keys."""
+    ways: ClassVar[tuple[str, ...]] = ()
+    """How one that is forged is bad, where there are several ways: they take turns."""
     reuse: ClassVar[Reuse] = "last"
 
     def forge(self, good: Good, number: int) -> str | None:
@@ -103,8 +105,10 @@ class Good:
     """A key that nobody published."""
     mints: bool = False
     """Whether tokens can be had that are signed by the IdP's key."""
+    published: Sequence[dict[str, Any]] = ()
+    """The IdP's key set."""
 
-    def parts(self, **header: str) -> Forged:
+    def parts(self, **header: Any) -> Forged:
         """Header and claims of the good token, with other values in the header, under a name of its own, and valid for
         :data:`LIFE_S` longer.
         """
@@ -140,6 +144,13 @@ class Moment:
     """Keys that are no longer published, and from when (Unix time) each must be forgotten."""
     audiences: Sequence[str] = ()
     """Of all routes."""
+    scopes: Sequence[str] = ()
+    """Of all routes."""
+    issuer: str = ""
+    published: Sequence[dict[str, Any]] = ()
+    """The IdP's key set."""
+    signing_kid: str = ""
+    """The key that everyday tokens are signed by."""
     opaque: bool = False
     """Whether one opaque token is wanted of each kind that has some: there are no JWTs in everyday use."""
 
@@ -153,7 +164,7 @@ class Order:
     """A token to be made, and when it is surely bad (Unix time)."""
 
     claims: dict[str, Any]
-    header: dict[str, str] = field(default_factory=dict)
+    header: dict[str, Any] = field(default_factory=dict)
     kid: str = ""
     """The key to sign it by; empty: the one in use."""
     opaque: bool = False

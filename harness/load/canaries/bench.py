@@ -46,7 +46,8 @@ class Bench:
     turns: dict[str, Iterator[int]] = field(default_factory=dict)
     """Kinds of several ways take them in turn."""
     forged: Counter[str] = field(default_factory=Counter)
-    _jwks: list[dict[str, Any]] = field(default_factory=list)
+    published: list[dict[str, Any]] = field(default_factory=list)
+    """The IdP's key set, as it was when a key was last looked for in it."""
 
     @cached_property
     def machine(self) -> Client:
@@ -58,6 +59,11 @@ class Bench:
     def audiences(self) -> tuple[str, ...]:
         """Of all routes, in order."""
         return tuple(sorted({route.audience for route in self.scene.endpoints.routes}))
+
+    @cached_property
+    def scopes(self) -> tuple[str, ...]:
+        """Of all routes, in order."""
+        return tuple(sorted({route.scope for route in self.scene.endpoints.routes}))
 
     @cached_property
     def own_key(self) -> Any:
@@ -82,7 +88,7 @@ class Bench:
         if made is None:
             return False
         jwk = self._public_key(str(peek(made)[0].get("kid", "")))
-        self.good = Good(made, jwk, self.own_key, mints=self.mints is not None)
+        self.good = Good(made, jwk, self.own_key, mints=self.mints is not None, published=tuple(self.published))
         return True
 
     def mint(self, specs: list[TokenSpec]) -> list[str | None]:
@@ -147,8 +153,8 @@ class Bench:
 
     def _public_key(self, kid: str) -> dict[str, Any] | None:
         def known() -> dict[str, Any] | None:
-            return next((key for key in self._jwks if key.get("kid") == kid), None)
+            return next((key for key in self.published if key.get("kid") == kid), None)
 
         if known() is None:
-            self._jwks = self.scene.idp.jwks() or self._jwks
-        return known() or (self._jwks[0] if self._jwks else None)
+            self.published = self.scene.idp.jwks() or self.published
+        return known() or (self.published[0] if self.published else None)

@@ -20,7 +20,7 @@ class TokenSpec:
 
     claims: dict[str, Any] = field(default_factory=dict)
     """A value of ``None``: there is no such claim."""
-    header: dict[str, str] = field(default_factory=dict)
+    header: dict[str, Any] = field(default_factory=dict)
     kid: str = ""
     """The key to sign it by; empty: the one in use."""
     opaque: bool = False

@@ -163,6 +163,10 @@ class Canaries:
             self._withdrawn[key.kid] = key.forgotten_from
             self.keepers.append(self._scene.spawn(self._fill_ordered))
 
+    @property
+    def _signing_kid(self) -> str:
+        return str(peek(self.bench.good.token)[0].get("kid", "")) if self.bench.good else ""
+
     def _present(self, kid: str) -> bool:
         """Show a token of this key to every replica at every route; whether all accepted it."""
         (value,) = self.bench.mint([TokenSpec(kid=kid)])
@@ -187,10 +191,11 @@ class Canaries:
         assert bench.good is not None
         for name, kind in self._tokens.items():
             for _ in range(bench.depth):
-                value = kind.forge(bench.good, bench.forged[name])
+                number = bench.forged[name]
                 bench.forged[name] += 1
-                if value:
-                    bench.put(self.stock[name], value)
+                gevent.sleep(0)  # making takes its time, and load must not wait for it
+                if value := kind.forge(bench.good, number):
+                    bench.put(self.stock[name], value, way=kind.ways[number % len(kind.ways)] if kind.ways else "")
 
     def _fill_ordered(self) -> None:
         orders: list[tuple[str, Order]] = []
@@ -201,12 +206,17 @@ class Canaries:
                 number=self._rounds,
                 withdrawn=self._withdrawn,
                 audiences=self.bench.audiences,
+                scopes=self.bench.scopes,
+                issuer=self._scene.endpoints.issuer,
+                published=self.bench.published,
+                signing_kid=self._signing_kid,
                 opaque=self._opaque and number == 0,
             )
             self._rounds += 1
             orders += [(name, order) for name, kind in self._tokens.items() for order in kind.orders(moment)]
         made = self.bench.mint([TokenSpec(each.claims, each.header, each.kid, each.opaque) for _, each in orders])
         for (name, order), value in zip(orders, made, strict=True):
+            gevent.sleep(0)
             if value is not None and (not order.opaque or self.bench.show(value)):
                 shelf = self._shown[name] if order.opaque else self.stock[name]
                 when = {"bad_from": order.bad_from, "bad_until": order.bad_until, "good_for": order.good_for}

@@ -110,4 +110,8 @@ def b64(data: bytes) -> str:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else NAN
+    """A time claim as a number; NaN for whatever is none, or none that a float can hold."""
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else NAN
+    except OverflowError:
+        return NAN

@@ -28,7 +28,7 @@ SHORT = {
     "gateway.revocation_cache_s": 0.5,
     "gateway.introspection_cache_s": 0.5,
     "load.rate": 100,
-    "load.canary_rate": 34,
+    "load.canaries_per_kind": 1.5,
     "slo.success": 0.97,
     # These tests share their machine with others: what they show does not depend on a quiet one.
     "slo.late_p99_s": 1.0,
@@ -184,7 +184,7 @@ def test_a_gateway_that_goes_around_the_proxy_is_noticed_before_anything_is_conc
 
 @pytest.mark.e2e
 def test_a_fault_that_no_cache_lives_to_feel_is_inconclusive(idchaos: Idchaos) -> None:
-    result = idchaos("run", "jwks_outage", "--json", gateway__jwks_cache_s=300, load__canary_rate=0.1)
+    result = idchaos("run", "jwks_outage", "--json", gateway__jwks_cache_s=300, load__canaries_per_kind=0.01)
     run = the_run(result)
     assert (run["verdict"], result.returncode) == ("INCONCLUSIVE", 2)
     assert [fault["effect_proved"] for fault in run["faults"]] == [False]
@@ -325,9 +325,9 @@ def test_judging_a_stored_run_again_changes_no_byte(idchaos: Idchaos) -> None:
 def test_a_verdict_hangs_on_where_it_is_decided(idchaos: Idchaos, topology: str) -> None:
     """On a sound system all is well; what is wrong is seen at whoever decides, and around the gateways."""
     words = ("run", "audience_confusion", "--topology", topology, "--json")
-    sound = idchaos(*words, load__canary_rate=110)
+    sound = idchaos(*words, load__canaries_per_kind=5)
     assert sound.returncode == 0, sound.stdout + sound.stderr
-    wrong = idchaos(*words, "--defect", "no_aud_check", load__canary_rate=110)
+    wrong = idchaos(*words, "--defect", "no_aud_check", load__canaries_per_kind=5)
     (run,) = json.loads(wrong.stdout)["runs"]
     failed = {each["name"] for each in (*run["objectives"], *run["invariants"]) if each["verdict"] == "FAIL"}
     assert wrong.returncode == 1

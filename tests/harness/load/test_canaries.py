@@ -9,6 +9,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import ECKey, RSAKey
@@ -60,6 +61,8 @@ def test_hmac_is_keyed_by_the_bytes_of_the_public_key(number, form):
         "pem": pem,
         "pem_stripped": pem.strip(),
         "jwk": json.dumps(JWK, separators=(",", ":"), sort_keys=True).encode(),
+        "der": PRIVATE.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        "parameter": PRIVATE.public_key().public_numbers().n.to_bytes(256, "big"),
     }[form]
     assert peek(token)[0] == {"alg": "HS256", "typ": "at+jwt", "kid": "k1"}
     assert token.rpartition(".")[2] == b64(hmac.new(secret, signed_part(token), hashlib.sha256).digest())

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from idchaos.load.idp.tokens import b64, peek, token_from
+from idchaos.load.idp.tokens import about, b64, peek, token_from
 
 CLAIMS = {"iss": "https://idp", "iat": 1000, "exp": 1300, "jti": "j1"}
 JWT = f"{b64(json.dumps({'alg': 'RS256', 'kid': 'k1'}).encode())}.{b64(json.dumps(CLAIMS).encode())}.c2ln"
@@ -43,3 +43,8 @@ def test_without_expires_in_the_claims_say_how_long():
 @pytest.mark.parametrize("text", ["", "a.b", "a.b.c", "e30.W10.x", "....", "é.é.é"])
 def test_what_is_no_jwt_has_no_claims(text):
     assert peek(text) == ({}, {})
+
+
+def test_a_time_that_no_float_can_hold_is_none():
+    shown = about({"alg": "RS256"}, {"exp": 10**400, "iat": True}, session="s", obtained_at=0.0)
+    assert (math.isnan(shown.exp), math.isnan(shown.iat)) == (True, True)

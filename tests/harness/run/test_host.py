@@ -245,7 +245,7 @@ def test_a_watch_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:
 
 SHORT = {
     "phases.warmup_s": 1, "phases.baseline_s": 3, "fault.duration_s": 5, "phases.recovery_s": 3,
-    "gateway.jwks_cache_s": 1, "load.rate": 60, "load.canary_rate": 22, "slo.success": 0.97,
+    "gateway.jwks_cache_s": 1, "load.rate": 60, "load.canaries_per_kind": 1, "slo.success": 0.97,
 }  # fmt: skip
 
 

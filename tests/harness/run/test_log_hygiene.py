@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 SHORT = {
     "phases.warmup_s": 1, "phases.baseline_s": 2, "phases.recovery_s": 2, "fault.duration_s": 3,
     "gateway.jwks_cache_s": 1, "gateway.revocation_cache_s": 0.5, "gateway.introspection_cache_s": 0.5,
-    "load.rate": 50, "load.canary_rate": 22, "slo.late_p99_s": 1.0, "slo.latency_p95_s": 2.0,
+    "load.rate": 50, "load.canaries_per_kind": 1, "slo.late_p99_s": 1.0, "slo.latency_p95_s": 2.0,
 }  # fmt: skip
 
 

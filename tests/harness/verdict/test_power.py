@@ -257,7 +257,7 @@ def test_an_invariant_without_canaries_is_undecidable() -> None:
 
 
 def test_canaries_that_come_too_seldom_are_said_to() -> None:
-    load = everyday_load(CommonSettings.model_validate({"load": {"canary_rate": 1}}))
+    load = everyday_load(CommonSettings.model_validate({"load": {"canaries_per_kind": 0.05}}))
     found = foretell(plan_of(load=load, held=invariants()), SETUP)
     assert found.decidable is Decidable.PERHAPS
     assert "canaries of kind alg_none are planned in baseline" in found.invariants[0].reason

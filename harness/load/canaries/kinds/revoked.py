@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from idchaos.load.canaries.base import TokenKind
 from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.stock import Call, Shelf
+from idchaos.load.idp.tokens import bearer_line
+
+_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 class Revoked(TokenKind):
     name = "revoked"
     invariant = "revoked_tokens_refused"
-    made = "An everyday token, revoked at the IdP; an opaque one is shown to everybody first."
+    made = "An everyday token, revoked at the IdP; an opaque one is shown to everybody first. JWTs also respelled."
     bad = "From the revocation on, and the longest that a cache may hold what it heard before."
     why = "Who was locked out stays in: a stolen token can't be stopped."
-    source = "RFC 7009 section 2, RFC 7662 section 4"
+    source = "RFC 7009 section 2, RFC 7662 section 4, golang-jwt #502"
     needs = ("revocation",)
-    makes = 2
+    makes = 3
     reuse = "always"
     once = True
 
@@ -33,12 +39,25 @@ class Revoked(TokenKind):
                 return
             if not bench.observe(bench.scene.idp.revoke(bench.machine, token.value, "access_token")):
                 return
-            shelf.put(
-                Call(
-                    lines=token.bearer,
-                    about=token.about,
-                    bad_from=bench.now + after,
-                    bad_until=bench.until(token),
-                    known_at=set() if bench.under_load else None,
-                )
+            call = Call(
+                lines=token.bearer,
+                about=token.about,
+                bad_from=bench.now + after,
+                bad_until=bench.until(token),
+                known_at=set() if bench.under_load else None,
             )
+            shelf.put(call)
+            if token.about.format == "jwt":
+                about = replace(token.about, session=f"{token.about.session}:respelled")
+                shelf.put(replace(call, lines=bearer_line(respelled(token.value)), about=about))
+
+
+def respelled(token: str) -> str:
+    """The same JWT in another spelling: bits of the last character that decode to nothing (RFC 4648 section 3.5), or a
+    pad character where those say none.
+    """
+    spare = {2: 4, 3: 2}.get(len(token.rpartition(".")[2]) % 4)
+    if spare is None:
+        return f"{token}="
+    last = _ALPHABET.index(token[-1])
+    return token[:-1] + _ALPHABET[last ^ ((1 << spare) - 1)]
