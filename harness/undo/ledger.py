@@ -12,10 +12,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import psutil
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from idchaos.errors import StoreError
 from idchaos.values import Value
@@ -65,7 +65,39 @@ class ControlCall(Value):
     secret_file: str
 
 
-Undo = Annotated[Processes | Containers | ToxicsOff | ControlCall, Field(discriminator="kind")]
+class Command(Value):
+    """Undo: run a command, without a shell; it is undone when the command exits with 0.
+
+    Arguments are for everyone to read: a command takes its secrets from its environment or from files of its own.
+    """
+
+    kind: Literal["command"] = "command"
+    argv: tuple[str, ...] = Field(min_length=1)
+    timeout_s: float = Field(30.0, gt=0, le=600)
+
+
+class HttpCall(Value):
+    """Undo: one HTTP request; it is undone when the answer is 2xx. Of a secret only its place is written down."""
+
+    kind: Literal["http"] = "http"
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    url: str = Field(pattern=r"^https?://[^\s/@]+(/|$)")
+    body: str | None = None
+    content_type: str = "application/json"
+    secret_file: str | None = None
+    """A file of mode 0600 that holds a bearer token (RFC 6750)."""
+    secret_variable: str | None = None
+    """Or the environment variable that does."""
+    timeout_s: float = Field(10.0, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Self:
+        if self.secret_file is not None and self.secret_variable is not None:
+            raise ValueError("the secret is in a file or in the environment, not in both")
+        return self
+
+
+Undo = Annotated[Processes | Containers | ToxicsOff | ControlCall | Command | HttpCall, Field(discriminator="kind")]
 _UNDO: TypeAdapter[Undo] = TypeAdapter(Undo)
 
 

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import psutil
 
+from idchaos.undo.calls import run_command, send
 from idchaos.undo.ledger import (
     RUN_ID_VARIABLE,
     RUN_LABEL,
+    Command,
     Containers,
     ControlCall,
+    HttpCall,
     Processes,
     ToxicsOff,
     Undo,
@@ -52,6 +55,10 @@ def carry_out(undo: Undo) -> Undone:
             return Undone(f"{undo.proxy} at {undo.api} is on and free of our toxics", tuple(_remove_toxics(undo)))
         case ControlCall():
             return Undone(f"{undo.method} {undo.url} accepted", tuple(_call(undo)))
+        case Command():
+            return Undone(f"{undo.argv[0]} exited with 0", tuple(run_command(undo)))
+        case HttpCall():
+            return Undone(f"{undo.method} {undo.url} accepted", tuple(send(undo)))
 
 
 def carry_out_all(path: Path) -> list[Undone]:
