@@ -31,8 +31,9 @@ from idchaos.settings import CommonSettings
 from idchaos.targets.base import ProcessState
 from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
+from idchaos.targets.standin.addresses import free_ports
 from idchaos.targets.standin.control import StandIns
-from idchaos.targets.standin.processes import READY_WITHIN_S, free_ports
+from idchaos.targets.standin.processes import READY_WITHIN_S
 from idchaos.targets.standin.topology import PROXIES, Credentials, Layout, endpoints, settings_documents
 from idchaos.topologies import TOPOLOGIES
 from idchaos.undo.ledger import RUN_ID_VARIABLE, RUN_LABEL

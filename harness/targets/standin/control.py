@@ -35,6 +35,10 @@ class StandIns:
             trust_env=False,
         )
 
+    def move(self, control: Mapping[str, str]) -> None:
+        """From now on, components are at these control addresses."""
+        self._control = control
+
     def close(self) -> None:
         """Release sockets."""
         self._http.close()

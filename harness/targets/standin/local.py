@@ -16,8 +16,9 @@ from idchaos.settings import CommonSettings
 from idchaos.targets.base import ProcessState
 from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
+from idchaos.targets.standin.addresses import SHARED, free_ports, own_address, was_taken
 from idchaos.targets.standin.control import StandIns
-from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process, free_ports
+from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process
 from idchaos.targets.standin.topology import (
     MODULES,
     PROXIES,
@@ -32,18 +33,22 @@ from idchaos.undo.toxiproxy import Links
 REAL_TOXIPROXY = "toxiproxy-server"
 
 
-def local_layout() -> Layout:
-    """Free loopback ports for everything."""
-    ports = iter(free_ports(2 * len(STAND_INS) + len(PROXIES) + 1))
-    bind = {name: (f"127.0.0.1:{next(ports)}", f"127.0.0.1:{next(ports)}") for name in STAND_INS}
-    listen = {proxy: f"127.0.0.1:{next(ports)}" for proxy in PROXIES}
+MOST_STARTS = 3
+"""So often are ports chosen, when somebody else takes one before its component does."""
+
+
+def local_layout(host: str = SHARED) -> Layout:
+    """Free ports for everything on one address of loopback."""
+    ports = iter(free_ports(2 * len(STAND_INS) + len(PROXIES) + 1, host))
+    bind = {name: (f"{host}:{next(ports)}", f"{host}:{next(ports)}") for name in STAND_INS}
+    listen = {proxy: f"{host}:{next(ports)}" for proxy in PROXIES}
     return Layout(
         data={name: data for name, (data, _) in bind.items()},
         control={name: control for name, (_, control) in bind.items()},
         bind=bind,
         listen=listen,
         through=listen,
-        toxiproxy_api=f"127.0.0.1:{next(ports)}",
+        toxiproxy_api=f"{host}:{next(ports)}",
     )
 
 
@@ -57,7 +62,7 @@ class LocalTarget(StandIns):
         self, settings: CommonSettings, run_id: str, defects: Mapping[str, tuple[str, ...]] | None = None
     ) -> None:
         self.credentials = Credentials.generate()
-        self.layout = local_layout()
+        self.layout = local_layout(own_address(run_id))
         super().__init__(self.layout.control, self.credentials.control_secret)
         self._settings = settings
         self.topology = TOPOLOGIES[settings.topology]
@@ -85,7 +90,22 @@ class LocalTarget(StandIns):
         return self._links
 
     def start(self, logs: Path) -> None:
-        """Start Toxiproxy, its proxies, and every stand-in; wait until all answer."""
+        """Start Toxiproxy, its proxies, and every stand-in; wait until all answer.
+
+        A port that somebody else took between its choice and its use is chosen again.
+        """
+        for last in (*[False] * (MOST_STARTS - 1), True):
+            try:
+                return self._start(logs)
+            except (TargetError, FaultError) as error:
+                if last or not was_taken(error):
+                    raise
+            self._stop_processes()
+            self.layout = local_layout(own_address(self._run_id))
+            self.move(self.layout.control)
+        return None
+
+    def _start(self, logs: Path) -> None:
         documents = settings_documents(self.layout, self._settings, self.credentials, self._defects)
         self._processes["toxiproxy"] = self._toxiproxy(logs)
         for name in STAND_INS:
@@ -146,13 +166,16 @@ class LocalTarget(StandIns):
 
     def stop(self) -> list[str]:
         """Stop every process; returns what could not be stopped."""
+        self._stop_processes()
+        self.close()
+        return []
+
+    def _stop_processes(self) -> None:
         for process in reversed(self._processes.values()):
             process.signal(signal.SIGCONT)
             process.signal(signal.SIGTERM)
         for process in self._processes.values():
             process.stop()
-        self.close()
-        return []
 
     def died(self) -> str | None:
         """The first component that ended without being told to."""

@@ -1,14 +1,12 @@
-"""Stand-ins as local child processes: free ports, one ready line, logs to files, and how each one ended."""
+"""Stand-ins as local child processes: one ready line, logs to files, and how each one ended."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import random
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,29 +23,6 @@ from idchaos.undo.ledger import RUN_ID_VARIABLE
 
 READY_WITHIN_S = 20.0
 PYTHON_MODULE = (sys.executable, "-P", "-m")
-# Below the range that Linux and macOS hand out for outgoing connections: a port that a killed component must get back
-# can't be taken by one of the thousands of connections that the load makes meanwhile.
-PORTS = range(20_000, 30_000)
-
-
-def free_ports(count: int) -> list[int]:
-    """Distinct TCP ports on loopback that nothing listens on.
-
-    Raises:
-        TargetError: when there are not that many.
-    """
-    found: list[int] = []
-    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
-        with socket.socket() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                sock.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise TargetError(f"only {len(found)} of {count} ports are free between {PORTS.start} and {PORTS.stop}")
 
 
 @dataclass

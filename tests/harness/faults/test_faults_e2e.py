@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -309,3 +311,18 @@ def test_healing_what_was_never_applied_leaves_the_process_alone(how: str, targe
     before = target.process("orders")
     ProcessFault(component="orders", how=how).heal(target)  # type: ignore[arg-type]
     assert target.process("orders") == before
+
+
+def test_a_port_that_is_taken_before_its_component_starts_is_chosen_again(tmp_path: Path) -> None:
+    target = LocalTarget(CommonSettings(), secrets.token_hex(6))
+    taken = [target.layout.data["gateway-1"], target.layout.listen["client-to-idp"]]
+    try:
+        with contextlib.ExitStack() as others:
+            for address in taken:
+                host, _, port = address.rpartition(":")
+                others.enter_context(socket.create_server((host, int(port))))
+            target.start(tmp_path)
+        assert not {target.layout.data["gateway-1"], target.layout.listen["client-to-idp"]} & set(taken)
+        traffic(target)
+    finally:
+        assert target.stop() == []

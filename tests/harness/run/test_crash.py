@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from idchaos.errors import FaultError, UndecidableError
-from idchaos.targets.standin.processes import free_ports
+from idchaos.targets.standin.addresses import free_ports
 from idchaos.undo.guardian import Guardian
 from idchaos.undo.ledger import STATE_VARIABLE, ControlCall, Processes, ToxicsOff, ledger_path
 from idchaos.undo.safety import Safety
