@@ -61,6 +61,8 @@ class TokenKind(Kind):
     ways: ClassVar[tuple[str, ...]] = ()
     """How one that is forged is bad, where there are several ways: they take turns."""
     reuse: ClassVar[Reuse] = "last"
+    secret: ClassVar[bool] = True
+    """Whether it must not stand in a log: what is no token gives nothing away."""
 
     def forge(self, good: Good, number: int) -> str | None:
         """A bad token made from a good one, as a pure function; ``number``: how many of the kind were forged before.

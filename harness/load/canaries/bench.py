@@ -112,9 +112,10 @@ class Bench:
         self.scene.upkeep(step)
         return step.decision == "accept" and not self.scene.stopping
 
-    def put(self, shelf: Shelf[Call], value: str, *, way: str = "", **when: Any) -> None:
+    def put(self, shelf: Shelf[Call], value: str, *, way: str = "", secret: bool = True, **when: Any) -> None:
         """Put a token on a shelf; ``when``: further fields of :class:`~idchaos.load.canaries.stock.Call`."""
-        self.scene.idp.handed_out.add("canary", value)
+        if secret:
+            self.scene.idp.handed_out.add("canary", value)
         shown = about(*peek(value), session=f"{SESSION}:{way}" if way else SESSION, obtained_at=self.now)
         shelf.put(Call(lines=bearer_line(value), about=shown, **when))
 

@@ -195,7 +195,8 @@ class Canaries:
                 bench.forged[name] += 1
                 gevent.sleep(0)  # making takes its time, and load must not wait for it
                 if value := kind.forge(bench.good, number):
-                    bench.put(self.stock[name], value, way=kind.ways[number % len(kind.ways)] if kind.ways else "")
+                    way = kind.ways[number % len(kind.ways)] if kind.ways else ""
+                    bench.put(self.stock[name], value, way=way, secret=kind.secret)
 
     def _fill_ordered(self) -> None:
         orders: list[tuple[str, Order]] = []

@@ -57,6 +57,7 @@ class Malformed(TokenKind):
     why = "What can't be read is let in; or it is answered with an error that wakes people up, and hides real outages."
     source = "RFC 7519 section 7.2, RFC 6750 section 3.1"
     makes = 2
+    secret = False
     ways = WAYS
 
     def forge(self, good: Good, number: int) -> str:
