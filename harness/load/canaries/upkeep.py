@@ -220,5 +220,11 @@ class Canaries:
             gevent.sleep(0)
             if value is not None and (not order.opaque or self.bench.show(value)):
                 shelf = self._shown[name] if order.opaque else self.stock[name]
-                when = {"bad_from": order.bad_from, "bad_until": order.bad_until, "good_for": order.good_for}
-                self.bench.put(shelf, value, way=order.way, **when)
+                self.bench.put(
+                    shelf,
+                    value,
+                    way=order.way,
+                    bad_from=order.bad_from,
+                    bad_until=order.bad_until,
+                    good_for=order.good_for,
+                )
