@@ -24,13 +24,16 @@ def show(verdict: RunVerdict, as_json: bool) -> None:
 def conclude(
     verdicts: Sequence[RunVerdict],
     as_json: bool,
+    *,
     skipped: Mapping[str, str] | None = None,
     error: str | None = None,
     run_dir: str | None = None,
+    again: Sequence[RunVerdict] = (),
 ) -> ExitCode:
     """Print the JSON document when asked for; the exit code.
 
-    An ``error``: not all could be judged; ``run_dir``: where what the run recorded until then is.
+    An ``error``: not all could be judged; ``run_dir``: where what the run recorded until then is. ``again``: runs that
+    were INCONCLUSIVE and made again.
     """
     if as_json:
         judged = [verdict.verdict for verdict in verdicts]
@@ -40,19 +43,25 @@ def conclude(
         }
         if skipped is not None:
             document["skipped"] = [{"scenario": name, "reason": reason} for name, reason in skipped.items()]
+        if again:
+            document["run_again"] = [
+                {"scenario": each.scenario, "variant": each.variant, "run_dir": each.run_dir, "reasons": each.reasons}
+                for each in again
+            ]
         if error is not None:
             document["error"] = error
         if run_dir is not None:
             document["run_dir"] = run_dir
         print(json.dumps(document, indent=2))
-    return exit_code(verdicts)
+    return exit_code(verdicts, again)
 
 
-def exit_code(verdicts: Sequence[RunVerdict]) -> ExitCode:
-    """By the worst verdict. A clean-up that was not clean is our own failure, which only a FAIL outweighs.
+def exit_code(verdicts: Sequence[RunVerdict], again: Sequence[RunVerdict] = ()) -> ExitCode:
+    """By the worst verdict; of runs that were made ``again``, only what they left behind counts.
 
-    Whoever repeats a run on 70 must not miss a FAIL; whoever trusts 0 must not find a fault still in force.
+    A clean-up that was not clean is our own failure, which only a FAIL outweighs: whoever repeats a run on 70 must not
+    miss a FAIL, whoever trusts 0 must not find a fault still in force.
     """
     worst = Verdict.worst([verdict.verdict for verdict in verdicts])
-    dirty = any(verdict.cleanup.problem for verdict in verdicts)
+    dirty = any(verdict.cleanup.problem for verdict in (*verdicts, *again))
     return ExitCode.HARNESS if dirty and worst is not Verdict.FAIL else ExitCode[worst]

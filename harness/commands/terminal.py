@@ -1,139 +1,106 @@
-"""What a person sees while a run goes on, and at its end. Quiet where nobody watches."""
+"""What a person sees at the end of a run, of several, of the zoo."""
 
 from __future__ import annotations
 
-import contextlib
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.live import Live
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from idchaos.experiment import Outcome, Verdict
-from idchaos.run.runner import Observer, Progress
+from idchaos.experiment import Verdict
 
 if TYPE_CHECKING:
-    from idchaos.run.launch import Prepared
     from idchaos.studies.zoo.results import Detection, Matrix
-    from idchaos.verdict.verdict import RunVerdict
+    from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
 
 COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
 CAUGHT = {"PASS": "caught", "FAIL": "MISSED", "INCONCLUSIVE": "undecided"}
 """A row's verdict, said of its defect."""
-REFRESH_S = 0.25
 LOG_WIDTH = 160
-
-
-@contextlib.contextmanager
-def watching(prepared: Prepared, *, quiet: bool) -> Iterator[Observer | None]:
-    """An observer that draws on a terminal; elsewhere a line per phase on stderr; nothing when quiet."""
-    title = f"{prepared.scenario.name} · {prepared.experiment.plan.variant} · {prepared.request.profile}"
-    if quiet:
-        yield None
-        return
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield PhaseLines(title)
-        return
-    with Live(console=console, refresh_per_second=1 / REFRESH_S, transient=True) as live:
-        yield LiveView(title, live)
-
-
-class PhaseLines:
-    """One line on stderr per stage: enough for a log."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._stage = ""
-
-    def update(self, progress: Progress) -> None:
-        """Print the stage when it changes."""
-        if progress.stage != self._stage:
-            self._stage = progress.stage
-            print(f"{self._title}: {progress.stage}", file=sys.stderr, flush=True)
-
-
-class LiveView:
-    """Phase, time left, rate, success, p95, active faults; redrawn in place."""
-
-    def __init__(self, title: str, live: Live) -> None:
-        self._title = title
-        self._live = live
-        self._drawn = 0.0
-
-    def update(self, progress: Progress) -> None:
-        """Redraw, a few times a second at most."""
-        if time.monotonic() - self._drawn >= REFRESH_S:
-            self._drawn = time.monotonic()
-            self._live.update(view(self._title, progress))
-
-
-def view(title: str, progress: Progress) -> Table:
-    """The live view as a renderable."""
-    load = progress.load
-    good, bad = int(load.get("ok") or 0), int(load.get("bad") or 0)
-    grid = Table.grid(padding=(0, 3))
-    grid.add_row(Text(title, style="bold"), Text(progress.stage, style="cyan"), f"{progress.left_s:.0f} s left")
-    if load:
-        p95 = load.get("p95_s")
-        success = f"{good / (good + bad):.2%} ok" if good + bad else "nothing answered"
-        grid.add_row(
-            f"{float(load.get('rate') or 0):.0f} requests/s",
-            Text(success, style="red" if bad else "green"),
-            f"p95 {float(p95) * 1000:.0f} ms" if p95 is not None else "p95 –",
-        )
-    accepted = int((load.get("by_outcome") or {}).get(Outcome.WRONGLY_ACCEPTED) or 0)
-    if accepted:
-        grid.add_row(Text(f"{accepted} bad tokens accepted", style="bold red"))
-    fault = ", ".join(progress.active_faults)
-    grid.add_row(Text(f"fault: {fault}", style="yellow") if fault else Text("no fault in force", style="dim"))
-    return grid
+WIDE = 100
+"""Columns that the table of objectives needs."""
+SHOWN = 4
+"""Reasons beside the first."""
 
 
 def show_verdict(verdict: RunVerdict) -> None:
-    """The verdict, its reasons, the objectives, and where the report is, on stdout."""
-    from idchaos.report.summary import replays, tried
+    """The verdict, what decided it, and last the sentence that matters, where the report is, and what to do next."""
+    from idchaos.report.summary import next_step, reasons, replays, tried
 
-    # Where no terminal sets a width, nothing is folded: logs are read and searched by the line.
-    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
-    head = Text(f"{verdict.verdict}", style=COLOURS[verdict.verdict])
-    head.append(f"  {verdict.scenario} · {verdict.variant}", style="default")
-    console.print(head)
+    console = _console()
+    console.print(Text.assemble(_verdict(verdict.verdict), f"  {verdict.scenario} · {verdict.variant}"))
     if verdict.cleanup.problem:
-        console.print(Text(f"  {verdict.cleanup.problem}", style=COLOURS["FAIL"]))
-    for reason in verdict.reasons:
-        console.print(Text(f"  {reason}"))
+        console.print(_indented(Text(verdict.cleanup.problem, style=COLOURS["FAIL"])))
+    if verdict.objectives:
+        console.print(_objectives(verdict.objectives, console.width))
+    found = "; ".join(tried(verdict)) or "nothing was tried"
+    console.print(_indented(f"{len(verdict.invariants)} invariants: {found}"))
+    for name, command in replays(verdict):
+        console.print(_indented(f"replay {name}: {command}"))
+    if verdict.cleanup.clean is None:
+        unsure = "clean-up: the run did not come to it; idchaos recover makes sure"
+        console.print(_indented(Text(unsure, style=COLOURS["INCONCLUSIVE"])))
+    console.print()
+    first, *follow = [reason.text for reason in reasons(verdict)][bool(verdict.cleanup.problem) :]
+    console.print(Text.assemble(_verdict(verdict.verdict), f"  {first}"))
+    # Where a run ended early, what is missing follows from that.
+    shown = follow[:SHOWN] if verdict.status == "completed" else []
+    for reason in shown:
+        console.print(_indented(reason))
+    if len(follow) > len(shown):
+        console.print(_indented(f"and {len(follow) - len(shown)} more, in the report"))
+    console.print(_indented(f"report: {verdict.run_dir}/report.html"))
+    if step := next_step(verdict):
+        console.print(_indented(f"next: {step}"))
+
+
+def _objectives(rows: Sequence[ObjectiveVerdict], width: int) -> RenderableType:
+    """A table where there is room for it; else two lines a row. Names stay whole."""
+    if width < WIDE:
+        return Group(*(line for row in rows for line in _two_lines(row)))
     table = Table(box=None, padding=(0, 2), header_style="dim")
     for heading in ("", "objective", "phase", "value", "interval", "samples", "bound"):
-        table.add_column(heading, justify="right" if heading in ("value", "samples") else "left")
-    for item in verdict.objectives:
-        table.add_row(
-            Text(item.verdict, style=COLOURS[item.verdict]),
-            item.name,
-            item.phase,
-            _number(item.value),
-            f"{_number(item.interval[0])} … {_number(item.interval[1])}" if item.interval else "–",
-            str(item.samples),
-            item.bound,
+        table.add_column(
+            heading, justify="right" if heading in ("value", "samples") else "left", no_wrap=heading == "objective"
         )
-    console.print(table)
-    console.print(f"  {len(verdict.invariants)} invariants: {'; '.join(tried(verdict)) or 'nothing was tried'}")
-    for name, command in replays(verdict):
-        console.print(Text(f"  replay {name}: {command}"))
-    if verdict.cleanup.clean is None:
-        console.print(Text("  clean-up: the run did not come to it; idchaos recover makes sure", style="bold yellow"))
-    console.print(f"  report: {verdict.run_dir}/report.html")
+    for row in rows:
+        figures = (_number(row.value), _interval(row), f"{row.samples:,}")
+        table.add_row(_verdict(row.verdict), row.name, row.phase, *figures, row.bound)
+    return table
+
+
+def _two_lines(row: ObjectiveVerdict) -> tuple[RenderableType, RenderableType]:
+    said = f"{row.phase}: {_number(row.value)} ({_interval(row)}) of {row.samples:,}; bound {row.bound}"
+    return Text.assemble("  ", _verdict(row.verdict), f" {row.name}"), Padding(Text(said, style="dim"), (0, 0, 0, 6))
+
+
+def _interval(row: ObjectiveVerdict) -> str:
+    if row.interval is None:
+        return "no interval"
+    low, high = row.interval
+    return f"{'-∞' if low is None else _number(low)} … {'∞' if high is None else _number(high)}"
+
+
+def _console() -> Console:
+    """Stdout. Where no terminal sets a width, nothing is folded: logs are read and searched by the line."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH, soft_wrap=not sys.stdout.isatty())
+
+
+def _indented(text: str | Text) -> RenderableType:
+    """Folded at words, to the right of what it belongs to; in a log not folded at all."""
+    told = Text(text) if isinstance(text, str) else text
+    return Padding(told, (0, 0, 0, 2)) if sys.stdout.isatty() else Text.assemble("  ", told)
 
 
 def show_matrix(matrix: Matrix) -> None:
     """Every defect with what caught it, every sound run with its verdict, on stdout; last, what stayed inconclusive."""
     from idchaos.studies.zoo.results import Control
 
-    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    console = _console()
     table = Table(box=None, padding=(0, 2), header_style="dim")
     for heading in ("", "defect", "run", "outcome"):
         table.add_column(heading)
@@ -161,7 +128,7 @@ def show_detection(detection: Detection) -> None:
     """Defects by runs, a sign for each, on stdout."""
     from idchaos.studies.zoo.results import MARKS
 
-    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    console = _console()
     table = Table(box=None, padding=(0, 2), header_style="dim")
     table.add_column("defect")
     for runs in detection.sound:
@@ -185,7 +152,7 @@ def _verdict(verdict: Verdict) -> Text:
 
 def show_verdicts(verdicts: Sequence[RunVerdict]) -> None:
     """One line for each of several runs, on stdout."""
-    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    console = _console()
     table = Table(box=None, padding=(0, 2), show_header=False)
     for verdict in verdicts:
         first = verdict.reasons[0] if verdict.reasons else ""
@@ -197,7 +164,7 @@ def show_verdicts(verdicts: Sequence[RunVerdict]) -> None:
 
 def show_skipped(skipped: Mapping[str, str]) -> None:
     """One line for each scenario that is not run, and why, on stdout."""
-    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    console = _console()
     for reason in skipped.values():
         console.print(Text.assemble(("  SKIPPED", "dim"), f"  {reason}"))
 

@@ -161,7 +161,7 @@ def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Cont
 
 def _watched(begin: Callable[[Prepared], None], quiet: bool, prepared: Prepared) -> RunVerdict:
     """A run in this process. A line a phase would drown the zoo's own lines; a live view stands below them."""
-    from idchaos.commands.terminal import watching
+    from idchaos.commands.live import watching
     from idchaos.studies.single import run
 
     begin(prepared)

@@ -132,6 +132,20 @@ def replays(verdict: RunVerdict) -> list[tuple[str, str]]:
     return [(name, command) for name, command in first if command]
 
 
+def next_step(verdict: RunVerdict) -> str:
+    """What to do now; empty where nothing needs to be done."""
+    if verdict.cleanup.problem or verdict.cleanup.clean is None:
+        return "idchaos recover"
+    if verdict.verdict is Verdict.PASS:
+        return ""
+    if verdict.verdict is Verdict.FAIL:
+        commands = [command for _, command in replays(verdict)]
+        return commands[0] if commands else "the report says why it matters, since when, and at which replica"
+    if verdict.status != "completed":
+        return "mend what ended it, and run it again"
+    return f"idchaos validate {verdict.scenario} --profile {verdict.profile} says what it takes to decide"
+
+
 def tried(verdict: RunVerdict) -> list[str]:
     """``0 of 266 bad tokens accepted``, and the like, of what was tried at all."""
     found = []

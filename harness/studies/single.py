@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,16 @@ class NotStored(StoreError):
         self.verdict = verdict
 
 
-def run(prepared: Prepared, observer: Observer | None = None) -> RunVerdict:
-    """Execute, judge, report.
+def run(
+    prepared: Prepared, observer: Observer | None = None, begun: Callable[[Path], None] = lambda run_dir: None
+) -> RunVerdict:
+    """Execute, judge, report. ``begun`` is told the run directory as soon as there is one.
 
     Raises:
         IdchaosError: the run could not be completed. What was recorded has been judged and reported all the same.
     """
     execution, directory = assemble(prepared, observer)
+    begun(directory.path)
     try:
         execution.execute()
     except BaseException as error:

@@ -95,7 +95,7 @@ def test_the_report_says_it_first(
 def test_a_command_whose_run_passed_and_left_something_exits_70(
     judged: Judged, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(single, "run", lambda _prepared, _observer=None: judged())
+    monkeypatch.setattr(single, "run", lambda _prepared, _observer, _begun: judged())
     assert cli.cli.main(["run", "jwks_outage", "--json"], standalone_mode=False) == 70
     document = json.loads(capsys.readouterr().out)
     assert (document["verdict"], document["runs"][0]["cleanup"]) == ("PASS", {"clean": False, "left": [LEFT]})

@@ -1,0 +1,141 @@
+"""What a person sees before and while a run goes on. Nothing where nobody watches."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from idchaos.experiment import Outcome, Phase
+from idchaos.run.runner import Observer, Progress
+
+if TYPE_CHECKING:
+    from idchaos.run.launch import Prepared
+    from idchaos.verdict.power import Forecast
+
+REFRESH_S = 0.25
+NARROW = 60
+"""Columns; below, each figure has a line of its own."""
+BUSY = 0.75
+"""Processes that want a core, for each core: above it, the load generator may be late."""
+
+
+@contextlib.contextmanager
+def watching(prepared: Prepared, *, quiet: bool) -> Iterator[Observer | None]:
+    """An observer that draws on a terminal; elsewhere a line per phase on stderr; nothing when quiet."""
+    if quiet:
+        yield None
+        return
+    plan = prepared.experiment.plan
+    title = f"{prepared.scenario.name} · {plan.variant} · {prepared.request.profile}"
+    console = Console(stderr=True)
+    print(f"{title}: {_ahead(prepared)}", file=sys.stderr, flush=True)
+    if not console.is_terminal:
+        yield PhaseLines(title)
+        return
+    with Live(console=console, refresh_per_second=1 / REFRESH_S, transient=True) as live:
+        yield LiveView(title, plan.phases, live)
+
+
+def _ahead(prepared: Prepared) -> str:
+    from idchaos.commands.forecast import forecast
+
+    return ahead(forecast(prepared), os.getloadavg()[0], os.cpu_count() or 1)
+
+
+def ahead(found: Forecast, busy: float, cores: int) -> str:
+    """One line before the load: how long it takes, what it can decide, and whether this machine is fit for it."""
+    asked = [*(each.decidable for each in found.objectives), *(each.decidable for each in found.invariants)]
+    sure = sum(each == "yes" for each in asked)
+    decides = f"can decide all {len(asked)} objectives and invariants"
+    if sure < len(asked):
+        decides = f"can surely decide {sure} of {len(asked)} objectives and invariants (idchaos validate says why)"
+    fit = f"{cores} cores are free enough"
+    if busy > BUSY * cores:
+        fit = f"this machine is busy (load {busy:.1f} on {cores} cores), which may make it INCONCLUSIVE"
+    return f"about {found.duration_s:.0f} s of load; {decides}; {fit}"
+
+
+class PhaseLines:
+    """One line on stderr per stage: enough for a log."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._stage = ""
+
+    def update(self, progress: Progress) -> None:
+        """Print the stage when it changes."""
+        if progress.stage != self._stage:
+            self._stage = progress.stage
+            print(f"{self._title}: {progress.stage}", file=sys.stderr, flush=True)
+
+
+class LiveView:
+    """Phases, time left, rate, success, p95, faults in force; redrawn in place."""
+
+    def __init__(self, title: str, phases: Sequence[Phase], live: Live) -> None:
+        self._title, self._phases, self._live = title, phases, live
+        self._drawn = 0.0
+
+    def update(self, progress: Progress) -> None:
+        """Redraw, a few times a second at most."""
+        if time.monotonic() - self._drawn >= REFRESH_S:
+            self._drawn = time.monotonic()
+            self._live.update(view(self._title, progress, self._phases, self._live.console.width))
+
+
+def view(title: str, progress: Progress, phases: Sequence[Phase], width: int) -> RenderableType:
+    """The live view at a width in columns. No line is longer: what is folded leaves its ghost when it is redrawn."""
+    head = [Text(title, style="bold"), Text(progress.stage, style="cyan"), Text(f"{progress.left_s:.0f} s left")]
+    fault = ", ".join(progress.active_faults)
+    lines = [
+        *_joined(head, width),
+        bar(phases, progress.left_s, width),
+        *_joined(_figures(progress), width),
+        Text(f"in force: {fault}", style="yellow") if fault else Text("no fault in force", style="dim"),
+    ]
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(*lines)
+
+
+def bar(phases: Sequence[Phase], left_s: float, width: int) -> Text:
+    """The phases side by side, as long as they last, filled as far as they are over."""
+    whole = sum(phase.duration_s for phase in phases)
+    at = max(0.0, whole - left_s)
+    drawn, start = Text(), 0.0
+    for phase in phases:
+        cells = max(1, round((width - len(phases)) * phase.duration_s / whole))
+        done = round(cells * min(1.0, max(0.0, at - start) / phase.duration_s))
+        name = phase.name[:cells].ljust(cells)
+        drawn.append(name[:done], style="reverse").append(name[done:], style="dim").append(" ")
+        start += phase.duration_s
+    return drawn
+
+
+def _figures(progress: Progress) -> list[Text]:
+    load = progress.load
+    if not load:
+        return []
+    good, bad = int(load.get("ok") or 0), int(load.get("bad") or 0)
+    p95 = load.get("p95_s")
+    success = f"{good / (good + bad):.2%} ok" if good + bad else "nothing answered"
+    accepted = int((load.get("by_outcome") or {}).get(Outcome.WRONGLY_ACCEPTED) or 0)
+    return [
+        Text(f"{float(load.get('rate') or 0):.0f} requests/s"),
+        Text(success, style="red" if bad else "green"),
+        Text(f"p95 {float(p95) * 1000:.0f} ms" if p95 is not None else "p95 not known yet"),
+        *([Text(f"{accepted} bad tokens accepted", style="bold red")] if accepted else []),
+    ]
+
+
+def _joined(parts: Sequence[Text], width: int) -> list[Text]:
+    """On one line, or a line each where there is no room."""
+    return list(parts) if width < NARROW else [Text("   ").join(parts)] if parts else []

@@ -1,0 +1,76 @@
+"""What is seen while a run goes on, at three widths, and the line before it begins."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from idchaos.commands.live import ahead, bar, view
+from idchaos.experiment import Phase, PhaseName
+from idchaos.run.runner import Progress
+from idchaos.verdict.power import Forecast
+
+PHASES = tuple(
+    Phase(name=name, duration_s=duration)
+    for name, duration in (
+        (PhaseName.WARMUP, 3), (PhaseName.BASELINE, 7), (PhaseName.FAULT, 12), (PhaseName.RECOVERY, 6),
+    )
+)  # fmt: skip
+LOAD = {"rate": 251.4, "ok": 990, "bad": 10, "p95_s": 0.0123, "by_outcome": {"wrongly_accepted": 2}}
+
+
+def drawn(progress: Progress, width: int) -> list[str]:
+    shown = StringIO()
+    Console(width=width, file=shown).print(view("jwks_outage · refused · quick", progress, PHASES, width))
+    return shown.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_everything_is_there_and_no_line_is_too_long(width: int) -> None:
+    lines = drawn(Progress("fault", 14.0, LOAD, ("gateway-to-idp refused",)), width)
+    assert all(len(line.rstrip()) <= width for line in lines)
+    text = "\n".join(lines)
+    for part in ("jwks_outage · refused · quick", "14 s left", "251 requests/s", "99.00% ok", "p95 12 ms",
+                 "2 bad tokens accepted", "in force: gateway-to-idp refused"):  # fmt: skip
+        assert part in text
+
+
+def test_before_the_first_answer_nothing_is_made_up() -> None:
+    text = "\n".join(drawn(Progress("starting the target", 28.0), 80))
+    assert "no fault in force" in text
+    assert "%" not in text
+
+
+def test_the_bar_is_filled_as_far_as_the_phases_are_over() -> None:
+    def done(left_s: float) -> int:
+        return sum(span.end - span.start for span in bar(PHASES, left_s, 60).spans if span.style == "reverse")
+
+    whole = len(bar(PHASES, 0.0, 60).plain) - len(PHASES)
+    assert [done(28.0), done(0.0)] == [0, whole]
+    assert 0 < done(20.0) < done(10.0) < whole
+
+
+def forecast(decidable: str) -> Forecast:
+    objective = {
+        "name": "api_success_fault", "sli": "success_rate", "phase": "fault", "bound": ">= 0.99",
+        "decidable": decidable, "planned": {"mean": 9, "at_least": 5, "at_most": 14}, "needed": 3,
+        "tolerates": 1, "reason": "",
+        "phase_s": None, "rate": None,
+    }  # fmt: skip
+    return Forecast.model_validate(
+        {
+            "scenario": "s", "variant": "v", "duration_s": 28, "rate": 300, "decidable": decidable,
+            "objectives": [objective], "invariants": [],
+        }
+    )  # fmt: skip
+
+
+def test_the_line_before_a_run_says_how_long_what_it_decides_and_whether_this_machine_is_fit() -> None:
+    assert ahead(forecast("yes"), busy=0.2, cores=2) == (
+        "about 28 s of load; can decide all 1 objectives and invariants; 2 cores are free enough"
+    )
+    doubtful = ahead(forecast("no"), busy=3.0, cores=2)
+    assert "can surely decide 0 of 1" in doubtful
+    assert "busy (load 3.0 on 2 cores), which may make it INCONCLUSIVE" in doubtful
