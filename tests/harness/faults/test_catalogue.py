@@ -1,0 +1,62 @@
+"""Faults from the command line: what a name means, and what is said of one that means nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from idchaos.errors import UsageError
+from idchaos.faults.catalogue import CATALOGUE, fault_of
+from idchaos.topologies import TOPOLOGIES
+
+GRAPH = TOPOLOGIES["gateway"].graph
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_name_means_a_fault_by_itself(name: str) -> None:
+    assert fault_of(name, GRAPH).title
+    assert CATALOGUE[name].meaning
+    assert all(field.description for field in CATALOGUE[name].settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("black_hole", "timeout on gateway-to-idp, service-to-idp"),
+        ("black_hole:link=gateway-1-to-idp", "timeout on gateway-1-to-idp"),
+        ("slow:link=gateway-to-idp+service-to-idp,latency_s=0.5", "slow 0.5 s on gateway-to-idp, service-to-idp"),
+        ("partial:share=0.3", "partial 30% on gateway-to-idp, service-to-idp"),
+        ("idp_error:endpoint=token,status=500,share=0.3", "500 for 30% from the IdP's token endpoint"),
+        ("idp_late:endpoint=authorize+login,delay_s=2", "answers 2 s late from the IdP's authorize, login endpoints"),
+        ("clock:component=gateway-1,offset_s=-120", "gateway-1's clock -120 s"),
+        ("pause", "pause idp"),
+        ("restart:component=gateway-2", "restart gateway-2"),
+    ],
+)
+def test_settings_are_given_by_key_and_value(text: str, title: str) -> None:
+    assert fault_of(text, GRAPH).title == title
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("blackhole", "fault 'blackhole' is unknown; did you mean black_hole?"),
+        ("slow:latency=3", "setting of slow 'latency' is unknown; did you mean latency_s?"),
+        ("slow:link=gateway-to-ipd", "link 'gateway-to-ipd' is unknown; did you mean gateway-to-idp?"),
+        ("kill:component=gateway-3", "component 'gateway-3' is unknown; did you mean gateway-"),
+        ("idp_error:endpoint=tokens", "endpoint 'tokens' is unknown; did you mean token?"),
+        ("slow:3", "'3' should be key=value"),
+        ("slow:latency_s=long", "latency_s: "),
+        ("slow:latency_s=0.01", "can't be told from none"),
+        ("partial:share=0.99", "can't be told from all of them"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(text: str, says: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        fault_of(text, GRAPH)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_fault_that_nothing_at_a_target_could_show_is_known_beforehand() -> None:
+    assert "no part of the target can tell" in fault_of("slow:link=client-to-gateway", GRAPH).unprovable(GRAPH)
+    assert fault_of("slow", GRAPH).unprovable(GRAPH) == ""
