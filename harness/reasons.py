@@ -17,3 +17,6 @@ UNDECIDED_REASONS: Final = frozenset(
     }
 )
 """Codes that mean "could not decide", at the gateway and at the IdP (RFC 6749 section 4.1.2.1)."""
+
+FOREIGN_ANSWER: Final = "foreign_answer"
+"""Of a sample whose answer was another request's, or another subject's."""

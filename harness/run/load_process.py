@@ -164,3 +164,9 @@ class Generator:
                     raise LoadError(f"load generator ended before {event!r}; see {self._log_path}")
                 self._said.wait(min(left, 0.2))
         return self._events[event]
+
+
+def silent_services(summary: Mapping[str, Any]) -> str:
+    """The services that served good requests and never said whose an answer was, as words; empty without one."""
+    told, untold = summary.get("echoed") or {}, summary.get("unechoed") or {}
+    return ", ".join(sorted(service for service in untold if service not in told))

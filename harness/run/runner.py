@@ -21,7 +21,7 @@ from idchaos.planning.steadiness import unsteady
 from idchaos.record.rundir import RunDirectory
 from idchaos.run.host_watch import HostWatch
 from idchaos.run.leaks import credentials
-from idchaos.run.load_process import Generator
+from idchaos.run.load_process import Generator, silent_services
 from idchaos.run.log_search import search_logs
 from idchaos.run.scenario import Experiment
 from idchaos.run.telemetry import Scraper
@@ -443,6 +443,8 @@ class Run:
                     record("error", code=IdchaosError.code, message=_said(error))
         with contextlib.suppress(IdchaosError):
             record("load_ended", summary={k: v for k, v in self._generator.summary.items() if k != "event"})
+            if silent := silent_services(self._generator.summary):
+                record("not_observed", name="answers_are_ones_own", why=f"{silent}: no echo in any answer")
         for stop in (self._target.stop, partial(end_processes, self._run_id), safety.settle):
             try:
                 left += stop()

@@ -16,6 +16,7 @@ import pandas as pd
 
 from idchaos.experiment import SHOWN_FOR_S, Bound, Canary, Invariant, Objective, Outcome, PhaseName, Verdict
 from idchaos.planning import steadiness
+from idchaos.reasons import FOREIGN_ANSWER
 from idchaos.record.record import FaultRecord, Json, RunRecord, as_number
 from idchaos.record.samples import AROUND
 from idchaos.verdict import stats
@@ -318,7 +319,9 @@ def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement
     watched = {str(kind) for invariant in record.plan.invariants for kind in invariant.canaries}
     # A session refreshed beyond its age is counted by an SLI of its own: no bad token was taken.
     of_age = samples["flow"].eq("refresh") & samples["canary"].eq("")
-    unwatched = samples[accepted & ~of_keys & ~of_age & ~samples["canary"].isin(watched)]
+    unwatched = samples[
+        accepted & ~of_keys & ~of_age & ~samples["canary"].isin(watched) & samples["error_code"].ne(FOREIGN_ANSWER)
+    ]
     found = []
     if keys:
         found.append((WITHDRAWN_KEYS, _withdrawn(record, keys, samples[of_keys])))
@@ -365,7 +368,9 @@ def _evidence(record: RunRecord, breaches: pd.DataFrame) -> tuple[dict[str, str 
 
 
 LOGS_INVARIANT = "no_tokens_in_logs"
-IN_EVERY_RUN = (WITHDRAWN_KEYS, BAD_TOKENS, LOGS_INVARIANT)
+ISOLATION = "answers_are_ones_own"
+"""See :mod:`idchaos.verdict.isolation`."""
+IN_EVERY_RUN = (WITHDRAWN_KEYS, BAD_TOKENS, LOGS_INVARIANT, ISOLATION)
 """Invariants that no plan names: each run that has what they are about is judged by them."""
 OWN_LOG = "load.log"
 """The load generator's. A run in which only this was searched tells nothing of the target."""

@@ -21,6 +21,7 @@ from idchaos.record import host
 from idchaos.record.record import Cleanup, Effect, RunRecord
 from idchaos.values import Interval, Value, number
 from idchaos.verdict import sli, slo
+from idchaos.verdict.isolation import judge_isolation
 from idchaos.verdict.measures import Measure, measures
 from idchaos.verdict.paging import Paging, paging
 from idchaos.verdict.reconcile import Row, reconcile
@@ -196,7 +197,11 @@ def judge_run(record: RunRecord) -> RunVerdict:
     )
     planned = ((invariant.name, slo.judge_invariant(invariant, record)) for invariant in record.plan.invariants)
     logs = (slo.LOGS_INVARIANT, slo.judge_logs(record))
-    invariants = tuple(_invariant(name, found) for name, found in (*planned, logs, *slo.implied_invariants(record)))
+    own = judge_isolation(record)
+    isolation = ((slo.ISOLATION, own),) if own else ()
+    invariants = tuple(
+        _invariant(name, found) for name, found in (*planned, logs, *isolation, *slo.implied_invariants(record))
+    )
     faults = tuple(_fault(record, index) for index in range(len(record.faults)))
     counts = reconcile(record)
     claims = [

@@ -98,6 +98,8 @@ class Child:
             unsampled=dict(recorder.unsampled),
             unsampled_unsure=dict(recorder.unsampled_unsure),
             resent=dict(recorder.resent),
+            echoed=dict(recorder.echoed),
+            unechoed=dict(recorder.unechoed),
             interrupted=isinstance(self._error, Interrupted),
         )
 

@@ -32,6 +32,8 @@ class About:
     iat: float = NAN
     exp: float = NAN
     obtained_at: float = NAN
+    subject: str = ""
+    """Whom the token is of; empty where that is not known. No column: services are asked whom they saw."""
 
 
 NOTHING = About()
@@ -78,6 +80,10 @@ class Recorder:
         """Those without an answer, which the IdP may have seen."""
         self.resent: Counter[str] = Counter()
         """Requests sent again by the transport, by endpoint: the target may have seen each of them twice."""
+        self.echoed: Counter[str] = Counter()
+        """Good answers that said whose they are, by service: their own or another's."""
+        self.unechoed: Counter[str] = Counter()
+        """Good answers that did not."""
         self._lateness = array("d")
         self._spans: deque[_Span] = deque([_Span(now())], maxlen=5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,14 +18,17 @@ from idchaos.clock import Clock
 from idchaos.experiment import LoadPlan
 from idchaos.load.canaries.mints import Mints
 from idchaos.load.decide import Answered, at_gateway
+from idchaos.load.engine.isolation import ECHO, whose
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import NOTHING, About, Recorder
 from idchaos.load.engine.response import Sends
 from idchaos.load.idp.client import NEVER_ARRIVED, Idp, Step
 from idchaos.planning.arrivals import Arrival
+from idchaos.reasons import FOREIGN_ANSWER
 from idchaos.record.samples import AROUND, Decision, Expected
 from idchaos.targets.endpoints import Endpoints, Route
 
+_ECHO = ECHO.encode()
 Shared = TypeVar("Shared")
 
 
@@ -129,10 +133,16 @@ class Scene:
         ``bearer``: the header lines that say who calls. ``around``: not through a gateway, but at the service itself.
         """
         gate = self.around[self.endpoints.routes[route].service] if around else self.gates[replica]
-        answer = gate.site.send(gate.heads[route] + bearer)
+        echo = secrets.token_hex(8)
+        answer = gate.site.send(b"%s%s: %s\r\n%s" % (gate.heads[route], _ECHO, echo.encode(), bearer))
         decision, code = decide(answer)
         offset = self.clock.offset
         where = self.endpoints.routes[route]
+        if decision == "accept" and not canary and expected != "deny":
+            told = whose(answer.body, echo, token.subject)
+            (self.recorder.unechoed if told == "untold" else self.recorder.echoed)[where.service] += 1
+            if told == "foreign":  # it was accepted, for somebody else
+                expected, code = "deny", FOREIGN_ANSWER
         self.recorder.add(
             due=due,
             sent=answer.sent + offset,

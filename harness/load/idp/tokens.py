@@ -53,6 +53,7 @@ def token_from(body: dict[str, Any], *, session: str, asked_at: float) -> Token:
         # Nobody can look into it: it is known by its hash, and its life by what the answer said.
         claims = {"jti": f"sha256-{hashlib.sha256(value.encode()).hexdigest()[:16]}"}
         claims |= {"iat": asked_at, "exp": asked_at + life}
+        claims |= {"sub": _subject(body.get("id_token"))}
     if not life:
         life = _number(claims.get("exp")) - _number(claims.get("iat"))
         life = life if life > 0 else _DEFAULT_LIFE_S
@@ -84,6 +85,7 @@ def about(header: dict[str, Any], claims: dict[str, Any], *, session: str, obtai
         iat=_number(claims.get("iat")),
         exp=_number(claims.get("exp")),
         obtained_at=obtained_at,
+        subject=subject if isinstance(subject := claims.get("sub"), str) else "",
     )
 
 
@@ -107,6 +109,12 @@ def unb64(text: str) -> bytes:
 def b64(data: bytes) -> str:
     """Base64url without padding (RFC 7515 section 2)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _subject(id_token: object) -> str:
+    """Whom a login was of (OpenID Connect Core section 2); empty without an ID token."""
+    found = peek(id_token)[1].get("sub") if isinstance(id_token, str) else ""
+    return found if isinstance(found, str) else ""
 
 
 def _number(value: object) -> float:
