@@ -1,34 +1,64 @@
-"""The example of docs/write-a-scenario.md is a scenario like any other."""
+"""The example of docs/write-a-scenario.md is a scenario like any other: it is decidable, passes, and can fail."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from idchaos.commands.forecast import setup_of
 from idchaos.errors import UsageError
+from idchaos.experiment import Verdict
+from idchaos.load.engine.job import Roles
+from idchaos.load.flows.catalogue import flows_of
+from idchaos.run.launch import Request, prepare
 from idchaos.run.scenario import Scenario
+from idchaos.run.scenarios import scenario_in
+from idchaos.studies.single import run
+from idchaos.targets.standin.local import local_layout
+from idchaos.targets.standin.topology import Credentials, endpoints
+from idchaos.topologies import DEFAULT_TOPOLOGY, topology_named
 from idchaos.verdict import sli
+from idchaos.verdict.power import Decidable, foretell
 
 PAGE = Path(__file__).parents[2] / "docs" / "write-a-scenario.md"
 
 
-@pytest.fixture(name="scenario")
-def _scenario() -> Scenario[Any]:
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
     (source,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    module = ModuleType("documented")
-    exec(compile(source, str(PAGE), "exec", dont_inherit=True), module.__dict__)
-    found: Scenario[Any] = module.__dict__["SCENARIO"]
-    return found
+    path = tmp_path / "nightly_jobs.py"
+    path.write_text(source)
+    return path
+
+
+@pytest.fixture(name="scenario")
+def _scenario(path: Path) -> Scenario[Any]:
+    return scenario_in(path)
 
 
 def test_the_documented_scenario_designs_an_experiment(scenario: Scenario[Any]) -> None:
     experiment = scenario.design(scenario.fill("quick", {"fault.duration_s": 9}))
     assert [phase.duration_s for phase in experiment.plan.phases][2] == 9
     assert experiment.faults
+
+
+@pytest.mark.parametrize("profile", ["quick", "ci", "gameday"])
+def test_its_samples_will_do_in_every_profile(scenario: Scenario[Any], profile: str) -> None:
+    settings = scenario.fill(profile)
+    forecast = foretell(scenario.design(settings).plan, setup_of(settings))
+    undecided = [each for each in (*forecast.objectives, *forecast.invariants) if each.decidable is not Decidable.YES]
+    assert not undecided
+
+
+def test_its_flow_is_found_again_in_its_file(scenario: Scenario[Any], path: Path) -> None:
+    load = scenario.design(scenario.fill("quick", {"job.calls": 7})).plan.load
+    found = endpoints(local_layout(), Credentials.generate(), topology_named(DEFAULT_TOPOLOGY))
+    job = flows_of(load, found, Roles.of(found.clients))["job"]
+    assert job.model_dump() == {"calls": 7}
+    assert job.plan().module == str(path)
 
 
 def test_its_objectives_name_slis_that_exist(scenario: Scenario[Any]) -> None:
@@ -39,3 +69,17 @@ def test_its_objectives_name_slis_that_exist(scenario: Scenario[Any]) -> None:
 def test_its_settings_are_checked(scenario: Scenario[Any]) -> None:
     with pytest.raises(UsageError, match=r"fault\.duration_s"):
         scenario.fill("quick", {"fault.duration_s": 0})
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("defects", "verdict", "failed"),
+    [((), Verdict.PASS, set()), (("cache_wiped_on_failed_fetch",), Verdict.FAIL, {"jobs_get_through"})],
+)
+def test_it_passes_on_a_sound_system_and_fails_on_one_that_is_not(
+    path: Path, tmp_path: Path, defects: tuple[str, ...], verdict: Verdict, failed: set[str]
+) -> None:
+    request = Request(scenario=str(path), overrides={"load.rate": 60}, defects=defects, reports=tmp_path / "reports")
+    found = run(prepare(request))
+    assert found.verdict is verdict, found.reasons
+    assert {each.name for each in found.objectives if each.verdict is Verdict.FAIL} >= failed
