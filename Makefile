@@ -6,7 +6,7 @@ RUNS ?= 20
 SCENARIOS ?= jwks_outage key_rotation clock_skew revocation_lag
 READY := $(VENV)/.ready
 
-.PHONY: help run test check layout bench kills docker-test zoo stability example clean
+.PHONY: help run test test-all check layout bench kills docker-test zoo stability example clean
 .DEFAULT_GOAL := help
 
 help:  ## Show what there is.
@@ -20,8 +20,11 @@ $(READY): pyproject.toml
 run: $(READY)  ## Set up, run the JWKS outage on local processes, judge it, draw the report. No Docker needed.
 	@$(BIN)/idchaos run jwks_outage
 
-test: $(READY)  ## Set up and run the tests that need nothing but Python.
-	@$(BIN)/python -m pytest -m 'not docker and not real_toxiproxy'
+test: $(READY)  ## Set up and run the tests that guard a change: a few minutes, nothing is needed but Python.
+	@$(BIN)/python -m pytest -m 'not e2e and not docker and not real_toxiproxy' --durations=15
+
+test-all: test  ## These, and those that make whole runs: a quarter of an hour.
+	@$(BIN)/python -m pytest -m 'e2e and not docker and not real_toxiproxy' --durations=15
 
 check: $(READY) layout  ## All that a reviewer would ask: format, lint, types, and who may import whom.
 	@$(BIN)/ruff format --check .

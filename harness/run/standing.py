@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from idchaos.errors import StoreError, UsageError
 from idchaos.run.runner import signals_ignored
@@ -23,6 +26,7 @@ from idchaos.undo.undo import Undone, carry_out, carry_out_all, left_of
 
 UP_FILE = "up.json"
 BEING_WRITTEN_S = 60.0
+ANSWERS_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def bring_up(
     by_part(chosen, where)
     note = state_dir() / UP_FILE
     if note.exists():
-        raise UsageError(f"a target is up already ({note}); stop it first: idchaos down")
+        raise UsageError(f"{_how_it_stands(note)}; stop it first: idchaos down")
     layer = {name: value for name, value in profile_named(profile).items() if not name.startswith("fault.")}
     settings = fill(CommonSettings, layer, overrides).model_copy(update={"topology": where.name})
     run_id = new_run_id()
@@ -88,7 +92,7 @@ def bring_up(
     ledger = Ledger(run_id)
     for undo in undos:
         ledger.write(undo)
-    logs = state_dir() / f"{run_id}.logs"
+    logs = _logs(run_id)
     logs.mkdir(parents=True)
     standing = Standing(run_id, started, chosen)
     try:
@@ -146,7 +150,33 @@ def take_down() -> str:
     if left:
         raise StoreError(f"could not stop {'; '.join(left)}")
     note.unlink()
+    shutil.rmtree(_logs(run_id), ignore_errors=True)
     return "target is down"
+
+
+def _logs(run_id: str) -> Path:
+    return state_dir() / f"{run_id}.logs"
+
+
+def _how_it_stands(note: Path) -> str:
+    """One line about the target that is up: that it is, or which of its parts does not answer."""
+    try:
+        control: dict[str, str] = json.loads(note.read_text())["control"]
+    except (OSError, ValueError, KeyError):
+        return f"a target is up already ({note})"
+    silent = [name for name, url in control.items() if name != "secret" and not _answers(url)]
+    if not silent:
+        return f"a target is up already ({note})"
+    return f"a target was brought up ({note}), and of it {', '.join(silent)} does not answer any more"
+
+
+def _answers(url: str) -> bool:
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 80), ANSWERS_WITHIN_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def recover_all() -> tuple[list[str], bool]:

@@ -26,7 +26,6 @@ from idchaos.targets.base import (
     ReportsState,
     RotatesKeys,
     SkewsClock,
-    Target,
 )
 from idchaos.targets.standin.control import StandIns
 from idchaos.targets.standin.local import LocalTarget
@@ -425,4 +424,3 @@ def test_stand_ins_have_every_capability_that_faults_ask_for() -> None:
         assert issubclass(StandIns, capability)
     assert issubclass(LocalTarget, ControlsProcesses)
     assert {need for fault in FAULTS.values() for need in fault.needs} <= {*capabilities, ControlsProcesses}
-    assert Target is not None
