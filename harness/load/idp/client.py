@@ -18,7 +18,8 @@ from idchaos.load.engine.job import check_host
 from idchaos.load.engine.response import Response, Sends
 from idchaos.load.idp.assertion import assertion, assertion_form
 from idchaos.load.idp.handed_out import HandedOut
-from idchaos.load.idp.page import filled_login
+from idchaos.load.idp.journey import REDIRECTS, Cookies, End, Journey
+from idchaos.load.idp.page import filled_in
 from idchaos.load.idp.tokens import peek
 from idchaos.record.samples import Decision, Expected
 from idchaos.targets.endpoints import Client, Endpoints, User
@@ -192,18 +193,20 @@ class Idp:
         verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         redirect_uri = client.redirect_uri or ""
         url = self._authorize_url(client, redirect_uri, state, _challenge(verifier), nonce)
-        page = self._get(url)
-        filled = self._filled(page, url, user)
-        if not observe(_page_step(page, filled is not None)) or filled is None:
+        journey = Journey(self._send, user, redirect_uri, self._allow_hosts)
+        end, page = journey.begin(url)
+        form = journey.form
+        asked = _page_step(page, form is not None)
+        if not observe(_given_up(asked, end)) or form is None:
             return None
         if typo:
-            refused, again = self._mistyped(page, url, user, state)
+            refused = self._mistyped(journey, page, state)
             if not observe(refused):
                 return None
-            filled = again or filled
-        action, body = filled
-        posted = self._post(action, body, _cookies(page), replayable=False)
+            form = journey.form or form
+        end, posted = journey.log_in(form)
         step, code = self._login_step(posted, state)
+        step = _given_up(step, end)
         self.handed_out.add("code", code)
         self.handed_out.add("code_verifier", verifier)
         return Code(code, redirect_uri, verifier, nonce) if observe(step) and code else None
@@ -269,24 +272,25 @@ class Idp:
             observe(Step("login", posted, decision, code))
         return Step("authorize", page, decision, code)
 
-    def _mistyped(self, page: Response, url: str, user: User, state: str) -> tuple[Step, Filled | None]:
-        """Send the login form with a wrong password; the form that comes back, filled in rightly."""
-        filled = self._filled(page, url, user.model_copy(update={"password": f"{user.password}~"}))
-        assert filled is not None  # as with the right one
-        action, body = filled
-        answer = self._post(action, body, _cookies(page), replayable=False)
+    def _mistyped(self, journey: Journey, page: Response, state: str) -> Step:
+        """Send the login form with a wrong password. The form that comes back is then the journey's."""
+        user = journey.user
+        wrong = filled_in(page.body, journey.url, user.username, f"{user.password}~")
+        assert wrong is not None  # as with the right one
+        end, answer = journey.log_in(wrong)
         step, _ = self._login_step(answer, state)
-        return replace(step, expected="deny"), self._filled(answer, action, user)
+        return replace(_given_up(step, end), expected="deny")
 
     def _filled(self, page: Response, url: str, user: User) -> Filled | None:
         """The login form, filled in; ``None`` without one that may be posted (a page may name any address)."""
         try:
-            filled = filled_login(page.body, url, user.username, user.password) if page.status in _FORM_PAGE else None
-            if filled is not None:
-                check_host(filled[0], self._allow_hosts)
+            filled = filled_in(page.body, url, user.username, user.password) if page.status in _FORM_PAGE else None
+            if filled is None or filled.purpose != "login":
+                return None
+            check_host(filled.url, self._allow_hosts)
         except (UsageError, ValueError):  # urljoin raises ValueError
             return None
-        return filled
+        return filled.url, filled.body
 
     def _authorize_url(
         self, client: Client, redirect_uri: str, state: str, further: Mapping[str, str], nonce: str
@@ -305,7 +309,7 @@ class Idp:
 
     def _login_step(self, answer: Response, state: str) -> tuple[Step, str]:
         """What the login form led to, and the authorization code."""
-        if answer.status in (302, 303):
+        if answer.status in REDIRECTS:
             query = _query(answer.header("Location"))
             decision, error = redirect_error(query)
             step = Step("login", answer, decision, error, flaw=self._flaw(query, state))
@@ -404,6 +408,12 @@ class Idp:
         everything = {"Accept": "application/json, text/html", "Content-Type": _FORM} | headers
         return site.send(site.head("POST", target, everything), body, replayable=replayable)
 
+    def _send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Response:
+        """A request of a browser. A page may be asked for twice, a form is sent once."""
+        site, target = self._at(url)
+        everything = {"Accept": "text/html"} | ({"Content-Type": _FORM} if method == "POST" else {}) | dict(headers)
+        return site.send(site.head(method, target, everything), body, replayable=method == "GET")
+
     def _get(self, url: str) -> Response:
         site, target = self._at(url)
         return site.send(site.head("GET", target, {"Accept": "application/json, text/html"}))
@@ -435,6 +445,13 @@ def _page_step(page: Response, has_form: bool) -> Step:
     return Step("authorize", page, decision, code)
 
 
+def _given_up(step: Step, end: End) -> Step:
+    """A journey that was given up decides nothing: its code is why."""
+    if end in ("host_not_allowed", "too_many_steps", "page_too_large", "too_slow"):
+        return replace(step, decision="undecided", code=end)
+    return step
+
+
 def _query(url: str) -> dict[str, str]:
     """A URL's query; empty when it is no URL."""
     try:
@@ -445,5 +462,6 @@ def _query(url: str) -> dict[str, str]:
 
 def _cookies(answer: Response) -> dict[str, str]:
     """The cookies that an answer set, as the next request's header."""
-    pairs = [line.partition(";")[0].strip() for line in answer.header_lines("Set-Cookie")]
-    return {"Cookie": "; ".join(pairs)} if pairs else {}
+    cookies = Cookies()
+    cookies.keep("", answer)
+    return cookies.header("")
