@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Need = Literal[
     "minting", "minted_opaque_tokens", "retired_key", "published_keys", "refresh_tokens", "users", "public_client",
-    "assertions", "revocation", "registration",
+    "two_clients", "assertions", "revocation", "registration",
 ]  # fmt: skip
 """What a target must offer for a canary to be made: :func:`idchaos.load.canaries.catalogue.unmakeable`."""
 LIFE_S: Final = 3_600.0

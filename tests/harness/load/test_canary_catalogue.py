@@ -40,7 +40,7 @@ def test_every_kind_breaks_one_invariant():
 
 
 def test_an_unknown_kind_is_refused_with_those_that_there_are():
-    with pytest.raises(UsageError, match="'expird' is unknown; there are alg_none, "):
+    with pytest.raises(UsageError, match="'expird' is unknown; did you mean expired"):
         kind_named("expird")
 
 

@@ -162,10 +162,10 @@ def test_a_revoked_token_is_sent_only_when_no_cache_may_still_accept_it(world, s
 def test_a_token_revoked_under_load_must_be_refused_only_by_who_knew_of_it(world, scene):
     """A fault may keep the news of a revocation from a replica; to forget it again is a breach all the same."""
     canaries = stock(scene, Canary.REVOKED)
-    canaries.stock[Canary.REVOKED] = Shelf(9, "always")
+    canaries.stock[Canary.REVOKED] = Shelf(20, "always")
     canaries.bench.under_load = True
     canaries.fill()
-    each = canaries.bench.depth
+    each = canaries.stock[Canary.REVOKED].lasting(world.now)
     for decided in ("accept", "deny", "accept"):
         world.unaware = {"gateway-1"} if decided == "accept" else set()
         world.lag_polls = {"gateway-1": 0}

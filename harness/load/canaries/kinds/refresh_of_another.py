@@ -1,0 +1,125 @@
+"""Refresh tokens that are good for somebody else, or were good for a session that is over."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+from idchaos.load.canaries.at_idp import StockedDesk, about_way
+from idchaos.load.canaries.base import IdpKind
+from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.stock import Replay
+from idchaos.load.idp.client import Step
+from idchaos.targets.endpoints import Client
+
+
+class RefreshOfAnother(IdpKind):
+    name = "refresh_of_another"
+    invariant = "refresh_tokens_bound_to_clients"
+    made = "A good refresh token, used by another client that proves who it is."
+    bad = "From birth: it was given to somebody else."
+    why = "Whoever steals a refresh token needs no secret of its owner's."
+    source = "RFC 6749 section 6, RFC 9700 section 4.14"
+    needs = ("refresh_tokens", "users", "two_clients")
+
+    def desk(self, bench: Bench) -> _OfAnother:
+        return _OfAnother(bench, self)
+
+
+class RefreshAfterLogout(IdpKind):
+    name = "refresh_after_logout"
+    invariant = "logout_ends_grants"
+    made = "The refresh token of a session of its own, whose user has logged out (RP-initiated logout)."
+    bad = "From the logout on."
+    why = "Logging out at a lost device, or a borrowed one, does nothing to who has its tokens."
+    source = "OpenID Connect RP-Initiated Logout 1.0 section 2, RFC 9700 section 4.14.2"
+    needs = ("refresh_tokens", "users")
+
+    def desk(self, bench: Bench) -> _AfterLogout:
+        return _AfterLogout(bench, self)
+
+
+class FamilyReused(IdpKind):
+    name = "family_reused"
+    invariant = "reuse_ends_the_family"
+    made = "The newest refresh token of a session of its own, whose first one was used again after its grace."
+    bad = "From that second use on: one of the two who have this family's tokens has stolen them."
+    why = "The thief who was first to refresh stays logged in; the theft was noticed, and only its victim thrown out."
+    source = "RFC 9700 section 4.14.2, hydra #1831"
+    needs = ("refresh_tokens", "users")
+
+    def desk(self, bench: Bench) -> _Family:
+        return _Family(bench, self)
+
+
+class _Sessions(StockedDesk[Replay]):
+    """Begins sessions of its own, and spoils them."""
+
+    def __init__(self, bench: Bench, kind: IdpKind) -> None:
+        super().__init__(bench, kind)
+        self._refreshing = cycle(bench.roles.refreshing)
+
+    def use(self, item: Replay) -> Step:
+        return self.scene.idp.refresh(item.client, item.token)[0]
+
+    def begin(self) -> tuple[Client, str, str] | None:
+        """A new session: its client, refresh token and ID token; ``None`` when the IdP does not do its part."""
+        client = next(self._refreshing, None) if self.users else None
+        if client is None:
+            return None
+        _, body = self.scene.idp.login(client, self.users[0], self.bench.observe)
+        refresh, hint = body.get("refresh_token"), body.get("id_token")
+        if not isinstance(refresh, str) or self.scene.stopping:
+            return None
+        return client, refresh, hint if isinstance(hint, str) else ""
+
+
+class _OfAnother(_Sessions):
+    def fill(self) -> None:
+        while not self.is_full and (begun := self.begin()):
+            owner, refresh, _ = begun
+            others = (each for each in self.bench.roles.refreshing if each.client_id != owner.client_id)
+            other = next(others, None)
+            if other is None:
+                return
+            self.shelf.put(Replay(about=about_way("other_client"), client=other, token=refresh))
+
+
+class _AfterLogout(_Sessions):
+    def fill(self) -> None:
+        while self.scene.idp.has("end_session") and not self.is_full and (begun := self.begin()):
+            client, refresh, hint = begun
+            if not hint or not self.bench.observe(self.scene.idp.end_session(client, hint)):
+                return
+            self.shelf.put(Replay(about=about_way("logged_out"), client=client, token=refresh))
+
+
+class _Family(_Sessions):
+    def __init__(self, bench: Bench, kind: IdpKind) -> None:
+        super().__init__(bench, kind)
+        self._ripening: list[tuple[float, Client, str, str]] = []
+        """From when the first token is past its grace; the client; the first token, and the second."""
+
+    def fill(self) -> None:
+        """Sessions that were refreshed once wait until their first token is past its grace; then it is used again."""
+        while len(self._ripening) + self.shelf.lasting(self.bench.now) < self.bench.depth and self._begin_family():
+            pass
+        ripe = [each for each in self._ripening if each[0] <= self.bench.now]
+        self._ripening = [each for each in self._ripening if each not in ripe]
+        for _, client, first, second in ripe:
+            step, _ = self.scene.idp.refresh(client, first)
+            self.scene.upkeep(step)
+            # Where the first one is good again there is no theft to be noticed: another canary is about that.
+            if step.decision == "deny" and step.code not in self.says_nothing:
+                self.shelf.put(Replay(about=about_way("family"), client=client, token=second))
+
+    def _begin_family(self) -> bool:
+        begun = self.begin()
+        if begun is None:
+            return False
+        client, first, _ = begun
+        step, body = self.scene.idp.refresh(client, first)
+        second = body.get("refresh_token")
+        if not self.bench.observe(step) or not isinstance(second, str) or second == first:
+            return False  # no answer, or an IdP that does not rotate: there is no family
+        self._ripening.append((self.bench.now + self.bench.plan.replayed_after_s, client, first, second))
+        return True

@@ -1,0 +1,42 @@
+"""A client that says who it is, and cannot prove it."""
+
+from __future__ import annotations
+
+import secrets
+
+from idchaos.load.canaries.at_idp import Desk, about_way
+from idchaos.load.canaries.base import IdpKind
+from idchaos.load.canaries.bench import Bench
+
+
+class WrongSecret(IdpKind):
+    name = "wrong_secret"
+    invariant = "client_secrets_checked"
+    made = "A request for a token with another secret than the client's: a random one, or its own and a letter more."
+    bad = "From birth: it is not the client's secret."
+    why = "Anyone can be any client, whose name is no secret."
+    source = "RFC 6749 section 2.3.1 and section 5.2 (`invalid_client`)"
+    needs = ("revocation",)
+
+    def desk(self, bench: Bench) -> _Desk:
+        return _Desk(bench, self)
+
+
+class _Desk(Desk):
+    says_nothing = frozenset()
+    """The refusal of the client is what is asked for."""
+
+    def __init__(self, bench: Bench, kind: IdpKind) -> None:
+        super().__init__(bench, kind)
+        self._sent = 0
+
+    def send(self, due: float) -> bool:
+        client = self.bench.roles.machine
+        if client is None or not client.client_secret:
+            return False
+        way = ("random", "longer")[self._sent % 2]
+        self._sent += 1
+        other = secrets.token_urlsafe(24) if way == "random" else f"{client.client_secret}x"
+        step, _ = self.scene.idp.client_credentials(client.model_copy(update={"client_secret": other}))
+        self.record(step, about_way(way), due)
+        return True
