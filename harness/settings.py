@@ -92,6 +92,16 @@ class SloSettings(Value):
 
     success: float = Field(0.995, gt=0, lt=1, description="least share of good API requests that succeed")
     latency_p95_s: float = seconds(0.5, at_least=0.001, why="greatest p95 latency of API requests")
+    latency_p50_s: float = seconds(0.2, at_least=0.001, why="greatest median latency of API requests after a fault")
+    key_fetches_per_s: float = Field(
+        5, gt=0, le=10_000, description="most key fetches per second of one validator, whatever its own cooldown"
+    )
+    refusals_s: float = seconds(
+        120, at_least=0.1, why="longest time that good tokens may be refused, whatever a validator's own settings allow"
+    )
+    withdrawn_key_s: float = seconds(
+        900, at_least=0.1, why="longest time that a withdrawn key may be accepted, whatever caches allow"
+    )
     late_p99_s: float = seconds(0.05, at_least=0.001, why="greatest p99 lateness of the load generator itself")
 
 

@@ -77,15 +77,15 @@ def objectives(settings: KeyRotationSettings) -> tuple[Objective, ...]:
         case "overlap":
             return api_success(settings, PhaseName.FAULT), api_latency(settings, PhaseName.FAULT), recovery
         case "abrupt":
-            return refusals(window), recovery
+            return refusals(settings, window), recovery
         case "publish_late":
-            return refusals(rotation.late_s + window), recovery
+            return refusals(settings, rotation.late_s + window), recovery
         case "emergency":
             lag = fault(settings).allowed_lag_s
             return (
-                refusals(window),
+                refusals(settings, window),
                 at_most(
-                    lag,
+                    min(lag, settings.slo.withdrawn_key_s),
                     "s",
                     "retired_key_acceptance",
                     name="withdrawn_key_acceptance",
@@ -96,10 +96,10 @@ def objectives(settings: KeyRotationSettings) -> tuple[Objective, ...]:
             )
 
 
-def refusals(limit_s: float) -> Objective:
+def refusals(settings: KeyRotationSettings, limit_s: float) -> Objective:
     """Good tokens may be refused, or left undecided, for this long after the new key began to sign."""
     return at_most(
-        limit_s,
+        min(limit_s, settings.slo.refusals_s),
         "s",
         "refusal_window",
         name="refusal_window",

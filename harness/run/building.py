@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -204,19 +205,25 @@ def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objecti
     )
     # A sound validator asks again when keys have aged, or a cooldown after the last time, whatever tokens it is sent.
     apart_s = min(settings.gateway.jwks_cooldown_s, SHORTEST_SOUND_LIFE * settings.gateway.jwks_cache_s)
-    if apart_s == 0:
-        return asked
     lasting_s = sum(span.duration_s for span in spans if span.name is not PhaseName.WARMUP)
-    limit = ((lasting_s + REPORTING_SLACK_S) / apart_s + 1) / lasting_s
+    own = ((lasting_s + REPORTING_SLACK_S) / apart_s + 1) / lasting_s if apart_s else math.inf
     return (
         *asked,
         at_most(
-            limit,
+            min(own, settings.slo.key_fetches_per_s),
             "1/s",
             "jwks_fetch_rate_max",
             name="key_fetches_bounded",
             phase="all",
             why="Whoever can send junk, or waits for keys, can make a validator flood the IdP.",
+        ),
+        at_most(
+            settings.slo.latency_p50_s,
+            "s",
+            "latency_p50{flow=api}",
+            name="api_latency_p50_recovery",
+            phase=PhaseName.RECOVERY,
+            why="Users wait although the fault is over: something was not put back. p95 leaves room for that.",
         ),
     )
 
