@@ -222,5 +222,30 @@ ROWS = (
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
-WITHOUT_ROW: dict[str, str] = {}
+_UNTRIED = """
+    verdict_outlives_expiry verdict_outlives_revocation verdict_outlives_key verdict_for_any_audience
+    verdict_for_any_method verdict_for_any_path verdict_without_signature opaque_verdict_outlives_expiry
+    opaque_verdict_outlives_revocation opaque_verdict_for_any_audience opaque_verdict_for_any_method
+    inactive_accepted introspected_audience_ignored fractional_exp_refused identity_of_another answer_of_another
+    connection_authorised_once slower_after_fault crit_ignored b64_ignored typ_ignored alg_of_token_obeyed
+    none_in_other_case_accepted hmac_other_spellings_accepted jwk_header_trusted jku_trusted x5u_trusted x5c_trusted
+    ecdsa_zero_accepted empty_signature_accepted kid_mismatch_ignored issuer_prefix_match issuer_case_ignored
+    exp_missing_accepted exp_string_accepted exp_out_of_range_accepted nbf_wraps issued_in_future_accepted
+    enc_key_verifies audience_substring_match respelled_token_accepted respelled_token_dodges_revocation
+    jwe_wrapped_unsigned_accepted zip_bomb_inflated p2c_obeyed scope_ignored scope_substring_match
+    scope_case_ignored malformed_as_500 malformed_hangs post_unchecked put_unchecked delete_unchecked head_unchecked
+    options_unchecked unknown_method_unchecked deep_path_unchecked absolute_form_unchecked http10_unchecked
+    second_authorization_counts token_in_query_accepted token_in_form_accepted token_in_cookie_accepted
+    scheme_ignored encoded_path_bypass backslash_path_bypass underscore_headers_passed named_hop_headers_passed
+    refusal_body_repeats_token refusal_header_repeats_token outage_as_500 retry_after_missing unknown_key_breaks_set
+    first_of_one_kid_counts keys_of_one_kid_dropped nameless_key_breaks_set few_keys_read new_material_ignored
+    no_cooldown jwks_without_timeout fail_open_on_timeout jwks_size_unbounded gzip_unknown redirects_followed
+    retry_after_ignored retry_after_unbounded max_age_obeyed discovery_only_at_boot discovery_failure_final
+    discovered_issuer_unchecked any_client_secret any_password code_redeemed_by_other_client refresh_by_other_client
+    logout_keeps_grants reuse_ends_token_only code_replay_keeps_tokens revocation_keeps_access_tokens
+    revoke_does_nothing revoked_jwt_active expired_opaque_active withdrawn_key_active code_never_expires
+    redirect_uri_not_compared anyone_may_introspect scope_widened_on_refresh error_repeats_credentials
+    idp_slower_after_fault
+"""
+WITHOUT_ROW: dict[str, str] = dict.fromkeys(_UNTRIED.split(), "nothing looks for it yet")
 """Defects that nothing looks for, and why."""

@@ -1,0 +1,29 @@
+"""The flaws of an IdP beyond its flows: who it gives what to, what it forgets to end, what it tells."""
+
+from __future__ import annotations
+
+from idchaos.targets.standin.defects.model import listed
+
+IDP_STATE = listed(
+    {
+        "any_client_secret": "Every secret is a client's.",
+        "any_password": "Every password is a user's.",
+        "code_redeemed_by_other_client": "A code may be redeemed by another client than it was given to.",
+        "refresh_by_other_client": "A refresh token may be used by another client than it was given to.",
+        "logout_keeps_grants": "Who logs out leaves refresh and access tokens alive.",
+        "reuse_ends_token_only": "A refresh token that is used again is refused, and its family lives on.",
+        "code_replay_keeps_tokens": "A code that is used again is refused, and what it gave lives on.",
+        "revocation_keeps_access_tokens": "Whatever ends a grant leaves its access tokens alive.",
+        "revoke_does_nothing": "The revocation endpoint answers 200 and revokes nothing.",
+        "revoked_jwt_active": "Introspection calls a revoked JWT active.",
+        "expired_opaque_active": "Introspection calls an opaque token active that has expired.",
+        "withdrawn_key_active": "Introspection calls a JWT active whose key was withdrawn.",
+        "code_never_expires": "A code can be redeemed however old it is.",
+        "redirect_uri_not_compared": "A code is redeemed whatever redirect URI is named with it.",
+        "anyone_may_introspect": "Every client may introspect every token.",
+        "scope_widened_on_refresh": "A refresh may ask for more than its user has allowed.",
+        "error_repeats_credentials": "Errors of the IdP quote what the client authenticated with.",
+        "idp_slower_after_fault": "After the first injected error the token endpoint takes 0.4 s longer, for good.",
+    },
+    who=("idp",),
+)

@@ -1,0 +1,34 @@
+"""State, not tokens: verdicts that are remembered, answers that are another's, and what comes after a fault."""
+
+from __future__ import annotations
+
+from idchaos.targets.standin.defects.model import KEYS, listed
+
+MEMORY = listed(
+    {
+        "verdict_outlives_expiry": "A JWT that was good once is let in for five minutes, also when it has expired.",
+        "verdict_outlives_revocation": "A JWT that was good once is let in for five minutes, also when it is revoked.",
+        "verdict_outlives_key": "A JWT that was good once is let in for five minutes, also when its key is withdrawn.",
+        "verdict_for_any_audience": "A JWT that was good for one audience is then let in to every other.",
+        "verdict_for_any_method": "A JWT that was good for one method is then let in by every other.",
+        "verdict_for_any_path": "A JWT that was good at one path is then let in everywhere.",
+        "verdict_without_signature": "A JWT is known again by header and claims, whatever its signature.",
+    },
+    who=("deciders",),
+    needs=KEYS,
+) + listed(
+    {
+        "opaque_verdict_outlives_expiry": "An opaque token that was good once is let in when it has expired.",
+        "opaque_verdict_outlives_revocation": "An opaque token that was good once is let in when it is revoked.",
+        "opaque_verdict_for_any_audience": "An opaque token that was good for one audience is let in to every other.",
+        "opaque_verdict_for_any_method": "An opaque token that was good for one method is let in by every other.",
+        "inactive_accepted": "Introspection's answer is not read: that it came is enough.",
+        "introspected_audience_ignored": "Of an opaque token the audience is not looked at.",
+        "fractional_exp_refused": "An introspected exp with a fraction of a second is taken for an outage.",
+        "identity_of_another": "One request in a hundred is passed on as another user's.",
+        "answer_of_another": "One request in a hundred is answered with another's body.",
+        "connection_authorised_once": "Who comes over a connection after somebody who was let in, is let in as they.",
+        "slower_after_fault": "After the first failure of the IdP every answer takes 0.4 s longer, for good.",
+    },
+    who=("deciders",),
+)

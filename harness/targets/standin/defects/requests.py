@@ -1,0 +1,44 @@
+"""Where and how it is asked, and what is answered: methods, paths, places of tokens, headers, statuses."""
+
+from __future__ import annotations
+
+from idchaos.targets.standin.defects.model import listed
+
+REQUESTS = (
+    listed(
+        {
+            "post_unchecked": "POST is let through unseen.",
+            "put_unchecked": "PUT and PATCH are let through unseen.",
+            "delete_unchecked": "DELETE is let through unseen.",
+            "head_unchecked": "HEAD is let through unseen.",
+            "options_unchecked": "OPTIONS is let through to the service unseen.",
+            "unknown_method_unchecked": "A method that nobody knows is let through unseen.",
+            "deep_path_unchecked": "A path of four segments or more is let through unseen.",
+            "absolute_form_unchecked": "A request with a whole URL for its target is let through unseen.",
+            "http10_unchecked": "A request of HTTP/1.0 is let through unseen.",
+            "second_authorization_counts": "Of several Authorization headers the last one counts.",
+            "token_in_query_accepted": "A token in the query is accepted.",
+            "token_in_form_accepted": "A token in a form is accepted.",
+            "token_in_cookie_accepted": "A token in a cookie is accepted.",
+            "scheme_ignored": "A token is accepted under another scheme than Bearer.",
+        },
+        who=("deciders",),
+    )
+    + listed(
+        {
+            "encoded_path_bypass": "A path is judged as it is spelled, and passed on decoded, dots and all.",
+            "backslash_path_bypass": "A path is judged as it is spelled, and passed on with slashes for backslashes.",
+            "underscore_headers_passed": "Identity headers spelled with underscores reach the service.",
+            "named_hop_headers_passed": "Headers that Connection names reach the service.",
+        },
+        who=("gateways",),
+    )
+    + listed(
+        {
+            "refusal_body_repeats_token": "The body of a refusal quotes the token.",
+            "refusal_header_repeats_token": "A header of a refusal quotes the token.",
+            "outage_as_500": "What could not be decided is answered with 500 instead of 503.",
+            "retry_after_missing": "What could not be decided is answered without when to try again.",
+        }
+    )
+)
