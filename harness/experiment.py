@@ -91,8 +91,8 @@ class Stream(Value):
     """Offsets from the start of the load; ``None``: until its end."""
 
 
-SHOWN_FOR_S: Seconds = 5.0
-"""How long an opaque token is good that will be a canary: long enough to be shown to whoever may remember it."""
+SHOWN_FOR_S: Seconds = 3.0
+"""How long a token is good that will be an expired canary: long enough to be shown to whoever may remember it."""
 
 
 class CanaryPlan(Value):
@@ -105,6 +105,9 @@ class CanaryPlan(Value):
     happened, or sent to an IdP that a fault may keep out of reach for a whole phase."""
     clock_margin_s: PositiveFloat
     """How far beyond its bound a time claim lies: leeway plus every clock error that the run causes, plus slack."""
+    expired_after_s: Seconds | None = None
+    """How long after its end a token is surely expired for everybody: leeway plus clock errors. A slow request can only
+    make it older, so there is no slack for that; ``None``: ``clock_margin_s``."""
     retired_after_s: Seconds = 0.0
     """A retired key may still be in caches for this long after it was withdrawn; earlier canaries are not sent."""
     replayed_after_s: Seconds = 0.0

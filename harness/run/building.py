@@ -32,6 +32,8 @@ SHORTEST_SOUND_LIFE = 0.5
 """A sound validator refreshes keys no sooner than after this share of their life."""
 REPORTING_SLACK_S = 2.0
 """Counters are reported now and then: their growth may be that of a window which is so much longer."""
+EXPIRY_SLACK_S = 1.0
+"""Time claims are whole seconds, and clocks of one machine differ by less."""
 CACHE_SLACK_S = 1.0
 """A cache may be older than its life by the fetch that replaces it."""
 
@@ -108,6 +110,7 @@ def everyday_load(
             kinds=sent,
             once=tuple(kind.name for kind in kinds().values() if kind.once),
             clock_margin_s=settings.gateway.leeway_s + abs(clock_error_s) + slack,
+            expired_after_s=settings.gateway.leeway_s + abs(clock_error_s) + EXPIRY_SLACK_S,
             retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,
             replayed_after_s=settings.tokens.refresh_grace_s,
             revoked_after_s=revocation_window_s(settings),

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
+from idchaos.graph import TokenFormat
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
@@ -153,8 +155,10 @@ class Moment:
     """The IdP's key set."""
     signing_kid: str = ""
     """The key that everyday tokens are signed by."""
-    opaque: bool = False
-    """Whether one opaque token is wanted of each kind that has some: there are no JWTs in everyday use."""
+    shows: tuple[TokenFormat, ...] = ()
+    """Formats of which one token is wanted now that is shown while good: those that the IdP issues."""
+    expired_after_s: float = 0.0
+    """How long after its end a token is surely expired for everybody."""
 
     def good(self, **claims: Any) -> dict[str, Any]:
         """Claims of a token that is good for :data:`LIFE_S`, but for ``claims``."""
@@ -170,7 +174,8 @@ class Order:
     kid: str = ""
     """The key to sign it by; empty: the one in use."""
     opaque: bool = False
-    """Good at first: it is shown wherever it is decided, and bad from ``bad_from`` on."""
+    shown: bool = False
+    """Good at first, or good somewhere: it is shown there, wherever that is decided, before it is used."""
     bad_from: float = 0.0
     bad_until: float = float("inf")
     way: str = ""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from idchaos.experiment import CanaryPlan
@@ -56,6 +57,18 @@ class Bench:
         return self.roles.machine
 
     @cached_property
+    def machines(self) -> tuple[Client, ...]:
+        """Clients that get tokens for themselves: one a format that the IdP issues, the everyday one first."""
+        opaque = self.roles.machine_opaque
+        return (self.machine,) if opaque is None or opaque == self.machine else (self.machine, opaque)
+
+    @property
+    def expired_after_s(self) -> float:
+        """How long after its end a token is surely expired for everybody."""
+        told = self.plan.expired_after_s
+        return self.plan.clock_margin_s if told is None else told
+
+    @cached_property
     def audiences(self) -> tuple[str, ...]:
         """Of all routes, in order."""
         return tuple(sorted({route.audience for route in self.scene.endpoints.routes}))
@@ -97,9 +110,9 @@ class Bench:
             return [None] * len(specs)
         return self.mints.mint(self.machine.client_id, specs)
 
-    def machine_token(self) -> Token | None:
-        """An everyday token of the machine client; ``None`` when the IdP gave none."""
-        step, body = self.scene.idp.client_credentials(self.machine)
+    def machine_token(self, client: Client | None = None) -> Token | None:
+        """A token of a client for itself, the everyday one if none is named; ``None`` when the IdP gave none."""
+        step, body = self.scene.idp.client_credentials(client or self.machine)
         self.scene.upkeep(step)
         return token_from(body, session=SESSION, asked_at=self.scene.asked_at(step)) if body else None
 
@@ -119,24 +132,29 @@ class Bench:
         shown = about(*peek(value), session=f"{SESSION}:{way}" if way else SESSION, obtained_at=self.now)
         shelf.put(Call(lines=bearer_line(value), about=shown, **when))
 
-    def show(self, value: str) -> bool:
-        """Use a good token once wherever it is decided. Returns whether all accepted it. Under load it counts as asked
-        there, and as no traffic of users.
+    def show(self, value: str, *, audience: str = "", until: float = inf) -> bool:
+        """Use a good token once at every route (of ``audience``, if one is named) through every gateway: wherever it is
+        decided, in whatever way that is remembered. Returns whether all accepted it, before ``until`` (Unix time).
+        Under load it counts as asked there, and as no traffic of users.
 
         Who has never seen a token knows nothing of it that could be out of date.
         """
-        scene, route = self.scene, 0
-        shown = about(*peek(value), session=SESSION, obtained_at=self.now)
-        for replica, gate in enumerate(scene.gates):
-            if self.under_load:
-                decision, _ = scene.call(
-                    "canary", bearer_line(value), shown, due=self.now, route=route, replica=replica
-                )
-            else:
-                decision, _ = at_gateway(gate.site.send(gate.heads[route] + bearer_line(value)))
-            if decision != "accept" or scene.stopping:
-                return False
-        return True
+        routes = self.scene.endpoints.routes
+        here = [number for number, route in enumerate(routes) if audience in ("", route.audience)]
+        return all(
+            self.now < until and self._accepted(value, route, replica)
+            for replica in range(len(self.scene.gates))
+            for route in here
+        )
+
+    def _accepted(self, value: str, route: int, replica: int) -> bool:
+        scene, gate = self.scene, self.scene.gates[replica]
+        if self.under_load:
+            shown = about(*peek(value), session=SESSION, obtained_at=self.now)
+            decision, _ = scene.call("canary", bearer_line(value), shown, due=self.now, route=route, replica=replica)
+        else:
+            decision, _ = at_gateway(gate.site.send(gate.heads[route] + bearer_line(value)))
+        return decision == "accept" and not scene.stopping
 
     def present(self, value: str, again_s: float, attempts: int) -> bool:
         """Show a good token to every replica at every route. Returns whether all accepted it in the end."""

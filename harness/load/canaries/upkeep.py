@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from math import inf
 
 import gevent
 
 from idchaos.experiment import CanaryPlan
+from idchaos.graph import TokenFormat
 from idchaos.load.canaries.at_idp import Desk
 from idchaos.load.canaries.base import SESSION, IdpKind, Kind, Moment, Order, TokenKind
 from idchaos.load.canaries.bench import PERIOD_S, Bench
@@ -54,7 +56,6 @@ class Canaries:
         self._shown: dict[str, Shelf[Call]] = {name: Shelf(max(_SHOWN, depth), "always") for name in self._tokens}
         """Tokens that have turned bad since they were shown. Every second one of their kind is one, if there is one."""
         self._shown_next: set[str] = set()
-        self._opaque = self.bench.machine.token_format == "opaque"
         self._never_known: set[str] = set()
         self._withdrawn: dict[str, float] = {}
         """Keys that are no longer published, and from when each must be forgotten."""
@@ -211,20 +212,40 @@ class Canaries:
                 issuer=self._scene.endpoints.issuer,
                 published=self.bench.published,
                 signing_kid=self._signing_kid,
-                opaque=self._opaque and number == 0,
+                shows=self._formats if number == 0 else (),
+                expired_after_s=self.bench.expired_after_s,
             )
             self._rounds += 1
             orders += [(name, order) for name, kind in self._tokens.items() for order in kind.orders(moment)]
         made = self.bench.mint([TokenSpec(each.claims, each.header, each.kid, each.opaque) for _, each in orders])
         for (name, order), value in zip(orders, made, strict=True):
             gevent.sleep(0)
-            if value is not None and (not order.opaque or self.bench.show(value)):
-                shelf = self._shown[name] if order.opaque else self.stock[name]
-                self.bench.put(
-                    shelf,
-                    value,
-                    way=order.way,
-                    bad_from=order.bad_from,
-                    bad_until=order.bad_until,
-                    good_for=order.good_for,
-                )
+            if value is None:
+                continue
+            if not order.shown:
+                self._put_ordered(name, order, value)
+            elif self.bench.under_load:  # whoever answers late must not keep the others from being made
+                self._scene.spawn(self._show_ordered, name, order, value)
+            else:
+                self._show_ordered(name, order, value)
+
+    @property
+    def _formats(self) -> tuple[TokenFormat, ...]:
+        return tuple(client.token_format for client in self.bench.machines)
+
+    def _show_ordered(self, name: str, order: Order, value: str) -> None:
+        """What is another audience's is bad here, shown or not; what is good everywhere must have been seen."""
+        until = float(order.claims.get("exp", inf))
+        if self.bench.show(value, audience=order.good_for, until=until) or order.good_for:
+            self._put_ordered(name, order, value)
+
+    def _put_ordered(self, name: str, order: Order, value: str) -> None:
+        ripens = order.shown and not order.good_for
+        self.bench.put(
+            self._shown[name] if ripens else self.stock[name],
+            value,
+            way=order.way,
+            bad_from=order.bad_from,
+            bad_until=order.bad_until,
+            good_for=order.good_for,
+        )

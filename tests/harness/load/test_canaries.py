@@ -151,3 +151,19 @@ def test_what_names_no_service_is_good_for_none():
 
 def test_of_a_single_service_no_token_is_another_s():
     assert not any(each.good_for for each in foreign_audiences(["orders"]))
+
+
+def test_one_token_of_each_format_is_good_at_first_and_surely_expired_when_no_leeway_can_save_it():
+    moment = Moment(now=10_000.5, margin_s=10.0, number=0, shows=("jwt", "opaque"), expired_after_s=6.0)
+    _, *shown = Expired().orders(moment)
+    assert [(order.opaque, order.shown) for order in shown] == [(False, True), (True, True)]
+    for order in shown:
+        assert order.claims["exp"] > moment.now + 1
+        assert order.bad_from == order.claims["exp"] + 6.0
+
+
+def test_a_token_of_another_audience_is_shown_there_first():
+    moments = [Moment(10_000.0, 6.0, n, audiences=["accounts", "orders"]) for n in range(16)]
+    orders = [order for moment in moments for order in WrongAudience().orders(moment)]
+    assert {order.good_for for order in orders if order.shown} == {"accounts", "orders"}
+    assert all(order.shown == bool(order.good_for) for order in orders)

@@ -13,8 +13,9 @@ _BEFORE_S = 300
 
 
 class Expired(TokenKind):
-    """Where everyday tokens are opaque, every second one is opaque too, and was shown to everybody while it was good.
-    Where tokens can't be made to order, everyday ones are kept until they have expired.
+    """Every second one was shown to everybody while it was good, in each format that the IdP issues: who remembers what
+    was decided of a token must remember its end as well. Where tokens can't be made to order, everyday ones are kept
+    until they have expired.
     """
 
     name = "expired"
@@ -27,13 +28,19 @@ class Expired(TokenKind):
     def orders(self, moment: Moment) -> Iterable[Order]:
         end = int(moment.now - moment.margin_s) - 1
         yield Order({"iat": end - _BEFORE_S, "nbf": end - _BEFORE_S, "exp": end})
-        if moment.opaque:
-            over = moment.now + SHOWN_FOR_S
-            yield Order({"exp": over}, opaque=True, bad_from=over + moment.margin_s, way="opaque")
+        for token_format in moment.shows:
+            over = int(moment.now + SHOWN_FOR_S)
+            yield Order(
+                {"exp": over},
+                opaque=token_format == "opaque",
+                shown=True,
+                bad_from=over + moment.expired_after_s,
+                way=f"shown_{token_format}",
+            )
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         enough = bench.mints is not None or shelf.lasting(bench.now) >= bench.depth
         token = None if enough else bench.machine_token()
         if token is not None and bench.show(token.value):
             over = token.obtained_at + token.life_s
-            bench.put(shelf, token.value, way="aged", bad_from=over + bench.plan.clock_margin_s)
+            bench.put(shelf, token.value, way="aged", bad_from=over + bench.expired_after_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import Final
 
 from idchaos.load.canaries.base import TokenKind
@@ -16,7 +17,7 @@ _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 class Revoked(TokenKind):
     name = "revoked"
     invariant = "revoked_tokens_refused"
-    made = "An everyday token, revoked at the IdP; an opaque one is shown to everybody first. JWTs also respelled."
+    made = "An everyday token of each format, shown to everybody, then revoked at the IdP. JWTs also respelled."
     bad = "From the revocation on, and the longest that a cache may hold what it heard before."
     why = "Who was locked out stays in: a stolen token can't be stopped."
     source = "RFC 7009 section 2, RFC 7662 section 4, golang-jwt #502"
@@ -33,11 +34,14 @@ class Revoked(TokenKind):
             return
         after = bench.plan.revoked_after_s
         # Those that will have expired by the time a new one is ripe don't count.
+        turns = bench.turns.setdefault(self.name, count())
         for _ in range(bench.depth - shelf.lasting(bench.now + after + PERIOD_S)):
-            token = bench.machine_token()
-            if token is None or (token.about.format == "opaque" and not bench.show(token.value)):
+            client = bench.machines[next(turns) % len(bench.machines)]
+            token = bench.machine_token(client)
+            # An opaque one that was never asked about says nothing of what is remembered: it would be refused anyway.
+            if token is None or (not bench.show(token.value) and token.about.format == "opaque"):
                 return
-            if not bench.observe(bench.scene.idp.revoke(bench.machine, token.value, "access_token")):
+            if not bench.observe(bench.scene.idp.revoke(client, token.value, "access_token")):
                 return
             call = Call(
                 lines=token.bearer,

@@ -16,7 +16,10 @@ class WrongAudience(TokenKind):
 
     name = "wrong_audience"
     invariant = "audience_enforced"
-    made = "A good token whose `aud` is another service's, resembles the right one, is empty or missing."
+    made = (
+        "A good token whose `aud` is another service's, where it is shown first, resembles the right one, is empty or "
+        "missing."
+    )
     bad = "From birth: the service that it is sent to is not in `aud`, compared as a string."
     why = "One service can act for its callers at every other one."
     source = "RFC 7519 section 4.1.3, RFC 8725 section 3.9, RFC 9068 section 4"
@@ -24,7 +27,8 @@ class WrongAudience(TokenKind):
     def orders(self, moment: Moment) -> Iterable[Order]:
         ways = foreign_audiences(moment.audiences)
         foreign = ways[moment.number % len(ways)]
-        yield Order(moment.good(aud=foreign.claim), way=foreign.way, good_for=foreign.good_for)
+        shown = bool(foreign.good_for)  # a verdict that was remembered of one service is none for the next
+        yield Order(moment.good(aud=foreign.claim), way=foreign.way, good_for=foreign.good_for, shown=shown)
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         token = bench.round_token
