@@ -72,8 +72,6 @@ def backdrop(settings: ColdStart) -> tuple[Fault, ...]:
             return (
                 KeyRotation(
                     mode="overlap",
-                    old_kid=f"{algorithm.lower()}-1",
-                    new_kid=f"{algorithm.lower()}-2",
                     alg=algorithm,
                     lead_s=gateway.jwks_cache_s + CACHE_SLACK_S,
                     overlap_s=settings.tokens.access_ttl_s + CACHE_SLACK_S,

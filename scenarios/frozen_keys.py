@@ -47,8 +47,6 @@ def fault(settings: FrozenKeys) -> Rotations:
         rotations=tuple(
             KeyRotation(
                 mode="overlap",
-                old_kid=f"{algorithm.lower()}-{number}",
-                new_kid=f"{algorithm.lower()}-{number + 1}",
                 alg=algorithm,
                 after_s=(number - 1) * (lead_s + settings.rotation.gap_s),
                 lead_s=lead_s,

@@ -60,8 +60,6 @@ def faults(settings: JunkKidFlood) -> tuple[Fault, ...]:
     algorithm = settings.tokens.signing_alg
     rotation = KeyRotation(
         mode="abrupt",
-        old_kid=f"{algorithm.lower()}-1",
-        new_kid=f"{algorithm.lower()}-2",
         alg=algorithm,
         after_s=settings.flood.rotate_after_s,
         lead_s=0,

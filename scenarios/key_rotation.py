@@ -58,8 +58,6 @@ def fault(settings: KeyRotationSettings) -> KeyRotation:
     algorithm = settings.tokens.signing_alg
     return KeyRotation(
         mode=rotation.mode,
-        old_kid=f"{algorithm.lower()}-1",
-        new_kid=f"{algorithm.lower()}-2",
         alg=algorithm,
         lead_s=lead,
         overlap_s=overlap,

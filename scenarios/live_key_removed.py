@@ -60,7 +60,7 @@ def design(settings: LiveKeyRemoved) -> Experiment:
             ),
             invariants=invariants(),
         ),
-        faults={PhaseName.FAULT: (KeyRemoval(kid=f"{settings.tokens.signing_alg.lower()}-1"),)},
+        faults={PhaseName.FAULT: (KeyRemoval(),)},
     )
 
 

@@ -1,6 +1,7 @@
 """What a fault is: it applies, it heals, and it proves both.
 
-A fault is a frozen value; everything that it learns is returned, nothing is kept. The runner calls, in this order::
+A fault is a frozen value; everything that it learns is returned, nothing is kept: what ``apply`` returns of each step
+is put together (:meth:`Applied.then`) and given to all that comes later. The runner calls, in this order::
 
     check_before ─► apply(0) ─► check_applied ─► apply(1) ... ─► check_held ─► heal ─► check_healed
 """
@@ -12,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from idchaos.graph import Graph
 from idchaos.targets.base import Target
@@ -41,11 +42,34 @@ class Event(Value):
     fields: Mapping[str, Any]
 
 
+class Applied(Value):
+    """What a fault has done: what it is undone with, and what its proofs look for."""
+
+    events: tuple[Event, ...] = ()
+    done: Mapping[str, JsonValue] = {}
+    """What only applying it could tell: how it was before, which kid the IdP chose ..."""
+
+    def then(self, later: Applied) -> Applied:
+        """This, and what a later step did; what both tell is as the later one says."""
+        return Applied(events=(*self.events, *later.events), done={**self.done, **later.done})
+
+    def known(self, name: str) -> str:
+        """A name that was noted; empty when none was."""
+        return str(self.done.get(name, ""))
+
+
+NOTHING = Applied()
+"""Nothing was applied, or nothing about it needs to be known."""
+
+
 class Fault(Value):
     """One thing that goes wrong. Subclasses: one a file."""
 
     needs: ClassVar[tuple[type, ...]] = ()
     """Capabilities (protocols of ``idchaos.targets.base``) that the target must have."""
+
+    undone_by_healing: ClassVar[bool] = True
+    """Whether the target is as it was when healing is proved. If not, the ledger's promises are carried out later."""
 
     @property
     @abstractmethod
@@ -68,8 +92,13 @@ class Fault(Value):
         """When each step is due, in seconds from the fault's start. Most faults have one step, at once."""
         return (0.0,)
 
-    def undos(self, target: Target) -> tuple[Undo, ...]:
-        """What the ledger must promise at a target that outlives the run (``OutlivesRun``)."""
+    def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
+        """What the ledger must promise at a target that outlives the run (``OutlivesRun``). Asked before the first
+        step, with nothing applied, and after each, since more is known then.
+
+        Raises:
+            FaultError: the target has no way to undo it.
+        """
         return ()
 
     def snapshot(self, target: Target) -> Snapshot:
@@ -81,27 +110,27 @@ class Fault(Value):
         """Prove that the unfaulted path works: without that, nothing seen later proves anything."""
 
     @abstractmethod
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
-        """Carry out one step.
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
+        """Carry out one step; returns what it did. ``so_far``: what the steps before did.
 
         Raises:
             FaultError, TargetError: it could not be applied.
         """
 
     @abstractmethod
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Prove, soon after the first step, that the fault is in force: control plane and probe."""
 
     @abstractmethod
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Prove, just before healing, that the target felt it."""
 
     @abstractmethod
-    def heal(self, target: Target) -> tuple[Event, ...]:
-        """Undo it. May be called again, and when ``apply`` failed half-way."""
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
+        """Undo what was applied. May be called again, and when ``apply`` failed half-way."""
 
     @abstractmethod
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Prove that it is gone."""
 
 

@@ -7,11 +7,12 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
 from idchaos.faults.counts import asked, token_answers
 from idchaos.graph import Graph
 from idchaos.targets.base import OutlivesRun, ReportsState, SkewsClock, Target
 from idchaos.targets.capabilities import required
+from idchaos.targets.restoring import ClockRight
 from idchaos.undo.ledger import Undo
 
 CLOCKS_AGREE_S = 0.05
@@ -48,11 +49,9 @@ class ClockSkew(Fault):
         """One step per offset."""
         return tuple(index * self.dwell_s for index in range(len(self.offsets_s)))
 
-    def undos(self, target: Target) -> tuple[Undo, ...]:
+    def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
         """The clock put right."""
-        return (
-            required(target, OutlivesRun).undo_by(self.component, "PUT", "/clock", {"offset_s": 0.0, "drift_ppm": 0.0}),
-        )
+        return (required(target, OutlivesRun).undo_to(ClockRight(component=self.component)),)
 
     def snapshot(self, target: Target) -> Snapshot:
         """When it was taken, and how much the component has done with its clock so far."""
@@ -62,11 +61,10 @@ class ClockSkew(Fault):
         """The clock is right."""
         return self._right(target)
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
         """Set the clock; the journal keeps the offset that was observed afterwards, beside the one asked for."""
-        assert isinstance(target, SkewsClock)
-        target.skew(self.component, self.offsets_s[step], self.drift_ppm)
-        return (self._event(target, self.offsets_s[step]),)
+        required(target, SkewsClock).skew(self.component, self.offsets_s[step], self.drift_ppm)
+        return Applied(events=(self._event(target, self.offsets_s[step]),))
 
     def _event(self, target: Target, asked: float) -> Event:
         observed = round(_read(target, self.component).differs_s, 3)
@@ -80,11 +78,11 @@ class ClockSkew(Fault):
             },
         )
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The component reports the offset, and its time differs from ours by it. A drift needs a while to show."""
         return eventually(lambda: self._wrong(target, self.offsets_s[0], before["at"]))
 
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The clock is still wrong, and the component worked with it."""
         work = _work(target, self.component) - before["work"]
         worked = Evidence(
@@ -92,13 +90,12 @@ class ClockSkew(Fault):
         )
         return worked, *self._wrong(target, self.offsets_s[-1], before["at"] + self.steps()[-1])
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         """Put the clock right."""
-        assert isinstance(target, SkewsClock)
-        target.skew(self.component, 0.0)
+        required(target, SkewsClock).skew(self.component, 0.0)
         return (self._event(target, 0.0),)
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The clock is right again."""
         return eventually(lambda: self._right(target))
 
@@ -150,9 +147,8 @@ class _Clock(NamedTuple):
 
 def _read(target: Target, component: str) -> _Clock:
     """Its time minus ours, at the middle of the question's round trip, is known to half of that (Cristian 1989)."""
-    assert isinstance(target, ReportsState)
     asked = time.time()
-    state = target.state(component)
+    state = required(target, ReportsState).state(component)
     answered = time.time()
     return _Clock(
         offset_s=float(state["clock"]["offset_s"]),

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
 from idchaos.faults.endpoint_effects import met_by_answer, met_by_fetch, met_by_fetches, patience_s, well
 from idchaos.faults.fetches import fetches_of
 from idchaos.faults.symptoms import Met, symptom_of
@@ -25,6 +25,7 @@ from idchaos.targets.base import (
 )
 from idchaos.targets.capabilities import required
 from idchaos.targets.oidc import Answer, OidcClient
+from idchaos.targets.restoring import AnswersNormally
 from idchaos.undo.ledger import Undo
 
 JWKS = "jwks"
@@ -64,10 +65,10 @@ class EndpointFault(Fault):
         """Those endpoints tell of revocations."""
         return bool({"revocations", "introspect", "all"} & set(self.endpoints))
 
-    def undos(self, target: Target) -> tuple[Undo, ...]:
+    def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
         """The endpoints answer normally."""
-        stays, idp = required(target, OutlivesRun), target.graph.idp
-        return tuple(stays.undo_by(idp, "DELETE", f"/errors/{endpoint}") for endpoint in self.endpoints)
+        stays = required(target, OutlivesRun)
+        return tuple(stays.undo_to(AnswersNormally(endpoint=endpoint)) for endpoint in self.endpoints)
 
     def snapshot(self, target: Target) -> Snapshot:
         """What the IdP has injected, and what validators have met."""
@@ -80,13 +81,13 @@ class EndpointFault(Fault):
         """No error is injected, and every endpoint answers by itself."""
         return self._clear(target, probes=1)
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
         """Inject the error."""
         for endpoint in self.endpoints:
             required(target, InjectsErrors).inject(endpoint, self.error)
-        return ()
+        return NOTHING
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The IdP says so, and probes meet it."""
         evidence = [self._reported(target, endpoint, active=True) for endpoint in self.endpoints]
         if JWKS in self.endpoints:
@@ -121,7 +122,7 @@ class EndpointFault(Fault):
         share = self.error.share
         return 1 if share >= 1 else math.ceil(math.log(MISSED_BY_CHANCE) / math.log1p(-share))
 
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The IdP served it to others, in proportion, and (for keys) every validator met it."""
         evidence = [self._in_proportion(target, endpoint, before[endpoint]) for endpoint in self.endpoints]
         if JWKS in self.endpoints:
@@ -144,13 +145,13 @@ class EndpointFault(Fault):
             + (f", {hits / exposed:.0%}; asked for {share:.0%}" if exposed else "; nobody asked"),
         )
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         """Answer normally again."""
         for endpoint in self.endpoints:
             required(target, InjectsErrors).clear(endpoint)
         return ()
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """No error is injected, and every endpoint answers by itself."""
         return eventually(lambda: self._clear(target, self.probes))
 

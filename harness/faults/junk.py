@@ -11,10 +11,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
 from idchaos.faults.counts import by_reason
 from idchaos.load.idp.tokens import b64
 from idchaos.targets.base import ReportsState, Target
+from idchaos.targets.capabilities import required
 from idchaos.targets.oidc import OidcClient
 
 LEAST_SHARE = 0.8
@@ -37,50 +38,50 @@ class JunkKids(Fault):
 
     def snapshot(self, target: Target) -> Snapshot:
         """The time, and what each gateway has refused and fetched."""
-        refused = {name: (_refused(target, name), _fetches(target, name)) for name in target.topology.deciders}
+        refused = {name: (_refused(target, name), _fetches(target, name)) for name in target.graph.validators_of_tokens}
         return {"at": time.time(), **refused}
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         """Every gateway refuses such a token, and is not flooded with them yet."""
         return *_probe(target), *self._rates(target, flooded=False)
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
         """Nothing: the load's stream starts with the phase."""
-        return ()
+        return NOTHING
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Every gateway counts them, and refuses ours as well."""
         return *_probe(target), *self._rates(target, flooded=True)
 
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Every gateway refused about as many as were planned, and fetched keys meanwhile."""
         lasted = time.time() - before["at"]
-        wanted = LEAST_SHARE * self.rate / len(target.topology.deciders) * lasted
+        wanted = LEAST_SHARE * self.rate / len(target.graph.validators_of_tokens) * lasted
         evidence = []
-        for name in target.topology.deciders:
+        for name in target.graph.validators_of_tokens:
             had_refused, had_fetched = before[name]
             refused, fetched = _refused(target, name) - had_refused, _fetches(target, name) - had_fetched
             what = f"{name} met {refused} unknown kids in {lasted:.1f} s, and fetched keys {fetched} times"
             evidence.append(Evidence(source="target", ok=refused >= wanted, what=what))
         return tuple(evidence)
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         """Nothing: the load's stream ends with the phase."""
         return ()
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The flood has ended."""
         return eventually(lambda: self._rates(target, flooded=False))
 
     def _rates(self, target: Target, *, flooded: bool) -> tuple[Evidence, ...]:
         """Refusals of unknown keys over about a second. Canaries and our own tokens are far fewer than half a flood."""
         began = time.monotonic()
-        first = {name: _refused(target, name) for name in target.topology.deciders}
+        first = {name: _refused(target, name) for name in target.graph.validators_of_tokens}
         time.sleep(LOOK_S)
         evidence = []
-        for name in target.topology.deciders:
+        for name in target.graph.validators_of_tokens:
             rate = (_refused(target, name) - first[name]) / max(time.monotonic() - began, LOOK_S)
-            ok = (rate >= self.rate / len(target.topology.deciders) / 2) == flooded
+            ok = (rate >= self.rate / len(target.graph.validators_of_tokens) / 2) == flooded
             evidence.append(Evidence(source="control", ok=ok, what=f"{name} counts {rate:.0f} unknown kids per second"))
         return tuple(evidence)
 
@@ -118,5 +119,4 @@ def _refused(target: Target, component: str) -> int:
 
 
 def _fetches(target: Target, component: str) -> int:
-    assert isinstance(target, ReportsState)
-    return int(target.state(component)["jwks"]["fetches"])
+    return int(required(target, ReportsState).state(component)["jwks"]["fetches"])

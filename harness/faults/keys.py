@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.components import IDP
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from idchaos.targets.base import KeyInfo, ProbesUpstream, ReportsState, RotatesKeys, Target
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.keyring import described, fetch_evidence, keys_as_before, keys_of, listed, new_kid, signing
+from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
+from idchaos.targets.capabilities import required
+from idchaos.undo.ledger import Undo
 
 Mode = Literal["overlap", "abrupt", "publish_late", "emergency"]
+OLD, NEW = "old_kid", "new_kid"
+"""What is noted of the first act: the key that signed until then, and the kid that the IdP gave the new one."""
 
 
 class KeyRotation(Fault):
-    """From ``old_kid`` to ``new_kid``.
+    """From the key that signs when it is applied to a new one.
 
     ``overlap``: publish, after ``lead_s`` sign, after ``overlap_s`` more retire the old key · ``abrupt``: publish and
     sign at once, retire after ``overlap_s`` · ``publish_late``: sign at once, publish only after ``late_s`` ·
@@ -25,8 +28,6 @@ class KeyRotation(Fault):
 
     kind: Literal["keys"] = "keys"
     mode: Mode
-    old_kid: str
-    new_kid: str
     alg: str
     lead_s: float = Field(ge=0)
     overlap_s: float = Field(ge=0)
@@ -40,7 +41,7 @@ class KeyRotation(Fault):
     @property
     def title(self) -> str:
         """What it does, in a few words."""
-        return f"{self.mode} rotation from {self.old_kid} to {self.new_kid}"
+        return f"{self.mode} rotation of the {self.alg} key"
 
     def timeline(self) -> tuple[tuple[float, str], ...]:
         """The acts and when each is due, in seconds from the first."""
@@ -58,140 +59,117 @@ class KeyRotation(Fault):
         """When each act is due."""
         return tuple(self.after_s + at for at, _ in self.timeline())
 
+    def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
+        """The old key signs again, and each that has signed is published."""
+        old = applied.known(OLD) or signing(keys_of(target), self.alg).kid
+        return keys_as_before(target, old, (applied.known(NEW),))
+
     def snapshot(self, target: Target) -> Snapshot:
-        """How many tokens of the new key each gateway has accepted (none, unless the kid was used before)."""
-        return {name: _accepted(target, name, self.new_kid) for name in target.topology.deciders}
+        """How many tokens each validator has accepted, by kid."""
+        return {name: _accepted(target, name) for name in target.graph.validators_of_tokens}
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
-        """The old key signs, and validators can fetch it."""
-        keys = _keys(target)
-        old = keys.get(self.old_kid)
-        signs = old is not None and old.signing and old.published
-        control = Evidence(source="control", ok=signs and self.new_kid not in keys, what=_describe(keys))
-        return control, *self._probes(target, has=(self.old_kid,), lacks=(self.new_kid,))
+        """A key of the algorithm signs and is published, and validators can fetch it."""
+        keys = keys_of(target)
+        old = signing(keys, self.alg)
+        control = Evidence(source="control", ok=old.published and old.alg == self.alg, what=described(keys))
+        return control, *self._fetched(target, has=(old.kid,))
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
-        """One act of the timeline."""
-        assert isinstance(target, RotatesKeys)
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
+        """One act of the timeline. The first one notes both keys."""
         acts = self.timeline()[step][1].split("+")
-        events: list[Event] = []
+        rotates = required(target, RotatesKeys)
         if step == 0:
-            publish, sign = "publish" in acts, "sign" in acts
-            target.add_key(self.new_kid, self.alg, publish=publish, sign=sign)
-            events += [_event("key_published", kid=self.new_kid)] if publish else []
-            events += [_event("key_signing", kid=self.new_kid)] if sign else []
+            begun = self._begin(target, so_far, publish="publish" in acts, sign="sign" in acts)
         elif "publish" in acts:
-            target.publish_key(self.new_kid)
-            events.append(_event("key_published", kid=self.new_kid))
+            rotates.publish_key(so_far.known(NEW))
+            begun = _done("key_published", kid=so_far.known(NEW))
         elif "sign" in acts:
-            target.sign_with(self.new_kid)
-            events.append(_event("key_signing", kid=self.new_kid))
-        if "retire" in acts:
-            events.append(self._retire(target))
-        return tuple(events)
+            rotates.sign_with(so_far.known(NEW))
+            begun = _done("key_signing", kid=so_far.known(NEW))
+        else:
+            begun = NOTHING
+        return begun.then(self._retire(target, so_far.then(begun).known(OLD))) if "retire" in acts else begun
 
-    def _retire(self, target: Target) -> Event:
-        assert isinstance(target, RotatesKeys)
-        target.retire_key(self.old_kid)
+    def _begin(self, target: Target, so_far: Applied, *, publish: bool, sign: bool) -> Applied:
+        keys = keys_of(target)
+        old = so_far.known(OLD) or signing(keys, self.alg).kid
+        kid = required(target, RotatesKeys).add_key(new_kid(keys, self.alg), self.alg, publish=publish, sign=sign)
+        begun = Applied(done={OLD: old, NEW: kid})
+        begun = begun.then(_done("key_published", kid=kid)) if publish else begun
+        return begun.then(_done("key_signing", kid=kid)) if sign else begun
+
+    def _retire(self, target: Target, kid: str) -> Applied:
+        required(target, RotatesKeys).retire_key(kid)
         compromised = self.mode == "emergency"
-        return _event("key_withdrawn", kid=self.old_kid, compromised=compromised, allowed_lag_s=self.allowed_lag_s)
+        return _done("key_withdrawn", kid=kid, compromised=compromised, allowed_lag_s=self.allowed_lag_s)
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The IdP says so, and validators that ask now get the JWKS that the first act leaves."""
-        keys = _keys(target)
-        acts = self.timeline()[0][1]
-        new = keys.get(self.new_kid)
+        keys, acts = keys_of(target), self.timeline()[0][1]
+        old_one, new_one = applied.known(OLD), applied.known(NEW)
+        new = keys.get(new_one)
         # The next act may be due at once, so more may have been done already; less may not.
         done = new is not None and new.published >= ("publish" in acts) and new.signing >= ("sign" in acts)
-        control = Evidence(source="control", ok=done, what=_describe(keys))
-        has = (self.new_kid,) if "publish" in acts else ()
-        lacks = (self.new_kid,) * ("publish" not in acts) + (self.old_kid,) * ("retire" in acts)
-        return control, *self._probes(target, has=has, lacks=lacks)
+        control = Evidence(source="control", ok=done, what=described(keys))
+        has = (new_one,) if "publish" in acts else ()
+        lacks = (new_one,) * ("publish" not in acts) + (old_one,) * ("retire" in acts)
+        return control, *self._fetched(target, has=has, lacks=lacks)
 
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
-        """The new key signed tokens that every gateway met: accepted, or (published late) refused."""
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
+        """The new key signed tokens that every validator accepted."""
+        kid = applied.known(NEW)
         evidence = []
-        for name in target.topology.deciders:
-            accepted = _accepted(target, name, self.new_kid) - before[name]
-            evidence.append(
-                Evidence(
-                    source="target",
-                    ok=accepted > 0,
-                    what=f"{name} accepted {accepted} tokens of {self.new_kid}",
-                )
-            )
+        for name in target.graph.validators_of_tokens:
+            accepted = _accepted(target, name).get(kid, 0) - before[name].get(kid, 0)
+            what = f"{name} accepted {accepted} tokens of {kid or 'no new key'}"
+            evidence.append(Evidence(source="target", ok=accepted > 0, what=what))
         return tuple(evidence)
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
-        """Complete the rotation: the new key is published and signs, the old one is out of the JWKS."""
-        assert isinstance(target, RotatesKeys)
-        keys = _keys(target)
-        new, old = keys.get(self.new_kid), keys.get(self.old_kid)
-        events: list[Event] = []
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
+        """Complete the rotation: the new key is published and signs; after an emergency the old one is out of the
+        JWKS. Nothing where none was begun.
+        """
+        keys = keys_of(target)
+        new, old = keys.get(applied.known(NEW)), keys.get(applied.known(OLD))
         if new is None:
             return ()
+        completed = NOTHING
         if not new.published:
-            target.publish_key(self.new_kid)
-            events.append(_event("key_published", kid=self.new_kid))
+            required(target, RotatesKeys).publish_key(new.kid)
+            completed = completed.then(_done("key_published", kid=new.kid))
         if not new.signing:
-            target.sign_with(self.new_kid)
-            events.append(_event("key_signing", kid=self.new_kid))
+            required(target, RotatesKeys).sign_with(new.kid)
+            completed = completed.then(_done("key_signing", kid=new.kid))
         if self.mode == "emergency" and old is not None and old.published:
-            events.append(self._retire(target))
-        return tuple(events)
+            completed = completed.then(self._retire(target, old.kid))
+        return completed.events
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
-        """The new key signs, validators can fetch it, and every gateway's cache holds it."""
-        return eventually(lambda: self._settled(target), within_s=5.0)
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
+        """The new key signs, validators can fetch it, and every one's cache holds it."""
+        return eventually(lambda: self._settled(target, applied.known(NEW)), within_s=5.0)
 
-    def _settled(self, target: Target) -> tuple[Evidence, ...]:
-        assert isinstance(target, ReportsState)
-        keys = _keys(target)
-        new = keys.get(self.new_kid)
-        ok = new is not None and new.published and new.signing
-        caches = tuple(
-            Evidence(
-                source="target",
-                ok=self.new_kid in target.state(name)["jwks"]["kids"],
-                what=f"{name} caches {_listed(target.state(name)['jwks']['kids'])}",
-            )
-            for name in target.topology.deciders
-        )
-        return (
-            Evidence(source="control", ok=ok, what=_describe(keys)),
-            *self._probes(target, has=(self.new_kid,), lacks=()),
-            *caches,
-        )
+    def _settled(self, target: Target, kid: str) -> tuple[Evidence, ...]:
+        keys = keys_of(target)
+        new = keys.get(kid)
+        control = Evidence(source="control", ok=new is not None and new.published and new.signing, what=described(keys))
+        return control, *self._fetched(target, has=(kid,)), *self._cached(target, kid)
 
-    def _probes(self, target: Target, *, has: tuple[str, ...], lacks: tuple[str, ...]) -> tuple[Evidence, ...]:
-        assert isinstance(target, ProbesUpstream)
+    def _cached(self, target: Target, kid: str) -> list[Evidence]:
         evidence = []
-        for name in target.topology.deciders:
-            kids = target.probe(name, IDP).kids or ()
-            ok = all(kid in kids for kid in has) and not any(kid in kids for kid in lacks)
-            evidence.append(Evidence(source="probe", ok=ok, what=f"{name} fetches {_listed(kids)}"))
-        return tuple(evidence)
+        for name in target.graph.validators_of_tokens:
+            kids = required(target, ReportsState).state(name)["jwks"]["kids"]
+            evidence.append(Evidence(source="target", ok=kid in kids, what=f"{name} caches {listed(kids)}"))
+        return evidence
+
+    def _fetched(self, target: Target, *, has: tuple[str, ...], lacks: tuple[str, ...] = ()) -> list[Evidence]:
+        return fetch_evidence(target, target.graph.validators_of_tokens, has, lacks)
 
 
-def _event(name: str, **fields: Any) -> Event:
-    return Event(event=name, fields=fields)
+def _done(event: str, **fields: Any) -> Applied:
+    return Applied(events=(Event(event=event, fields=fields),))
 
 
-def _keys(target: Target) -> dict[str, KeyInfo]:
-    assert isinstance(target, RotatesKeys)
-    return {key.kid: key for key in target.keys()}  # noqa: SIM118 - not a dict
-
-
-def _describe(keys: dict[str, KeyInfo]) -> str:
-    published = sorted(kid for kid, key in keys.items() if key.published)
-    signing = [kid for kid, key in keys.items() if key.signing]
-    return f"the IdP publishes {', '.join(published)}; signs with {', '.join(signing) or 'nothing'}"
-
-
-def _listed(kids: Iterable[str]) -> str:
-    return ", ".join(sorted(kids)) or "no keys"
-
-
-def _accepted(target: Target, component: str, kid: str) -> int:
-    assert isinstance(target, ReportsState)
-    return int(target.state(component)["kids_used"].get(kid, 0))
+def _accepted(target: Target, component: str) -> dict[str, int]:
+    used = required(target, ReportsState).state(component)["kids_used"]
+    return {str(kid): int(count) for kid, count in used.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
 from idchaos.faults.counts import asked, by_reason
 from idchaos.faults.fetches import fetches_of
 from idchaos.faults.link_effects import LARGEST_SHARE, MEASURABLE_S, LinkEffect, Mode, told
@@ -112,7 +112,7 @@ class LinkFault(Fault):
             return ""
         return f"no part of the target can tell that it felt {self.mode} on {', '.join(self.links)}"
 
-    def undos(self, target: Target) -> tuple[Undo, ...]:
+    def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
         """Toxics off and proxies on."""
         api, proxies = target.links.api, self.proxies(target.graph)
         return tuple(ToxicsOff(api=api, proxy=proxy, toxics=(self.toxic_name,)) for proxy in proxies)
@@ -129,7 +129,7 @@ class LinkFault(Fault):
         """Proxies are on and free of our toxics, and every probe passes."""
         return self._clear(target)
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
         """Disable the proxies, or add the toxic."""
         toxic = self.effect.toxic
         for proxy in self.proxies(target.graph):
@@ -144,9 +144,9 @@ class LinkFault(Fault):
                 toxicity=toxic.toxicity,
                 attributes=toxic.attributes,
             )
-        return ()
+        return NOTHING
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Toxiproxy says so, and fresh connections meet it."""
         states = target.links.state()
         proxies = self.proxies(target.graph)
@@ -177,7 +177,7 @@ class LinkFault(Fault):
         ok = self.effect.is_share(met) if self.mode == "partial" else self.effect.met_by_probe(met[0])
         return Evidence(source="probe", ok=ok, what=f"{who} to {upstream} during: {told(met)}")
 
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Every component behind the links met it in its own requests."""
         graph = target.graph
         return tuple(
@@ -201,7 +201,7 @@ class LinkFault(Fault):
         ok = bool(met) and self.effect.is_share([*met, *probed])
         return ok, f"key fetches: {told(met)}; and {tries} probes: {told(probed)}"
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         """Toxic off, proxy on."""
         for proxy in self.proxies(target.graph):
             if self.effect.toxic is None:
@@ -210,7 +210,7 @@ class LinkFault(Fault):
                 target.links.remove_toxic(proxy, self.toxic_name)
         return ()
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Proxies are on and free of our toxics, and every probe passes."""
         return eventually(lambda: self._clear(target))
 

@@ -7,9 +7,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from idchaos.errors import TargetError
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
 from idchaos.graph import Graph
-from idchaos.targets.base import ControlsProcesses, ReportsState, Target
+from idchaos.targets.base import ControlsProcesses, OutlivesRun, ReportsState, Target
+from idchaos.targets.capabilities import required
+from idchaos.targets.restoring import ProcessRuns
+from idchaos.undo.ledger import Undo
 
 
 class ProcessFault(Fault):
@@ -36,55 +39,55 @@ class ProcessFault(Fault):
         """One, when it is due."""
         return (self.after_s,)
 
+    def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
+        """The component runs."""
+        return (required(target, OutlivesRun).undo_to(ProcessRuns(component=self.component, after=self._act)),)
+
     def snapshot(self, target: Target) -> Snapshot:
         """Which instance of the component is running, by its own word and by the system's."""
-        assert isinstance(target, ControlsProcesses)
         return {
             "instance": _instance(target, self.component),
-            "incarnation": target.process(self.component).incarnation,
+            "incarnation": required(target, ControlsProcesses).process(self.component).incarnation,
         }
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         """The component answers."""
         return (self._answers(target, expected=True),)
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
         """Kill or freeze it; a restart starts it again at once."""
-        assert isinstance(target, ControlsProcesses)
-        target.disturb(self.component, self._act)
+        required(target, ControlsProcesses).disturb(self.component, self._act)
         if self.how == "restart":
-            target.restore(self.component, "kill")
-        return ()
+            required(target, ControlsProcesses).restore(self.component, "kill")
+        return NOTHING
 
     @property
     def _act(self) -> Literal["kill", "pause"]:
         return "pause" if self.how == "pause" else "kill"
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The system says so, and it answers no more; after a restart, again."""
         return self._reported(target, before), self._answers(target, expected=self.how == "restart")
 
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Still so at the end of the window."""
         if self.how == "restart":
             return (self._another_instance(target, before),)
         return (self._answers(target, expected=False).model_copy(update={"source": "target"}),)
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         """Start or thaw it."""
-        assert isinstance(target, ControlsProcesses)
         if self.how != "restart":
-            target.restore(self.component, self._act)
+            required(target, ControlsProcesses).restore(self.component, self._act)
         return ()
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """It answers again."""
         return eventually(lambda: (self._answers(target, expected=True),))
 
     def _reported(self, target: Target, before: Snapshot) -> Evidence:
         """By the system: dead, paused, or running again as another process."""
-        assert isinstance(target, ControlsProcesses)
-        state = target.process(self.component)
+        state = required(target, ControlsProcesses).process(self.component)
         if self.how == "restart":
             again = "started again" if state.incarnation != before["incarnation"] else "not started again"
             ok = state.status == "running" and state.incarnation != before["incarnation"]
@@ -93,9 +96,8 @@ class ProcessFault(Fault):
         return Evidence(source="control", ok=state.status == wanted, what=f"{self.component} is {state.status}")
 
     def _answers(self, target: Target, *, expected: bool) -> Evidence:
-        assert isinstance(target, ReportsState)
         try:
-            target.state(self.component)
+            required(target, ReportsState).state(self.component)
         except TargetError as error:
             return Evidence(source="probe", ok=not expected, what=str(error))
         return Evidence(source="probe", ok=expected, what=f"{self.component} answers")
@@ -111,5 +113,4 @@ class ProcessFault(Fault):
 
 
 def _instance(target: Target, component: str) -> str:
-    assert isinstance(target, ReportsState)
-    return str(target.state(component)["instance"])
+    return str(required(target, ReportsState).state(component)["instance"])

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.components import IDP
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
 from idchaos.targets.base import ReportsState, Target
+from idchaos.targets.capabilities import required
 from idchaos.targets.oidc import OidcClient
 
 
@@ -34,38 +34,36 @@ class RefreshRaces(Fault):
         """The IdP has this grace, and issues tokens."""
         return self._settings(target), _issues(target)
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
         """Nothing: the load's races start with the phase."""
-        return ()
+        return NOTHING
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The IdP has this grace still, and issues tokens."""
         return self._settings(target), _issues(target)
 
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The IdP met the races: it issued refresh tokens, and took second uses for replays or did not."""
         now = _counts(target)
         issued, replays = (now[name] - before[name] for name in ("issued", "replays"))
         what = f"the IdP issued {issued} refresh tokens and took {replays} uses for replays"
         return (Evidence(source="target", ok=issued > 0, what=what),)
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         """Nothing: the load's races end with the phase."""
         return ()
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The IdP issues tokens."""
         return eventually(lambda: (_issues(target),))
 
     def _settings(self, target: Target) -> Evidence:
-        assert isinstance(target, ReportsState)
-        grace = target.state(IDP)["tokens"]["refresh_grace_s"]
+        grace = required(target, ReportsState).state(target.graph.idp)["tokens"]["refresh_grace_s"]
         return Evidence(source="control", ok=grace == self.grace_s, what=f"the IdP's refresh grace is {grace:g} s")
 
 
 def _counts(target: Target) -> dict[str, int]:
-    assert isinstance(target, ReportsState)
-    state = target.state(IDP)
+    state = required(target, ReportsState).state(target.graph.idp)
     return {"issued": int(state["issued"]["refresh"]), "replays": int(state["replays_detected"])}
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar, Literal
 
-from idchaos.components import IDP
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
 from idchaos.faults.counts import by_reason
 from idchaos.targets.base import ReportsState, Target
+from idchaos.targets.capabilities import required
 from idchaos.targets.endpoints import Client
 from idchaos.targets.oidc import OidcClient
 
@@ -34,17 +34,20 @@ class Revocations(Fault):
 
     def snapshot(self, target: Target) -> Snapshot:
         """Revocations at the IdP, and refusals for that reason at each gateway."""
-        return {"revoked": _revoked(target), **{name: _refused(target, name) for name in target.topology.deciders}}
+        return {
+            "revoked": _revoked(target),
+            **{name: _refused(target, name) for name in target.graph.validators_of_tokens},
+        }
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         """A fresh token is active, and every gateway accepts it."""
         return self._fresh_tokens_work(target)
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
         """Nothing: the load's revocation stream starts with the phase."""
-        return ()
+        return NOTHING
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The IdP counts revocations, and a token revoked now is inactive at once."""
         evidence = list(eventually(lambda: (self._counted(target, before),), within_s=5.0))
         with _client(target) as oidc:
@@ -67,10 +70,10 @@ class Revocations(Fault):
         count = _revoked(target) - before["revoked"]
         return Evidence(source="control", ok=count > 0, what=f"the IdP counts {count} revocations")
 
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Every gateway refused tokens because they were revoked."""
         evidence = []
-        for name in target.topology.deciders:
+        for name in target.graph.validators_of_tokens:
             count = _refused(target, name) - before[name]
             evidence.append(
                 Evidence(
@@ -81,11 +84,11 @@ class Revocations(Fault):
             )
         return tuple(evidence)
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         """Nothing: the load's revocation stream ends with the phase."""
         return ()
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """A fresh token is active, and every gateway accepts it."""
         return eventually(lambda: self._fresh_tokens_work(target))
 
@@ -128,8 +131,7 @@ def _client(target: Target) -> Iterator[OidcClient]:
 
 
 def _revoked(target: Target) -> int:
-    assert isinstance(target, ReportsState)
-    return int(target.state(IDP)["revoked"])
+    return int(required(target, ReportsState).state(target.graph.idp)["revoked"])
 
 
 def _refused(target: Target, component: str) -> int:

@@ -6,9 +6,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot
-from idchaos.faults.keys import KeyRotation
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot
+from idchaos.faults.keyring import keys_as_before, keys_of, signing
+from idchaos.faults.keys import NEW, OLD, KeyRotation
 from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
+from idchaos.undo.ledger import Undo
 
 
 class Rotations(Fault):
@@ -22,8 +24,12 @@ class Rotations(Fault):
     @property
     def title(self) -> str:
         """What it does, in a few words."""
-        kids = [self.rotations[0].old_kid, *(rotation.new_kid for rotation in self.rotations)]
-        return f"rotations from {' to '.join(kids)}"
+        return f"{len(self.rotations)} rotations of the {self.rotations[0].alg} key"
+
+    def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
+        """The first key signs again, and each that has signed is published."""
+        old = applied.known(f"{OLD} 1") or signing(keys_of(target), self.rotations[0].alg).kid
+        return keys_as_before(target, old, (self._of(applied, number).known(NEW) for number in self._numbers))
 
     def steps(self) -> tuple[float, ...]:
         """When each act of any rotation is due."""
@@ -37,39 +43,46 @@ class Rotations(Fault):
             for act, at in enumerate(rotation.steps())
         )
 
+    @property
+    def _numbers(self) -> range:
+        return range(len(self.rotations))
+
+    def _of(self, applied: Applied, number: int) -> Applied:
+        """What is known of one rotation: each begins with the key that the one before brought."""
+        came_from = applied.known(f"{OLD} {number + 1}") or applied.known(f"{NEW} {number}")
+        return Applied(done={OLD: came_from, NEW: applied.known(f"{NEW} {number + 1}")})
+
     def snapshot(self, target: Target) -> Snapshot:
-        """Those of the rotations, by the kid that each brings."""
-        return {rotation.new_kid: rotation.snapshot(target) for rotation in self.rotations}
+        """How many tokens each validator has accepted, by kid."""
+        return self.rotations[0].snapshot(target)
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
-        """The first key signs, and validators can fetch it."""
+        """A key signs, and validators can fetch it."""
         return self.rotations[0].check_before(target)
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
         """One act of one rotation."""
         _, number, act = self._acts()[step]
-        return self.rotations[number].apply(target, act)
+        done = self.rotations[number].apply(target, act, self._of(so_far, number))
+        return Applied(events=done.events, done={f"{name} {number + 1}": kid for name, kid in done.done.items()})
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """What the first act of the first rotation leaves."""
-        first = self.rotations[0]
-        return first.check_applied(target, before[first.new_kid])
+        return self.rotations[0].check_applied(target, before, self._of(applied, 0))
 
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
-        """Every gateway accepted tokens of every new key."""
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
+        """Every validator accepted tokens of every new key."""
         return tuple(
             evidence
-            for rotation in self.rotations
-            for evidence in rotation.check_held(target, before[rotation.new_kid])
+            for number in self._numbers
+            for evidence in self.rotations[number].check_held(target, before, self._of(applied, number))
         )
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         """Complete the last rotation that was begun: its key signs, whatever came of the ones before."""
-        assert isinstance(target, RotatesKeys)
-        kids = {key.kid for key in target.keys()}  # noqa: SIM118 - not a dict
-        begun = [rotation for rotation in self.rotations if rotation.new_kid in kids]
-        return begun[-1].heal(target) if begun else ()
+        begun = [number for number in self._numbers if self._of(applied, number).known(NEW)]
+        return self.rotations[begun[-1]].heal(target, self._of(applied, begun[-1])) if begun else ()
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
-        """The last key signs, validators can fetch it, and every gateway's cache holds it."""
-        return self.rotations[-1].check_healed(target)
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
+        """The last key signs, validators can fetch it, and every one's cache holds it."""
+        return self.rotations[-1].check_healed(target, self._of(applied, self._numbers[-1]))

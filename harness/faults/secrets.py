@@ -6,9 +6,17 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot, eventually
-from idchaos.faults.secret_rotation import refused, rotate, rotations_told, secrets_answered, still_tried
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.secret_rotation import (
+    refused,
+    rotate,
+    rotations_told,
+    secrets_answered,
+    secrets_as_before,
+    still_tried,
+)
 from idchaos.targets.base import ReportsState, RotatesSecrets, Target
+from idchaos.undo.ledger import Undo
 
 
 class LeakedSecret(Fault):
@@ -24,6 +32,7 @@ class LeakedSecret(Fault):
     overlap_s: float = Field(ge=0)
 
     needs: ClassVar[tuple[type, ...]] = (ReportsState, RotatesSecrets)
+    undone_by_healing: ClassVar[bool] = False
 
     @property
     def title(self) -> str:
@@ -34,6 +43,10 @@ class LeakedSecret(Fault):
         """The leak, and its containment."""
         return 0.0, self.contain_after_s
 
+    def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
+        """The secrets as they were."""
+        return secrets_as_before(target, self.clients)
+
     def snapshot(self, target: Target) -> Snapshot:
         """How many token requests the IdP has refused for their client."""
         return {"refused": refused(target)}
@@ -42,26 +55,27 @@ class LeakedSecret(Fault):
         """The secrets in use are good, those that follow are not yet."""
         return secrets_answered(target, self.clients, old=200, new=401)
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
         """Leak, which only the load notices; then contain."""
         if step == 0:
-            return (Event(event="secret_leaked", fields={"clients": list(self.clients)}),)
+            leaked = Event(event="secret_leaked", fields={"clients": list(self.clients)})
+            return Applied(events=(leaked,))
         return rotate(target, self.clients, overlap_s=self.overlap_s, revoke_grants=True)
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The leaked secrets are worth something."""
         return secrets_answered(target, self.clients, old=200, new=401)
 
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Contained: the IdP says so, the old secrets are worth nothing, and somebody went on trying them."""
         tried = still_tried(target, before)
         return rotations_told(target, self.clients), *secrets_answered(target, self.clients, old=401, new=200), tried
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         """Nothing: what was leaked stays replaced."""
         return ()
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The new secrets are in force."""
         return eventually(
             lambda: (rotations_told(target, self.clients), *secrets_answered(target, self.clients, old=401, new=200))

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from idchaos.clock import Clock
 from idchaos.errors import FaultError, IdchaosError, Interrupted, LoadError, TargetError, UndecidableError
 from idchaos.experiment import Canary, Phase, PhaseName
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot
 from idchaos.load.engine.job import LoadJob, Withdrawn
 from idchaos.planning.steadiness import unsteady
 from idchaos.record.rundir import RunDirectory
@@ -71,7 +71,10 @@ class _Active:
 
     fault: Fault
     before: Snapshot
+    applied: Applied = NOTHING
     proof: Future[tuple[Evidence, ...]] | None = None
+    promised: dict[int, Undo] = field(default_factory=dict)
+    """What the ledger holds of it, by number."""
 
 
 @dataclass(frozen=True)
@@ -293,19 +296,36 @@ class Run:
             (begins + at, number, step) for number, fault in enumerate(faults) for step, at in enumerate(fault.steps())
         )
         self._renew = safety.lease
-        promises: tuple[int, ...] = ()
-        if self._target.capability(OutlivesRun) is not None:
-            promises = safety.promise(undo for fault in faults for undo in fault.undos(self._target))
+        for active in self._active:
+            self._promise(active, safety)
         for at, number, step in due:
             self._wait_until(min(at, ends))
             if at < ends:
                 self._apply(self._active[number], step, proofs)
+                self._promise(self._active[number], safety)
         self._wait_until(ends)
         applied = [_Proof(active.fault, active.proof) for active in self._active if active.proof is not None]
-        held = [_Proof(a.fault, proofs.submit(a.fault.check_held, self._target, a.before)) for a in self._active]
+        ending = tuple(self._active)
+        held = [
+            _Proof(each.fault, proofs.submit(each.fault.check_held, self._target, each.before, each.applied))
+            for each in ending
+        ]
         self._record_proofs("during", [*applied, *held])
         self._heal()
-        return _Healing([_Proof(fault, proofs.submit(fault.check_healed, self._target)) for fault in faults], promises)
+        healed = [
+            _Proof(each.fault, proofs.submit(each.fault.check_healed, self._target, each.applied)) for each in ending
+        ]
+        kept = tuple(number for each in ending if each.fault.undone_by_healing for number in each.promised)
+        return _Healing(healed, kept)
+
+    def _promise(self, active: _Active, safety: Safety) -> None:
+        """Write down how a fault is undone, as far as that is known by now and was not written yet."""
+        if self._target.capability(OutlivesRun) is None:
+            return
+        undos = active.fault.undos(self._target, active.applied)
+        new = [undo for undo in undos if undo not in active.promised.values()]
+        if new:
+            active.promised |= dict(zip(safety.promise(new), new, strict=True))
 
     def _settle(self, healing: _Healing | None, safety: Safety) -> None:
         """Write down that the faults are gone. What is proved to be gone need not be undone by anyone else."""
@@ -318,7 +338,8 @@ class Run:
 
     def _apply(self, active: _Active, step: int, proofs: ThreadPoolExecutor) -> None:
         fault = active.fault
-        events = fault.apply(self._target, step)
+        done = fault.apply(self._target, step, active.applied)
+        active.applied = active.applied.then(done)
         if step == 0:
             self._directory.record(
                 "fault_applied",
@@ -326,8 +347,8 @@ class Run:
                 detail=fault.model_dump(mode="json"),
                 hides_revocations=fault.hides_revocations(self._target.graph),
             )
-            active.proof = proofs.submit(fault.check_applied, self._target, active.before)
-        self._note(events)
+            active.proof = proofs.submit(fault.check_applied, self._target, active.before, active.applied)
+        self._note(done.events)
 
     def _note(self, events: tuple[Event, ...]) -> None:
         """Write the acts of a fault down, and tell the load generator of keys that are gone."""
@@ -344,7 +365,7 @@ class Run:
         failures = []
         for active in reversed(self._active):
             try:
-                events = active.fault.heal(self._target)
+                events = active.fault.heal(self._target, active.applied)
             except Exception as error:
                 failures.append(f"{active.fault.title}: not healed: {_said(error)}")
                 continue

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from idchaos.errors import FaultError
-from idchaos.undo.ledger import ControlCall
+from idchaos.targets.restoring import Wanted
+from idchaos.undo.ledger import Undo
 from idchaos.values import Value
 
 if TYPE_CHECKING:
@@ -115,8 +116,12 @@ class OutlivesRun(Protocol):
     def links(self) -> Links:
         """The Toxiproxy links; valid once started."""
 
-    def undo_by(self, component: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> ControlCall:
-        """A control request that whoever reads the ledger can make."""
+    def undo_to(self, wanted: Wanted) -> Undo:
+        """How whoever reads the ledger brings it about: a request or a command.
+
+        Raises:
+            FaultError: there is no way here, so a fault that needs it must not be applied.
+        """
 
 
 @runtime_checkable
@@ -150,8 +155,8 @@ class RotatesKeys(Protocol):
     def keys(self) -> tuple[KeyInfo, ...]:
         """All keys that the IdP knows."""
 
-    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> None:
-        """Create a key."""
+    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> str:
+        """Create a key; returns its kid. That is ``kid`` only where the IdP lets others choose."""
 
     def publish_key(self, kid: str) -> None:
         """Put a key into the JWKS."""

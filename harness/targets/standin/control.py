@@ -61,9 +61,10 @@ class StandIns:
             for key in self._ask(IDP, "GET", "/keys")
         )
 
-    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> None:
-        """Create a key."""
+    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> str:
+        """Create a key; returns its kid."""
         self._ask(IDP, "POST", "/keys", {"kid": kid, "alg": alg, "publish": publish, "sign": sign})
+        return kid
 
     def publish_key(self, kid: str) -> None:
         """Put a key into the JWKS."""

@@ -101,6 +101,8 @@ class FakeTarget:
     known: dict[str, KeyInfo] = field(
         default_factory=lambda: {"old": KeyInfo(kid="old", alg="RS256", published=True, signing=True)}
     )
+    kids: list[str] = field(default_factory=lambda: ["new", "newer"])
+    """What this IdP calls its next keys, whatever it is asked for."""
     kids_used: Counter[str] = field(default_factory=Counter)
     issued: int = 0
     ours: int = 0
@@ -180,10 +182,12 @@ class FakeTarget:
     def keys(self) -> tuple[KeyInfo, ...]:
         return tuple(self.known.values())
 
-    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> None:
+    def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> str:
+        kid = self.kids.pop(0)
         self.known[kid] = KeyInfo(kid=kid, alg=alg, published=publish, signing=False)
         if sign:
             self.sign_with(kid)
+        return kid
 
     def publish_key(self, kid: str) -> None:
         self.known[kid] = self.known[kid].model_copy(update={"published": True})

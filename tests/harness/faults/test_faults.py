@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from idchaos.faults import base
-from idchaos.faults.base import Evidence, Fault
+from idchaos.faults.base import NOTHING, Applied, Evidence, Fault
 from idchaos.faults.clock import ClockSkew
 from idchaos.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
 from idchaos.faults.key_removal import KeyRemoval
@@ -17,18 +18,31 @@ from idchaos.faults.keys import KeyRotation
 from idchaos.faults.network import LinkFault
 from idchaos.faults.process import ProcessFault
 from idchaos.faults.rotations import Rotations
+from idchaos.faults.secret_rotation import SecretRotation
+from idchaos.faults.secrets import LeakedSecret
 from idchaos.targets.base import (
     ControlsProcesses,
     EndpointError,
     FlushesCaches,
     InjectsErrors,
+    OutlivesRun,
     ProbesUpstream,
     ReportsState,
     RotatesKeys,
     SkewsClock,
 )
+from idchaos.targets.restoring import (
+    AnswersNormally,
+    ClockRight,
+    KeyPublished,
+    KeySigns,
+    ProcessRuns,
+    SecretAsBefore,
+    Wanted,
+)  # fmt: skip
 from idchaos.targets.standin.control import StandIns
 from idchaos.targets.standin.local import LocalTarget
+from idchaos.undo.ledger import HttpCall, Undo
 
 LINKS = ("gateway-to-idp", "service-to-idp")
 VALIDATORS = ("gateway-1", "gateway-2", "accounts")
@@ -37,6 +51,14 @@ VALIDATORS = ("gateway-1", "gateway-2", "accounts")
 def proved(evidence: Iterable[Evidence]) -> bool:
     found = list(evidence)
     return bool(found) and all(item.ok for item in found)
+
+
+def carried_out(fault: Fault, target: Any, steps: int | None = None) -> Applied:
+    """What the first few steps did."""
+    applied = NOTHING
+    for step in range(len(fault.steps()) if steps is None else steps):
+        applied = applied.then(fault.apply(target, step, applied))
+    return applied
 
 
 def sources(evidence: Iterable[Evidence]) -> set[str]:
@@ -52,7 +74,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def rotation(mode: str, **fields: Any) -> KeyRotation:
     return KeyRotation.model_validate(
-        {"mode": mode, "old_kid": "old", "new_kid": "new", "alg": "RS256", "lead_s": 5, "overlap_s": 20, "late_s": 3,
+        {"mode": mode, "alg": "RS256", "lead_s": 5, "overlap_s": 20, "late_s": 3,
          "allowed_lag_s": 6, **fields}
     )  # fmt: skip
 
@@ -80,9 +102,9 @@ FAULTS: dict[str, Fault] = {
     "publish_late": rotation("publish_late"),
     "emergency": rotation("emergency"),
     "twice": Rotations(
-        rotations=(rotation("overlap"), rotation("overlap", old_kid="new", new_kid="newer", after_s=6)),
+        rotations=(rotation("overlap"), rotation("overlap", after_s=6)),
     ),
-    "removed": KeyRemoval(kid="old"),
+    "removed": KeyRemoval(),
     "kill": ProcessFault(component="gateway-1", how="kill"),
     "pause": ProcessFault(component="idp", how="pause"),
     "restart": ProcessFault(component="orders", how="restart"),
@@ -120,28 +142,29 @@ def test_a_fault_that_is_felt_proves_itself_and_its_healing(name: str, target: A
     fault = FAULTS[name]
     assert proved(fault.check_before(target))
     before = fault.snapshot(target)
+    done = NOTHING
     for step in range(len(fault.steps())):
-        fault.apply(target, step)
+        done = done.then(fault.apply(target, step, done))
         if step == 0:
-            applied = fault.check_applied(target, before)
+            applied = fault.check_applied(target, before, done)
     work(target, name)
-    held = fault.check_held(target, before)
+    held = fault.check_held(target, before, done)
     assert proved(applied), applied
     assert proved(held), held
-    fault.heal(target)
-    assert proved(fault.check_healed(target))
-    fault.heal(target)  # healing can be repeated
-    assert proved(fault.check_healed(target))
+    fault.heal(target, done)
+    assert proved(fault.check_healed(target, done))
+    fault.heal(target, done)  # healing can be repeated
+    assert proved(fault.check_healed(target, done))
+    assert Applied.model_validate_json(done.model_dump_json()) == done, "a ledger can hold what is known of it"
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_proof_comes_from_control_plane_probe_and_target(name: str, target: Any) -> None:
     fault = FAULTS[name]
     before = fault.snapshot(target)
-    for step in range(len(fault.steps())):
-        fault.apply(target, step)
+    done = carried_out(fault, target)
     work(target, name)
-    during = (*fault.check_applied(target, before), *fault.check_held(target, before))
+    during = (*fault.check_applied(target, before, done), *fault.check_held(target, before, done))
     assert sources(during) == {"control", "probe", "target"}
 
 
@@ -336,7 +359,7 @@ def test_a_drift_that_goes_on_is_not_healed(target: Any) -> None:
 
 def test_the_offset_that_was_observed_is_recorded_beside_the_one_asked_for(target: Any) -> None:
     target.stuck_clock = True
-    (event,) = FAULTS["ahead"].apply(target, 0)
+    (event,) = FAULTS["ahead"].apply(target, 0).events
     assert event.fields["offset_s"] == 30
     assert abs(event.fields["observed_s"]) < 0.5
 
@@ -352,55 +375,63 @@ def test_the_offset_that_was_observed_is_recorded_beside_the_one_asked_for(targe
 )
 def test_publishing_signing_and_retiring_are_separate_acts(mode: str, acts: Any, target: Any) -> None:
     fault = rotation(mode)
-    done = [(at, [event.event for event in fault.apply(target, step)]) for step, at in enumerate(fault.steps())]
+    known = NOTHING
+    done = []
+    for step, at in enumerate(fault.steps()):
+        did = fault.apply(target, step, known)
+        known = known.then(did)
+        done.append((at, [event.event for event in did.events]))
     assert done == acts
+    assert known.done == {"old_kid": "old", "new_kid": "new"}
 
 
 def test_only_an_emergency_makes_tokens_of_the_old_key_bad(target: Any) -> None:
     withdrawn = {}
     for mode in ("overlap", "emergency"):
-        target.known.pop("new", None)
-        target.sign_with("old")
-        target.publish_key("old")
-        fault = rotation(mode)
-        events = [event for step in range(len(fault.steps())) for event in fault.apply(target, step)]
-        withdrawn[mode] = events[-1].fields["compromised"]
+        withdrawn[mode] = carried_out(rotation(mode), target).events[-1].fields["compromised"]
     assert withdrawn == {"overlap": False, "emergency": True}
 
 
 def test_a_rotation_without_lead_is_proved_although_the_next_act_has_been_done(target: Any) -> None:
     fault = rotation("overlap")
     before = fault.snapshot(target)
-    fault.apply(target, 0)
-    fault.apply(target, 1)
-    assert proved(fault.check_applied(target, before))
+    assert proved(fault.check_applied(target, before, carried_out(fault, target, steps=2)))
 
 
 def test_rotations_that_broke_off_leave_the_last_key_that_was_begun_signing(target: Any) -> None:
     fault = FAULTS["twice"]
-    for step in range(3):  # publish and sign the first, publish the second
-        fault.apply(target, step)
-    fault.heal(target)
+    fault.heal(target, carried_out(fault, target, steps=3))  # publish and sign the first, publish the second
     assert [kid for kid, key in target.known.items() if key.signing] == ["newer"]
 
 
+def test_each_rotation_begins_with_the_key_that_the_one_before_brought(target: Any) -> None:
+    assert carried_out(FAULTS["twice"], target).done == {
+        "old_kid 1": "old", "new_kid 1": "new", "old_kid 2": "new", "new_kid 2": "newer",
+    }  # fmt: skip
+
+
+def test_the_key_that_is_removed_is_the_one_that_signs(target: Any) -> None:
+    target.add_key("asked for", "ES256", publish=True, sign=True)
+    assert FAULTS["removed"].apply(target, 0).done == {"kid": "new"}
+
+
 def test_a_missing_key_is_no_withdrawal_so_its_tokens_stay_good(target: Any) -> None:
-    events = [event.event for event in FAULTS["removed"].apply(target, 0)]
+    events = [event.event for event in FAULTS["removed"].apply(target, 0).events]
     assert events == ["key_removed"]
     assert target.known["old"].signing
     assert not target.known["old"].published
 
 
 def test_a_cache_that_outlives_the_removal_is_named(target: Any) -> None:
-    fault = FAULTS["removed"]
-    assert not any(item.ok for item in fault.check_held(target, {}))
-    assert "gateway-2 still serves from its cache" in " ".join(item.what for item in fault.check_held(target, {}))
+    fault, removed = FAULTS["removed"], Applied(done={"kid": "old"})
+    held = fault.check_held(target, {}, removed)
+    assert not any(item.ok for item in held)
+    assert "gateway-2 still serves from its cache" in " ".join(item.what for item in held)
 
 
 def test_a_rotation_that_broke_off_is_completed_by_healing(target: Any) -> None:
     fault = rotation("publish_late")
-    fault.apply(target, 0)
-    fault.heal(target)
+    fault.heal(target, carried_out(fault, target, steps=1))
     assert target.known["new"].published
     assert target.known["new"].signing
 
@@ -424,3 +455,53 @@ def test_stand_ins_have_every_capability_that_faults_ask_for() -> None:
         assert issubclass(StandIns, capability)
     assert issubclass(LocalTarget, ControlsProcesses)
     assert {need for fault in FAULTS.values() for need in fault.needs} <= {*capabilities, ControlsProcesses}
+
+
+@dataclass
+class Stays:
+    """A target that was there before; it says of each undo what it is to bring about."""
+
+    wanted: list[Wanted] = field(default_factory=list)
+
+    def undo_to(self, wanted: Wanted) -> Undo:
+        self.wanted.append(wanted)
+        return HttpCall(method="PUT", url=f"http://127.0.0.1:1/{len(self.wanted)}")
+
+
+def promised(fault: Fault, target: Any, applied: Applied = NOTHING) -> list[Wanted]:
+    """What must be so again after a fault at a target that outlives the run."""
+    stays = Stays()
+    offered = target.capability
+    target.capability = lambda kind: stays if kind is OutlivesRun else offered(kind)
+    fault.undos(target, applied)
+    target.capability = offered
+    return stays.wanted
+
+
+@pytest.mark.parametrize(
+    ("fault", "wanted"),
+    [
+        (FAULTS["ahead"], [ClockRight(component="idp")]),
+        (FAULTS["endpoint"], [AnswersNormally(endpoint="token")]),
+        (FAULTS["overlap"], [KeySigns(kid="old"), KeyPublished(kid="old")]),
+        (FAULTS["twice"], [KeySigns(kid="old"), KeyPublished(kid="old")]),
+        (FAULTS["removed"], [KeySigns(kid="old"), KeyPublished(kid="old")]),
+        (FAULTS["kill"], [ProcessRuns(component="gateway-1", after="kill")]),
+        (SecretRotation(clients=("web",), overlap_s=1), [SecretAsBefore(client_id="web")]),
+        (LeakedSecret(clients=("web",), overlap_s=1, contain_after_s=1), [SecretAsBefore(client_id="web")]),
+    ],
+)
+def test_what_a_fault_leaves_is_promised_before_it_is_applied(fault: Fault, wanted: list[Wanted], target: Any) -> None:
+    assert promised(fault, target) == wanted
+
+
+def test_a_new_keys_tokens_stay_good_when_the_run_is_gone(target: Any) -> None:
+    for name, new in (("publish_late", ["new"]), ("twice", ["newer"])):
+        applied = carried_out(FAULTS[name], target, steps=1)
+        assert promised(FAULTS[name], target, applied)[2:] == [KeyPublished(kid=kid) for kid in new]
+
+
+def test_secrets_that_healing_leaves_changed_are_put_back_at_the_end() -> None:
+    assert not SecretRotation.undone_by_healing
+    assert not LeakedSecret.undone_by_healing
+    assert KeyRotation.undone_by_healing

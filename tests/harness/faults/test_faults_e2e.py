@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from idchaos.faults import base
-from idchaos.faults.base import Evidence, Fault, Snapshot
+from idchaos.faults.base import NOTHING, Applied, Evidence, Fault, Snapshot
 from idchaos.faults.clock import ClockSkew
 from idchaos.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
 from idchaos.faults.keys import KeyRotation
@@ -109,13 +109,17 @@ def nothing(_: LocalTarget) -> None:
 
 
 def until_felt(
-    fault: Fault, target: LocalTarget, before: Snapshot, load: Callable[[LocalTarget], None]
+    fault: Fault,
+    target: LocalTarget,
+    before: Snapshot,
+    load: Callable[[LocalTarget], None],
+    applied: Applied = NOTHING,
 ) -> tuple[Evidence, ...]:
     """Traffic until all validators have felt the fault; the last evidence."""
     deadline = time.monotonic() + FELT_WITHIN_S
     while True:
         load(target)
-        held = fault.check_held(target, before)
+        held = fault.check_held(target, before, applied)
         if proved(held) or time.monotonic() > deadline:
             return held
 
@@ -259,21 +263,23 @@ def test_the_system_tells_what_became_of_a_process(how: str, target: LocalTarget
 def test_a_rotation_is_proved_act_by_act(mode: str, target: LocalTarget) -> None:
     old = next(key for key in target.keys() if key.signing)  # noqa: SIM118 - not a dict
     fault = KeyRotation.model_validate(
-        {"mode": mode, "old_kid": old.kid, "new_kid": f"new-{mode}", "alg": old.alg, "lead_s": 0.5, "overlap_s": 0.5,
+        {"mode": mode, "alg": old.alg, "lead_s": 0.5, "overlap_s": 0.5,
          "late_s": 0.5, "allowed_lag_s": 2}
     )  # fmt: skip
     assert proved(before := fault.check_before(target)), before
     snapshot = fault.snapshot(target)
     assert not proved(fault.check_applied(target, snapshot)), "it was not applied"
+    done = NOTHING
     for step in range(len(fault.steps())):
-        fault.apply(target, step)
+        done = done.then(fault.apply(target, step, done))
         if step == 0:
-            assert proved(applied := fault.check_applied(target, snapshot)), applied
+            assert proved(applied := fault.check_applied(target, snapshot, done)), applied
             if mode in ("overlap", "publish_late"):
-                assert not proved(fault.check_held(target, snapshot)), "no token of the new key can have been accepted"
-    assert proved(held := until_felt(fault, target, snapshot, traffic)), held
-    fault.heal(target)
-    assert proved(healed := fault.check_healed(target)), healed
+                unused = fault.check_held(target, snapshot, done)
+                assert not proved(unused), "no token of the new key can have been accepted"
+    assert proved(held := until_felt(fault, target, snapshot, traffic, done)), held
+    fault.heal(target, done)
+    assert proved(healed := fault.check_healed(target, done)), healed
 
 
 def test_a_rotation_that_stopped_half_way_is_not_healed_until_it_is_completed(
@@ -281,15 +287,14 @@ def test_a_rotation_that_stopped_half_way_is_not_healed_until_it_is_completed(
 ) -> None:
     old = next(key for key in target.keys() if key.signing)  # noqa: SIM118 - not a dict
     fault = KeyRotation(
-        mode="publish_late", old_kid=old.kid, new_kid="half-way", alg=old.alg,
-        lead_s=0, overlap_s=0, late_s=60, allowed_lag_s=2,
+        mode="publish_late", alg=old.alg, lead_s=0, overlap_s=0, late_s=60, allowed_lag_s=2,
     )  # fmt: skip
-    fault.apply(target, 0)
+    done = fault.apply(target, 0)
     with in_a_hurry(monkeypatch):
-        assert not proved(fault.check_healed(target))
-    fault.heal(target)
+        assert not proved(fault.check_healed(target, done))
+    fault.heal(target, done)
     traffic(target)
-    assert proved(healed := fault.check_healed(target)), healed
+    assert proved(healed := fault.check_healed(target, done)), healed
 
 
 def test_a_restart_is_proved_by_another_instance(target: LocalTarget) -> None:

@@ -22,7 +22,7 @@ class Flooded:
 
     def __init__(self, per_s: float) -> None:
         self.per_s, self.now = per_s, 0.0
-        self.name, self.topology = "flooded", TOPOLOGIES["gateway"]
+        self.name, self.graph = "flooded", TOPOLOGIES["gateway"].graph
 
     def capability(self, kind: type[Kind]) -> Kind | None:
         return self if isinstance(self, kind) else None

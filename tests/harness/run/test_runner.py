@@ -13,12 +13,13 @@ from pydantic import Field
 
 from idchaos.errors import TargetError
 from idchaos.experiment import Phase, PhaseName, Plan
-from idchaos.faults.base import Event, Evidence, Fault, Snapshot
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot
 from idchaos.record import journal
 from idchaos.run.runner import Run
 from idchaos.run.scenario import Experiment
 from idchaos.targets.base import OutlivesRun, Target
 from idchaos.targets.capabilities import required
+from idchaos.targets.restoring import AnswersNormally
 from idchaos.undo.ledger import ControlCall, Undo
 
 PATIENCE_S = 5.0
@@ -39,22 +40,22 @@ class Nothing(Fault):
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
         return (Evidence(source="probe", ok=True, what="fine", at=5.0),)
 
-    def undos(self, target: Target) -> tuple[Undo, ...]:
-        return (required(target, OutlivesRun).undo_by("idp", "DELETE", "/errors/jwks"),)
+    def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
+        return (required(target, OutlivesRun).undo_to(AnswersNormally(endpoint="jwks")),)
 
-    def apply(self, target: Target, step: int) -> tuple[Event, ...]:
+    def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
+        return NOTHING
+
+    def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         return ()
 
-    def check_applied(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
-        return ()
-
-    def check_held(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+    def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         return (Evidence(source="target", ok=self.held(), what="held"),)
 
-    def heal(self, target: Target) -> tuple[Event, ...]:
+    def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         return ()
 
-    def check_healed(self, target: Target) -> tuple[Evidence, ...]:
+    def check_healed(self, target: Target, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         return (Evidence(source="probe", ok=self.healed(), what="healed"),)
 
 
@@ -150,7 +151,7 @@ def test_a_fault_is_promised_and_leased_until_its_healing_is_proved(
     run = run_of(Nothing(healed=lambda: healed), book, make_plan())
     if outlives:
         call = ControlCall(method="DELETE", url="http://127.0.0.1:1/errors/jwks", secret_file="secret")
-        stays = SimpleNamespace(links=None, undo_by=lambda *_: call)
+        stays = SimpleNamespace(links=None, undo_to=lambda _: call)
         run._target = SimpleNamespace(  # type: ignore[assignment]
             name="stays", died=lambda: None, graph=None, capability=lambda _: stays
         )
