@@ -94,7 +94,7 @@ def design(settings: CompromisedSecretSettings) -> Experiment:
                     at_most(
                         limit,
                         "s",
-                        f"attacker_last_success{{session={way}}}",
+                        f"attacker_last_success{{way={way}}}",
                         name=f"attacker_{way}",
                         phase="all",
                         why=why,

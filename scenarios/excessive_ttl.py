@@ -77,7 +77,7 @@ def design(settings: ExcessiveTtlSettings) -> Experiment:
                     at_most(
                         limit,
                         "s",
-                        f"theft_window_max{{session=theft:{loot}}}",
+                        f"theft_window_max{{way={loot}}}",
                         name=f"theft_of_{loot}_ends",
                         phase="all",
                         why=why,

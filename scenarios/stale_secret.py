@@ -79,7 +79,7 @@ def design(settings: StaleSecretSettings) -> Experiment:
                 at_most(
                     rollout.overlap_s + rollout.slack_s,
                     "s",
-                    "attacker_last_success{session=mint}",
+                    "attacker_last_success{way=mint}",
                     name="old_secret_refused",
                     phase="all",
                     why="The old secret gave tokens after its time: whoever has a copy need not care for rotations.",

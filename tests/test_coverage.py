@@ -12,8 +12,8 @@ from idchaos.run.scenarios import all_scenarios
 from idchaos.targets.standin.defects import DEFECTS
 from idchaos.topologies import TOPOLOGIES
 from idchaos.verdict import sli
+from idchaos.verdict.invariants import LOGS_INVARIANT
 from idchaos.verdict.measures import DEFINITIONS
-from idchaos.verdict.slo import LOGS_INVARIANT
 
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
 GUIDE = {"F": 8, "M": 10, "P": 6, "B": 5, "E": 4, "X": 25}

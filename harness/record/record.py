@@ -57,6 +57,7 @@ __all__ = [
     "RunRecord",
     "RunStatus",
     "Telemetry",
+    "When",
     "as_number",
     "facts",
     "fault_records",
@@ -70,6 +71,8 @@ __all__ = [
 SCHEMA = 1
 """The version of the run directory's layout that this code reads and writes."""
 
+When = PhaseName | Literal["all"]
+"""A phase, or everything after the warm-up."""
 RunStatus = Literal["completed", "failed", "aborted", "interrupted", "unfinished"]
 """``unfinished``: the journal has no ``run_ended``, so the runner was killed."""
 
@@ -169,7 +172,7 @@ class RunRecord:
         """Journal events of these names, in order."""
         return (event for event in self.events if event.event in names)
 
-    def window(self, phase: PhaseName | Literal["all"]) -> tuple[float, float] | None:
+    def window(self, phase: When) -> tuple[float, float] | None:
         """Start and end of a phase, ``None`` when it never began.
 
         ``all`` is everything after the warm-up: caches are cold and sessions still log in during it.
@@ -179,7 +182,7 @@ class RunRecord:
         judged = [window for name, window in self.windows.items() if name is not PhaseName.WARMUP]
         return (min(start for start, _ in judged), max(end for _, end in judged)) if judged else None
 
-    def in_phase(self, phase: PhaseName | Literal["all"]) -> pd.DataFrame:
+    def in_phase(self, phase: When) -> pd.DataFrame:
         """Samples due in a phase; none when it never began."""
         window = self.window(phase)
         if window is None:
@@ -241,9 +244,12 @@ def by_decider(samples: pd.DataFrame, topology: JsonValue) -> pd.DataFrame:
     found = next((each for each in TOPOLOGIES.values() if each.name == topology), None)
     if found is None or not found.services_decide:
         return samples
-    called = samples["endpoint"].str.startswith("/") & (samples["replica"] != "")
-    decider = samples["replica"].where(~called, samples["service"])
-    return samples.assign(via=samples["replica"], replica=decider)
+    paths = [str(each).startswith("/") for each in samples["endpoint"].cat.categories]
+    called = np.append(paths, False).astype(bool)[samples["endpoint"].cat.codes] & (samples["replica"] != "").to_numpy()
+    names = sorted({*samples["replica"].cat.categories, *samples["service"].cat.categories})
+    asked, served = (samples[name].cat.set_categories(names).cat.codes for name in ("replica", "service"))
+    decider = pd.Categorical.from_codes(np.where(called, served, asked), categories=names)
+    return samples.assign(via=samples["replica"], replica=pd.Series(decider, index=samples.index))
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -344,11 +350,15 @@ def facts(events: tuple[Event, ...], plan: Plan, faults: tuple[FaultRecord, ...]
 
 def with_phase(frame: pd.DataFrame, windows: Mapping[PhaseName, tuple[float, float]]) -> pd.DataFrame:
     """The samples with a ``phase`` column: the phase in which each was due, ``""`` outside all."""
+    spans = sorted((start, end, name.value) for name, (start, end) in windows.items())
+    names = ["", *(name.value for name in PhaseName)]
     due = frame["due_at"].to_numpy(dtype=float)
-    phase = np.full(len(frame), "", dtype=object)
-    for name, (start, end) in windows.items():
-        phase[(due >= start) & (due < end)] = name.value
-    return frame.assign(phase=pd.Series(phase, index=frame.index, dtype="str"))
+    # Place 0 is before all of them.
+    ends = np.array([-np.inf, *(end for _, end, _ in spans)])
+    codes = np.array([0, *(names.index(name) for _, _, name in spans)], dtype=np.int8)
+    place = np.searchsorted([start for start, _, _ in spans], due, side="right")
+    phase = pd.Categorical.from_codes(np.where(due < ends[place], codes[place], 0), categories=names)
+    return frame.assign(phase=pd.Series(phase, index=frame.index))
 
 
 def _status(text: str) -> RunStatus:

@@ -17,13 +17,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import numpy as np
+
 from idchaos.errors import StoreError
 from idchaos.experiment import Outcome
 from idchaos.values import Value
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
+
+    Floats = npt.NDArray[np.float64]
+    Bools = npt.NDArray[np.bool_]
+    Places = npt.NDArray[np.intp]
 
 Decision = Literal["accept", "deny", "undecided"]
 """What the target decided. Could not decide (5xx, no answer) is a decision of its own."""
@@ -41,7 +48,7 @@ NOT_OF_REVOCATION: Final = frozenset(
 
 AROUND: Final = "around:"
 """How the ``endpoint`` of a request begins that was sent to a service, around the gateways; its path follows."""
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _MAGIC: Final = "idchaos-samples"
 _METADATA_KEY: Final = b"idchaos-samples"
 _ROWS_AT_ONCE: Final = 50_000
@@ -60,6 +67,8 @@ _KINDS: Final[dict[str, Literal["f8", "i4", "str"]]] = {
     "error_code": "str",
     "canary": "str",
     "session": "str",
+    "way": "str",
+    "subject_service": "str",
     "replica": "str",
     "service": "str",
     "kid": "str",
@@ -76,6 +85,8 @@ COLUMNS: Final[tuple[str, ...]] = tuple(_KINDS)
 ``due_at``, ``sent_at``, ``token_obtained_at``: Unix time of the load generator, in seconds; ``sent_at`` is NaN for a
 request that was never sent, and so are ``latency_s`` (from ``due_at``) and ``service_time_s`` (from ``sent_at``).
 ``token_iat``, ``token_exp``: the token's claims, in the IdP's time; NaN where there is no JWT.
+``session``: who asked. ``way``: how a canary or an attacker went about it, or what a thief had. ``subject_service``: of
+a token for another service than the one asked: which. Schema 1 spelled the latter two inside ``session``.
 ``status``: 0 when no HTTP response came. ``retry``: attempts before this one.
 """
 
@@ -90,6 +101,19 @@ _OUTCOMES: Final[dict[tuple[str, str], Outcome]] = {
     ("either", "deny"): Outcome.DENIED,
     ("either", "undecided"): Outcome.UNAVAILABLE,
 }
+
+
+DECISIONS: Final[tuple[Decision, ...]] = ("accept", "deny", "undecided")
+EXPECTED: Final[tuple[Expected, ...]] = ("accept", "deny", "either")
+ACCEPT, DENY, EITHER = range(3)
+"""Codes of :data:`EXPECTED`."""
+OUTCOMES: Final = tuple(Outcome)
+_FIXED: Final[dict[str, tuple[str, ...]]] = {
+    "decision": DECISIONS,
+    "expected": EXPECTED,
+    "outcome": tuple(str(each) for each in OUTCOMES),
+}
+"""Columns that hold one of a few words, in the order of their codes."""
 
 
 def classify(expected: Expected, decision: Decision) -> Outcome:
@@ -114,20 +138,17 @@ class Withdrawal(Value):
     """For this long after ``at`` (and after ``restored_at``) a validator may still go by the key set before."""
     restored_at: float | None = None
 
-    def expected(self, began_at: float, ended_at: float) -> Expected:
-        """What a sound target decides on a good token of this key, asked from ``began_at`` to ``ended_at``.
+    def expected(self, began_at: Floats, ended_at: Floats) -> Places:
+        """What a sound target decides on good tokens of this key, each asked from ``began_at`` to ``ended_at``: codes
+        of :data:`EXPECTED`.
 
         ``accept`` if the request was over before the withdrawal, ``deny`` if it began when every validator must
         know of it, ``either`` between the two.
         """
-        if ended_at < self.at:
-            return "accept"
-        if self.restored_at is not None and began_at > self.restored_at + self.allowed_lag_s:
-            return "accept"
         over = math.inf if self.restored_at is None else self.restored_at
-        if began_at > self.at + self.allowed_lag_s and ended_at < over:
-            return "deny"
-        return "either"
+        before = (ended_at < self.at) | (began_at > over + self.allowed_lag_s)
+        during = (began_at > self.at + self.allowed_lag_s) & (ended_at < over)
+        return np.select([before, during], [ACCEPT, DENY], EITHER)
 
 
 class Disturbance(Value):
@@ -139,10 +160,10 @@ class Disturbance(Value):
     end: float | None = None
     """When the fault was healed and caches have had their time since; ``None``: it was not healed."""
 
-    def excuses(self, obtained_at: float, began_at: float, ended_at: float) -> bool:
-        """Whether a replica need not know yet that a token was revoked, asked from ``began_at`` to ``ended_at``."""
-        over = self.end is not None and began_at >= self.end
-        return not over and ended_at > self.start and not obtained_at < self.known_before
+    def excuses(self, obtained_at: Floats, began_at: Floats, ended_at: Floats) -> Bools:
+        """Where a replica need not know yet that a token was revoked, asked from ``began_at`` to ``ended_at``."""
+        over = began_at >= (math.inf if self.end is None else self.end)
+        return ~over & (ended_at > self.start) & ~(obtained_at < self.known_before)
 
 
 class Facts(Value):
@@ -159,39 +180,35 @@ def rejudge(samples: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     whether a replica must know it (``either``) must be refused, unless a fault of that time excuses it. Other bad
     tokens stay bad whatever happens.
     """
-    judged = samples.copy()
+    judged = samples.copy(deep=False)
+    began, took = (judged[name].to_numpy(dtype=np.float64) for name in ("sent_at", "service_time_s"))
+    ended, sent = began + took, ~np.isnan(began)
     for withdrawal in facts.withdrawals:
-        at_stake = (judged["kid"] == withdrawal.kid) & (judged["expected"] == "accept") & judged["sent_at"].notna()
-        chosen = judged.loc[at_stake]
-        _expect(
-            judged,
-            at_stake,
-            [
-                withdrawal.expected(began, began + took)
-                for began, took in zip(chosen["sent_at"], chosen["service_time_s"], strict=True)
-            ],
-        )
-    unsure = (judged["canary"] == "revoked") & (judged["expected"] == "either") & judged["sent_at"].notna()
-    chosen = judged.loc[unsure]
-    asked = zip(chosen["token_obtained_at"], chosen["sent_at"], chosen["service_time_s"], strict=True)
-    _expect(
-        judged,
-        unsure,
-        [
-            "either" if any(each.excuses(got, began, began + took) for each in facts.disturbances) else "deny"
-            for got, began, took in asked
-        ],
-    )
+        at_stake = (judged["kid"] == withdrawal.kid).to_numpy() & (judged["expected"] == "accept").to_numpy() & sent
+        rows = np.flatnonzero(at_stake)
+        _expect(judged, rows, withdrawal.expected(began[rows], ended[rows]))
+    unsure = (judged["canary"] == "revoked").to_numpy() & (judged["expected"] == "either").to_numpy() & sent
+    rows = np.flatnonzero(unsure)
+    obtained = judged["token_obtained_at"].to_numpy(dtype=np.float64)[rows]
+    excused = np.zeros(len(rows), dtype=np.bool_)
+    for each in facts.disturbances:
+        excused |= each.excuses(obtained, began[rows], ended[rows])
+    _expect(judged, rows, np.where(excused, EITHER, DENY))
     return judged
 
 
-def _expect(judged: pd.DataFrame, rows: pd.Series[bool], expected: list[Expected]) -> None:
-    """Set what was right for these rows, and so their outcomes, in place."""
-    decisions = judged.loc[rows, "decision"]
-    judged.loc[rows, "expected"] = expected
-    judged.loc[rows, "outcome"] = [
-        str(_OUTCOMES[wanted, decision]) for wanted, decision in zip(expected, decisions, strict=True)
-    ]
+def _expect(judged: pd.DataFrame, rows: Places, expected: Places) -> None:
+    """Set what was right for these rows (codes of :data:`EXPECTED`), and so their outcomes; columns are replaced."""
+    import pandas as pd
+
+    if not len(rows):
+        return
+    decided = judged["decision"].cat.codes.to_numpy()[rows]
+    table = np.array([[OUTCOMES.index(_OUTCOMES[want, met]) for met in DECISIONS] for want in EXPECTED])
+    for column, changed in (("expected", expected), ("outcome", table[expected, decided])):
+        codes = judged[column].cat.codes.to_numpy(copy=True)
+        codes[rows] = changed
+        judged[column] = pd.Series(pd.Categorical.from_codes(codes, dtype=judged[column].dtype), index=judged.index)
 
 
 # --- the store ----------------------------------------------------------------------------------------------------
@@ -205,12 +222,12 @@ def read_stream(path: Path) -> Iterator[list[Any]]:
     """
     try:
         with path.open("rb") as lines:
-            _check_header(path, lines.readline())
+            version = _check_header(path, lines.readline())
             torn: int | None = None
             for number, line in enumerate(lines, start=2):
                 if torn is not None:
                     raise StoreError(f"{path}: line {torn} is no sample; the file was damaged after it was written")
-                row = _parse(line)
+                row = _parse(line, version)
                 if row is None:
                     torn = number
                 else:
@@ -219,7 +236,8 @@ def read_stream(path: Path) -> Iterator[list[Any]]:
         raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _check_header(path: Path, line: bytes) -> None:
+def _check_header(path: Path, line: bytes) -> int:
+    """The schema of a stream."""
     try:
         header = json.loads(line)
         ours = header["format"] == _MAGIC
@@ -227,13 +245,13 @@ def _check_header(path: Path, line: bytes) -> None:
         ours = False
     if not ours:
         raise StoreError(f"{path}: not a stream of samples (its first line should say so)")
-    if header.get("version") != SCHEMA_VERSION or header.get("columns") != list(COLUMNS):
-        raise StoreError(
-            f"{path}: samples of schema {header.get('version')}; this version reads schema {SCHEMA_VERSION}"
-        )
+    version = header.get("version")
+    if version not in _COLUMNS_OF or header.get("columns") != list(_COLUMNS_OF[version]):
+        raise StoreError(f"{path}: samples of schema {version}; this version reads schemas 1 and {SCHEMA_VERSION}")
+    return int(version)
 
 
-def _parse(line: bytes) -> list[Any] | None:
+def _parse(line: bytes, version: int) -> list[Any] | None:
     """A row, or ``None`` for a line that was not written whole."""
     if not line.endswith(b"\n"):
         return None
@@ -241,7 +259,31 @@ def _parse(line: bytes) -> list[Any] | None:
         row = json.loads(line)
     except ValueError:
         return None
-    return row if isinstance(row, list) and len(row) == len(COLUMNS) else None
+    if not isinstance(row, list) or len(row) != len(_COLUMNS_OF[version]):
+        return None
+    return row if version == SCHEMA_VERSION else _upgraded(row)
+
+
+_COLUMNS_OF: Final[dict[object, tuple[str, ...]]] = {
+    1: tuple(name for name in COLUMNS if name not in ("way", "subject_service")),
+    SCHEMA_VERSION: COLUMNS,
+}
+
+
+def _upgraded(row: list[Any]) -> list[Any]:
+    told = dict(zip(_COLUMNS_OF[1], row, strict=True))
+    way, service = meanings(*(str(told[name]) for name in ("flow", "canary", "session")))
+    return [(told | {"way": way, "subject_service": service})[name] for name in COLUMNS]
+
+
+def meanings(flow: str, canary: str, session: str) -> tuple[str, str]:
+    """What schema 1 spelled inside ``session``: the columns ``way`` and ``subject_service``."""
+    head, _, rest = session.partition(":")
+    if head == "canary" and rest:
+        return rest, rest.removeprefix("for_") if canary == "wrong_audience" and rest.startswith("for_") else ""
+    if flow == "attacker":
+        return session, ""
+    return {"parallel": rest.partition(":")[0], "theft": rest}.get(head, ""), ""
 
 
 def compact(stream_path: Path, parquet_path: Path) -> int:
@@ -286,7 +328,7 @@ def _schema() -> pa.Schema:
 
 
 def load(path: Path) -> pd.DataFrame:
-    """The samples of ``samples.parquet``, with the columns of :data:`COLUMNS`.
+    """The samples of ``samples.parquet``, with the columns of :data:`COLUMNS`; texts as categories, in order.
 
     Raises:
         StoreError: the file is missing, truncated, no Parquet, or of another schema.
@@ -294,8 +336,9 @@ def load(path: Path) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    texts = [name for name, kind in _KINDS.items() if kind == "str"]
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, read_dictionary=texts)
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from None
     except pa.ArrowException:
@@ -303,9 +346,34 @@ def load(path: Path) -> pd.DataFrame:
     version = (table.schema.metadata or {}).get(_METADATA_KEY, b"").decode(errors="replace")
     if not version:
         raise StoreError(f"{path}: a Parquet file, but not of samples")
-    if version != str(SCHEMA_VERSION) or table.schema.names != list(COLUMNS):
-        raise StoreError(f"{path}: samples of schema {version}; this version reads schema {SCHEMA_VERSION}")
-    frame: pd.DataFrame = table.to_pandas()
+    known = {str(number): names for number, names in _COLUMNS_OF.items()}
+    if table.schema.names != list(known.get(version, ())):
+        raise StoreError(f"{path}: samples of schema {version}; this version reads schemas 1 and {SCHEMA_VERSION}")
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    del table
+    return _categorical(frame if version == str(SCHEMA_VERSION) else _with_meanings(frame))
+
+
+def _with_meanings(frame: pd.DataFrame) -> pd.DataFrame:
+    """Samples of schema 1 as those of today; see :func:`meanings`."""
+    spelled = frame[["flow", "canary", "session"]]
+    each = spelled.drop_duplicates()
+    found = each.assign(meant=[meanings(*row) for row in each.astype(str).itertuples(index=False)])
+    meant = spelled.merge(found, how="left", on=["flow", "canary", "session"])["meant"]
+    return frame.assign(way=meant.str[0].to_numpy(), subject_service=meant.str[1].to_numpy())[list(COLUMNS)]
+
+
+def _categorical(frame: pd.DataFrame) -> pd.DataFrame:
+    """Texts as categories in the order of the alphabet, those of :data:`_FIXED` in the order of their codes."""
+    import pandas as pd
+
+    for name, kind in _KINDS.items():
+        if kind != "str":
+            continue
+        column = frame[name].astype("category")
+        found = column.cat.categories
+        wanted = pd.Index([*_FIXED.get(name, ()), *sorted(set(found) - set(_FIXED.get(name, ())))], dtype="str")
+        frame[name] = column.cat.set_categories(wanted)
     return frame
 
 
@@ -313,9 +381,10 @@ def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Samples written by hand, for tests and examples: what a row leaves out gets a plain default."""
     import pandas as pd
 
-    return pd.DataFrame([_filled(row) for row in rows], columns=list(COLUMNS)).astype(
-        {name: ("float64" if kind == "f8" else "int32") for name, kind in _KINDS.items() if kind != "str"}
+    frame = pd.DataFrame([_filled(row) for row in rows], columns=list(COLUMNS)).astype(
+        {name: {"f8": "float64", "i4": "int32", "str": "str"}[kind] for name, kind in _KINDS.items()}
     )
+    return _categorical(frame)
 
 
 def _filled(row: dict[str, Any]) -> dict[str, Any]:

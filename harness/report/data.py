@@ -31,9 +31,9 @@ GOOD = frozenset({Outcome.OK.value, Outcome.DENIED.value})
 MOST_KEYS = 7
 QUANTILES = (0.5, 0.95, 0.99)
 FEWEST_STEPS = 3
-NO_USERS = ("revocation", "attacker")
-"""Flows whose requests nobody waits for."""
 """A sweep has at least so many different offsets; fewer are a step, which the time axis shows well enough."""
+NO_USERS = ("revocation", "attacker", "thief")
+"""Flows whose requests nobody waits for."""
 
 
 @dataclass(frozen=True)

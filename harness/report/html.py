@@ -141,7 +141,7 @@ def _objective(row: ObjectiveVerdict) -> Cells:
         "name": words.title(row.name),
         "sli": row.sli,
         "phase": row.phase,
-        "value": words.number(row.value, row.unit),
+        "value": words.value(row.value, row.unit, endless=row.endless),
         "interval": words.interval(row.interval, row.unit),
         "samples": f"{row.samples:,}",
         "bound": words.bound(row.bound, row.unit),
@@ -156,7 +156,7 @@ def _measure(row: Measure) -> Cells:
         "id": row.id,
         "name": row.name,
         "sli": row.sli,
-        "value": words.number(row.value, row.unit),
+        "value": words.value(row.value, row.unit, endless=row.endless),
         "interval": words.interval(row.interval, row.unit),
         "samples": f"{row.samples:,}",
         "target": words.bound(row.target, row.unit) if row.target else words.NOTHING,
@@ -296,14 +296,14 @@ def _sli(row: SliValue | None) -> Cells | None:
     if row is None:
         return None
     return {
-        "value": words.number(row.value, row.unit),
+        "value": words.value(row.value, row.unit, endless=row.endless),
         "interval": words.interval(row.interval, row.unit),
         "samples": f"{row.samples:,}",
     }
 
 
 def _change(row: SliValue, slis: Iterable[SliValue]) -> Cells:
-    """An SLI's change over the baseline, beside what it was before and during. ``clear``: the interval excludes 0."""
+    """An SLI's change over the baseline, beside what it was before and during. ``differs``: the interval excludes 0."""
     name = row.sli.replace("_change", "")
     values = {each.phase: words.number(each.value, each.unit) for each in slis if each.sli == name}
     low, high = row.interval
@@ -313,7 +313,7 @@ def _change(row: SliValue, slis: Iterable[SliValue]) -> Cells:
         "during": values.get(row.phase, words.NOTHING),
         "change": words.change(row.value, row.unit),
         "interval": words.change_interval(row.interval, row.unit),
-        "clear": (low is not None and low > 0) or (high is not None and high < 0),
+        "differs": (low is not None and low > 0) or (high is not None and high < 0),
     }
 
 

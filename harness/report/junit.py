@@ -35,7 +35,7 @@ class Case:
 def cases(verdict: RunVerdict) -> Iterator[Case]:
     """Every objective, invariant, fault and the clean-up; last the verdict, which may have reasons of its own."""
     for row in verdict.objectives:
-        text = f"{row.sli} in {row.phase}: {words.number(row.value, row.unit)}, "
+        text = f"{row.sli} in {row.phase}: {words.value(row.value, row.unit, endless=row.endless)}, "
         text += f"bound {words.bound(row.bound, row.unit)}, interval {words.interval(row.interval, row.unit)}, "
         text += f"n = {row.samples:,}"
         yield Case("objective", row.name, row.verdict, "\n".join(filter(None, (own_reason(row), text, row.why))))

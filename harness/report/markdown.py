@@ -67,7 +67,7 @@ def _row(row: ObjectiveVerdict) -> str:
     cells = [
         escape(words.title(row.name)),
         escape(row.phase),
-        f"**{words.number(row.value, row.unit)}**",
+        f"**{words.value(row.value, row.unit, endless=row.endless)}**",
         escape(words.bound(row.bound, row.unit)),
         words.interval(row.interval, row.unit),
         f"{row.samples:,}",
@@ -79,7 +79,7 @@ def _row(row: ObjectiveVerdict) -> str:
 def _measure(row: Measure) -> str:
     cells = [
         escape(f"{row.id} {row.name}"),
-        f"**{words.number(row.value, row.unit)}**",
+        f"**{words.value(row.value, row.unit, endless=row.endless)}**",
         escape(words.bound(row.target, row.unit)) if row.target else words.NOTHING,
         escape(row.note if row.met is None else met(row)),
         f"{row.samples:,}",

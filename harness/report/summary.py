@@ -58,7 +58,7 @@ def _of_verdict(verdict: RunVerdict) -> list[Reason]:
 
 
 def _missed(row: ObjectiveVerdict) -> Reason:
-    value, bound = words.number(row.value, row.unit), words.bound(row.bound, row.unit)
+    value, bound = words.value(row.value, row.unit, endless=row.endless), words.bound(row.bound, row.unit)
     where = "over the run" if row.phase == "all" else f"in {row.phase}"
     if row.value is None:
         note = f" ({row.note})" if row.note else ""

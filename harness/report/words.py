@@ -9,8 +9,8 @@ from idchaos.report.findings import duration, percent
 
 LONGEST_EVIDENCE = 400
 OPERATORS = {">=": "≥", "<=": "≤"}
-SUFFIXES = {"per 1,000": " per 1,000", "times": "×"}
-NOTHING = "–"
+SUFFIXES = {"per 1,000": " per 1,000", "times": "×", "retries": " retries", "alerts": " alerts"}
+NOTHING, ENDLESS = "–", "∞"
 
 
 def title(name: str) -> str:
@@ -30,6 +30,11 @@ def number(value: float | None, unit: str) -> str:
     if unit.startswith("1/"):
         return f"{text}{unit[1:]}"
     return f"{text}{SUFFIXES.get(unit, '')}"
+
+
+def value(found: float | None, unit: str, *, endless: bool) -> str:
+    """A value in its unit; ``∞`` where no end was seen."""
+    return ENDLESS if endless else number(found, unit)
 
 
 def change(value: float | None, unit: str) -> str:

@@ -122,10 +122,11 @@ def judge(run_dir: Path) -> tuple[Any, RunVerdict]:
         StoreError: the directory can't be read.
     """
     from idchaos.record import record as records
+    from idchaos.report.again import with_replays
     from idchaos.verdict.verdict import judge_run
 
     record = records.load(run_dir)
-    return record, judge_run(record)
+    return record, with_replays(record.manifest, judge_run(record))
 
 
 def judge_stored(run_dir: Path) -> tuple[Any, RunVerdict]:

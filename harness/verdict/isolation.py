@@ -7,7 +7,9 @@ import pandas as pd
 from idchaos.experiment import Verdict
 from idchaos.reasons import FOREIGN_ANSWER
 from idchaos.record.record import RunRecord
-from idchaos.verdict.slo import ISOLATION, SHOWN_BREACHES, InvariantJudgement, Judgement
+from idchaos.verdict.invariants import ISOLATION, SHOWN_BREACHES, InvariantJudgement
+from idchaos.verdict.objectives import Judgement
+from idchaos.verdict.traffic import traffic_of
 
 _SHOWN = ("flow", "phase", "replica", "service", "endpoint", "error_code", "kid", "jti", "session")
 
@@ -18,7 +20,8 @@ def judge_isolation(record: RunRecord) -> InvariantJudgement | None:
     A service that says so of some answers and not of others may be hiding another's: INCONCLUSIVE. Where no service
     does, or the run is of a version before, nothing can be said, which the run declares: ``None``.
     """
-    foreign = record.samples[record.samples["error_code"].eq(FOREIGN_ANSWER)]
+    traffic = traffic_of(record)
+    foreign = traffic.rows(traffic.equal("error_code", FOREIGN_ANSWER), "sent_at", "status", *_SHOWN)
     told, untold = _counts(record, "echoed"), _counts(record, "unechoed")
     attempts = max(sum(told.values()), len(foreign))
     if not attempts:

@@ -230,8 +230,8 @@ def theft_window(uses: pd.DataFrame) -> Bracket:
     """
     frame = timed(uses)
     return longest(
-        _theft_window(rows, f"{replica}, {loot}", float(frame.loc[frame["session"] == loot, "at"].min()))
-        for (replica, loot), rows in frame.groupby(["replica", "session"])
+        _theft_window(rows, f"{replica}, {loot}", float(frame.loc[frame["way"] == loot, "at"].min()))
+        for (replica, loot), rows in frame.groupby(["replica", "way"])
     )
 
 

@@ -19,9 +19,12 @@ import pandas as pd
 from idchaos.experiment import Bound, Objective, PhaseName, Verdict
 from idchaos.record.record import RunRecord
 from idchaos.values import Interval, Value, number
-from idchaos.verdict import sli, slo
-from idchaos.verdict.slo import GeneratorHealth
+from idchaos.verdict import sli
+from idchaos.verdict.generator_health import GeneratorHealth, late_limit
+from idchaos.verdict.objectives import judge
+from idchaos.verdict.sli.tokens import token_uses
 from idchaos.verdict.stats import Ints
+from idchaos.verdict.traffic import traffic_of
 
 MINUTE, HOUR = 60.0, 3600.0
 LIFETIME_EDGES_S = (
@@ -82,6 +85,8 @@ class Measure(Value):
     sli: str
     value: float | None
     interval: Interval
+    endless: bool = False
+    """Whether no end was seen."""
     samples: int
     unit: str
     target: str
@@ -106,6 +111,7 @@ def _measure(record: RunRecord, definition: Definition, health: Mapping[PhaseNam
         sli=definition.sli,
         value=number(measured.value),
         interval=(number(measured.low), number(measured.high)) if told else (None, None),
+        endless=measured.value == math.inf,
         samples=measured.samples,
         unit=measured.unit,
         target=definition.target.text if definition.target else "",
@@ -132,7 +138,7 @@ def _met(
         return None, f"undecided: {doubt}"
     window = record.window("all") or (0.0, 0.0)
     within = sli.within(record, definition.sli, "all", target.limit)
-    judged = slo.judge(objective, measured, window[1] - window[0], within)
+    judged = judge(objective, measured, window[1] - window[0], within)
     if judged.verdict is not Verdict.INCONCLUSIVE:
         return judged.verdict is Verdict.PASS, measured.note
     if judged.needed is not None and judged.needed > measured.samples:
@@ -145,7 +151,7 @@ def _doubt(
 ) -> str:
     """Why the value can't be trusted, if so."""
     late = any(
-        each.reasons or each.late_p99_s > slo.late_limit((objective,), phase)
+        each.reasons or each.late_p99_s > late_limit((objective,), phase)
         for phase, each in health.items()
         if phase is not PhaseName.WARMUP
     )
@@ -156,7 +162,7 @@ def _doubt(
 
 def lifetime_histogram(record: RunRecord) -> tuple[LifetimeBin, ...]:
     """M10: from the first bin that holds anything to the last."""
-    uses = sli.token_uses(record, "all")
+    uses = token_uses(traffic_of(record), "all")
     issued = _in_bins(uses.drop_duplicates("jti")["life_s"])
     in_use = _in_bins(uses["left_s"])
     some = np.flatnonzero(issued + in_use)

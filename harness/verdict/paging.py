@@ -22,8 +22,8 @@ import numpy.typing as npt
 from idchaos.experiment import PhaseName
 from idchaos.record.record import RunRecord, as_number
 from idchaos.values import Value, number
-from idchaos.verdict.sli import good_traffic
-from idchaos.verdict.slo import GeneratorHealth
+from idchaos.verdict.generator_health import GeneratorHealth
+from idchaos.verdict.traffic import traffic_of
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 LONGEST_S = 3 * DAY
@@ -145,12 +145,12 @@ def per_second(record: RunRecord, start: float, end: float) -> tuple[Counts, Cou
     """Good API requests due from ``start`` to ``end``: those that succeeded, and all, by the second after ``start`` in
     which that was known. A request that timed out is an error when it did, not when it was sent.
     """
-    frame = good_traffic(record.samples)
-    frame = frame[frame["flow"].isin(["api", "opaque"]) & frame["due_at"].between(start, end, inclusive="left")]
-    known_at = frame["due_at"] + frame["latency_s"].fillna(0.0)
-    seconds = np.floor(known_at.to_numpy(dtype=np.float64) - start).astype(np.int64)
+    traffic = traffic_of(record)
+    mask = traffic.good & traffic.equal("flow", "api", "opaque") & traffic.between(start, end)
+    known_at = traffic.floats("due_at")[mask] + np.nan_to_num(traffic.floats("latency_s")[mask])
+    seconds = np.floor(known_at - start).astype(np.int64)
     length = max(int(np.ceil(end - start)), int(seconds.max()) + 1 if len(seconds) else 0)
-    ok = frame["outcome"].eq("ok").to_numpy(dtype=bool)
+    ok = traffic.equal("outcome", "ok")[mask]
     good, total = (np.bincount(chosen, minlength=length).astype(np.int64) for chosen in (seconds[ok], seconds))
     return good, total
 

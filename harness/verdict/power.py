@@ -95,7 +95,7 @@ class Forecast(Value):
     invariants: tuple[InvariantForecast, ...]
 
 
-CANT_TELL = frozenset({"kid", "session", "error_code"})
+CANT_TELL = frozenset({"kid", "session", "way", "subject_service", "error_code"})
 """Selectors whose share of the traffic depends on what happens."""
 
 
@@ -221,15 +221,14 @@ def _demand(plan: Plan, setup: Setup, objective: Objective, selector: Selector) 
     bound, name = objective.bound, selector.name
     at_least = bound.op == ">="
     base = name.removesuffix("_change")
-    family = sli.quantile_of(base)
-    if name in sli.SHARES:
-        demand = _share_demand(
-            bound.limit if at_least else 1 - bound.limit, good=at_least == (sli.SHARES[name] == "good")
-        )
-    elif base in sli.SHARES:
-        demand = _change_demand(bound.limit, at_least=at_least, good=sli.SHARES[base] == "good")
-    elif family is not None and family[0] != "token_lifetime":
-        demand = _quantile_demand(family[1], at_least=at_least, change=base != name)
+    of = sli.find(base)
+    good = at_least == (of is not None and of.counts == "good")
+    if of and of.counts and base == name:
+        demand = _share_demand(bound.limit if at_least else 1 - bound.limit, good=good)
+    elif of and of.counts:
+        demand = _change_demand(bound.limit, at_least=at_least, good=good)
+    elif of and of.q and not base.startswith("token_lifetime"):
+        demand = _quantile_demand(of.q, at_least=at_least, change=base != name)
     elif name in COUNTERS:
         demand = _report_demand(plan, objective)
     elif name == "refusal_window":

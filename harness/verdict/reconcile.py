@@ -25,12 +25,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 from pydantic import JsonValue
 
 from idchaos.record.record import RunRecord, as_number
 from idchaos.record.samples import AROUND
 
+_TOLD = ("sent_at", "endpoint", "flow", "status", "error_code", "retry", "replica", "service")
 UPSTREAM = ("requests", "upstream")
 NEVER_ARRIVED = frozenset({"connect_refused", "connect_timeout"})
 IDP_ENDPOINTS = ("authorize", "login", "token", "userinfo", "revoke", "end_session", "register", "unregister")
@@ -90,10 +92,11 @@ def reconcile(record: RunRecord) -> tuple[Row, ...]:
     rest = [name for name in told if name not in gateways and name not in idps]
     services = [name for name in rest if any(_total(state) is not None for state in told[name])]
     silent = [name for name in rest if name not in services and any("error" in state for state in told[name])]
-    sent = record.samples[record.samples["sent_at"].notna()]
-    asked = sent[sent["endpoint"].str.startswith("/")]
+    wanted = [*_TOLD, *(["via"] if "via" in record.samples else [])]
+    sent = record.samples.loc[record.samples["sent_at"].notna(), wanted]
+    asked = sent[_starting(sent, "/")]
     via = asked["via"] if "via" in asked else asked["replica"]
-    around = sent[sent["endpoint"].str.startswith(AROUND)]
+    around = sent[_starting(sent, AROUND)]
     unsure = int((asked["status"] == 0).sum()) + int(asked["retry"].sum())
     return (
         *(_asked(record, name, asked[via == name], ("requests", "total")) for name in gateways),
@@ -107,13 +110,19 @@ def reconcile(record: RunRecord) -> tuple[Row, ...]:
     )
 
 
+def _starting(sent: pd.DataFrame, prefix: str) -> pd.Series[bool]:
+    endpoints = sent["endpoint"].cat
+    begins = [str(each).startswith(prefix) for each in endpoints.categories]
+    return pd.Series(np.append(begins, False)[endpoints.codes].astype(bool), index=sent.index)
+
+
 def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[str], endpoint: str = "") -> Row:
     """Clients and whom they asked."""
     answered = asked[asked["status"] != 0]
     unsure = int(((asked["status"] == 0) & ~asked["error_code"].isin(NEVER_ARRIVED)).sum())
     unsure += _resent(record, asked, endpoint)
     seen = growth(record, name, *counter)
-    flows = tuple((str(flow), int(count)) for flow, count in sorted(answered["flow"].value_counts().items()))
+    flows = tuple((str(flow), int(count)) for flow, count in sorted(answered["flow"].value_counts().items()) if count)
     extra = as_number(_dig(record.generator, ("unsampled", endpoint))) if endpoint else None
     unsure += int(as_number(_dig(record.generator, ("unsampled_unsure", endpoint))) or 0) if endpoint else 0
     asked_for = f"{name}/{endpoint}" if endpoint else name

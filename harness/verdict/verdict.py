@@ -7,8 +7,8 @@ counts that do not reconcile.
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,12 +20,18 @@ from idchaos.experiment import Objective, PhaseName, Verdict
 from idchaos.record import host
 from idchaos.record.record import Cleanup, Effect, RunRecord
 from idchaos.values import Interval, Value, number
-from idchaos.verdict import sli, slo
+from idchaos.verdict import sli
+from idchaos.verdict.generator_health import GeneratorHealth, baseline_reasons, generator_health
+from idchaos.verdict.invariants import ISOLATION, LOGS_INVARIANT, InvariantJudgement, implied_invariants, judge_invariant
 from idchaos.verdict.isolation import judge_isolation
+from idchaos.verdict.leaks import judge_logs
 from idchaos.verdict.measures import Measure, measures
+from idchaos.verdict.objectives import Judgement, deciding, judge
+from idchaos.verdict.observation import Unseen, left_out, not_observed, strict
 from idchaos.verdict.paging import Paging, paging
+from idchaos.verdict.proofs import fault_reasons
 from idchaos.verdict.reconcile import Row, reconcile
-from idchaos.verdict.slo import GeneratorHealth
+from idchaos.verdict.traffic import Traffic, traffic_of
 
 SCHEMA = 1
 PER_PHASE = (
@@ -66,6 +72,9 @@ class ObjectiveVerdict(Value):
     phase: str
     value: float | None
     interval: Interval
+    """The one that decided; ``null``: no end on that side."""
+    endless: bool = False
+    """Whether no end was seen: then there is no finite ``value``, though something was measured."""
     samples: int
     effective: float
     unit: str
@@ -109,6 +118,7 @@ class SliValue(Value):
     phase: str
     value: float | None
     interval: Interval
+    endless: bool = False
     samples: int
     unit: str
     note: str = ""
@@ -153,6 +163,10 @@ class RunVerdict(Value):
     run_dir: str
     started_at: float | None
     status: str
+    not_observed: tuple[Unseen, ...] = ()
+    """What could not be looked at, since the target declares that it can't show it. A PASS does not speak of these."""
+    left_out: tuple[Unseen, ...] = ()
+    """Objectives that the scenario has and this run was not asked for."""
     objectives: tuple[ObjectiveVerdict, ...]
     invariants: tuple[InvariantVerdict, ...]
     faults: tuple[FaultVerdict, ...]
@@ -189,18 +203,25 @@ class _Claim:
 
 def judge_run(record: RunRecord) -> RunVerdict:
     """Judge a stored run."""
-    health = {name: slo.generator_health(record, name) for name in record.windows}
-    baseline = slo.baseline_reasons(record)
+    health = {name: generator_health(record, name) for name in record.windows}
+    baseline = baseline_reasons(record)
     troubles = host.spans(record.events)
     objectives = tuple(
         _objective(record, objective, health, baseline, troubles) for objective in record.plan.objectives
     )
-    planned = ((invariant.name, slo.judge_invariant(invariant, record)) for invariant in record.plan.invariants)
-    logs = (slo.LOGS_INVARIANT, slo.judge_logs(record))
+    planned = ((invariant.name, judge_invariant(invariant, record)) for invariant in record.plan.invariants)
+    logs = (LOGS_INVARIANT, judge_logs(record))
     own = judge_isolation(record)
-    isolation = ((slo.ISOLATION, own),) if own else ()
+    isolation = ((ISOLATION, own),) if own else ()
+    unseen = not_observed(record)
+    hidden = {each.name for each in unseen}
     invariants = tuple(
-        _invariant(name, found) for name, found in (*planned, logs, *isolation, *slo.implied_invariants(record))
+        _invariant(name, found)
+        for name, found in (*planned, logs, *isolation, *implied_invariants(record))
+        if found.attempts or found.breaches or name not in hidden
+    )
+    objectives = tuple(
+        each for each in objectives if each.samples or not {each.name, each.sli, each.sli.partition("{")[0]} & hidden
     )
     faults = tuple(_fault(record, index) for index in range(len(record.faults)))
     counts = reconcile(record)
@@ -210,6 +231,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
     ]
     withheld = [
         *_withheld(record, counts),
+        *(f"not observed: {each.name}: {each.why}" for each in unseen if strict(record)),
         *baseline,
         *(reason for each in faults for reason in each.reason.split("\n") if reason),
     ]
@@ -225,6 +247,8 @@ def judge_run(record: RunRecord) -> RunVerdict:
         run_dir=record.manifest.run_dir or record.run_dir,
         started_at=number(record.started_at, 3),
         status=record.status,
+        not_observed=unseen,
+        left_out=left_out(record),
         objectives=objectives,
         invariants=invariants,
         faults=tuple(each.model_copy(update={"reason": each.reason.replace("\n", "; ")}) for each in faults),
@@ -275,10 +299,10 @@ def _objective(
     ``troubles``: when the machine was not itself.
     """
     try:
-        measured, judged = _measured(record, objective)
+        measured, judged = _measured(traffic_of(record), objective)
     except UsageError as error:
         measured = sli.NO_DATA
-        judged = slo.Judgement(Verdict.INCONCLUSIVE, f"{objective.name} in {objective.phase}: {error}")
+        judged = Judgement(Verdict.INCONCLUSIVE, f"{objective.name} in {objective.phase}: {error}")
     phases = list(health) if objective.phase == "all" else [objective.phase]
     # A difference is measured from the baseline too, and what upset that one upsets it either way.
     compared = objective.sli.partition("{")[0].endswith("_change")
@@ -296,13 +320,14 @@ def _objective(
             doubts += _starved(record, objective, measured, host.starved(troubles, window))
     if doubts and judged.verdict is not Verdict.INCONCLUSIVE:
         reason = f"{objective.name} in {objective.phase}: {judged.verdict} withheld: {'; '.join(dict.fromkeys(doubts))}"
-        judged = slo.Judgement(Verdict.INCONCLUSIVE, reason)
+        judged = Judgement(Verdict.INCONCLUSIVE, reason)
     return ObjectiveVerdict(
         name=objective.name,
         sli=objective.sli,
         phase=str(objective.phase),
         value=number(measured.value),
         interval=(number(measured.low), number(measured.high)),
+        endless=measured.value == math.inf,
         samples=measured.samples,
         effective=number(measured.effective, 1) or 0.0,
         unit=measured.unit,
@@ -314,31 +339,43 @@ def _objective(
     )
 
 
-def _measured(record: RunRecord, objective: Objective) -> tuple[sli.Measurement, slo.Judgement]:
-    window = record.window(objective.phase)
-    measured = sli.measure(record, objective.sli, objective.phase)
-    within = sli.within(record, objective.sli, objective.phase, objective.bound.limit)
-    return measured, slo.judge(objective, measured, window[1] - window[0] if window else None, within)
+def _measured(traffic: Traffic, objective: Objective) -> tuple[sli.Measurement, Judgement]:
+    window = traffic.record.window(objective.phase)
+    measured = sli.measured_in(traffic, objective.sli, objective.phase)
+    within = sli.within_in(traffic, objective.sli, objective.phase, objective.bound.limit)
+    judged = judge(objective, measured, window[1] - window[0] if window else None, within)
+    return deciding(measured, objective.bound, within), judged
+
+
+BY_WAITING = ("token_expired",)
+"""Explicit refusals of good tokens that waiting can have caused."""
 
 
 def _starved(
     record: RunRecord, objective: Objective, measured: sli.Measurement, starved: Sequence[host.Span]
 ) -> list[str]:
     """Why a FAIL may be the machine's doing; empty when it stands. The rule is that of :mod:`idchaos.record.host`."""
-    if not starved or objective.sli.partition("{")[0] in sli.NOT_BY_WAITING:
+    if not starved or not sli.describe(objective.sli)[0].worsened_by_waiting:
         return []
-    seconds = host.starved_s(starved)
+    traffic = traffic_of(record)
     if measured.of_generator or measured.kind == "rate":
-        rest = dataclasses.replace(record, samples=host.unstarved(record.samples, starved))
-        stands = _measured(rest, objective)[1].verdict is Verdict.FAIL
+        calm = traffic.without([(span.since - host.SLACK_S, span.until + host.SLACK_S) for span in starved])
+        rests = [calm, _not_waited(traffic, calm)] if measured.unit == "share" else [calm]
+        stands = any(_measured(rest, objective)[1].verdict is Verdict.FAIL for rest in rests)
     else:
         moved = host.moved_s(record.samples, starved)
         stands = objective.bound.op == "<=" and measured.low - moved > objective.bound.limit
     why = "; ".join(dict.fromkeys(span.why for span in starved))
-    return [] if stands else [f"the machine was short of CPU for {seconds:.0f} s ({why})"]
+    return [] if stands else [f"the machine was short of CPU for {host.starved_s(starved):.0f} s ({why})"]
 
 
-def _invariant(name: str, found: slo.InvariantJudgement) -> InvariantVerdict:
+def _not_waited(traffic: Traffic, calm: Traffic) -> Traffic:
+    """The traffic without what waiting for a CPU can have spoilt: an explicit refusal stands on any machine."""
+    spoilt = ~traffic.decided | traffic.equal("error_code", *BY_WAITING)
+    return Traffic(traffic.record, calm.all | (traffic.all & ~spoilt))
+
+
+def _invariant(name: str, found: InvariantJudgement) -> InvariantVerdict:
     return InvariantVerdict(
         name=name,
         attempts=found.attempts,
@@ -354,7 +391,7 @@ def _invariant(name: str, found: slo.InvariantJudgement) -> InvariantVerdict:
 def _fault(record: RunRecord, index: int) -> FaultVerdict:
     """``reason`` has one reason a line here."""
     fault = record.faults[index]
-    reasons = slo.fault_reasons(fault)
+    reasons = fault_reasons(fault)
     return FaultVerdict(
         name=fault.name,
         phase=fault.phase,
@@ -380,6 +417,7 @@ def _slis(record: RunRecord, spellings: Iterable[str], phases: Iterable[PhaseNam
                         phase=phase.value,
                         value=value,
                         interval=interval,
+                        endless=measured.value == math.inf,
                         samples=measured.samples,
                         unit=measured.unit,
                         note=measured.note,

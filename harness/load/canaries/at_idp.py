@@ -85,4 +85,4 @@ class StockedDesk(Desk, Generic[Kept]):
 
 def about_way(way: str) -> About:
     """Says in the sample's ``session`` how a canary was made."""
-    return About(session=f"canary:{way}")
+    return About(session="canary", way=way)

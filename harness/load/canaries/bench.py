@@ -129,7 +129,8 @@ class Bench:
         """Put a token on a shelf; ``when``: further fields of :class:`~idchaos.load.canaries.stock.Call`."""
         if secret:
             self.scene.idp.handed_out.add("canary", value)
-        shown = about(*peek(value), session=f"{SESSION}:{way}" if way else SESSION, obtained_at=self.now)
+        service = str(when.get("good_for", ""))
+        shown = about(*peek(value), session=SESSION, obtained_at=self.now, way=way, subject_service=service)
         shelf.put(Call(lines=bearer_line(value), about=shown, **when))
 
     def show(self, value: str, *, audience: str = "", until: float = inf) -> bool:

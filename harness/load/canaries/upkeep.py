@@ -93,7 +93,7 @@ class Canaries:
         bad_at = self._routes_beside(item.good_for)
         route = bad_at[arrival.route % len(bad_at)]
         decider = self._scene.decider(route, replica)
-        around = name in self._plan.around and self._is_turn_around(name, item.about.session, route)
+        around = name in self._plan.around and self._is_turn_around(name, item.about.way, route)
         decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else at_gateway
         decision, code = self._scene.call(
             "canary",

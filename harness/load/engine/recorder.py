@@ -26,6 +26,10 @@ class About:
     """What a sample says of the token that the request carried."""
 
     session: str = ""
+    way: str = ""
+    """How it was made, got or used: a kind of canary has several ways, an attacker too."""
+    subject_service: str = ""
+    """Of a canary whose token is for another service: which."""
     kid: str = ""
     jti: str = ""
     format: str = ""
@@ -122,6 +126,8 @@ class Recorder:
             error_code,
             canary,
             token.session,
+            token.way,
+            token.subject_service,
             replica,
             service,
             token.kid,

@@ -181,11 +181,11 @@ class Attacker(Sender):
                 loot.refresh = str(body.get("refresh_token", loot.refresh))
 
     def _record(self, way: str, loot: _Loot, step: Step, due: float) -> None:
-        about = About(session=way, format=loot.client.token_format)
+        about = About(session="attacker", way=way, format=loot.client.token_format)
         self._scene.record_step("attacker", step, due=due, token=about, expected="either")
 
     def _token(self, way: str, client: Client, body: dict[str, object], step: Step) -> Token:
-        token = token_from(body, session=way, asked_at=self._scene.asked_at(step))
+        token = token_from(body, session="attacker", way=way, asked_at=self._scene.asked_at(step))
         return replace(token, about=replace(token.about, format=client.token_format))
 
     def _observe(self, step: Step) -> bool:

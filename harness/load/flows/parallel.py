@@ -57,7 +57,7 @@ class ParallelReplays(Sender):
         """Make what may be used once, and let several use it."""
         kind = KINDS[arrival.kind]
         self._count += 1
-        about = About(session=f"parallel:{kind}:{self._count}")
+        about = About(session=f"parallel-{self._count}", way=kind)
         use = {"code": self._code, "refresh": self._refresh, "assertion": self._assertion}[kind](arrival)
         if use is None:
             # The sample says that nothing could be tried: the IdP gave nothing to replay.

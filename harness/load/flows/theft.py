@@ -96,7 +96,7 @@ class Thief(Sender):
             step, body = self._scene.idp.login(client, user, self._observe)
             if step is None or not body:
                 return None
-            token = token_from(body, session=f"theft:{loot}", asked_at=self._scene.asked_at(step))
+            token = token_from(body, session="theft", way=loot, asked_at=self._scene.asked_at(step))
             refresh = token.refresh if loot == "session" else None
             self._stolen[loot] = _Stolen(loot, client, token, self._scene.lock(), refresh or "")
             return self._stolen[loot]
@@ -107,10 +107,10 @@ class Thief(Sender):
         if now < token.obtained_at + token.life_s * _REFRESH_AT or self._scene.stopping:
             return
         step, body = self._scene.idp.refresh(stolen.client, stolen.refresh)
-        about = About(session=token.about.session)
+        about = About(session="theft", way=token.about.way)
         self._scene.record_step("thief", step, due=self._scene.asked_at(step), token=about, expected="either")
         if body:
-            follower = token_from(body, session=token.about.session, asked_at=self._scene.asked_at(step))
+            follower = token_from(body, session="theft", way=token.about.way, asked_at=self._scene.asked_at(step))
             stolen.token, stolen.refresh = follower, follower.refresh or stolen.refresh
         elif step.decision == "deny":
             stolen.refresh = ""

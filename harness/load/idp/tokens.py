@@ -43,7 +43,7 @@ class Token:
         return now < self.obtained_at + self.life_s - min(_LAST_S, self.life_s * _LAST_SHARE)
 
 
-def token_from(body: dict[str, Any], *, session: str, asked_at: float) -> Token:
+def token_from(body: dict[str, Any], *, session: str, asked_at: float, way: str = "") -> Token:
     """The token of a token response that was asked for at ``asked_at``."""
     value = body["access_token"]
     header, claims = peek(value)
@@ -63,7 +63,7 @@ def token_from(body: dict[str, Any], *, session: str, asked_at: float) -> Token:
         bearer=bearer_line(value),
         life_s=life,
         obtained_at=asked_at,
-        about=about(header, claims, session=session, obtained_at=asked_at),
+        about=about(header, claims, session=session, obtained_at=asked_at, way=way),
         refresh=refresh if isinstance(refresh, str) else None,
         id_token=id_token if isinstance(id_token, str) else None,
     )
@@ -74,11 +74,21 @@ def bearer_line(value: str) -> bytes:
     return b"Authorization: Bearer " + value.encode("latin-1") + b"\r\n"
 
 
-def about(header: dict[str, Any], claims: dict[str, Any], *, session: str, obtained_at: float) -> About:
+def about(
+    header: dict[str, Any],
+    claims: dict[str, Any],
+    *,
+    session: str,
+    obtained_at: float,
+    way: str = "",
+    subject_service: str = "",
+) -> About:
     """What samples say of a token. A token that is no JWT has no header: it is opaque."""
     token_format: Literal["jwt", "opaque"] = "jwt" if header else "opaque"
     return About(
         session=session,
+        way=way,
+        subject_service=subject_service,
         kid=str(header.get("kid", "")),
         jti=str(claims.get("jti", "")),
         format=token_format,

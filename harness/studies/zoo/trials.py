@@ -13,7 +13,7 @@ from idchaos.run.launch import Prepared, Request, prepare
 from idchaos.studies.zoo.results import Control, SoundRuns
 from idchaos.studies.zoo.rows import Row, Trial, together, trials_of
 from idchaos.topologies import DEFAULT_TOPOLOGY
-from idchaos.verdict.slo import IN_EVERY_RUN
+from idchaos.verdict.invariants import IN_EVERY_RUN
 from idchaos.verdict.verdict import RunVerdict
 
 AGAIN = 2

@@ -9,7 +9,7 @@ import pytest
 
 from idchaos.planning import steadiness
 from idchaos.record.record import RunRecord
-from idchaos.verdict import slo
+from idchaos.verdict import generator_health
 
 FINE = {"late_p99_s": 0.002, "ok": 500, "bad": 0}
 
@@ -39,5 +39,5 @@ def test_the_run_and_the_judge_hold_a_baseline_to_the_same_rule(
 ) -> None:
     denied = {"decision": "deny", "status": 401}
     rows = [row | (denied if n < bad else {}) for n, row in enumerate(traffic(100, 110, rate=100.0))]
-    judged = slo.baseline_reasons(make_record(rows))
+    judged = generator_health.baseline_reasons(make_record(rows))
     assert bool(judged) == bool(steadiness.unsteady([{"ok": 1000 - bad, "bad": bad}], 0.05)) == (bad > 10)

@@ -1,16 +1,38 @@
-"""The run that is shown as an example: it passes, and judging it again gives the same verdict, byte for byte."""
+"""The run that is shown as an example, and a run stored by the version before: both are judged as they were."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from idchaos.experiment import Verdict
 from idchaos.studies.single import judge
 
 EXAMPLE = Path(__file__).parents[3] / "reports" / "example"
+SCHEMA_1 = Path(__file__).parent / "schema_1"
+"""A run of version 0.1, whose samples spelled in ``session`` what has columns of its own today."""
 
 
 def test_the_example_is_judged_today_as_it_was_when_it_was_made() -> None:
     _, verdict = judge(EXAMPLE)
     assert verdict.verdict is Verdict.PASS
     assert verdict.to_json() == (EXAMPLE / "verdict.json").read_text()
+
+
+def test_a_run_of_the_version_before_is_judged_to_the_same_verdict() -> None:
+    record, verdict = judge(SCHEMA_1)
+    told, then = verdict.document(), json.loads((SCHEMA_1 / "verdict.json").read_text())
+    assert len(record.samples) > 1_000
+    for part in (
+        "verdict",
+        "reasons",
+        "faults",
+        "reconciliation",
+        "generator",
+        "paging",
+        "revocation_lag",
+        "invariants",
+    ):
+        assert told[part] == then[part], part
+    now = [{key: row[key] for key in then["objectives"][0] if key != "interval"} for row in told["objectives"]]
+    assert now == [{key: row[key] for key in row if key != "interval"} for row in then["objectives"]]

@@ -2,12 +2,14 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from idchaos.errors import StoreError
 from idchaos.record.samples import (
     COLUMNS,
+    EXPECTED,
     Disturbance,
     Facts,
     Withdrawal,
@@ -144,7 +146,7 @@ def test_a_missing_file_is_refused():
 )
 def test_a_withdrawn_key_is_good_then_either_then_bad(began, ended, expected):
     withdrawal = Withdrawal(kid="k1", at=10.0, allowed_lag_s=5.0, restored_at=20.0)
-    assert withdrawal.expected(began, ended) == expected
+    assert EXPECTED[int(withdrawal.expected(np.array(began), np.array(ended)))] == expected
 
 
 def test_rejudging_turns_late_acceptance_into_wrong_acceptance():

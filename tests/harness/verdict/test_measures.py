@@ -12,8 +12,8 @@ import pytest
 from idchaos.experiment import Bound, Objective, PhaseName, Plan, Verdict
 from idchaos.record.record import RunRecord
 from idchaos.verdict import sli
+from idchaos.verdict.generator_health import GeneratorHealth
 from idchaos.verdict.measures import DEFINITIONS, Measure, lifetime_histogram, measures
-from idchaos.verdict.slo import GeneratorHealth
 from idchaos.verdict.verdict import judge_run
 
 Make = Callable[..., RunRecord]
@@ -207,7 +207,8 @@ def replayed(audience: str, service: str, replica: str, decision: str = "deny") 
     """A token for one service, sent to another."""
     return {
         "flow": "canary", "canary": "wrong_audience", "expected": "deny", "decision": decision, "due_at": 112.0,
-        "session": f"canary:for_{audience}", "service": service, "endpoint": f"/{service}/1", "replica": replica,
+        "session": "canary", "subject_service": audience, "service": service, "endpoint": f"/{service}/1",
+        "replica": replica,
     }  # fmt: skip
 
 

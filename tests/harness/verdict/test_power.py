@@ -29,7 +29,7 @@ from idchaos.planning.sample_counts import Setup
 from idchaos.record.record import RunRecord
 from idchaos.run.building import everyday_load, invariants
 from idchaos.settings import CommonSettings
-from idchaos.verdict import sli, slo
+from idchaos.verdict import objectives, sli
 from idchaos.verdict.power import Decidable, ObjectiveForecast, foretell, tolerated
 
 Make = Callable[..., RunRecord]
@@ -71,7 +71,7 @@ def forecast(plan: Plan, setup: Setup = SETUP) -> ObjectiveForecast:
     return foretell(plan, setup).objectives[0]
 
 
-def judged(make_record: Make, plan: Plan, seed: int) -> slo.Judgement:
+def judged(make_record: Make, plan: Plan, seed: int) -> objectives.Judgement:
     """The judge's word on a run in which everything went well."""
     choices = Choices(sessions=4, routes=2, replicas=2, kinds=(1,) * len(plan.load.streams))
     rows = [
@@ -93,7 +93,7 @@ def judged(make_record: Make, plan: Plan, seed: int) -> slo.Judgement:
     wanted = plan.objectives[0]
     measured = sli.measure(record, wanted.sli, wanted.phase)
     within = sli.within(record, wanted.sli, wanted.phase, wanted.bound.limit)
-    return slo.judge(wanted, measured, FAULT_S, within)
+    return objectives.judge(wanted, measured, FAULT_S, within)
 
 
 OBJECTIVES = st.one_of(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from idchaos.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, PhaseName, Plan, Verdict
 from idchaos.record.record import Effect, FaultRecord, RunRecord
-from idchaos.verdict import sli, slo, stats
+from idchaos.verdict import generator_health, invariants, leaks, objectives, proofs, sli, stats
 from idchaos.verdict.sli import Measurement
 
 Make = Callable[..., RunRecord]
@@ -28,11 +28,11 @@ def objective(sli_name: str = "success_rate", op: Any = ">=", limit: float = 0.9
     return Objective(name="good", sli=sli_name, phase=PhaseName.FAULT, bound=Bound(op=op, limit=limit, unit=unit))
 
 
-def judged(record: RunRecord, wanted: Objective) -> slo.Judgement:
+def judged(record: RunRecord, wanted: Objective) -> objectives.Judgement:
     window = record.window(wanted.phase)
     measured = sli.measure(record, wanted.sli, wanted.phase)
     within = sli.within(record, wanted.sli, wanted.phase, wanted.bound.limit)
-    return slo.judge(wanted, measured, window[1] - window[0] if window else None, within)
+    return objectives.judge(wanted, measured, window[1] - window[0] if window else None, within)
 
 
 # --- objectives
@@ -76,7 +76,7 @@ def test_no_samples_are_no_pass(make_record: Make) -> None:
 
 def test_a_phase_that_never_began_is_no_pass(make_record: Make, traffic: Traffic) -> None:
     found = judged(make_record(traffic(100, 110), windows={"baseline": (100, 110)}), objective())
-    assert found == slo.Judgement(Verdict.INCONCLUSIVE, "good in fault: the phase never began")
+    assert found == objectives.Judgement(Verdict.INCONCLUSIVE, "good in fault: the phase never began")
 
 
 def test_p95_needs_59_samples(make_record: Make, traffic: Traffic) -> None:
@@ -152,7 +152,7 @@ measurements = st.builds(
 
 @given(measurements, st.sampled_from([">=", "<="]), st.floats(0, 1))
 def test_pass_and_fail_take_the_whole_interval(measured: Measurement, op: str, limit: float) -> None:
-    found = slo.judge(objective(op=op, limit=limit), measured, 10.0)
+    found = objectives.judge(objective(op=op, limit=limit), measured, 10.0)
     inside = limit <= measured.low if op == ">=" else measured.high <= limit
     outside = measured.high < limit if op == ">=" else limit < measured.low
     assert (found.verdict is Verdict.PASS) <= (inside and measured.samples > 0)
@@ -176,9 +176,10 @@ def test_more_failures_never_help(one: int, other: int) -> None:
 def slo_rank(failures: int) -> int:
     good = np.ones(3000, dtype=bool)
     good[:: 3000 // failures if failures else 4000] = failures == 0
-    measured = sli._measured(stats.proportion(good, np.arange(3000) // 300), "share", "share")
+    share = stats.proportion(good, np.arange(3000) // 300)
+    measured = sli.Measurement(share.value, share.low, share.high, share.samples, share.effective, "share", "share")
     return [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL].index(
-        slo.judge(objective(limit=0.995), measured, 10.0).verdict
+        objectives.judge(objective(limit=0.995), measured, 10.0).verdict
     )
 
 
@@ -187,20 +188,20 @@ def slo_rank(failures: int) -> int:
 
 def test_a_late_generator_is_unhealthy(make_record: Make, traffic: Traffic) -> None:
     late = [row | ({"sent_at": row["due_at"] + 0.2} if n % 20 == 0 else {}) for n, row in enumerate(traffic(110, 120))]
-    health = slo.generator_health(make_record(late), PhaseName.FAULT)
+    health = generator_health.generator_health(make_record(late), PhaseName.FAULT)
     assert health.reasons == ("the load generator was late (p99 200.0 ms, limit 50.0 ms)",)
-    assert not slo.generator_health(make_record(traffic(110, 120)), PhaseName.FAULT).reasons
+    assert not generator_health.generator_health(make_record(traffic(110, 120)), PhaseName.FAULT).reasons
 
 
 def test_lateness_is_held_to_a_tenth_of_the_tightest_latency_bound() -> None:
     tight = objective("latency_p95{flow=api}", "<=", 0.1, "s")
-    assert slo.late_limit([tight], PhaseName.FAULT) == pytest.approx(0.01)
-    assert slo.late_limit([tight], PhaseName.BASELINE) == 0.05
+    assert generator_health.late_limit([tight], PhaseName.FAULT) == pytest.approx(0.01)
+    assert generator_health.late_limit([tight], PhaseName.BASELINE) == 0.05
 
 
 @pytest.mark.parametrize(("asked", "limit"), [(0.01, 0.01), (1.0, 0.05)])
 def test_what_was_asked_for_makes_the_limit_stricter_and_never_laxer(asked: float, limit: float) -> None:
-    assert slo.late_limit([], PhaseName.FAULT, asked) == limit
+    assert generator_health.late_limit([], PhaseName.FAULT, asked) == limit
 
 
 def dropped(row: dict[str, Any]) -> dict[str, Any]:
@@ -216,12 +217,12 @@ def test_drops_of_its_own_are_told_from_drops_that_slow_answers_cause(
     """
     plan = make_plan(max_in_flight=20)
     quick = [dropped(row) if n % 10 == 0 else row for n, row in enumerate(traffic(110, 120))]
-    health = slo.generator_health(make_record(quick, plan=plan), PhaseName.FAULT)
+    health = generator_health.generator_health(make_record(quick, plan=plan), PhaseName.FAULT)
     assert (health.own_dropped, health.target_dropped) == (20, 0)
     assert "dropped 20 of 200 requests by itself" in health.reasons[0]
 
     hanging = [row | {"service_time_s": 5.0} if n < 20 else dropped(row) for n, row in enumerate(traffic(110, 115))]
-    health = slo.generator_health(make_record(hanging, plan=plan), PhaseName.FAULT)
+    health = generator_health.generator_health(make_record(hanging, plan=plan), PhaseName.FAULT)
     assert (health.own_dropped, health.target_dropped) == (0, 80)
     assert not health.reasons
 
@@ -233,7 +234,9 @@ def test_probes_that_wait_between_polls_do_not_make_a_drop_the_targets_doing(
     probe = {"flow": "revocation", "endpoint": "/orders", "expected": "either", "replica": "gateway-1"}
     polls = [probe | {"session": f"p{n}", "due_at": at} for n in range(20) for at in (110.0, 120.0)]
     rows = [dropped(row) if n % 10 == 0 else row for n, row in enumerate(traffic(110, 120))]
-    health = slo.generator_health(make_record([*polls, *rows], plan=make_plan(max_in_flight=20)), PhaseName.FAULT)
+    health = generator_health.generator_health(
+        make_record([*polls, *rows], plan=make_plan(max_in_flight=20)), PhaseName.FAULT
+    )
     assert (health.own_dropped, health.target_dropped) == (20, 0)
 
 
@@ -241,15 +244,15 @@ def test_probes_that_wait_between_polls_do_not_make_a_drop_the_targets_doing(
 
 
 def test_a_steady_baseline(make_record: Make, traffic: Traffic) -> None:
-    assert slo.baseline_reasons(make_record(traffic(100, 110))) == ()
+    assert generator_health.baseline_reasons(make_record(traffic(100, 110))) == ()
 
 
 def test_a_baseline_with_failures_or_drift_is_not_steady(make_record: Make, traffic: Traffic) -> None:
     failing = [row | (DENIED if n % 20 == 0 else {}) for n, row in enumerate(traffic(100, 110))]
-    assert "only 95 % of good requests succeeded" in slo.baseline_reasons(make_record(failing))[0]
+    assert "only 95 % of good requests succeeded" in generator_health.baseline_reasons(make_record(failing))[0]
     drifting = traffic(100, 110, latency_s=lambda n: 0.01 if n < 100 else 0.2)
-    assert "median latency went from 0.01 s to 0.2 s" in slo.baseline_reasons(make_record(drifting))[0]
-    assert slo.baseline_reasons(make_record()) == ("the baseline has no good traffic",)
+    assert "median latency went from 0.01 s to 0.2 s" in generator_health.baseline_reasons(make_record(drifting))[0]
+    assert generator_health.baseline_reasons(make_record()) == ("the baseline has no good traffic",)
 
 
 # --- invariants
@@ -283,7 +286,7 @@ def canaries(kinds: tuple[Canary, ...] = BOTH, spans: tuple[float, ...] = (100, 
 
 
 def test_all_refused_holds(make_record: Make, make_plan: MakePlan) -> None:
-    found = slo.judge_invariant(NEVER, make_record(canaries(), plan=make_plan(canaries=CANARIES)))
+    found = invariants.judge_invariant(NEVER, make_record(canaries(), plan=make_plan(canaries=CANARIES)))
     assert (found.judgement.verdict, found.attempts, found.breaches) == (Verdict.PASS, 18, 0)
     assert ("expired", "fault", 3) in found.by_canary
 
@@ -293,12 +296,12 @@ def test_what_is_refused_around_the_gateways_is_no_attempt_but_what_is_accepted_
 ) -> None:
     around = [row | {"endpoint": "around:/orders", "replica": "orders"} for row in canaries()]
     plan = make_plan(canaries=CANARIES)
-    found = slo.judge_invariant(NEVER, make_record(around, plan=plan))
+    found = invariants.judge_invariant(NEVER, make_record(around, plan=plan))
     assert (found.judgement.verdict, found.attempts) == (Verdict.INCONCLUSIVE, 0)
-    found = slo.judge_invariant(NEVER, make_record([*canaries(), *around], plan=plan))
+    found = invariants.judge_invariant(NEVER, make_record([*canaries(), *around], plan=plan))
     assert (found.judgement.verdict, found.attempts) == (Verdict.PASS, 18)
     around[4] |= {"decision": "accept", "status": 200, "error_code": ""}
-    found = slo.judge_invariant(NEVER, make_record([*canaries(), *around], plan=plan))
+    found = invariants.judge_invariant(NEVER, make_record([*canaries(), *around], plan=plan))
     assert (found.judgement.verdict, found.breaches) == (Verdict.FAIL, 1)
 
 
@@ -309,24 +312,25 @@ def test_where_users_have_opaque_tokens_alone_one_that_expired_must_have_been_tr
     jwts = [row | {"format": "jwt"} for row in canaries()]
     plan = make_plan(canaries=CANARIES)
 
-    def judgement(*rows: dict[str, Any]) -> slo.Judgement:
-        return slo.judge_invariant(NEVER, make_record(list(rows), plan=plan)).judgement
+    def judgement(*rows: dict[str, Any]) -> objectives.Judgement:
+        return invariants.judge_invariant(NEVER, make_record(list(rows), plan=plan)).judgement
 
     found = judgement(*users, *jwts)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "no decided attempt of expired with an opaque token" in found.reason
     outlived = {**jwts[0], "format": "opaque"}
     assert (
-        slo.judge_invariant(NEVER, make_record([*users, *jwts, outlived], plan=plan)).judgement.verdict is Verdict.PASS
+        invariants.judge_invariant(NEVER, make_record([*users, *jwts, outlived], plan=plan)).judgement.verdict
+        is Verdict.PASS
     )
     mixed = [*users, {**users[0], "format": "jwt"}, *jwts]
-    assert slo.judge_invariant(NEVER, make_record(mixed, plan=plan)).judgement.verdict is Verdict.PASS
+    assert invariants.judge_invariant(NEVER, make_record(mixed, plan=plan)).judgement.verdict is Verdict.PASS
 
 
 def test_one_accepted_canary_fails_with_what_is_needed_to_find_it(make_record: Make, make_plan: MakePlan) -> None:
     rows = canaries()
     rows[10] |= {"decision": "accept", "status": 200, "error_code": ""}
-    found = slo.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
+    found = invariants.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
     assert found.judgement.verdict is Verdict.FAIL
     assert found.judgement.reason == (
         "no bad token is accepted: 1 of 18 canaries were accepted, first alg_none in fault by gateway-2"
@@ -344,13 +348,14 @@ def test_one_accepted_canary_fails_with_what_is_needed_to_find_it(make_record: M
         "kid": "k1",
         "jti": "alg_none-111",
         "session": "",
+        "way": "",
     }
 
 
 def test_a_breach_during_warm_up_or_between_phases_counts(make_record: Make, make_plan: MakePlan) -> None:
     rows = canaries()
     rows.append(rows[0] | {"due_at": 50.0, "sent_at": 50.0, "decision": "accept"})
-    found = slo.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
+    found = invariants.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
     assert found.judgement.verdict is Verdict.FAIL
 
 
@@ -367,8 +372,8 @@ def test_a_breach_during_warm_up_or_between_phases_counts(make_record: Make, mak
 def test_what_was_not_tried_is_not_shown(
     make_record: Make, make_plan: MakePlan, rows: list[dict[str, Any]], said: str
 ) -> None:
-    found = slo.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
-    assert found.judgement == slo.Judgement(Verdict.INCONCLUSIVE, f"no bad token is accepted: {said}")
+    found = invariants.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
+    assert found.judgement == objectives.Judgement(Verdict.INCONCLUSIVE, f"no bad token is accepted: {said}")
 
 
 def test_a_validator_without_keys_lets_nobody_in(make_record: Make, make_plan: MakePlan) -> None:
@@ -377,10 +382,10 @@ def test_a_validator_without_keys_lets_nobody_in(make_record: Make, make_plan: M
     """
     away = {"decision": "undecided", "status": 503, "error_code": "jwks_unavailable"}
     rows = [row | (away if 110 <= row["due_at"] < 120 else {}) for row in canaries()]
-    found = slo.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
+    found = invariants.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
     assert (found.judgement.verdict, found.attempts) == (Verdict.PASS, 12)
     lost = [row | ({"status": 0, "error_code": "read_timeout"} if row["status"] == 503 else {}) for row in rows]
-    found = slo.judge_invariant(NEVER, make_record(lost, plan=make_plan(canaries=CANARIES)))
+    found = invariants.judge_invariant(NEVER, make_record(lost, plan=make_plan(canaries=CANARIES)))
     assert found.judgement.verdict is Verdict.INCONCLUSIVE
 
 
@@ -399,7 +404,7 @@ def test_revocations_must_be_heard_again_after_healing(
     spans = {"baseline": (100.0, 110.0), "fault": (110.0, 120.0), "recovery": (120.0, float(recovered_until))}
     rows = canaries((Canary.REVOKED,), spans=(100, 125) if tried else (100,))
     record = make_record(rows, plan=plan, windows=spans, events=events)
-    found = slo.judge_invariant(Invariant(name="revoked", canaries=(Canary.REVOKED,)), record)
+    found = invariants.judge_invariant(Invariant(name="revoked", canaries=(Canary.REVOKED,)), record)
     assert found.judgement.verdict is (Verdict.PASS if holds else Verdict.INCONCLUSIVE)
 
 
@@ -407,13 +412,13 @@ def test_canaries_that_could_not_be_made_are_told(make_record: Make, make_plan: 
     record = make_record(
         canaries((Canary.EXPIRED,)), plan=make_plan(canaries=CANARIES), generator={"skipped": {"alg_none": 9}}
     )
-    found = slo.judge_invariant(NEVER, record)
+    found = invariants.judge_invariant(NEVER, record)
     assert "no decided attempt of alg_none (9 were due and could not be made)" in found.judgement.reason
 
 
 def test_a_canary_that_was_not_planned_is_not_shown(make_record: Make, make_plan: MakePlan) -> None:
     plan = make_plan(canaries=CanaryPlan(kinds=(Canary.EXPIRED,), clock_margin_s=10.0))
-    found = slo.judge_invariant(NEVER, make_record(canaries(), plan=plan))
+    found = invariants.judge_invariant(NEVER, make_record(canaries(), plan=plan))
     assert found.judgement.reason == "no bad token is accepted: no canary of kind alg_none was planned"
 
 
@@ -434,7 +439,7 @@ def fault(proof: list[Any], **times: Any) -> FaultRecord:
 
 
 def test_a_fault_that_proved_itself() -> None:
-    assert slo.fault_reasons(fault(PROOF)) == ()
+    assert proofs.fault_reasons(fault(PROOF)) == ()
 
 
 @pytest.mark.parametrize(
@@ -449,19 +454,19 @@ def test_a_fault_that_proved_itself() -> None:
 )
 def test_each_missing_proof_is_named(missing: int, said: str) -> None:
     kept = [item for index, item in enumerate(PROOF) if index != missing]
-    assert slo.fault_reasons(fault(kept)) == (f"fault down: {said}",)
+    assert proofs.fault_reasons(fault(kept)) == (f"fault down: {said}",)
 
 
 @pytest.mark.parametrize("failed", range(5))
 def test_each_failed_proof_is_named(failed: int) -> None:
     moment, source, _ = PROOF[failed]
     spoilt = [*PROOF[:failed], (moment, source, False), *PROOF[failed + 1 :]]
-    assert slo.fault_reasons(fault(spoilt)) == (f"fault down: the proof by {source} {moment} it failed: seen",)
+    assert proofs.fault_reasons(fault(spoilt)) == (f"fault down: the proof by {source} {moment} it failed: seen",)
 
 
 def test_a_fault_that_was_not_applied_or_not_healed() -> None:
-    assert slo.fault_reasons(fault(PROOF, applied_at=None)) == ("fault down: it was never applied",)
-    assert slo.fault_reasons(fault(PROOF, healed_at=None)) == ("fault down: it was not healed",)
+    assert proofs.fault_reasons(fault(PROOF, applied_at=None)) == ("fault down: it was never applied",)
+    assert proofs.fault_reasons(fault(PROOF, healed_at=None)) == ("fault down: it was not healed",)
 
 
 # --- logs
@@ -475,12 +480,12 @@ LEAK = {"file": "idp.log", "line": 7, "kind": "refresh_token", "length": 43, "ha
 
 
 def test_logs_without_secrets_hold(make_record: Make) -> None:
-    found = slo.judge_logs(make_record(events=[SEARCHED]))
+    found = leaks.judge_logs(make_record(events=[SEARCHED]))
     assert (found.attempts, found.breaches, found.judgement.verdict) == (64, 0, Verdict.PASS)
 
 
 def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> None:
-    found = slo.judge_logs(
+    found = leaks.judge_logs(
         make_record(events=[SEARCHED | {"leaked": 2, "hits": 3, "found": [LEAK], "complete": False}])
     )
     assert found.judgement.verdict is Verdict.FAIL
@@ -502,13 +507,13 @@ def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> No
     ],
 )
 def test_what_was_not_searched_is_no_pass(make_record: Make, changed: dict[str, Any] | None, says: str) -> None:
-    found = slo.judge_logs(make_record(events=[] if changed is None else [SEARCHED | changed]))
+    found = leaks.judge_logs(make_record(events=[] if changed is None else [SEARCHED | changed]))
     assert found.judgement.verdict is Verdict.INCONCLUSIVE
     assert says in found.judgement.reason
 
 
 def test_a_part_whose_log_is_missing_was_not_searched(make_record: Make) -> None:
     found = SEARCHED | {"lines": {"gateway-1.log": 12, "compose.log": 3}}
-    judged = slo.judge_logs(make_record(events=[found], counts={"before": {"gateway-1": {}, "gateway-2": {}}}))
+    judged = leaks.judge_logs(make_record(events=[found], counts={"before": {"gateway-1": {}, "gateway-2": {}}}))
     assert judged.judgement.verdict is Verdict.INCONCLUSIVE
     assert "there is no log of gateway-2 to search" in judged.judgement.reason

@@ -38,10 +38,10 @@ class IdentityHeaders(TokenKind):
             return
         for _ in range(bench.depth):
             forged = new_name()
-            shown = About(session=f"{SESSION}:with_token", jti=token.about.jti, format=token.about.format)
+            shown = About(session=SESSION, way="with_token", jti=token.about.jti, format=token.about.format)
             lines = token.bearer + identity_lines(forged)
             shelf.put(Call(about=shown, lines=lines, forged=forged, bad_until=bench.until(token)))
-            shown = About(session=f"{SESSION}:without_token")
+            shown = About(session=SESSION, way="without_token")
             shelf.put(Call(about=shown, lines=identity_lines(forged), forged=forged, with_token=False))
 
 

@@ -52,7 +52,7 @@ class Revoked(TokenKind):
             )
             shelf.put(call)
             if token.about.format == "jwt":
-                about = replace(token.about, session=f"{token.about.session}:respelled")
+                about = replace(token.about, way="respelled")
                 shelf.put(replace(call, lines=bearer_line(respelled(token.value)), about=about))
 
 

@@ -25,14 +25,15 @@ def row(**fields: Any) -> dict[str, Any]:
 
 def used(session: str, *answers: dict[str, Any]) -> list[dict[str, Any]]:
     """One parallel replay, and what each of its requests met."""
-    return [row(flow="parallel_replay", session=session, expected="either") | answer for answer in answers]
+    way = session.split("-", maxsplit=1)[0]
+    return [row(flow="parallel_replay", session=session, way=way, expected="either") | answer for answer in answers]
 
 
 # --- used by several at once
 
 
 def test_the_most_that_were_served_of_one_replay(make_record: Make) -> None:
-    rows = used("parallel:code:1", ACCEPTED, DENIED, DENIED) + used("parallel:refresh:2", ACCEPTED, ACCEPTED, DENIED)
+    rows = used("code-1", ACCEPTED, DENIED, DENIED) + used("refresh-2", ACCEPTED, ACCEPTED, DENIED)
     measured = sli.measure(make_record(rows), "parallel_uses_accepted", "fault")
     assert (measured.value, measured.high, measured.samples) == (2, 2, 6)
     assert measured.note == "code: 1; refresh: 2"
@@ -42,8 +43,8 @@ def test_the_most_that_were_served_of_one_replay(make_record: Make) -> None:
     "rows",
     [
         [],
-        used("parallel:code:1", DENIED, DENIED),  # none was served: nothing is known of a second one
-        used("parallel:code:1", ACCEPTED, UNDECIDED),  # which may have been the second one
+        used("code-1", DENIED, DENIED),  # none was served: nothing is known of a second one
+        used("code-1", ACCEPTED, UNDECIDED),  # which may have been the second one
     ],
 )
 def test_nothing_is_claimed_of_replays_that_show_nothing(make_record: Make, rows: list[dict[str, Any]]) -> None:
@@ -51,7 +52,7 @@ def test_nothing_is_claimed_of_replays_that_show_nothing(make_record: Make, rows
 
 
 def test_two_that_were_served_are_two_whatever_became_of_a_third(make_record: Make) -> None:
-    rows = used("parallel:code:1", ACCEPTED, ACCEPTED, UNDECIDED)
+    rows = used("code-1", ACCEPTED, ACCEPTED, UNDECIDED)
     assert sli.measure(make_record(rows), "parallel_uses_accepted", "fault").value == 2
 
 
@@ -75,7 +76,7 @@ def test_answers_that_are_not_bound_to_their_request_are_counted_by_why(make_rec
 
 def tampered(*ways: str, **fields: Any) -> list[dict[str, Any]]:
     made = {"flow": "canary", "canary": "redirect_tampered", "endpoint": "authorize", "expected": "deny"}
-    return [row(session=f"canary:{way}", **made) | DENIED | fields for way in ways]
+    return [row(session="canary", way=way, **made) | DENIED | fields for way in ways]
 
 
 def test_ways_that_were_followed_are_counted_and_named(make_record: Make) -> None:
@@ -113,14 +114,14 @@ def test_the_longest_life_of_a_token_that_was_used(make_record: Make, traffic: T
 
 
 def thief_at(at: float, answer: dict[str, Any], replica: str = "gateway-1", loot: str = "access") -> dict[str, Any]:
-    where = {"endpoint": "/orders", "service": "orders", "replica": replica, "session": f"theft:{loot}"}
+    where = {"endpoint": "/orders", "service": "orders", "replica": replica, "session": "theft", "way": loot}
     return row(due_at=at, sent_at=at, latency_s=0.01, flow="thief", expected="either") | where | answer
 
 
 def test_a_theft_lasts_from_its_first_use_to_the_last_that_was_accepted_anywhere(make_record: Make) -> None:
     uses = [thief_at(at, ACCEPTED if at < 115 else DENIED) for at in range(111, 119)]
     uses += [thief_at(at + 0.5, ACCEPTED if at < 116 else DENIED, "gateway-2") for at in range(111, 119)]
-    measured = sli.measure(make_record(uses), "theft_window_max{session=theft:access}", "fault")
+    measured = sli.measure(make_record(uses), "theft_window_max{way=access}", "fault")
     assert (measured.value, measured.low) == (pytest.approx(4.5, abs=0.02), pytest.approx(4.5, abs=0.02))
     assert measured.high == pytest.approx(5.5, abs=0.02)
 

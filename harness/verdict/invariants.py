@@ -1,0 +1,197 @@
+"""Security properties that no fault excuses: judged by canaries, and by whatever else was wrongly accepted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from idchaos.experiment import SHOWN_FOR_S, Canary, Invariant, Outcome, PhaseName, Verdict
+from idchaos.reasons import FOREIGN_ANSWER
+from idchaos.record.record import RunRecord
+from idchaos.record.samples import AROUND
+from idchaos.verdict.objectives import Judgement
+from idchaos.verdict.stats import Bools
+from idchaos.verdict.traffic import Traffic, traffic_of
+
+RIPENING_S = 10.0
+"""Ample time to revoke a token anew after a fault, beside the time that caches have to learn of it."""
+SHOWN_BREACHES = 20
+_TOLD = (
+    "due_at", "sent_at", "status", "decision", "expected", "outcome", "canary", "phase", "replica", "service",
+    "endpoint", "error_code", "kid", "jti", "session", "way", "subject_service", "flow", "format",
+)  # fmt: skip
+WITHDRAWN_KEYS, BAD_TOKENS = "withdrawn_keys_refused", "bad_tokens_refused"
+"""See :func:`implied_invariants`."""
+WITHHELD = frozenset({"jwks_unavailable", "introspection_unavailable", "revocations_unavailable"})
+"""Reasons of a validator that could not decide. It let nobody in, so the invariant was tried and held in that
+phase; it is no decided attempt, and none of these alone makes PASS.
+"""
+LOGS_INVARIANT = "no_tokens_in_logs"
+ISOLATION = "answers_are_ones_own"
+"""See :mod:`idchaos.verdict.isolation`."""
+IN_EVERY_RUN = (WITHDRAWN_KEYS, BAD_TOKENS, LOGS_INVARIANT, ISOLATION)
+"""Invariants that no plan names: each run that has what they are about is judged by them."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvariantJudgement:
+    """What became of an invariant's canaries."""
+
+    attempts: int
+    """Decided ones: refused or accepted. An attempt that got no decision shows nothing."""
+    breaches: int
+    judgement: Judgement
+    evidence: tuple[dict[str, str | float | int], ...] = ()
+    """Enough to find and replay each breach; never the token."""
+    by_canary: tuple[tuple[str, str, int], ...] = ()
+    """Denominators: (canary, phase, decided attempts)."""
+    counted: str = "bad tokens accepted"
+    """What breaches are, of attempts."""
+
+
+def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgement:
+    """FAIL on any accepted canary, in any phase; PASS only if each planned kind was tried in each phase and
+    refused.
+    """
+    kinds = [str(kind) for kind in invariant.canaries]
+    traffic = traffic_of(record)
+    sent = _rows(traffic, traffic.equal("canary", *kinds))
+    breaches = sent[sent["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
+    # A service that refuses whoever comes around its gateway has not looked at the token: that shows nothing of it.
+    tried = sent[~sent["endpoint"].astype(str).str.startswith(AROUND)]
+    decided = _decided(tried)
+    judgement = Judgement(Verdict.PASS)
+    if len(breaches):
+        judgement = _breached(invariant.name, breaches, _decided(sent), "canaries")
+    elif missing := _missing(invariant, record, tried, decided):
+        judgement = Judgement(Verdict.INCONCLUSIVE, f"{invariant.name}: {missing}")
+    counts = tuple((kind, phase.value, _count(decided, kind, phase)) for kind in kinds for phase in record.windows)
+    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches), counts)
+
+
+def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement], ...]:
+    """What no plan needs to ask for, each with its name: whatever was wrongly accepted is a breach, planned or not.
+
+    :data:`WITHDRAWN_KEYS`, of runs that withdrew a key: nobody takes its tokens once caches must have forgotten it,
+    be they of sessions or of canaries; PASS takes a decided attempt for each key. :data:`BAD_TOKENS`: breaches
+    that no invariant watches.
+    """
+    traffic = traffic_of(record)
+    keys = sorted({event.text("kid") for event in record.named("key_withdrawn")})
+    of_keys = traffic.equal("kid", *keys) & traffic.equal("canary", "", str(Canary.RETIRED_KEY))
+    watched = {str(kind) for invariant in record.plan.invariants for kind in invariant.canaries}
+    # A session refreshed beyond its age is counted by an SLI of its own: no bad token was taken.
+    of_age = traffic.equal("flow", "refresh") & traffic.equal("canary", "")
+    accepted = traffic.equal("outcome", str(Outcome.WRONGLY_ACCEPTED))
+    foreign = traffic.equal("error_code", FOREIGN_ANSWER)
+    unwatched = _rows(traffic, accepted & ~foreign & ~of_keys & ~of_age & ~traffic.equal("canary", *watched))
+    found = []
+    if keys:
+        found.append((WITHDRAWN_KEYS, _withdrawn(keys, _rows(traffic, of_keys))))
+    if len(unwatched):
+        judgement = _breached(BAD_TOKENS, unwatched, _decided(unwatched), "requests")
+        found.append((BAD_TOKENS, InvariantJudgement(len(unwatched), len(unwatched), judgement, _evidence(unwatched))))
+    return tuple(found)
+
+
+def _rows(traffic: Traffic, mask: Bools) -> pd.DataFrame:
+    """What is told of these requests, in the order in which they were due."""
+    return traffic.rows(mask, *_TOLD).sort_values(["due_at", "sent_at"], kind="stable")
+
+
+def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
+    decided = _decided(tried)
+    breaches = tried[tried["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
+    untried = [key for key in keys if not (decided["kid"] == key).any()]
+    judgement = Judgement(Verdict.PASS)
+    if len(breaches):
+        judgement = _breached(WITHDRAWN_KEYS, breaches, decided, "requests")
+    elif untried:
+        what = f"no decided attempt with {', '.join(untried)} after caches must have forgotten it"
+        judgement = Judgement(Verdict.INCONCLUSIVE, f"{WITHDRAWN_KEYS}: {what}")
+    return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches))
+
+
+def _decided(tried: pd.DataFrame) -> pd.DataFrame:
+    return tried[(tried["expected"] == "deny") & (tried["decision"] != "undecided")]
+
+
+def _breached(name: str, breaches: pd.DataFrame, decided: pd.DataFrame, what: str) -> Judgement:
+    first = _breach(breaches.iloc[0])
+    return Judgement(
+        Verdict.FAIL,
+        f"{name}: {len(breaches):,} of {len(decided):,} {what} were accepted, first"
+        f" {first['canary'] or 'a token of ' + str(first['kid'])}"
+        f" in {first['phase'] or 'no phase'} by {first['replica'] or first['endpoint']}",
+    )
+
+
+def _evidence(breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...]:
+    return tuple(_breach(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
+
+
+def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decided: pd.DataFrame) -> str:
+    """What is missing for PASS; empty when nothing is."""
+    planned = record.plan.load.canaries
+    for kind in invariant.canaries:
+        if planned is None or kind not in planned.kinds:
+            return f"no canary of kind {kind} was planned"
+        if not (decided["canary"] == str(kind)).any():
+            skipped = record.generator.get("skipped")
+            unmade = skipped.get(str(kind)) if isinstance(skipped, dict) else None
+            return f"no decided attempt of {kind}" + (f" ({unmade} were due and could not be made)" if unmade else "")
+    if len(decided) < invariant.min_attempts:
+        return f"{len(decided):,} decided attempts, needs {invariant.min_attempts:,}"
+    for kind, what_lacks in ((Canary.REVOKED, _missing_after_healing), (Canary.EXPIRED, _missing_opaque)):
+        if kind in invariant.canaries and (missing := what_lacks(record, decided)):
+            return missing
+    held = tried[(tried["decision"] != "undecided") | tried["error_code"].isin(WITHHELD)]
+    once = planned.once if planned else ()
+    for phase in record.windows:
+        for kind in invariant.canaries:
+            if phase is not PhaseName.WARMUP and kind not in once and not _count(held, kind, phase):
+                return f"no decided attempt of {kind} in {phase}"
+    return ""
+
+
+def _missing_opaque(record: RunRecord, decided: pd.DataFrame) -> str:
+    """Where users have opaque tokens alone, one that expired must have been tried: a JWT that did shows nothing of how
+    long an answer is believed. Empty when it was, or when the run is too short for one to be shown and to expire.
+    """
+    planned = record.plan.load.canaries
+    traffic = traffic_of(record)
+    users = traffic.equal("flow", "api") & ~traffic.equal("format", "")
+    if planned is None or not users.any() or (users & ~traffic.equal("format", "opaque")).any():
+        return ""
+    lasted = record.ended_at - min((start for start, _ in record.windows.values()), default=record.ended_at)
+    if lasted < SHOWN_FOR_S + planned.clock_margin_s + RIPENING_S:
+        return ""
+    tried = decided["canary"].eq(str(Canary.EXPIRED)) & decided["format"].eq("opaque")
+    return "" if tried.any() else "no decided attempt of expired with an opaque token, though users have no others"
+
+
+def _missing_after_healing(record: RunRecord, decided: pd.DataFrame) -> str:
+    """A fault may keep the news of revocations from a replica; afterwards it must be heard again. Empty when that was
+    tried, or when the recovery is too short for it.
+    """
+    planned, window = record.plan.load.canaries, record.window(PhaseName.RECOVERY)
+    healed = max((fault.healed_at for fault in record.faults if fault.healed_at is not None), default=None)
+    if planned is None or window is None or healed is None:
+        return ""
+    due = healed + planned.revoked_after_s
+    if window[1] < due + planned.revoked_after_s + RIPENING_S:
+        return ""
+    revoked = decided[(decided["canary"] == str(Canary.REVOKED)) & (decided["sent_at"] > due)]
+    return "" if len(revoked) else "no decided attempt of revoked after the fault was healed"
+
+
+def _count(canaries: pd.DataFrame, kind: str, phase: PhaseName) -> int:
+    return int(((canaries["canary"] == str(kind)) & (canaries["phase"] == phase.value)).sum())
+
+
+def _breach(row: pd.Series) -> dict[str, str | float | int]:
+    names = ("canary", "phase", "replica", "service", "endpoint", "error_code", "kid", "jti", "session", "way")
+    at = row["sent_at"] if pd.notna(row["sent_at"]) else row["due_at"]
+    return {"at": round(float(at), 3), "status": int(row["status"]), **{name: str(row[name]) for name in names}}

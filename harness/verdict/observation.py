@@ -1,0 +1,46 @@
+"""What a run could not look at, and what it was not asked for: declared before the run, told with the verdict. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import JsonValue
+
+from idchaos.record.record import RunRecord
+from idchaos.values import Value
+
+
+class Unseen(Value):
+    """An invariant, an objective or an SLI that nothing is said about, and why."""
+
+    name: str
+    why: str
+
+
+def not_observed(record: RunRecord) -> tuple[Unseen, ...]:
+    """What the target declares that it can't show: ``not_observed`` of the manifest, and the journal's events of that
+    name; each name once.
+    """
+    return _each(record, "not_observed")
+
+
+def left_out(record: RunRecord) -> tuple[Unseen, ...]:
+    """Objectives of the scenario that this run's settings left out: ``left_out`` of the manifest and the journal."""
+    return _each(record, "left_out")
+
+
+def strict(record: RunRecord) -> bool:
+    """Whether a run that could not look at everything is no PASS (the setting ``slo.strict_observation``)."""
+    group = record.manifest.settings.get("slo")
+    return isinstance(group, dict) and group.get("strict_observation") is True
+
+
+def _each(record: RunRecord, key: str) -> tuple[Unseen, ...]:
+    declared = (record.manifest.model_extra or {}).get(key)
+    told = [*_listed(declared), *(event.fields for event in record.named(key))]
+    found = {str(item.get("name")): str(item.get("why") or "not said why") for item in told if item.get("name")}
+    return tuple(Unseen(name=name, why=why) for name, why in found.items())
+
+
+def _listed(declared: object) -> Iterable[dict[str, JsonValue]]:
+    return [item for item in declared if isinstance(item, dict)] if isinstance(declared, list | tuple) else []

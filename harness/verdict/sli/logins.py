@@ -1,0 +1,54 @@
+"""Did users get in: logins as wholes, each of several requests."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+
+from idchaos.indicators import Selector
+from idchaos.record.record import When
+from idchaos.verdict import stats
+from idchaos.verdict.sli.base import Reading, Sli, estimated, share_of
+from idchaos.verdict.traffic import Traffic
+
+_LOGIN = ("canary", "flow", "expected", "session", "endpoint", "due_at", "outcome")
+
+
+def _login_success(traffic: Traffic, selector: Selector, phase: When) -> Reading:
+    """Logins that ended with a token. One that was still under way at the end is not counted."""
+    mask = traffic.good & traffic.equal("flow", "login") & traffic.chosen(selector)
+    frame = traffic.rows(mask, "session", "endpoint", "due_at", "sent_at", "outcome")
+    frame = frame.sort_values(["due_at", "sent_at"], kind="stable")
+    starts = frame["endpoint"].eq("authorize")
+    whole = bool(starts.any())
+    attempts = starts.groupby(frame["session"]).cumsum() if whole else pd.Series(range(len(frame)), frame.index)
+    grouped = frame.assign(ok=frame["outcome"].eq("ok"), token=frame["endpoint"].eq("token") | (not whole)).groupby(
+        [frame["session"], attempts]
+    )
+    logins = grouped.agg(due_at=("due_at", "first"), ok=("ok", "all"), token=("token", "any"))
+    window = traffic.record.window(phase) or (0.0, 0.0)
+    logins = logins[logins["due_at"].between(*window, inclusive="left") & (logins["token"] | ~logins["ok"])]
+    seconds = stats.seconds_of(logins["due_at"].to_numpy(dtype=np.float64))
+    return share_of(logins["ok"].to_numpy(dtype=bool), seconds)
+
+
+def _login_retries(traffic: Traffic, selector: Selector, phase: When) -> Reading:
+    """Mean number of times that users had to try again before they were logged in: passwords mistyped, logins that
+    failed and were begun anew. Of logins that ended with a token, by the time of its request.
+    """
+    logins = traffic.equal("flow", "login") & traffic.all
+    mistyped = Counter(traffic.rows(logins & traffic.equal("expected", "deny"), "session")["session"])
+    done = logins & traffic.during(phase) & traffic.good & traffic.chosen(selector)
+    done &= traffic.equal("endpoint", "token") & traffic.equal("outcome", "ok")
+    frame = traffic.rows(done, "session", "retry", "due_at")
+    pairs = zip(frame["session"], frame["retry"], strict=True)
+    retries = np.array([begun_anew + mistyped[session] for session, begun_anew in pairs], dtype=np.int64)
+    return estimated(stats.mean_count(retries, stats.seconds_of(frame["due_at"].to_numpy(dtype=np.float64))))
+
+
+SLIS = (
+    Sli("login_success_rate", _login_success, "share", "share", needs=_LOGIN, counts="good", of_generator=True),
+    Sli("login_retries", _login_retries, "rate", "retries", needs=(*_LOGIN, "retry"), of_generator=True),
+)
