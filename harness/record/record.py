@@ -248,7 +248,7 @@ def by_decider(samples: pd.DataFrame, topology: JsonValue) -> pd.DataFrame:
     called = np.append(paths, False).astype(bool)[samples["endpoint"].cat.codes] & (samples["replica"] != "").to_numpy()
     names = sorted({*samples["replica"].cat.categories, *samples["service"].cat.categories})
     asked, served = (samples[name].cat.set_categories(names).cat.codes for name in ("replica", "service"))
-    decider = pd.Categorical.from_codes(np.where(called, served, asked), categories=names)
+    decider = pd.Categorical.from_codes(np.where(called, served, asked).astype(np.int64), categories=pd.Index(names))
     return samples.assign(via=samples["replica"], replica=pd.Series(decider, index=samples.index))
 
 
@@ -357,7 +357,7 @@ def with_phase(frame: pd.DataFrame, windows: Mapping[PhaseName, tuple[float, flo
     ends = np.array([-np.inf, *(end for _, end, _ in spans)])
     codes = np.array([0, *(names.index(name) for _, _, name in spans)], dtype=np.int8)
     place = np.searchsorted([start for start, _, _ in spans], due, side="right")
-    phase = pd.Categorical.from_codes(np.where(due < ends[place], codes[place], 0), categories=names)
+    phase = pd.Categorical.from_codes(np.where(due < ends[place], codes[place], 0), categories=pd.Index(names))
     return frame.assign(phase=pd.Series(phase, index=frame.index))
 
 

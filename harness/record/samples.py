@@ -206,9 +206,10 @@ def _expect(judged: pd.DataFrame, rows: Places, expected: Places) -> None:
     decided = judged["decision"].cat.codes.to_numpy()[rows]
     table = np.array([[OUTCOMES.index(_OUTCOMES[want, met]) for met in DECISIONS] for want in EXPECTED])
     for column, changed in (("expected", expected), ("outcome", table[expected, decided])):
-        codes = judged[column].cat.codes.to_numpy(copy=True)
+        codes = judged[column].cat.codes.to_numpy(dtype=np.int64, copy=True)
         codes[rows] = changed
-        judged[column] = pd.Series(pd.Categorical.from_codes(codes, dtype=judged[column].dtype), index=judged.index)
+        changed_to = pd.Categorical.from_codes(codes, categories=judged[column].cat.categories)
+        judged[column] = pd.Series(changed_to, index=judged.index)
 
 
 # --- the store ----------------------------------------------------------------------------------------------------
@@ -358,9 +359,11 @@ def _with_meanings(frame: pd.DataFrame) -> pd.DataFrame:
     """Samples of schema 1 as those of today; see :func:`meanings`."""
     spelled = frame[["flow", "canary", "session"]]
     each = spelled.drop_duplicates()
-    found = each.assign(meant=[meanings(*row) for row in each.astype(str).itertuples(index=False)])
-    meant = spelled.merge(found, how="left", on=["flow", "canary", "session"])["meant"]
-    return frame.assign(way=meant.str[0].to_numpy(), subject_service=meant.str[1].to_numpy())[list(COLUMNS)]
+    meant = [meanings(*map(str, row)) for row in each.itertuples(index=False)]
+    found = each.assign(way=[way for way, _ in meant], subject_service=[service for _, service in meant])
+    told = spelled.merge(found, how="left", on=["flow", "canary", "session"])
+    upgraded = frame.assign(way=told["way"].to_numpy(), subject_service=told["subject_service"].to_numpy())
+    return upgraded[list(COLUMNS)]
 
 
 def _categorical(frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -45,7 +46,7 @@ SUBJECTS = (
     detection, audiences, telling,
 )  # fmt: skip
 REGISTRY: dict[str, Sli] = {each.name: each for subject in SUBJECTS for each in getattr(subject, "SLIS", ())}
-_FAMILIES = {
+_FAMILIES: dict[str, Callable[[float, str], Sli]] = {
     **{name: partial(latency.quantile, name) for name in latency.FAMILIES},
     "revocation_lag": revocation.lag_quantile,
     "token_lifetime": tokens.lifetime,

@@ -18,9 +18,11 @@ from idchaos.errors import UsageError
 from idchaos.experiment import Canary, CanaryPlan, Invariant, PhaseName
 from idchaos.load.canaries.catalogue import kind_named
 from idchaos.record.record import Manifest, RunRecord
+from idchaos.report.again import with_replays
 from idchaos.run.launch import Request, prepare, repeat_command
 from idchaos.undo.ledger import STATE_VARIABLE
 from idchaos.verdict import invariants
+from idchaos.verdict.verdict import judge_run
 
 Make = Callable[..., RunRecord]
 HELD = Invariant(name="expired_tokens_refused", canaries=(Canary.EXPIRED,))
@@ -35,7 +37,7 @@ def breach(make_record: Make, make_plan: Callable[..., Any], at: float, repeat: 
     record = make_record([accepted], plan=plan)
     told = {**record.manifest.model_dump(by_alias=True), "repeat": repeat}
     object.__setattr__(record, "manifest", Manifest.model_validate(told))
-    return dict(invariants.judge_invariant(HELD, record).evidence[0])
+    return dict(with_replays(record.manifest, judge_run(record)).invariants[0].evidence[0])
 
 
 def test_a_breach_says_how_to_replay_it(make_record: Make, make_plan: Callable[..., Any]) -> None:
@@ -88,8 +90,8 @@ def test_a_breach_of_everyday_traffic_comes_again_with_the_run(make_record: Make
     repeat = repeat_command(prepare(Request(scenario="key_rotation", topology="library", seed=3)))
     told = Manifest.model_validate({**record.manifest.model_dump(by_alias=True), "repeat": repeat})
     record = dataclasses.replace(record, manifest=told)
-    ((name, found),) = invariants.implied_invariants(record)
-    assert (name, found.evidence[0]["replay"]) == (invariants.BAD_TOKENS, repeat)
+    found = with_replays(record.manifest, judge_run(record)).invariants[-1]
+    assert (found.name, found.evidence[0]["replay"]) == (invariants.BAD_TOKENS, repeat)
     assert "--seed 3" in repeat
 
 

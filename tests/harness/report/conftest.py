@@ -113,6 +113,8 @@ def samples(rate: float, ends_s: float, seed: int = 7) -> pd.DataFrame:
             ),
             "canary": canary,
             "session": "s-1",
+            "way": "",
+            "subject_service": "",
             "replica": replica,
             "service": np.where(gateway, "orders", ""),
             "kid": np.where(gateway & (flow != "opaque"), kid, ""),

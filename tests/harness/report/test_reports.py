@@ -91,8 +91,9 @@ def hostile(document: dict[str, Any]) -> RunVerdict:
 
 def hostile_record(record: RunRecord) -> RunRecord:
     samples = record.samples.copy()
-    samples.loc[samples["canary"] != "", "canary"] = HOSTILE
-    samples.loc[samples["kid"] != "", "kid"] = HOSTILE
+    for column in ("canary", "kid"):
+        texts = samples[column].astype(object)
+        samples[column] = texts.where(texts == "", HOSTILE).astype("category")
     told = dict.fromkeys(("summary", "target", "gateway", "repeat", "host"), HOSTILE)
     manifest = record.manifest.model_copy(
         update={"settings": {HOSTILE: HOSTILE}, "versions": {HOSTILE: HOSTILE}, "profile": HOSTILE}
