@@ -22,7 +22,13 @@ from idchaos.record.record import Cleanup, Effect, RunRecord
 from idchaos.values import Interval, Value, number
 from idchaos.verdict import sli
 from idchaos.verdict.generator_health import GeneratorHealth, baseline_reasons, generator_health
-from idchaos.verdict.invariants import ISOLATION, LOGS_INVARIANT, InvariantJudgement, implied_invariants, judge_invariant
+from idchaos.verdict.invariants import (
+    ISOLATION,
+    LOGS_INVARIANT,
+    InvariantJudgement,
+    implied_invariants,
+    judge_invariant,
+)
 from idchaos.verdict.isolation import judge_isolation
 from idchaos.verdict.leaks import judge_logs
 from idchaos.verdict.measures import Measure, measures

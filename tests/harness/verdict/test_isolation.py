@@ -3,7 +3,7 @@
 import pytest
 
 from idchaos.experiment import Verdict
-from idchaos.verdict import slo
+from idchaos.verdict import invariants
 from idchaos.verdict.isolation import judge_isolation
 
 FOREIGN = {
@@ -49,4 +49,4 @@ def test_a_service_that_says_so_of_some_answers_alone_is_undecided(make_record):
 
 
 def test_it_is_no_breach_of_another_invariant_beside(make_record):
-    assert slo.implied_invariants(make_record([GOOD, FOREIGN])) == ()
+    assert invariants.implied_invariants(make_record([GOOD, FOREIGN])) == ()
