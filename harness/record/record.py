@@ -42,6 +42,7 @@ from idchaos.record.journal import (
     read_events,
     read_telemetry,
 )
+from idchaos.record.rejudge import Disturbance, Facts, Withdrawal, rejudge
 from idchaos.topologies import TOPOLOGIES
 from idchaos.values import Value
 
@@ -218,7 +219,7 @@ def load(run_dir: Path | str) -> RunRecord:
     windows, open_phases = phase_windows(events)
     faults = fault_records(events, windows, manifest.faults)
     frame = by_decider(read_samples(directory), (manifest.model_extra or {}).get("topology"))
-    frame = sample_store.rejudge(frame, facts(events, manifest.plan, faults))
+    frame = rejudge(frame, facts(events, manifest.plan, faults))
     ended = [event for event in events if event.event == "run_ended"]
     return RunRecord(
         run_dir=str(run_dir),
@@ -312,7 +313,7 @@ def _has_line(path: Path) -> bool:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def facts(events: tuple[Event, ...], plan: Plan, faults: tuple[FaultRecord, ...] = ()) -> sample_store.Facts:
+def facts(events: tuple[Event, ...], plan: Plan, faults: tuple[FaultRecord, ...] = ()) -> Facts:
     """What the journal knows: from when on a good token's key was withdrawn, and when a fault may have kept the news
     of a revocation from a replica; and for how long caches may lag behind either.
 
@@ -327,7 +328,7 @@ def facts(events: tuple[Event, ...], plan: Plan, faults: tuple[FaultRecord, ...]
             kid, lag = event.text("kid"), event.number("allowed_lag_s")
             later = [e.at for e in events[index + 1 :] if e.event == "key_published" and e.text("kid") == kid]
             found.append(
-                sample_store.Withdrawal(
+                Withdrawal(
                     kid=kid,
                     at=event.at,
                     allowed_lag_s=default if lag is None else lag,
@@ -336,7 +337,7 @@ def facts(events: tuple[Event, ...], plan: Plan, faults: tuple[FaultRecord, ...]
             )
     lag = canaries.revoked_after_s if canaries else 0.0
     disturbances = tuple(
-        sample_store.Disturbance(
+        Disturbance(
             start=fault.applied_at,
             end=None if fault.healed_at is None else fault.healed_at + lag,
             # A token is revoked right after it was obtained; the answer to that came within the time limit.
@@ -345,7 +346,7 @@ def facts(events: tuple[Event, ...], plan: Plan, faults: tuple[FaultRecord, ...]
         for fault in faults
         if fault.applied_at is not None and fault.hides_revocations
     )
-    return sample_store.Facts(withdrawals=tuple(found), disturbances=disturbances)
+    return Facts(withdrawals=tuple(found), disturbances=disturbances)
 
 
 def with_phase(frame: pd.DataFrame, windows: Mapping[PhaseName, tuple[float, float]]) -> pd.DataFrame:

@@ -17,20 +17,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import numpy as np
-
 from idchaos.errors import StoreError
 from idchaos.experiment import Outcome
-from idchaos.values import Value
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
-
-    Floats = npt.NDArray[np.float64]
-    Bools = npt.NDArray[np.bool_]
-    Places = npt.NDArray[np.intp]
 
 Decision = Literal["accept", "deny", "undecided"]
 """What the target decided. Could not decide (5xx, no answer) is a decision of its own."""
@@ -90,7 +82,7 @@ a token for another service than the one asked: which. Schema 1 spelled the latt
 ``status``: 0 when no HTTP response came. ``retry``: attempts before this one.
 """
 
-_OUTCOMES: Final[dict[tuple[str, str], Outcome]] = {
+OUTCOME_OF: Final[dict[tuple[str, str], Outcome]] = {
     ("accept", "accept"): Outcome.OK,
     ("accept", "deny"): Outcome.WRONGLY_DENIED,
     ("accept", "undecided"): Outcome.UNAVAILABLE,
@@ -118,98 +110,12 @@ _FIXED: Final[dict[str, tuple[str, ...]]] = {
 
 def classify(expected: Expected, decision: Decision) -> Outcome:
     """The outcome of a request that should have met ``expected`` and met ``decision``."""
-    return _OUTCOMES[expected, decision]
+    return OUTCOME_OF[expected, decision]
 
 
 def stream_header() -> str:
     """The first line of a stream, without its newline."""
     return json.dumps({"format": _MAGIC, "version": SCHEMA_VERSION, "columns": COLUMNS})
-
-
-# --- what became known only afterwards ----------------------------------------------------------------------------
-
-
-class Withdrawal(Value):
-    """A signing key that was withdrawn from the key set while traffic flowed, and perhaps put back."""
-
-    kid: str
-    at: float
-    allowed_lag_s: float = 0.0
-    """For this long after ``at`` (and after ``restored_at``) a validator may still go by the key set before."""
-    restored_at: float | None = None
-
-    def expected(self, began_at: Floats, ended_at: Floats) -> Places:
-        """What a sound target decides on good tokens of this key, each asked from ``began_at`` to ``ended_at``: codes
-        of :data:`EXPECTED`.
-
-        ``accept`` if the request was over before the withdrawal, ``deny`` if it began when every validator must
-        know of it, ``either`` between the two.
-        """
-        over = math.inf if self.restored_at is None else self.restored_at
-        before = (ended_at < self.at) | (began_at > over + self.allowed_lag_s)
-        during = (began_at > self.at + self.allowed_lag_s) & (ended_at < over)
-        return np.select([before, during], [ACCEPT, DENY], EITHER)
-
-
-class Disturbance(Value):
-    """A span in which a fault may keep the news of a revocation from a replica."""
-
-    start: float
-    known_before: float
-    """A token obtained before this moment, and revoked at once, was known to be revoked before the fault began."""
-    end: float | None = None
-    """When the fault was healed and caches have had their time since; ``None``: it was not healed."""
-
-    def excuses(self, obtained_at: Floats, began_at: Floats, ended_at: Floats) -> Bools:
-        """Where a replica need not know yet that a token was revoked, asked from ``began_at`` to ``ended_at``."""
-        over = began_at >= (math.inf if self.end is None else self.end)
-        return ~over & (ended_at > self.start) & ~(obtained_at < self.known_before)
-
-
-class Facts(Value):
-    """What a run's journal knows that the load generator could not know when it sent a request."""
-
-    withdrawals: tuple[Withdrawal, ...] = ()
-    disturbances: tuple[Disturbance, ...] = ()
-
-
-def rejudge(samples: pd.DataFrame, facts: Facts) -> pd.DataFrame:
-    """A copy of ``samples`` whose ``expected`` and ``outcome`` allow for ``facts``.
-
-    A good token is no longer good once its key was withdrawn. A revoked one of which the load generator could not say
-    whether a replica must know it (``either``) must be refused, unless a fault of that time excuses it. Other bad
-    tokens stay bad whatever happens.
-    """
-    judged = samples.copy(deep=False)
-    began, took = (judged[name].to_numpy(dtype=np.float64) for name in ("sent_at", "service_time_s"))
-    ended, sent = began + took, ~np.isnan(began)
-    for withdrawal in facts.withdrawals:
-        at_stake = (judged["kid"] == withdrawal.kid).to_numpy() & (judged["expected"] == "accept").to_numpy() & sent
-        rows = np.flatnonzero(at_stake)
-        _expect(judged, rows, withdrawal.expected(began[rows], ended[rows]))
-    unsure = (judged["canary"] == "revoked").to_numpy() & (judged["expected"] == "either").to_numpy() & sent
-    rows = np.flatnonzero(unsure)
-    obtained = judged["token_obtained_at"].to_numpy(dtype=np.float64)[rows]
-    excused = np.zeros(len(rows), dtype=np.bool_)
-    for each in facts.disturbances:
-        excused |= each.excuses(obtained, began[rows], ended[rows])
-    _expect(judged, rows, np.where(excused, EITHER, DENY))
-    return judged
-
-
-def _expect(judged: pd.DataFrame, rows: Places, expected: Places) -> None:
-    """Set what was right for these rows (codes of :data:`EXPECTED`), and so their outcomes; columns are replaced."""
-    import pandas as pd
-
-    if not len(rows):
-        return
-    decided = judged["decision"].cat.codes.to_numpy()[rows]
-    table = np.array([[OUTCOMES.index(_OUTCOMES[want, met]) for met in DECISIONS] for want in EXPECTED])
-    for column, changed in (("expected", expected), ("outcome", table[expected, decided])):
-        codes = judged[column].cat.codes.to_numpy(dtype=np.int64, copy=True)
-        codes[rows] = changed
-        changed_to = pd.Categorical.from_codes(codes, categories=judged[column].cat.categories)
-        judged[column] = pd.Series(changed_to, index=judged.index)
 
 
 # --- the store ----------------------------------------------------------------------------------------------------
@@ -406,5 +312,5 @@ def _filled(row: dict[str, Any]) -> dict[str, Any]:
     filled = {name: "" if kind == "str" else math.nan for name, kind in _KINDS.items() if name not in defaults}
     whole = filled | defaults | row
     if "outcome" not in row:
-        whole["outcome"] = str(_OUTCOMES[whole["expected"], whole["decision"]])
+        whole["outcome"] = str(OUTCOME_OF[whole["expected"], whole["decision"]])
     return whole

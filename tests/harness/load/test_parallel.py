@@ -23,7 +23,7 @@ def replay(world, scene):
         gevent.spawn(replays.send, Arrival(0.0, 0, 0, 0, 0, KINDS.index(kind)), scene.clock.now()).join()
         scene.recorder.write(scene.recorder.take())
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in read_stream(scene.recorder._path)]
-        return [(row["session"], row["expected"], row["decision"]) for row in rows]
+        return [(row["session"], row["way"], row["expected"], row["decision"]) for row in rows]
 
     return run
 
@@ -31,16 +31,16 @@ def replay(world, scene):
 @pytest.mark.parametrize("kind", ["code", "refresh"])
 def test_of_three_who_use_the_same_one_is_served(replay, kind):
     rows = replay(kind)
-    assert [session for session, _, _ in rows] == [f"parallel:{kind}:1"] * 3
-    assert {expected for _, expected, _ in rows} == {"either"}
-    assert [decision for _, _, decision in rows] == ["accept", "deny", "deny"]
+    assert [(session, way) for session, way, _, _ in rows] == [("parallel-1", kind)] * 3
+    assert {expected for _, _, expected, _ in rows} == {"either"}
+    assert [decision for *_, decision in rows] == ["accept", "deny", "deny"]
 
 
 def test_an_idp_that_does_not_look_serves_them_all(replay):
-    assert [decision for _, _, decision in replay("assertion")] == ["accept"] * 3
+    assert [decision for *_, decision in replay("assertion")] == ["accept"] * 3
 
 
 @pytest.mark.parametrize("kind", ["code", "refresh"])
 def test_where_nothing_could_be_had_that_is_what_the_sample_says(world, replay, kind):
     world.away = True
-    assert replay(kind) == [(f"parallel:{kind}:1", "either", "undecided")]
+    assert replay(kind) == [("parallel-1", kind, "either", "undecided")]

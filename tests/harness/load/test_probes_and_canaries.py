@@ -241,7 +241,7 @@ def test_a_code_is_redeemed_as_it_should_be_once_before_it_is_a_canary(world, sc
     canaries.canary(arrival(), due=1_000.0)
     assert world.redemptions == [*before, before[0]]
     (row,) = samples(scene)
-    assert (row["endpoint"], row["outcome"], row["session"]) == ("token", "denied", "canary:used_code")
+    assert (row["endpoint"], row["outcome"], row["way"]) == ("token", "denied", "used_code")
 
 
 def test_a_code_is_redeemed_with_a_wrong_verifier_and_with_none(world, scene):
@@ -252,7 +252,7 @@ def test_a_code_is_redeemed_with_a_wrong_verifier_and_with_none(world, scene):
     wrong, missing = (verifier for _, _, verifier in world.redemptions)
     assert len(wrong) >= 43
     assert missing is None
-    assert [row["session"] for row in samples(scene)] == ["canary:other_verifier", "canary:no_verifier"]
+    assert [row["way"] for row in samples(scene)] == ["other_verifier", "no_verifier"]
 
 
 @pytest.mark.parametrize("kind", [Canary.CODE_REPLAYED, Canary.PKCE_MISMATCH])
@@ -291,8 +291,8 @@ def test_every_manipulation_of_the_redirect_uri_has_its_turn(world, scene):
         canaries.canary(arrival(), due=1_000.0)
     assert world.tampered == list(ways.values())
     # Half of the requests are wrong besides: an IdP may look for that first, and redirect the error.
-    tried = [row["session"].partition("+") for row in samples(scene)]
-    assert [way for way, _, _ in tried] == [f"canary:{way}" for way in ways]
+    tried = [row["way"].partition("+") for row in samples(scene)]
+    assert [way for way, _, _ in tried] == list(ways)
     assert {wrong for _, _, wrong in tried} == {"", "wrong_request"}
 
 
@@ -302,11 +302,11 @@ def test_forged_identity_headers_are_accepted_only_where_the_service_believes_th
         world.believes_clients = believes
         for _ in range(2):
             canaries.canary(arrival(), due=1_000.0)
-    assert [(row["session"], row["outcome"], row["kid"]) for row in samples(scene)] == [
-        ("canary:with_token", "denied", ""),
-        ("canary:without_token", "denied", ""),
-        ("canary:with_token", "wrongly_accepted", ""),
-        ("canary:without_token", "wrongly_accepted", ""),
+    assert [(row["way"], row["outcome"], row["kid"]) for row in samples(scene)] == [
+        ("with_token", "denied", ""),
+        ("without_token", "denied", ""),
+        ("with_token", "wrongly_accepted", ""),
+        ("without_token", "wrongly_accepted", ""),
     ]
 
 

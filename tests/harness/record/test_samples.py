@@ -7,18 +7,15 @@ import pandas as pd
 import pytest
 
 from idchaos.errors import StoreError
+from idchaos.record.rejudge import Disturbance, Facts, Withdrawal, rejudge
 from idchaos.record.samples import (
     COLUMNS,
     EXPECTED,
-    Disturbance,
-    Facts,
-    Withdrawal,
     classify,
     compact,
     frame_of,
     load,
     read_stream,
-    rejudge,
     stream_header,
 )
 
