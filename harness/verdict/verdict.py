@@ -38,6 +38,7 @@ from idchaos.verdict.paging import Paging, paging
 from idchaos.verdict.proofs import fault_reasons
 from idchaos.verdict.reconcile import Row, reconcile
 from idchaos.verdict.traffic import Traffic, traffic_of
+from idchaos.verdict.wire import on_the_wire
 
 SCHEMA = 1
 PER_PHASE = (
@@ -230,7 +231,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
         each for each in objectives if each.samples or not {each.name, each.sli, each.sli.partition("{")[0]} & hidden
     )
     faults = tuple(_fault(record, index) for index in range(len(record.faults)))
-    counts = reconcile(record)
+    counts = (*reconcile(record), *on_the_wire(record))
     claims = [
         *(_Claim(each.verdict, each.reason) for each in invariants),
         *(_Claim(each.verdict, each.reason) for each in objectives),

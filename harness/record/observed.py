@@ -1,0 +1,88 @@
+"""What passed over a target's links, as recorded on the wire behind them: for any component, without its help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import TypeVar
+
+from idchaos.values import Value
+
+BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the times that an observer counts together."""
+
+
+class EndpointCounts(Value):
+    """Exchanges with one endpoint over one link. They only ever grow: a window is the difference of two readings."""
+
+    requests: int = 0
+    statuses: Mapping[int, int] = {}
+    """Whole answers by status."""
+    failed: Mapping[str, int] = {}
+    """Requests without a whole answer, by what ended them: ``closed``, ``reset``, ``unreadable``."""
+    seconds: float = 0.0
+    """From requests to the ends of their answers, summed."""
+    slowest_s: float = 0.0
+    within: tuple[int, ...] = ()
+    """Answers by how long they took: up to each of :data:`BOUNDS_S`, and longer."""
+    kids: tuple[str, ...] | None = None
+    """Of the last key set that was served whole."""
+    kids_served: Mapping[str, int] = {}
+    """In how many of the key sets that were served whole each key id was."""
+
+    @property
+    def answered(self) -> int:
+        """Whole answers."""
+        return sum(self.statuses.values())
+
+    @property
+    def unanswered(self) -> int:
+        """Requests that failed, or wait."""
+        return self.requests - self.answered
+
+    def since(self, before: EndpointCounts) -> EndpointCounts:
+        """What was added after another reading. ``slowest_s`` is of both."""
+        return EndpointCounts(
+            requests=self.requests - before.requests,
+            statuses=_added(self.statuses, before.statuses),
+            failed=_added(self.failed, before.failed),
+            seconds=self.seconds - before.seconds,
+            slowest_s=self.slowest_s,
+            within=_more(self.within, before.within),
+            kids=self.kids,
+            kids_served=_added(self.kids_served, before.kids_served),
+        )
+
+
+Key = TypeVar("Key", int, str)
+
+
+def _added(now: Mapping[Key, int], before: Mapping[Key, int]) -> dict[Key, int]:
+    return {key: count - before.get(key, 0) for key, count in now.items() if count != before.get(key, 0)}
+
+
+def _more(now: tuple[int, ...], before: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(later - earlier for later, earlier in zip_longest(now, before, fillvalue=0))
+
+
+class LinkObserved(Value):
+    """What passed over one link."""
+
+    connections: int = 0
+    unreachable: int = 0
+    """Connections that ended at once, since what the link leads to could not be reached."""
+    unreadable: int = 0
+    """Connections of which something could not be read: counts of this link may be too low."""
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    endpoints: Mapping[str, EndpointCounts] = {}
+    probes: Mapping[str, EndpointCounts] = {}
+    """Of requests that the harness itself caused: never evidence that a target felt something."""
+
+    def all(self, endpoint: str) -> tuple[EndpointCounts, EndpointCounts]:
+        """The counts of an endpoint, and those of the harness's own probes there."""
+        return self.of(endpoint), self.probes.get(endpoint, EndpointCounts())
+
+    def of(self, endpoint: str) -> EndpointCounts:
+        """The counts of an endpoint; zeros where nobody asked."""
+        return self.endpoints.get(endpoint, EndpointCounts())
