@@ -10,6 +10,7 @@ from idchaos.run.launch import Prepared
 from idchaos.settings import CommonSettings
 from idchaos.topologies import TOPOLOGIES
 from idchaos.verdict.power import Decidable, Forecast, InvariantForecast, ObjectiveForecast, foretell
+from idchaos.verdict.unseen import REMEDY, shown
 
 MARKS = {Decidable.YES: "✓", Decidable.NO: "✕", Decidable.PERHAPS: "?"}
 
@@ -49,6 +50,7 @@ def described(forecast: Forecast, profile: str) -> str:
     lines += [line for each in forecast.objectives for line in _objective(each)]
     lines += _invariants(forecast.invariants)
     lines.append("  Needed: when nothing goes wrong, and samples are independent (design effect 1).")
+    lines += _missable(forecast.objectives)
     return "\n".join(lines)
 
 
@@ -64,6 +66,18 @@ def _objective(each: ObjectiveForecast) -> list[str]:
     if each.phase_s is not None:
         lines.append(f"      enough: {each.phase} of {each.phase_s:,g} s, or {each.rate:,g} samples/s")
     return lines
+
+
+def _missable(found: tuple[ObjectiveForecast, ...]) -> list[str]:
+    """What each phase could miss though nothing fails in it."""
+    open_ = {each.phase: each.could_miss for each in found if each.could_miss is not None}
+    if not open_:
+        return []
+    said = ", ".join(f"{shown(share)} in {phase}" for phase, share in open_.items())
+    return [
+        f"  Without a failure, PASS can miss an incident of whole seconds, in up to this share of them: {said}. "
+        f"{REMEDY} sees rarer ones."
+    ]
 
 
 def _invariants(found: tuple[InvariantForecast, ...]) -> list[str]:

@@ -57,6 +57,10 @@ class ObjectiveForecast(Value):
     design_effect: float = ASSUMED_DESIGN_EFFECT
     tolerates: int | None = None
     """Failures among ``planned.at_least`` that PASS would survive; ``null`` where that is no question."""
+    could_miss: float | None = None
+    """Of the share of seconds with a failure, what PASS without any failure leaves open: see
+    :func:`idchaos.verdict.stats.could_have_missed`. ``null`` where that is no question.
+    """
     decidable: Decidable
     phase_s: float | None = None
     """If not surely decidable: a phase of this length would be, at this rate."""
@@ -183,7 +187,12 @@ def _objective(plan: Plan, setup: Setup, objective: Objective) -> ObjectiveForec
         bound=objective.bound.text,
         planned=count,
         needed=demand.needed,
-        tolerates=tolerated(count.at_least, demand.share) if demand.share and decidable is Decidable.YES else None,
+        tolerates=stats.tolerated(count.at_least, demand.share, int(seconds / stats.BIN_S))
+        if demand.share and decidable is Decidable.YES
+        else None,
+        could_miss=round(stats.could_have_missed(math.floor(seconds / stats.BIN_S)), 4)
+        if demand.share and decidable is not Decidable.NO
+        else None,
         decidable=decidable,
         phase_s=longer,
         rate=faster,
@@ -312,16 +321,6 @@ def _each_way(plan: Plan, objective: Objective) -> Answer:
     if Canary.REDIRECT_TAMPERED not in kinds or span is None:
         return _no("no canary of a tampered redirect URI is planned")
     return _enough(planned.canaries(plan, *span), len(ALWAYS), str(objective.phase))
-
-
-def tolerated(samples: int, share: float) -> int | None:
-    """How many failures, each by itself, still show at least ``share``; ``None`` when not even none do."""
-    low, high = -1, samples
-    while high - low > 1:
-        middle = (low + high) // 2
-        bound, _ = stats.clopper_pearson((samples - middle) / samples, samples)
-        low, high = (middle, high) if bound >= share else (low, middle)
-    return None if low < 0 else low
 
 
 # --- invariants

@@ -46,7 +46,9 @@ class Estimate:
     high: float
     samples: int
     effective: float
-    """How many independent samples would tell as much."""
+    """How many independent samples would tell as much, on the side where they tell less."""
+    clusters: int = 0
+    """In how many clusters they lie; 0 where that is not known."""
 
 
 def seconds_of(at: Floats) -> Ints:
@@ -78,34 +80,55 @@ def design_effect(good: Bools, clusters: Ints) -> float:
     return max(1.0, float(clustered / (share * (1 - share) / (n - 1))))
 
 
-def effective_size(good: Bools, clusters: Ints) -> float:
-    """Effective number of samples: n / deff · (t of n-1 / t of f degrees of freedom)² (Korn & Graubard
-    1998), at most n.
+def effective_sizes(good: Bools, clusters: Ints) -> tuple[float, float]:
+    """Effective numbers of samples for the lower and for the upper bound of the share of ``good``: n / deff · (t of
+    n-1 / t of f degrees of freedom)² (Korn & Graubard 1998), at least Kish's number of clusters, at most n.
 
-    The ratio of t quantiles pays for estimating deff from few clusters: f = m-1, but where failures do
-    cluster (deff > 1) no more than the clusters with the rarer outcome, since it is they that carry the
-    estimate. (With m-1 a share whose failures come as whole bad seconds was overstated 1.5 to 2 times as
-    often, in the simulation of the tests.)
+    The ratio of t quantiles (``ALPHA`` each) pays for estimating deff from few clusters. A share is bounded from above
+    by the seconds in which it occurs, so ``good`` from below by those with a failure: see :func:`_freedom`. No second
+    tells less than one observation, so there are at least (Σnᵢ)² / Σnᵢ² (Kish 1965), however much its samples agree.
 
     Where nothing differs (no failure, or nothing but failures) there is no sign of dependence and nothing
     to estimate it from: n counts in full, as Korn & Graubard do, which is what makes 2,995 in a row enough.
-    Incidents that are rarer than the phase is long can't be excluded by any count within it. All samples in
-    one single second count as one.
+    What that leaves open is told beside it: :func:`could_have_missed`. All samples in one single second count as one.
     """
     n = len(good)
     if n < 2:
-        return float(n)
+        return float(n), float(n)
     deff = design_effect(good, clusters)
     if math.isnan(deff):
-        return 1.0
-    failing, fine = len(np.unique(clusters[~good])), len(np.unique(clusters[good]))
-    if not failing or not fine:
-        return float(n)
-    freedom = len(np.unique(clusters)) - 1
-    if deff > 1.0 + 1e-9:
-        freedom = min(freedom, failing, fine)
+        return 1.0, 1.0
+    if good.all() or not good.any():
+        return float(n), float(n)
+    sizes, fine = totals(clusters, good)
+    return _shrunk(n, deff, _freedom(sizes - fine), sizes), _shrunk(n, deff, _freedom(fine), sizes)
+
+
+def totals(clusters: Ints, values: Floats | Bools | Ints) -> tuple[Floats, Floats]:
+    """Of each cluster: how many samples it holds, and the sum of their ``values``."""
+    _, index = np.unique(clusters, return_inverse=True)
+    return np.bincount(index).astype(np.float64), np.bincount(index, weights=values)
+
+
+def _freedom(events: Floats) -> float:
+    """Degrees of freedom with which the events in each cluster bound their rate from above; at most m - 1.
+
+    A variance estimated from independent terms has about (Σvᵢ)² / Σvᵢ² of them (Satterthwaite, Biometrics Bulletin 2,
+    1946); the terms are the squares of the events of each cluster. So k clusters with a failure each give k, a hundred
+    failures of one second and one of another give 1. Where clusters differ, worse ones than any seen are the more
+    likely, and the square root of the share that carries the variance is taken off as well. That part is no theory: it
+    was chosen by simulation, among several (docs/statistics.md).
+    """
+    squares = events[events > 0] ** 2
+    carrying = float(squares.sum() ** 2 / (squares @ squares))
+    m = len(events)
+    return (m - 1) / m * carrying * math.sqrt(carrying / len(squares))
+
+
+def _shrunk(n: int, deff: float, freedom: float, sizes: Floats) -> float:
     shrink = float(stats.t.ppf(1 - ALPHA, n - 1) / stats.t.ppf(1 - ALPHA, freedom)) ** 2
-    return max(1.0, min(float(n), n / deff * shrink))
+    clusters = float(n**2 / (sizes @ sizes))
+    return min(float(n), max(n / deff * shrink, clusters))
 
 
 def clopper_pearson(share: float, n: float) -> tuple[float, float]:
@@ -121,13 +144,14 @@ def clopper_pearson(share: float, n: float) -> tuple[float, float]:
 
 
 def proportion(good: Bools, clusters: Ints) -> Estimate:
-    """The share of ``good``, with Clopper-Pearson bounds on the effective size."""
+    """The share of ``good``, with Clopper-Pearson bounds, each on the effective size for its side."""
     n = len(good)
     if n == 0:
         return Estimate(math.nan, 0.0, 1.0, 0, 0.0)
     share = float(good.mean())
-    effective = effective_size(good, clusters)
-    return Estimate(share, *clopper_pearson(share, effective), n, effective)
+    sizes = effective_sizes(good, clusters)
+    low, high = clopper_pearson(share, sizes[0])[0], clopper_pearson(share, sizes[1])[1]
+    return Estimate(share, low, high, n, min(sizes), len(np.unique(clusters)))
 
 
 def mean_count(counts: Ints, clusters: Ints) -> Estimate:
@@ -135,25 +159,26 @@ def mean_count(counts: Ints, clusters: Ints) -> Estimate:
 
     Bounds: Garwood, Biometrika 28, 1936, in the chi-square form, on the effective number of trials. Its design effect
     is the variance of the mean under clustering (as in :func:`design_effect`) over a Poisson mean's, so it pays for
-    overdispersion too. Without any event n counts in full: 3 / n bounds the mean from above. Trials of one second
-    count as one.
+    overdispersion too, and few seconds are paid for as in :func:`effective_sizes`; counts have no greatest one, so the
+    lower bound has m - 1 degrees of freedom. Without any event n counts in full: 3 / n bounds the mean from above.
+    Trials of one second count as one.
     """
     n = len(counts)
     if n == 0:
         return Estimate(math.nan, 0.0, math.inf, 0, 0.0)
     mean = float(counts.mean())
-    _, index = np.unique(clusters, return_inverse=True)
-    sizes = np.bincount(index)
+    sizes, events = totals(clusters, counts)
     m = len(sizes)
-    effective = 1.0
-    if m > 1:
-        residuals = np.bincount(index, weights=counts) - mean * sizes
+    below = above = 1.0 if m < 2 else float(n)
+    if m > 1 and mean:
+        residuals = events - mean * sizes
         clustered = m / (m - 1) * float(residuals @ residuals) / n**2
-        effective = n / max(1.0, clustered / (mean / n)) if mean else float(n)
-    events = mean * effective
-    low = float(stats.chi2.ppf(ALPHA, 2 * events)) / 2 / effective if events > TINY else 0.0
-    high = float(stats.chi2.ppf(1 - ALPHA, 2 * events + 2)) / 2 / effective
-    return Estimate(mean, min(low, mean), max(high, mean), n, effective)
+        deff = max(1.0, clustered / (mean / n))
+        # A single trial may hold many events: the seconds themselves are no least number here.
+        below, above = (_shrunk(n, deff, freedom, np.full(1, float(n))) for freedom in (m - 1, _freedom(events)))
+    low = float(stats.chi2.ppf(ALPHA, 2 * mean * below)) / 2 / below if mean else 0.0
+    high = float(stats.chi2.ppf(1 - ALPHA, 2 * mean * above + 2)) / 2 / above
+    return Estimate(mean, min(low, mean), max(high, mean), n, min(below, above), m)
 
 
 def quantile(values: Floats, q: float, clusters: Ints) -> Estimate:
@@ -169,11 +194,12 @@ def quantile(values: Floats, q: float, clusters: Ints) -> Estimate:
         return Estimate(math.nan, 0.0, math.inf, 0, 0.0)
     ordered = np.sort(values)
     value = float(ordered[max(0, math.ceil(q * n - 1e-9) - 1)])
-    effective = effective_size(values <= value, clusters)
-    low_rank, high_rank = (rank * n / effective for rank in bounding_ranks(q, effective))
+    # Few values lie above the quantile: bounding it from above is bounding their share from above.
+    above, below = effective_sizes(values <= value, clusters)
+    low_rank, high_rank = bounding_ranks(q, below)[0] * n / below, bounding_ranks(q, above)[1] * n / above
     low = float(ordered[math.floor(low_rank + 1e-9) - 1]) if low_rank >= 1 else min(0.0, float(ordered[0]))
     high = float(ordered[math.ceil(high_rank - 1e-9) - 1]) if high_rank <= n + 1e-9 else math.inf
-    return Estimate(value, min(low, value), max(high, value), n, effective)
+    return Estimate(value, min(low, value), max(high, value), n, min(above, below), len(np.unique(clusters)))
 
 
 def bounding_ranks(q: float, n: float) -> tuple[float, float]:
@@ -233,7 +259,7 @@ def censored_quantile(times: Floats, censored: Bools, q: float, clusters: Ints) 
     survival = stats.ecdf(data).sf
     reached = survival.quantiles[survival.probabilities <= 1 - q + 1e-12]
     value = float(reached[0]) if len(reached) else math.inf
-    effective = effective_size(times <= min(value, float(times.max())), clusters)
+    effective = min(effective_sizes(times <= min(value, float(times.max())), clusters))
     # The variance grows by n / effective, hence the normal quantile by its square root.
     z = float(stats.norm.ppf(1 - ALPHA)) * math.sqrt(n / effective)
     level = min(1 - 1e-12, 2 * float(stats.norm.cdf(z)) - 1)
@@ -265,6 +291,29 @@ def samples_needed(limit: float, level: float = 1 - ALPHA) -> int:
     if limit >= 1:
         return MOST_NEEDED
     return min(MOST_NEEDED, math.ceil(math.log(1 - level) / math.log(limit) - 1e-9))
+
+
+def tolerated(samples: int, share: float, clusters: int) -> int | None:
+    """How many failures, each in a second of its own while there are enough, still show at least ``share``, and so does
+    any smaller number; ``None`` when not even none do.
+    """
+    bad = np.arange(0, math.floor(samples * (1 - share)) + 1)
+    if samples < samples_needed(share):
+        return None
+    apart = np.clip(bad, 1, clusters)
+    freedom = (clusters - 1) / clusters * apart if clusters > 1 else np.full(len(bad), math.nan)
+    shrink = (stats.t.ppf(1 - ALPHA, max(samples - 1, 1)) / stats.t.ppf(1 - ALPHA, freedom)) ** 2
+    effective = np.where(bad, np.clip(np.nan_to_num(samples * shrink), max(clusters, 1), samples), samples)
+    failing = bad / samples * effective
+    low = stats.beta.ppf(ALPHA, effective - failing, failing + 1)
+    return int(np.argmin(np.append(low >= share, False))) - 1
+
+
+def could_have_missed(clusters: int) -> float:
+    """Where none of the clusters (seconds, or runs) held a failure: up to which share of them may hold one all the
+    same, 1 - ALPHA^(1/clusters). No number of samples within them lowers it.
+    """
+    return 1 - ALPHA ** (1 / clusters) if clusters > 0 else 1.0
 
 
 def samples_for_quantile(q: float, level: float = 1 - ALPHA) -> int:

@@ -29,8 +29,8 @@ from idchaos.planning.sample_counts import Setup
 from idchaos.record.record import RunRecord
 from idchaos.run.building import everyday_load, invariants
 from idchaos.settings import CommonSettings
-from idchaos.verdict import objectives, sli
-from idchaos.verdict.power import Decidable, ObjectiveForecast, foretell, tolerated
+from idchaos.verdict import objectives, sli, stats
+from idchaos.verdict.power import Decidable, ObjectiveForecast, foretell
 
 Make = Callable[..., RunRecord]
 SETUP = Setup(
@@ -264,6 +264,27 @@ def test_canaries_that_come_too_seldom_are_said_to() -> None:
 
 
 def test_how_many_failures_pass_would_survive() -> None:
-    assert tolerated(2994, 0.999) is None
-    assert tolerated(2995, 0.999) == 0
-    assert tolerated(4742, 0.999) == 1
+    """A first failure costs much: one alone doesn't tell whether failures come by themselves."""
+    assert stats.tolerated(2994, 0.999, 12) is None
+    assert stats.tolerated(2995, 0.999, 12) == 0
+    assert stats.tolerated(3000, 0.995, 12) == 0
+    assert stats.tolerated(3000, 0.97, 12) == pytest.approx(60, abs=20)
+
+
+@pytest.mark.parametrize(("share", "seconds"), [(0.97, 12), (0.99, 30), (0.95, 6), (0.9, 40)])
+def test_what_is_said_to_be_tolerated_is_what_the_judge_tolerates(share: float, seconds: int) -> None:
+    """Failures spread over the seconds, as evenly as can be: each number up to the promised one passes, the next does
+    not.
+    """
+    samples, second = 100 * seconds, np.arange(100 * seconds) // 100
+    promised = stats.tolerated(samples, share, seconds)
+    assert promised is not None
+
+    def low(failures: int) -> float:
+        good = np.ones(samples, dtype=bool)
+        for k in range(failures):
+            good[(k % seconds) * 100 + k // seconds] = False
+        return stats.proportion(good, second).low
+
+    assert all(low(failures) >= share for failures in range(promised + 1))
+    assert low(promised + 1) < share
