@@ -107,7 +107,7 @@ def effective_sizes(good: Bools, clusters: Ints) -> tuple[float, float]:
 def totals(clusters: Ints, values: Floats | Bools | Ints) -> tuple[Floats, Floats]:
     """Of each cluster: how many samples it holds, and the sum of their ``values``."""
     _, index = np.unique(clusters, return_inverse=True)
-    return np.bincount(index).astype(np.float64), np.bincount(index, weights=values)
+    return np.bincount(index).astype(np.float64), np.bincount(index, weights=values).astype(np.float64)
 
 
 def _freedom(events: Floats) -> float:
