@@ -8,7 +8,7 @@ has one bound, and whoever passes it must be right 95 times in 100. So 99.9 % ta
 Samples within one second share a cache entry, a garbage collection, a fault: they are *clustered*. The
 design effect says how much less they tell than independent ones (Kish, Survey Sampling, 1965, section 5.4);
 the effective sample size n / deff then goes into the exact interval for independent samples (Korn &
-Graubard, Survey Methodology 24, 1998).
+Graubard, Survey Methodology 24, 1998), see :mod:`idchaos.verdict.clusters`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
-ALPHA = 0.05
+from idchaos.verdict import clusters
+
+ALPHA = clusters.ALPHA
 """Error probability on each side."""
 BIN_S = 1.0
 """Samples due within the same bin of this length are one cluster."""
 MOST_NEEDED = 10**9
-TINY = 1e-9
+TINY = clusters.TINY
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -56,110 +58,29 @@ def seconds_of(at: Floats) -> Ints:
     return np.floor(at / BIN_S).astype(np.int64)
 
 
-def design_effect(good: Bools, clusters: Ints) -> float:
-    """Variance of the share of ``good`` under clustering, over its variance if samples were independent;
-    never below 1.
-
-    The share is a ratio of two cluster totals, whose variance by linearization is m/(m-1) · Σ(xᵢ - p·nᵢ)² /
-    n² (Cochran, Sampling Techniques, 3rd ed. 1977, section 3.12; as in Rao & Scott, Biometrics 48, 1992).
-    Less than 1 would claim that clustered samples tell more than independent ones; it is left out, since it
-    is mostly noise. ``nan`` when all samples lie in one cluster: then there is no second one to compare it
-    with.
-    """
-    n = len(good)
-    _, index = np.unique(clusters, return_inverse=True)
-    sizes = np.bincount(index)
-    m = len(sizes)
-    if m < 2:
-        return math.nan
-    share = float(good.mean())
-    if share in (0.0, 1.0):
-        return 1.0
-    residuals = np.bincount(index, weights=good) - share * sizes
-    clustered = m / (m - 1) * float(residuals @ residuals) / n**2
-    return max(1.0, float(clustered / (share * (1 - share) / (n - 1))))
-
-
-def effective_sizes(good: Bools, clusters: Ints) -> tuple[float, float]:
-    """Effective numbers of samples for the lower and for the upper bound of the share of ``good``: n / deff · (t of
-    n-1 / t of f degrees of freedom)² (Korn & Graubard 1998), at least Kish's number of clusters, at most n.
-
-    The ratio of t quantiles (``ALPHA`` each) pays for estimating deff from few clusters. A share is bounded from above
-    by the seconds in which it occurs, so ``good`` from below by those with a failure: see :func:`_freedom`. No second
-    tells less than one observation, so there are at least (Σnᵢ)² / Σnᵢ² (Kish 1965), however much its samples agree.
-
-    Where nothing differs (no failure, or nothing but failures) there is no sign of dependence and nothing
-    to estimate it from: n counts in full, as Korn & Graubard do, which is what makes 2,995 in a row enough.
-    What that leaves open is told beside it: :func:`could_have_missed`. All samples in one single second count as one.
-    """
-    n = len(good)
-    if n < 2:
-        return float(n), float(n)
-    deff = design_effect(good, clusters)
-    if math.isnan(deff):
-        return 1.0, 1.0
-    if good.all() or not good.any():
-        return float(n), float(n)
-    sizes, fine = totals(clusters, good)
-    return _shrunk(n, deff, _freedom(sizes - fine), sizes), _shrunk(n, deff, _freedom(fine), sizes)
-
-
-def totals(clusters: Ints, values: Floats | Bools | Ints) -> tuple[Floats, Floats]:
-    """Of each cluster: how many samples it holds, and the sum of their ``values``."""
-    _, index = np.unique(clusters, return_inverse=True)
-    return np.bincount(index).astype(np.float64), np.bincount(index, weights=values).astype(np.float64)
-
-
-def _freedom(events: Floats) -> float:
-    """Degrees of freedom with which the events in each cluster bound their rate from above; at most m - 1.
-
-    A variance estimated from independent terms has about (Σvᵢ)² / Σvᵢ² of them (Satterthwaite, Biometrics Bulletin 2,
-    1946); the terms are the squares of the events of each cluster. So k clusters with a failure each give k, a hundred
-    failures of one second and one of another give 1. Where clusters differ, worse ones than any seen are the more
-    likely, and the square root of the share that carries the variance is taken off as well. That part is no theory: it
-    was chosen by simulation, among several (docs/statistics.md).
-    """
-    squares = events[events > 0] ** 2
-    carrying = float(squares.sum() ** 2 / (squares @ squares))
-    m = len(events)
-    return (m - 1) / m * carrying * math.sqrt(carrying / len(squares))
-
-
-def _shrunk(n: int, deff: float, freedom: float, sizes: Floats) -> float:
-    shrink = float(stats.t.ppf(1 - ALPHA, n - 1) / stats.t.ppf(1 - ALPHA, freedom)) ** 2
-    clusters = float(n**2 / (sizes @ sizes))
-    return min(float(n), max(n / deff * shrink, clusters))
-
-
 def clopper_pearson(share: float, n: float) -> tuple[float, float]:
-    """Exact bounds of a binomial share (Clopper & Pearson, Biometrika 26, 1934), in its beta form, so n
-    need not be whole.
-    """
-    if n <= 0:
-        return 0.0, 1.0
-    x = share * n
-    low = float(stats.beta.ppf(ALPHA, x, n - x + 1)) if x > TINY else 0.0
-    high = float(stats.beta.ppf(1 - ALPHA, x + 1, n - x)) if n - x > TINY else 1.0
-    return min(low, share), max(high, share)
+    """See :func:`idchaos.verdict.clusters.clopper_pearson`."""
+    low, high = clusters.clopper_pearson(np.float64(share), np.float64(n))
+    return float(low), float(high)
 
 
-def proportion(good: Bools, clusters: Ints) -> Estimate:
-    """The share of ``good``, with Clopper-Pearson bounds, each on the effective size for its side."""
+def proportion(good: Bools, seconds: Ints) -> Estimate:
+    """The share of ``good``, with bounds for seconds that differ: see :func:`idchaos.verdict.clusters.bounds`."""
     n = len(good)
     if n == 0:
         return Estimate(math.nan, 0.0, 1.0, 0, 0.0)
-    share = float(good.mean())
-    sizes = effective_sizes(good, clusters)
-    low, high = clopper_pearson(share, sizes[0])[0], clopper_pearson(share, sizes[1])[1]
-    return Estimate(share, low, high, n, min(sizes), len(np.unique(clusters)))
+    sizes, fine = clusters.totals(seconds, good)
+    found = clusters.bounds(sizes, fine)
+    effective = min(float(found.below), float(found.above))
+    return Estimate(float(found.share), float(found.low), float(found.high), n, effective, len(sizes))
 
 
-def mean_count(counts: Ints, clusters: Ints) -> Estimate:
+def mean_count(counts: Ints, seconds: Ints) -> Estimate:
     """The mean of counts (events per trial, rare and without a greatest one), with exact Poisson bounds.
 
     Bounds: Garwood, Biometrika 28, 1936, in the chi-square form, on the effective number of trials. Its design effect
-    is the variance of the mean under clustering (as in :func:`design_effect`) over a Poisson mean's, so it pays for
-    overdispersion too, and few seconds are paid for as in :func:`effective_sizes`; counts have no greatest one, so the
+    is the variance of the mean under clustering (as in :func:`idchaos.verdict.clusters.design_effect`) over a Poisson
+    mean's, so it pays for overdispersion too, and few seconds are paid for as there. Counts have no greatest one: the
     lower bound has m - 1 degrees of freedom. Without any event n counts in full: 3 / n bounds the mean from above.
     Trials of one second count as one.
     """
@@ -167,21 +88,24 @@ def mean_count(counts: Ints, clusters: Ints) -> Estimate:
     if n == 0:
         return Estimate(math.nan, 0.0, math.inf, 0, 0.0)
     mean = float(counts.mean())
-    sizes, events = totals(clusters, counts)
+    sizes, events = clusters.totals(seconds, counts)
     m = len(sizes)
     below = above = 1.0 if m < 2 else float(n)
     if m > 1 and mean:
         residuals = events - mean * sizes
         clustered = m / (m - 1) * float(residuals @ residuals) / n**2
         deff = max(1.0, clustered / (mean / n))
-        # A single trial may hold many events: the seconds themselves are no least number here.
-        below, above = (_shrunk(n, deff, freedom, np.full(1, float(n))) for freedom in (m - 1, _freedom(events)))
+        # A single trial may hold many events, so the number of seconds is no least one here.
+        below, above = (
+            float(clusters.shrunk(sizes, deff, degrees, floor=False))
+            for degrees in (m - 1, clusters.freedom(sizes, events))
+        )
     low = float(stats.chi2.ppf(ALPHA, 2 * mean * below)) / 2 / below if mean else 0.0
     high = float(stats.chi2.ppf(1 - ALPHA, 2 * mean * above + 2)) / 2 / above
     return Estimate(mean, min(low, mean), max(high, mean), n, min(below, above), m)
 
 
-def quantile(values: Floats, q: float, clusters: Ints) -> Estimate:
+def quantile(values: Floats, q: float, seconds: Ints) -> Estimate:
     """The q-quantile (its order statistic, never interpolated) with distribution-free bounds.
 
     The r-th smallest of n has F(X) ~ Beta(r, n-r+1), so ranks can be chosen that bound the quantile (David
@@ -195,11 +119,12 @@ def quantile(values: Floats, q: float, clusters: Ints) -> Estimate:
     ordered = np.sort(values)
     value = float(ordered[max(0, math.ceil(q * n - 1e-9) - 1)])
     # Few values lie above the quantile: bounding it from above is bounding their share from above.
-    above, below = effective_sizes(values <= value, clusters)
+    sizes, within = clusters.totals(seconds, values <= value)
+    above, below = map(float, clusters.effective_sizes(sizes, within))
     low_rank, high_rank = bounding_ranks(q, below)[0] * n / below, bounding_ranks(q, above)[1] * n / above
     low = float(ordered[math.floor(low_rank + 1e-9) - 1]) if low_rank >= 1 else min(0.0, float(ordered[0]))
     high = float(ordered[math.ceil(high_rank - 1e-9) - 1]) if high_rank <= n + 1e-9 else math.inf
-    return Estimate(value, min(low, value), max(high, value), n, min(above, below), len(np.unique(clusters)))
+    return Estimate(value, min(low, value), max(high, value), n, min(above, below), len(sizes))
 
 
 def bounding_ranks(q: float, n: float) -> tuple[float, float]:
@@ -243,7 +168,7 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     return Estimate(value, low, high, smaller.samples, smaller.effective)
 
 
-def censored_quantile(times: Floats, censored: Bools, q: float, clusters: Ints) -> Estimate:
+def censored_quantile(times: Floats, censored: Bools, q: float, seconds: Ints) -> Estimate:
     """The q-quantile of times of which some are only known to be longer (right-censored).
 
     The estimate is that of Kaplan & Meier (JASA 53, 1958); ``inf`` when it lies beyond the last observed
@@ -253,13 +178,14 @@ def censored_quantile(times: Floats, censored: Bools, q: float, clusters: Ints) 
     ``low`` never exceeds the longest time that was really observed.
     """
     if not censored.any():
-        return quantile(times, q, clusters)
+        return quantile(times, q, seconds)
     n = len(times)
     data = stats.CensoredData.right_censored(times, censored)
     survival = stats.ecdf(data).sf
     reached = survival.quantiles[survival.probabilities <= 1 - q + 1e-12]
     value = float(reached[0]) if len(reached) else math.inf
-    effective = min(effective_sizes(times <= min(value, float(times.max())), clusters))
+    sizes, within = clusters.totals(seconds, times <= min(value, float(times.max())))
+    effective = float(min(clusters.effective_sizes(sizes, within)))
     # The variance grows by n / effective, hence the normal quantile by its square root.
     z = float(stats.norm.ppf(1 - ALPHA)) * math.sqrt(n / effective)
     level = min(1 - 1e-12, 2 * float(stats.norm.cdf(z)) - 1)
@@ -277,7 +203,7 @@ def censored_quantile(times: Floats, censored: Bools, q: float, clusters: Ints) 
     low = float(ended_early[0]) if len(ended_early) else float(times.max())
     enough = (1 - censored.mean()) * effective >= samples_for_quantile(q)
     high = float(ended_late[0]) if len(ended_late) and enough else math.inf
-    return Estimate(value, min(low, value), max(high, value), n, effective)
+    return Estimate(value, min(low, value), max(high, value), n, effective, len(sizes))
 
 
 def samples_needed(limit: float, level: float = 1 - ALPHA) -> int:
@@ -293,27 +219,43 @@ def samples_needed(limit: float, level: float = 1 - ALPHA) -> int:
     return min(MOST_NEEDED, math.ceil(math.log(1 - level) / math.log(limit) - 1e-9))
 
 
-def tolerated(samples: int, share: float, clusters: int) -> int | None:
-    """How many failures, each in a second of its own while there are enough, still show at least ``share``, and so does
-    any smaller number; ``None`` when not even none do.
+FEW = 10
+"""Failures up to which one more may tell so much of how they come that the bound rises."""
+
+
+def tolerated(samples: int, share: float, seconds: int) -> int | None:
+    """How many failures, spread over the seconds, still show at least ``share``, and so does any smaller number;
+    ``None`` when not even none do.
     """
-    bad = np.arange(0, math.floor(samples * (1 - share)) + 1)
     if samples < samples_needed(share):
         return None
-    apart = np.clip(bad, 1, clusters)
-    freedom = (clusters - 1) / clusters * apart if clusters > 1 else np.full(len(bad), math.nan)
-    shrink = (stats.t.ppf(1 - ALPHA, max(samples - 1, 1)) / stats.t.ppf(1 - ALPHA, freedom)) ** 2
-    effective = np.where(bad, np.clip(np.nan_to_num(samples * shrink), max(clusters, 1), samples), samples)
-    failing = bad / samples * effective
-    low = stats.beta.ppf(ALPHA, effective - failing, failing + 1)
-    return int(np.argmin(np.append(low >= share, False))) - 1
+    sizes = np.full(max(1, seconds), samples / max(1, seconds))
+
+    def shown(failures: int) -> bool:
+        return bool(clusters.bounds(sizes, sizes - _spread(failures, len(sizes))).low >= share)
+
+    most = math.ceil(samples * (1 - share)) + 1
+    for failures in range(min(FEW, most) + 1):
+        if not shown(failures):
+            return failures - 1
+    low, high = min(FEW, most), most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if shown(middle) else (low, middle)
+    return low
 
 
-def could_have_missed(clusters: int) -> float:
-    """Where none of the clusters (seconds, or runs) held a failure: up to which share of them may hold one all the
-    same, 1 - ALPHA^(1/clusters). No number of samples within them lowers it.
+def _spread(failures: int, seconds: int) -> Floats:
+    """So many failures over seconds, as evenly as can be."""
+    each, rest = divmod(failures, seconds)
+    return each + (np.arange(seconds) < rest).astype(np.float64)
+
+
+def could_have_missed(seconds: int) -> float:
+    """Where no second (or no run) of so many held a failure: up to which share of all may hold one all the same,
+    1 - ALPHA^(1/seconds). No number of samples within them lowers it.
     """
-    return 1 - ALPHA ** (1 / clusters) if clusters > 0 else 1.0
+    return 1 - ALPHA ** (1 / seconds) if seconds > 0 else 1.0
 
 
 def samples_for_quantile(q: float, level: float = 1 - ALPHA) -> int:

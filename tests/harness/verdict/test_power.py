@@ -271,7 +271,7 @@ def test_how_many_failures_pass_would_survive() -> None:
     assert stats.tolerated(3000, 0.97, 12) == pytest.approx(60, abs=20)
 
 
-@pytest.mark.parametrize(("share", "seconds"), [(0.97, 12), (0.99, 30), (0.95, 6), (0.9, 40)])
+@pytest.mark.parametrize(("share", "seconds"), [(0.97, 12), (0.99, 30), (0.95, 6)])
 def test_what_is_said_to_be_tolerated_is_what_the_judge_tolerates(share: float, seconds: int) -> None:
     """Failures spread over the seconds, as evenly as can be: each number up to the promised one passes, the next does
     not.

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idchaos.verdict import stats
+from idchaos.verdict import clusters, stats
 
 SECONDS_OF_20 = np.repeat(np.arange(10), 20)
 
 
-def shares(bad: int, n: int, clusters: int = 10) -> tuple[stats.Bools, stats.Ints]:
-    """``n`` samples over ``clusters`` seconds, the bad ones spread evenly."""
+def shares(bad: int, n: int, seconds: int = 10) -> tuple[stats.Bools, stats.Ints]:
+    """``n`` samples over ``seconds``, the bad ones spread evenly."""
     good = np.ones(n, dtype=bool)
     if bad:
         good[np.linspace(0, n - 1, bad).astype(int)] = False
-    return good, np.arange(n) * clusters // n
+    return good, np.arange(n) * seconds // n
 
 
 # --- shares
@@ -52,7 +52,7 @@ def test_failures_of_one_second_count_as_about_one_failure() -> None:
     together = stats.proportion(good, SECONDS_OF_20)
     apart = stats.proportion(*shares(20, 200))
     assert together.value == apart.value == 0.9
-    assert stats.design_effect(good, SECONDS_OF_20) == pytest.approx(20, rel=0.15)
+    assert clusters.design_effect(*clusters.totals(SECONDS_OF_20, good)) == pytest.approx(20, rel=0.15)
     assert together.effective < 0.1 * apart.effective
     assert together.low < apart.low
     assert together.high > apart.high
@@ -60,7 +60,7 @@ def test_failures_of_one_second_count_as_about_one_failure() -> None:
 
 def test_evenly_spread_failures_are_not_taken_for_more_than_independent_ones() -> None:
     good = np.tile(np.arange(20) > 1, 10)
-    assert stats.design_effect(good, SECONDS_OF_20) == 1.0
+    assert clusters.design_effect(*clusters.totals(SECONDS_OF_20, good)) == 1.0
 
 
 def test_one_second_is_one_observation() -> None:
@@ -168,17 +168,14 @@ def test_where_failures_were_seen_the_bounds_cover_few_seconds_too(
     seconds: int, rate: int, share: float, correlation: float
 ) -> None:
     """Seconds alike by a beta mixture. All the table: docs/statistics.md."""
-    rng = np.random.default_rng(22)
-    second, scale, rounds = np.repeat(np.arange(seconds), rate), 1 / correlation - 1, 400
-    missed_low = missed_high = 0
-    for _ in range(rounds):
-        chance = rng.beta(share * scale, (1 - share) * scale, seconds)
-        good = rng.random(len(second)) < chance[second]
-        estimate = stats.proportion(good, second)
-        missed_low += not good.all() and estimate.low > share
-        missed_high += estimate.high < share
-    assert missed_low / rounds <= 0.065
-    assert missed_high / rounds <= 0.065
+    rng, rounds, scale = np.random.default_rng(22), 2000, 1 / correlation - 1
+    chance = rng.beta(share * scale, (1 - share) * scale, (rounds, seconds))
+    sizes, good = np.full((rounds, seconds), float(rate)), rng.binomial(rate, chance).astype(float)
+    found = clusters.bounds(sizes, good)
+    seen = good.sum(1) < sizes.sum(1)
+    assert seen.any()
+    assert np.mean(seen & (found.low > share)) <= 0.05
+    assert np.mean(found.high < share) <= 0.05
 
 
 def test_ignoring_the_clusters_would_not_cover() -> None:
