@@ -53,8 +53,8 @@ def clopper_pearson(share: Floats | np.float64, n: Floats | np.float64) -> tuple
     """
     x, known = share * n, n > 0
     with np.errstate(invalid="ignore"):
-        low = np.where(known & (x > TINY), stats.beta.ppf(ALPHA, x, n - x + 1), 0.0)
-        high = np.where(known & (n - x > TINY), stats.beta.ppf(1 - ALPHA, x + 1, n - x), 1.0)
+        low = np.where(known & (x > TINY), stats.beta.ppf(ALPHA, np.maximum(x, TINY), n - x + 1), 0.0)
+        high = np.where(known & (n - x > TINY), stats.beta.ppf(1 - ALPHA, x + 1, np.maximum(n - x, TINY)), 1.0)
     return np.minimum(low, share), np.maximum(high, share)
 
 
