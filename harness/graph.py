@@ -48,6 +48,8 @@ class Component(Value):
     """Of a validator: the tokens that it asks the IdP about (RFC 7662)."""
     formats: tuple[TokenFormat, ...] = ()
     """Of an IdP: of the access tokens that it issues; the first is that of everyday sessions."""
+    dialect: str = "generic"
+    """How it says why it refuses: a name of :data:`idchaos.dialects.DIALECTS`."""
     issuer: str = ""
     """Of an IdP: its issuer identifier, where it is known before the start."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from idchaos.dialects import STAND_IN
 from idchaos.errors import UsageError
 from idchaos.graph import Component, Graph, Link, Role, Route, TokenFormat
 
@@ -103,6 +104,7 @@ def _validator(
         decides=decides,
         keeps_keys=keys,
         introspects=asking,
+        dialect=STAND_IN.name,
     )
 
 
@@ -112,7 +114,7 @@ def _system(formats: tuple[TokenFormat, ...], gateways: Iterable[Component], ser
     return Graph(
         components=(
             Component(name=CLIENTS, roles=(Role.CLIENT,)),
-            Component(name=IDP, roles=(Role.IDP,), formats=formats),
+            Component(name=IDP, roles=(Role.IDP,), formats=formats, dialect=STAND_IN.name),
             *gateways,
             *services,
         ),

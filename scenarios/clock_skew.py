@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from idchaos.components import IDP
 from idchaos.errors import UsageError
 from idchaos.experiment import Bound, Objective, PhaseName, Plan
 from idchaos.faults.clock import ClockSkew
@@ -80,7 +79,8 @@ def check(settings: ClockSkewSettings) -> None:
         UsageError: which setting is too small, and what would be enough.
     """
     skew, duration = settings.skew, settings.fault.duration_s
-    having = (IDP, *TOPOLOGIES[settings.topology].validators)
+    graph = TOPOLOGIES[settings.topology].graph
+    having = (*graph.idps, *graph.keepers_of_keys)
     if skew.component not in having:
         raise UsageError(
             f"skew.component={skew.component}: nothing in the topology {settings.topology} goes by its clock;"

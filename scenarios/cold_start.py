@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from idchaos.components import GATEWAYS
 from idchaos.experiment import Objective, PhaseName, Plan
 from idchaos.faults.base import Fault
 from idchaos.faults.clock import ClockSkew
@@ -28,11 +27,10 @@ from idchaos.run.building import (
 )
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
-from idchaos.topologies import Need
+from idchaos.topologies import TOPOLOGIES, Need
 from idchaos.values import Value
 
 During = Literal["none", "outage", "skew", "rotation"]
-WARM, COLD = GATEWAYS
 
 
 class ColdSettings(Value):
@@ -58,6 +56,16 @@ class ColdStart(CommonSettings):
     fault: ColdFault = ColdFault()
 
 
+def replicas(settings: ColdStart) -> tuple[str, str]:
+    """The one that goes on, and the one that is restarted: two that stand in for each other."""
+    graph = TOPOLOGIES[settings.topology].graph
+    return next(
+        (members[0], members[1])
+        for members in graph.replicas.values()
+        if set(members[:2]) <= set(graph.keepers_of_keys)
+    )
+
+
 def backdrop(settings: ColdStart) -> tuple[Fault, ...]:
     """What else is wrong."""
     gateway, algorithm = settings.gateway, settings.tokens.signing_alg
@@ -67,7 +75,7 @@ def backdrop(settings: ColdStart) -> tuple[Fault, ...]:
         case "outage":
             return (LinkFault(links=("gateway-to-idp",), mode="refused"),)
         case "skew":
-            return (ClockSkew(component="idp", offsets_s=(settings.cold.skew_s,)),)
+            return (ClockSkew(component=TOPOLOGIES[settings.topology].graph.idp, offsets_s=(settings.cold.skew_s,)),)
         case "rotation":
             return (
                 KeyRotation(
@@ -86,7 +94,8 @@ def restart(settings: ColdStart) -> ProcessFault:
     after_s = settings.cold.after_s
     if settings.cold.during == "rotation":
         after_s += settings.gateway.jwks_cache_s + CACHE_SLACK_S
-    return ProcessFault(component=COLD, how="restart", after_s=after_s)
+    _, cold = replicas(settings)
+    return ProcessFault(component=cold, how="restart", after_s=after_s)
 
 
 def length_s(settings: ColdStart) -> float:
@@ -99,9 +108,10 @@ def objectives(settings: ColdStart) -> tuple[Objective, ...]:
     """The other replica must not notice. The restarted one must be back soon: at once where keys can be had, else (it
     has none, and must refuse to decide) when they can be had again.
     """
+    warm_replica, cold_replica = replicas(settings)
     warm = at_least(
         settings.slo.success,
-        f"success_rate{{flow=api,replica={WARM}}}",
+        f"success_rate{{flow=api,replica={warm_replica}}}",
         name="warm_replica",
         phase=PhaseName.FAULT,
         why="The replica that was not restarted failed as well.",
@@ -116,7 +126,7 @@ def objectives(settings: ColdStart) -> tuple[Objective, ...]:
     back = at_most(
         settings.cold.restart_s,
         "s",
-        f"unserved_time{{flow=api,replica={COLD}}}",
+        f"unserved_time{{flow=api,replica={cold_replica}}}",
         name="cold_replica_back",
         phase=PhaseName.FAULT,
         why="The restarted replica failed for longer than a restart takes.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from idchaos.components import GATEWAYS, SERVICES
 from idchaos.planning.sample_counts import Setup
 from idchaos.run.launch import Prepared
 from idchaos.settings import CommonSettings
@@ -22,12 +21,12 @@ def forecast(prepared: Prepared) -> Forecast:
 
 def setup_of(settings: CommonSettings) -> Setup:
     """The stand-in system, as far as it bears on how many samples there are."""
-    routes = tuple((f"/{name}/1", name) for name in SERVICES)
+    graph = TOPOLOGIES[settings.topology].graph
     return Setup(
         access_ttl_s=settings.tokens.access_ttl_s,
-        replicas=GATEWAYS,
-        routes=routes,
-        everyday_format=TOPOLOGIES[settings.topology].everyday_format,
+        replicas=graph.gateways,
+        routes=tuple((route.path, route.service) for route in graph.routes),
+        everyday_format=graph.everyday_format,
     )
 
 

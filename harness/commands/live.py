@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from idchaos.experiment import Outcome, Phase
-from idchaos.run.runner import Observer, Progress
+from idchaos.run.progress import Observer, Progress
 
 if TYPE_CHECKING:
     from idchaos.run.launch import Prepared

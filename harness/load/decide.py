@@ -8,64 +8,37 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl
 
+from idchaos.dialects import STAND_IN, Answered, Dialect, challenge
 from idchaos.reasons import UNDECIDED_REASONS
 from idchaos.record.samples import Decision
 
-_CHALLENGE_ERROR = re.compile(r'error="([a-z_]{1,64})"')
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
-class Answered(Protocol):
-    """What a decision needs of an answer."""
-
-    status: int
-    error: str
-    body: bytes
-
-    def header(self, name: str) -> str: ...
+def at_gateway(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
+    """The decision of an API call, and the error code (empty when accepted), as the gateway's dialect says."""
+    return dialect.read(answer)
 
 
-def at_gateway(answer: Answered) -> tuple[Decision, str]:
-    """The decision of an API call, and the error code (empty when accepted).
-
-    401 and 403 refuse, unless the reason says otherwise. Anything else but 2xx decides nothing.
-    """
-    status = answer.status
-    if 200 <= status < 300:
-        return "accept", ""
-    if status == 0:
-        return "undecided", answer.error
-    reason = answer.header("Idchaos-Reason")
-    if not _CODE.fullmatch(reason):
-        reason = _challenge(answer) or f"http_{status}"
-    if status in (401, 403) and reason not in UNDECIDED_REASONS:
-        return "deny", reason
-    return "undecided", reason
-
-
-def identity_seen(answer: Answered, forged: str, *, with_token: bool) -> tuple[Decision, str]:
+def identity_seen(
+    answer: Answered, dialect: Dialect = STAND_IN, *, forged: str, with_token: bool
+) -> tuple[Decision, str]:
     """Whether a service took ``forged``, sent by the client in identity headers, for the caller.
 
     The service says whom it saw: the members ``subject`` and ``client`` of its answer. Without a token there is nobody
     to see: any 2xx accepts. With one, a refusal is about the token and decides nothing.
     """
-    decision, code = at_gateway(answer)
+    decision, code = dialect.read(answer)
     if decision != "accept":
         return ("undecided", code) if with_token else (decision, code)
     seen = json_object(answer.body)
     if not with_token or forged in (seen.get("subject"), seen.get("client")):
         return "accept", ""
     return ("deny", "identity_headers_ignored") if seen.get("subject") else ("undecided", "bad_body")
-
-
-def _challenge(answer: Answered) -> str:
-    """The ``error`` of a Bearer challenge (RFC 6750 section 3)."""
-    found = _CHALLENGE_ERROR.search(answer.header("WWW-Authenticate"))
-    return found.group(1) if found else ""
 
 
 def at_idp(answer: Answered) -> tuple[Decision, str]:
@@ -78,7 +51,7 @@ def at_idp(answer: Answered) -> tuple[Decision, str]:
         return "accept", ""
     if status == 0:
         return "undecided", answer.error
-    code = oauth_error(answer) or (_challenge(answer) if status == 401 else "")
+    code = oauth_error(answer) or (challenge(answer) if status == 401 else "")
     if status in (400, 401, 403) and code and code not in UNDECIDED_REASONS:
         return "deny", code
     return "undecided", code or f"http_{status}"

@@ -29,15 +29,6 @@ Decision = Literal["accept", "deny", "undecided"]
 Expected = Literal["accept", "deny", "either"]
 """What a sound target decides. ``either``: both are right at this moment, such as within a cache's allowed lag."""
 
-NOT_OF_REVOCATION: Final = frozenset(
-    {
-        "token_missing", "token_malformed", "alg_not_allowed", "typ_not_allowed", "kid_unknown", "signature_invalid",
-        "issuer_mismatch", "audience_mismatch", "token_expired", "token_not_yet_valid", "issued_in_future",
-        "scope_insufficient", "claim_missing",
-    }
-)  # fmt: skip
-"""Reasons of refusals that say nothing about whether a revocation was known."""
-
 AROUND: Final = "around:"
 """How the ``endpoint`` of a request begins that was sent to a service, around the gateways; its path follows."""
 SCHEMA_VERSION: Final = 2

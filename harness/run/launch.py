@@ -15,10 +15,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from idchaos.contract import NotObserved
 from idchaos.errors import UsageError
-from idchaos.graph import Graph
 from idchaos.record.rundir import RunDirectory
-from idchaos.run.runner import Observer, Run
+from idchaos.run.declared import seen_by
+from idchaos.run.instruments import Instruments
+from idchaos.run.progress import Observer
+from idchaos.run.runner import Run
 from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario
 from idchaos.run.scenarios import scenario_named
 from idchaos.settings import CommonSettings, differing, plain, profile
@@ -60,6 +63,8 @@ class Prepared:
     experiment: Experiment
     seed: int
     defects: tuple[str, ...] = ()
+    not_observed: tuple[NotObserved, ...] = ()
+    """What the scenario asks for, or every run is judged by, and this target can't show."""
 
 
 def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared:
@@ -79,10 +84,12 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     defects.by_part(chosen, topology)
     settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
     experiment = _designed(scenario, settings, request)
-    check_capabilities(experiment, request.target, target_type(request.target))
-    check_provable(experiment, request.target, topology.graph)
+    target, _ = make_target(request.target, settings, new_run_id(), chosen)
+    check_capabilities(experiment, target)
+    check_provable(experiment, target)
+    experiment, hidden = seen_by(experiment, target)
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
-    return Prepared(request, scenario, settings, experiment, seed, chosen)
+    return Prepared(request, scenario, settings, experiment, seed, chosen, hidden)
 
 
 def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Request) -> Experiment:
@@ -124,28 +131,28 @@ def check_target(target: str, gateway: str) -> None:
         raise UsageError(f"--gateway: {gateway!r} is unknown; there are {', '.join(GATEWAYS)}")
 
 
-def check_capabilities(experiment: Experiment, name: str, kind: type) -> None:
-    """Refuse faults that a target can't carry out or prove.
+def check_capabilities(experiment: Experiment, target: Target) -> None:
+    """Refuse faults that this very target can't carry out or prove.
 
     Raises:
         UsageError: names the fault and the capabilities that are missing.
     """
     for fault in (fault for faults in experiment.faults.values() for fault in faults):
-        missing = [need.__name__ for need in fault.needs if not issubclass(kind, need)]
+        missing = [need.__name__ for need in fault.needs if target.capability(need) is None]
         if missing:
-            raise UsageError(f"--target {name}: {fault.title} needs a target with {', '.join(missing)}")
+            raise UsageError(f"--target {target.name}: {fault.title} needs a target with {', '.join(missing)}")
 
 
-def check_provable(experiment: Experiment, name: str, graph: Graph) -> None:
+def check_provable(experiment: Experiment, target: Target) -> None:
     """Refuse faults of which nothing at a target could show that they were felt.
 
     Raises:
         UsageError: names the fault, and why not.
     """
     for fault in (fault for faults in experiment.faults.values() for fault in faults):
-        why_not = fault.unprovable(graph)
+        why_not = fault.unprovable(target.graph)
         if why_not:
-            raise UsageError(f"--target {name}: {fault.title}: {why_not}")
+            raise UsageError(f"--target {target.name}: {fault.title}: {why_not}")
 
 
 def target_type(name: str) -> type:
@@ -174,19 +181,22 @@ def new_run_id() -> str:
     return secrets.token_hex(6)
 
 
-def assemble(prepared: Prepared, observer: Observer | None = None) -> tuple[Run, RunDirectory]:
-    """A run that was not started, and its directory.
+def assemble(
+    prepared: Prepared, observer: Observer | None = None, at: tuple[Target, tuple[Undo, ...]] | None = None
+) -> tuple[Run, RunDirectory]:
+    """A run that was not started, and its directory. ``at``: a target of one's own, and what ends it.
 
     Raises:
         StoreError: the directory can't be made.
     """
     request, run_id = prepared.request, new_run_id()
-    target, undos = make_target(request.target, prepared.settings, run_id, prepared.defects)
-    directory = RunDirectory.create(request.reports, prepared.scenario.name, manifest(prepared, target.name))
+    target, undos = at or make_target(request.target, prepared.settings, run_id, prepared.defects)
+    directory = RunDirectory.create(request.reports, prepared.scenario.name, manifest(prepared, target))
     execution = Run(
         prepared.experiment,
         target,
         directory,
+        Instruments.of(run_id, directory),
         run_id=run_id,
         undos=undos,
         seed=prepared.seed,
@@ -196,7 +206,7 @@ def assemble(prepared: Prepared, observer: Observer | None = None) -> tuple[Run,
     return execution, directory
 
 
-def manifest(prepared: Prepared, target: str) -> dict[str, Any]:
+def manifest(prepared: Prepared, target: Target) -> dict[str, Any]:
     """``manifest.json``: everything that is needed to understand, and to repeat, the run."""
     request, plan = prepared.request, prepared.experiment.plan
     return {
@@ -205,9 +215,11 @@ def manifest(prepared: Prepared, target: str) -> dict[str, Any]:
         "variant": plan.variant,
         "summary": prepared.scenario.summary,
         "profile": request.profile,
-        "target": target,
+        "target": target.name,
         "gateway": request.gateway,
         "topology": request.topology,
+        "graph": target.graph.model_dump(mode="json"),
+        "not_observed": [each.model_dump() for each in prepared.not_observed],
         "seed": prepared.seed,
         "defects": list(prepared.defects),
         "settings": prepared.settings.model_dump(mode="json"),

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from idchaos.errors import StoreError, UsageError
-from idchaos.run.runner import signals_ignored
 from idchaos.run.scenario import DEFAULT_PROFILE
+from idchaos.run.signals import signals_ignored
 from idchaos.settings import CommonSettings, fill
 from idchaos.settings import profile as profile_named
 from idchaos.targets.base import Target

@@ -7,7 +7,8 @@ import threading
 from idchaos.clock import Clock
 from idchaos.errors import StoreError, TargetError
 from idchaos.record.rundir import SCRAPE_EVERY_S, JsonLines
-from idchaos.targets.base import ReportsState, Target
+from idchaos.targets.base import Target
+from idchaos.targets.capabilities import ReportsState
 
 
 class Scraper:
@@ -21,10 +22,13 @@ class Scraper:
         self._failure: StoreError | None = None
 
     def start(self, target: Target) -> None:
-        """Begin; a target that reports no state is not asked."""
-        if isinstance(target, ReportsState):
-            self._thread = threading.Thread(target=self._loop, args=(target,), name="telemetry", daemon=True)
-            self._thread.start()
+        """Begin; parts that tell nothing are not asked."""
+        reports = target.capability(ReportsState)
+        if reports is None:
+            return
+        telling = tuple(name for name in target.graph.parts if reports.tells(name))
+        self._thread = threading.Thread(target=self._loop, args=(reports, telling), name="telemetry", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """End; returns when nothing more will be written.
@@ -40,20 +44,19 @@ class Scraper:
             failure, self._failure = self._failure, None
             raise failure
 
-    def _loop(self, target: Target) -> None:
+    def _loop(self, reports: ReportsState, components: tuple[str, ...]) -> None:
         while not self._stop.wait(SCRAPE_EVERY_S):
-            for component in target.components:
+            for component in components:
                 try:
-                    self._scrape(target, component)
+                    self._scrape(reports, component)
                 except StoreError as error:
                     self._failure = error
                     return
 
-    def _scrape(self, target: Target, component: str) -> None:
-        assert isinstance(target, ReportsState)
+    def _scrape(self, reports: ReportsState, component: str) -> None:
         at = self._now()
         try:
-            state = dict(target.state(component))
+            state = dict(reports.state(component))
         except TargetError as error:
             state = {"error": str(error)}
         self._store.append({"at": at, "component": component, "state": state})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from idchaos.errors import StoreError, UndecidableError, UsageError, told
 from idchaos.record.rundir import write_atomically
 from idchaos.run.launch import Prepared, assemble
-from idchaos.run.runner import Observer
+from idchaos.run.progress import Observer
 
 if TYPE_CHECKING:
     from idchaos.verdict.verdict import RunVerdict

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
+from idchaos.contract import Fact
 from idchaos.errors import FaultError
 from idchaos.targets.restoring import Wanted
 from idchaos.undo.ledger import Undo
@@ -126,14 +127,25 @@ class OutlivesRun(Protocol):
 
 @runtime_checkable
 class ReportsState(Protocol):
-    """Its parts report counters, caches, clocks and keys."""
+    """Its parts tell of themselves, as the contract for components says (:mod:`idchaos.contract`)."""
+
+    def tells(self, component: str) -> frozenset[Fact]:
+        """What a component tells; known before the start. Empty: nothing."""
 
     def state(self, component: str) -> Mapping[str, Any]:
-        """``GET /state`` of one component.
+        """``GET /state`` of one component, as it was told.
 
         Raises:
             TargetError: when it doesn't answer.
         """
+
+
+@runtime_checkable
+class KeepsLogs(Protocol):
+    """Its parts' logs are in the run's directory when it has stopped."""
+
+    def logged(self) -> tuple[str, ...]:
+        """The components whose logs are there; known before the start."""
 
 
 @runtime_checkable

@@ -6,16 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from idchaos.dialects import GENERIC, Dialect
+from idchaos.graph import Route
 from idchaos.values import Value
-
-
-class Route(Value):
-    """An API behind the gateways."""
-
-    path: str
-    service: str
-    audience: str
-    scope: str
 
 
 class Gateway(Value):
@@ -23,6 +16,8 @@ class Gateway(Value):
 
     name: str
     url: str
+    dialect: Dialect = GENERIC
+    """How it says why it refuses."""
 
 
 class Client(Value):

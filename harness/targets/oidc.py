@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from idchaos.errors import TargetError
+from idchaos.graph import Route
 from idchaos.targets.capabilities import PROBE_HEADER
-from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route
+from idchaos.targets.endpoints import Client, Endpoints, Gateway
 
 if TYPE_CHECKING:
     import httpx

@@ -17,17 +17,13 @@ from itertools import pairwise
 
 import pandas as pd
 
+from idchaos.reasons import NOT_OF_KEYS, NOT_OF_REVOCATION, OF_KEYS
 from idchaos.record.record import Event
-from idchaos.record.samples import NOT_OF_REVOCATION
 from idchaos.verdict import stats
 
 SUSTAINED_S = 2.0
 """A stretch without any bad sample must last this long to count as recovered."""
 SUSTAINED_SAMPLES = 10
-OF_KEYS = frozenset({"kid_unknown", "signature_invalid"})
-"""Reasons of refusals that say that a key is not, or no longer, known."""
-NOT_OF_KEYS = (NOT_OF_REVOCATION - OF_KEYS) | {"token_revoked", "token_inactive"}
-"""Reasons of refusals that say nothing about whether a key was forgotten."""
 LAG_COLUMNS = (
     "probe",
     "replica",

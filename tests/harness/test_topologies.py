@@ -15,18 +15,17 @@ import pytest
 from idchaos.commands import cli
 from idchaos.commands import run as run_command
 from idchaos.commands.forecast import setup_of
-from idchaos.components import GATEWAYS, IDP, SERVICES
 from idchaos.errors import UsageError
 from idchaos.fixtures.gateway.settings import GatewaySettings
 from idchaos.fixtures.service.settings import ServiceSettings
 from idchaos.load.engine.job import Roles
 from idchaos.load.flows.catalogue import flows_of
-from idchaos.run.launch import Request, manifest, prepare
+from idchaos.run.launch import Request, make_target, manifest, prepare
 from idchaos.run.scenarios import all_scenarios, scenario_named
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.local import local_layout
-from idchaos.targets.standin.topology import PROBERS, PROXIES, Credentials, endpoints, settings_documents
-from idchaos.topologies import TOPOLOGIES, Need, Topology, topology_named
+from idchaos.targets.standin.topology import Credentials, endpoints, settings_documents
+from idchaos.topologies import GATEWAYS, SERVICES, TOPOLOGIES, Need, Topology, topology_named
 from idchaos.verdict import power as feasibility
 from idchaos.verdict.power import Decidable
 
@@ -42,7 +41,14 @@ RUNS = [
 
 
 def documents(topology: Topology) -> dict[str, dict[str, Any]]:
-    return settings_documents(local_layout(), CommonSettings(topology=topology.name), Credentials.generate(), {})
+    return settings_documents(
+        local_layout(topology.graph), CommonSettings(topology=topology.name), Credentials.generate(), {}
+    )
+
+
+def told_of(request: Request) -> dict[str, Any]:
+    prepared = prepare(request)
+    return manifest(prepared, make_target("local", prepared.settings, "of-no-run")[0])
 
 
 @EVERY
@@ -61,19 +67,18 @@ def test_every_part_understands_its_settings(topology: Topology) -> None:
 
 
 @EVERY
-def test_who_decides_asks_the_idp_over_links_of_the_topology_and_no_link_is_there_for_nobody(
+def test_who_decides_asks_the_idp_over_links_of_the_topology(
     topology: Topology,
 ) -> None:
-    used = [proxy for link in topology.links_to_idp for proxy in topology.graph.links_of(link)]
-    asking = {component for proxy in used for component, upstream in PROBERS[proxy] if upstream == IDP}
-    assert asking == {*topology.deciders, *topology.validators}
-    to_idp = {proxy for proxy, to in PROXIES.items() if to == IDP and proxy != "client-to-idp"}
-    assert set(used) <= to_idp
+    graph = topology.graph
+    used = [link for group in graph.links_to_idp for link in graph.links_of(group)]
+    asking = {component for link in used for component, upstream in graph.probers[link] if upstream == graph.idp}
+    assert asking == {*graph.validators_of_tokens, *graph.keepers_of_keys} == set(graph.validators)
 
 
 @EVERY
 def test_the_idp_issues_tokens_of_the_formats_of_the_topology(topology: Topology) -> None:
-    found = endpoints(local_layout(), Credentials.generate(), topology).clients
+    found = endpoints(local_layout(topology.graph), Credentials.generate(), topology.graph).clients
     assert {client.token_format for client in found} == set(topology.formats)
     assert {client.token_format for client in Roles.of(found).sessions} == {topology.everyday_format}
 
@@ -105,7 +110,8 @@ def test_where_a_scenario_can_be_run_it_can_be_decided_and_the_load_be_made(
     forecast = feasibility.foretell(plan, setup_of(prepared.settings))
     undecided = [row for row in (*forecast.objectives, *forecast.invariants) if row.decidable is not Decidable.YES]
     assert not undecided
-    found = endpoints(local_layout(), Credentials.generate(), topology_named(topology))
+    graph = topology_named(topology).graph
+    found = endpoints(local_layout(graph), Credentials.generate(), graph)
     flows_of(plan.load, found, Roles.of(found.clients))
 
 
@@ -126,11 +132,11 @@ def test_nothing_to_run_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_topology_is_in_the_manifest_and_in_the_command_that_repeats_the_run() -> None:
-    told = manifest(prepare(Request("jwks_outage", topology="library", seed=7)), "local")
+    told = told_of(Request("jwks_outage", topology="library", seed=7))
     assert (told["topology"], told["settings"]["topology"]) == ("library", "library")
     words = shlex.split(told["repeat"])
     assert words[words.index("--topology") + 1] == "library"
-    assert "--topology" not in manifest(prepare(Request("jwks_outage", seed=7)), "local")["repeat"]
+    assert "--topology" not in told_of(Request("jwks_outage", seed=7))["repeat"]
     assert "topology" not in told["changed_settings"]
 
 

@@ -13,7 +13,6 @@ from idchaos.experiment import CanaryPlan
 from idchaos.load.canaries.base import SESSION, Good
 from idchaos.load.canaries.mints import Mints, TokenSpec
 from idchaos.load.canaries.stock import Call, Shelf
-from idchaos.load.decide import at_gateway
 from idchaos.load.engine.job import Roles
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.tokens import Token, about, bearer_line, peek, token_from
@@ -154,7 +153,7 @@ class Bench:
             shown = about(*peek(value), session=SESSION, obtained_at=self.now)
             decision, _ = scene.call("canary", bearer_line(value), shown, due=self.now, route=route, replica=replica)
         else:
-            decision, _ = at_gateway(gate.site.send(gate.heads[route] + bearer_line(value)))
+            decision, _ = gate.dialect.read(gate.site.send(gate.heads[route] + bearer_line(value)))
         return decision == "accept" and not scene.stopping
 
     def present(self, value: str, again_s: float, attempts: int) -> bool:
@@ -165,7 +164,7 @@ class Bench:
             left = [
                 (gate, head)
                 for gate, head in left
-                if at_gateway(gate.site.send(head + bearer_line(value)))[0] != "accept"
+                if gate.dialect.read(gate.site.send(head + bearer_line(value)))[0] != "accept"
             ]
             if not left or not scene.rest(again_s):
                 break

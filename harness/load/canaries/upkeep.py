@@ -17,12 +17,12 @@ from idchaos.load.canaries.catalogue import kind_named
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid, junk
 from idchaos.load.canaries.mints import TokenSpec
 from idchaos.load.canaries.stock import Call, Shelf
-from idchaos.load.decide import at_gateway, identity_seen
+from idchaos.load.decide import identity_seen
 from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.scene import Scene
 from idchaos.load.idp.tokens import about, bearer_line, peek
 from idchaos.planning.arrivals import Arrival
-from idchaos.record.samples import NOT_OF_REVOCATION
+from idchaos.reasons import NOT_OF_REVOCATION
 
 _PRESENT_ATTEMPTS, _PRESENT_AGAIN_S = 10, 0.5
 _SHOWN = 8
@@ -94,7 +94,7 @@ class Canaries:
         route = bad_at[arrival.route % len(bad_at)]
         decider = self._scene.decider(route, replica)
         around = name in self._plan.around and self._is_turn_around(name, item.about.way, route)
-        decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else at_gateway
+        decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else None
         decision, code = self._scene.call(
             "canary",
             item.lines,

@@ -43,8 +43,13 @@ class Generator:
             clock=clock,
             recorder=recorder,
             idp=Idp(endpoints, self._site, job.allow_hosts),
-            gates=tuple(Gate.of(g.name, Site(self._pool, g.url), endpoints.routes) for g in endpoints.gateways),
-            around={s.name: Gate.of(s.name, Site(self._pool, s.url), endpoints.routes) for s in endpoints.services},
+            gates=tuple(
+                Gate.of(g.name, Site(self._pool, g.url), endpoints.routes, g.dialect) for g in endpoints.gateways
+            ),
+            around={
+                s.name: Gate.of(s.name, Site(self._pool, s.url), endpoints.routes, s.dialect)
+                for s in endpoints.services
+            },
             mints=self._mints(),
             retired_kid=job.retired_kid,
         )

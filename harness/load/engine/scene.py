@@ -15,9 +15,10 @@ from gevent.lock import BoundedSemaphore
 from gevent.pool import Group
 
 from idchaos.clock import Clock
+from idchaos.dialects import STAND_IN, Answered, Dialect
 from idchaos.experiment import LoadPlan
+from idchaos.graph import Route
 from idchaos.load.canaries.mints import Mints
-from idchaos.load.decide import Answered, at_gateway
 from idchaos.load.engine.isolation import ECHO, whose
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import NOTHING, About, Recorder
@@ -26,7 +27,7 @@ from idchaos.load.idp.client import NEVER_ARRIVED, Idp, Step
 from idchaos.planning.arrivals import Arrival
 from idchaos.reasons import FOREIGN_ANSWER
 from idchaos.record.samples import AROUND, Decision, Expected
-from idchaos.targets.endpoints import Endpoints, Route
+from idchaos.targets.endpoints import Endpoints
 
 _ECHO = ECHO.encode()
 Shared = TypeVar("Shared")
@@ -39,11 +40,14 @@ class Gate:
     name: str
     site: Sends
     heads: tuple[bytes, ...]
+    dialect: Dialect = STAND_IN
+    """How it says why it refuses."""
 
     @classmethod
-    def of(cls, name: str, site: Sends, routes: tuple[Route, ...]) -> Gate:
+    def of(cls, name: str, site: Sends, routes: tuple[Route, ...], dialect: Dialect = STAND_IN) -> Gate:
         """Prepare the heads."""
-        return cls(name, site, tuple(site.head("GET", r.path, {"Accept": "application/json"}) for r in routes))
+        heads = tuple(site.head("GET", r.path, {"Accept": "application/json"}) for r in routes)
+        return cls(name, site, heads, dialect)
 
 
 @dataclass
@@ -126,7 +130,7 @@ class Scene:
         canary: str = "",
         scheduled: bool = False,
         around: bool = False,
-        decide: Callable[[Answered], tuple[Decision, str]] = at_gateway,
+        decide: Callable[[Answered, Dialect], tuple[Decision, str]] | None = None,
     ) -> tuple[Decision, str]:
         """Call an API through a gateway and record the sample; what was decided, and the error code.
 
@@ -135,7 +139,7 @@ class Scene:
         gate = self.around[self.endpoints.routes[route].service] if around else self.gates[replica]
         echo = secrets.token_hex(8)
         answer = gate.site.send(b"%s%s: %s\r\n%s" % (gate.heads[route], _ECHO, echo.encode(), bearer))
-        decision, code = decide(answer)
+        decision, code = decide(answer, gate.dialect) if decide else gate.dialect.read(answer)
         offset = self.clock.offset
         where = self.endpoints.routes[route]
         if decision == "accept" and not canary and expected != "deny":

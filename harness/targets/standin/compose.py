@@ -25,8 +25,8 @@ import requests
 from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 
-from idchaos.components import IDP, STAND_INS
 from idchaos.errors import EngineMissing, FaultError, TargetError
+from idchaos.graph import Graph
 from idchaos.settings import CommonSettings
 from idchaos.targets.base import ProcessState
 from idchaos.targets.capabilities import Kind
@@ -34,7 +34,7 @@ from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.addresses import free_ports
 from idchaos.targets.standin.control import StandIns
 from idchaos.targets.standin.processes import READY_WITHIN_S
-from idchaos.targets.standin.topology import PROXIES, Credentials, Layout, endpoints, settings_documents
+from idchaos.targets.standin.topology import Credentials, Layout, endpoints, settings_documents
 from idchaos.topologies import TOPOLOGIES
 from idchaos.undo.ledger import RUN_ID_VARIABLE, RUN_LABEL
 from idchaos.undo.toxiproxy import Links
@@ -43,21 +43,8 @@ from idchaos.undo.undo import remove_containers
 COMPOSE_FILE = Path(__file__).resolve().parents[3] / "docker-compose.yml"
 TOXIPROXY = "toxiproxy"
 DATA_PORT, CONTROL_PORT = 8000, 9000
-LISTEN_PORTS = {
-    "client-to-idp": 21001,
-    "client-to-gateway-1": 21002,
-    "client-to-gateway-2": 21003,
-    "client-to-orders": 21004,
-    "client-to-accounts": 21005,
-    "gateway-1-to-idp": 21011,
-    "gateway-2-to-idp": 21012,
-    "gateway-to-orders": 21021,
-    "gateway-to-accounts": 21022,
-    "accounts-to-idp": 21031,
-    "orders-to-idp": 21032,
-}
-"""Proxy -> the port that Toxiproxy listens on in its container. Those of clients are published."""
-CLIENT_PROXIES = tuple(proxy for proxy in LISTEN_PORTS if proxy.startswith("client-"))
+FIRST_CLIENT_PORT, FIRST_INNER_PORT = 21001, 21101
+"""In Toxiproxy's container. Those of clients are published."""
 
 ENGINE_TIMEOUT_S = 30.0
 BUILD_WITHIN_S = 900.0
@@ -66,30 +53,46 @@ STOP_PATIENCE_S = 2
 INSTEAD = "or use --target local"
 
 
-def docker_layout() -> Layout:
+def client_links(graph: Graph) -> tuple[str, ...]:
+    """The links that clients use: from outside of the container."""
+    return tuple(link.name for link in graph.links if set(link.consumers) & set(graph.clients))
+
+
+def listen_ports(graph: Graph) -> dict[str, int]:
+    """The port that Toxiproxy listens on for each link, in its container."""
+    outer = client_links(graph)
+    inner = [link.name for link in graph.links if link.name not in outer]
+    return {
+        **{link: FIRST_CLIENT_PORT + number for number, link in enumerate(outer)},
+        **{link: FIRST_INNER_PORT + number for number, link in enumerate(inner)},
+    }
+
+
+def docker_layout(graph: Graph) -> Layout:
     """Addresses inside the compose networks, and free loopback ports for what is published."""
-    ports = iter(free_ports(len(CLIENT_PROXIES) + len(STAND_INS) + 1))
-    through = {proxy: f"{TOXIPROXY}:{port}" for proxy, port in LISTEN_PORTS.items()}
+    outer, listening = client_links(graph), listen_ports(graph)
+    ports = iter(free_ports(len(outer) + len(graph.parts) + 1))
+    through = {link: f"{TOXIPROXY}:{port}" for link, port in listening.items()}
     return Layout(
-        data={name: f"{name}:{DATA_PORT}" for name in STAND_INS},
-        control={name: f"127.0.0.1:{next(ports)}" for name in STAND_INS},
-        bind=dict.fromkeys(STAND_INS, (f"0.0.0.0:{DATA_PORT}", f"0.0.0.0:{CONTROL_PORT}")),
-        listen={proxy: f"0.0.0.0:{port}" for proxy, port in LISTEN_PORTS.items()},
-        through={**through, **{proxy: f"127.0.0.1:{next(ports)}" for proxy in CLIENT_PROXIES}},
+        data={name: f"{name}:{DATA_PORT}" for name in graph.parts},
+        control={name: f"127.0.0.1:{next(ports)}" for name in graph.parts},
+        bind=dict.fromkeys(graph.parts, (f"0.0.0.0:{DATA_PORT}", f"0.0.0.0:{CONTROL_PORT}")),
+        listen={link: f"0.0.0.0:{port}" for link, port in listening.items()},
+        through={**through, **{link: f"127.0.0.1:{next(ports)}" for link in outer}},
         toxiproxy_api=f"127.0.0.1:{next(ports)}",
     )
 
 
 def compose_environment(
-    layout: Layout, run_id: str, secret: str, documents: Mapping[str, Mapping[str, Any]]
+    graph: Graph, layout: Layout, run_id: str, secret: str, documents: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
     """The variables that ``docker-compose.yml`` asks for."""
     return {
         RUN_ID_VARIABLE: run_id,
         "IDCHAOS_CONTROL_SECRET": secret,
         "IDCHAOS_PORT_TOXIPROXY": _port(layout.toxiproxy_api),
-        **{f"IDCHAOS_PORT_{_variable(proxy)}": _port(layout.through[proxy]) for proxy in CLIENT_PROXIES},
-        **{f"IDCHAOS_PORT_{_variable(name)}_CONTROL": _port(layout.control[name]) for name in STAND_INS},
+        **{f"IDCHAOS_PORT_{_variable(link)}": _port(layout.through[link]) for link in client_links(graph)},
+        **{f"IDCHAOS_PORT_{_variable(name)}_CONTROL": _port(layout.control[name]) for name in graph.parts},
         **{f"IDCHAOS_{_variable(name)}_SETTINGS": json.dumps(document) for name, document in documents.items()},
     }
 
@@ -136,17 +139,17 @@ class ComposeTarget(StandIns):
     """Implements ``Target``, ``ControlsProcesses`` and all that ``StandIns`` does."""
 
     name = "docker"
-    components: tuple[str, ...] = STAND_INS
 
     def __init__(
         self, settings: CommonSettings, run_id: str, defects: Mapping[str, tuple[str, ...]] | None = None
     ) -> None:
-        self.credentials = Credentials.generate()
-        self.layout = docker_layout()
-        super().__init__(self.layout.control, self.credentials.control_secret)
-        self._settings = settings
         self.topology = TOPOLOGIES[settings.topology]
         self.graph = self.topology.graph
+        self.components = self.graph.parts
+        self.credentials = Credentials.generate()
+        self.layout = docker_layout(self.graph)
+        super().__init__(self.layout.control, self.credentials.control_secret, self.graph)
+        self._settings = settings
         self._defects = defects or {}
         self._run_id = run_id
         self._project = project_name(run_id)
@@ -164,7 +167,7 @@ class ComposeTarget(StandIns):
     @property
     def endpoints(self) -> Endpoints:
         """Where everything is."""
-        return endpoints(self.layout, self.credentials, self.topology)
+        return endpoints(self.layout, self.credentials, self.graph)
 
     @property
     def links(self) -> Links:
@@ -179,20 +182,25 @@ class ComposeTarget(StandIns):
             raise TargetError(f"docker: {COMPOSE_FILE} is missing: run from a checkout of idchaos, {INSTEAD}")
         documents = settings_documents(self.layout, self._settings, self.credentials, self._defects)
         self._logs = logs
-        self._environment = compose_environment(self.layout, self._run_id, self.credentials.control_secret, documents)
+        self._environment = compose_environment(
+            self.graph, self.layout, self._run_id, self.credentials.control_secret, documents
+        )
         self._command = compose_command()
         self._engine = connect()
-        self._compose("build", IDP, within_s=BUILD_WITHIN_S)
+        self._compose("build", self.graph.idp, within_s=BUILD_WITHIN_S)
         # Compose starts them, not we: 1.29 joins a container to its second and later networks when it starts it.
-        self._compose("up", "-d", "--no-build", TOXIPROXY, IDP, within_s=START_WITHIN_S)
+        self._compose("up", "-d", "--no-build", TOXIPROXY, *self.graph.idps, within_s=START_WITHIN_S)
         self._links = self._connect_toxiproxy()
-        for proxy, component in PROXIES.items():
-            self._links.create(proxy, listen=self.layout.listen[proxy], upstream=self.layout.data[component])
+        for link in self.graph.links:
+            self._links.create(
+                link.name, listen=self.layout.listen[link.name], upstream=self.layout.data[link.provider]
+            )
         # Validators start once their links exist: their first key fetch must not fail by our own making.
-        around = f"http://{self.layout.data[IDP]}"
+        around = f"http://{self.layout.data[self.graph.idp]}"
         self._open_a_way_around([name for name, document in documents.items() if document.get("idp_url") == around])
-        self._compose("up", "-d", "--no-build", *STAND_INS[1:], within_s=START_WITHIN_S)
-        for name in STAND_INS:
+        others = [name for name in self.graph.parts if name not in self.graph.idps]
+        self._compose("up", "-d", "--no-build", *others, within_s=START_WITHIN_S)
+        for name in self.graph.parts:
             self._wait_healthy(name)
 
     def stop(self) -> list[str]:
@@ -214,7 +222,7 @@ class ComposeTarget(StandIns):
     def died(self) -> str | None:
         """The first component that ended without being told to."""
         found = self._found()
-        for name in (TOXIPROXY, *STAND_INS):
+        for name in (TOXIPROXY, *self.graph.parts):
             alive = name in found and found[name]["State"] in ("running", "paused", "restarting")
             if not alive and name not in self._down:
                 self._down.add(name)
@@ -315,7 +323,7 @@ class ComposeTarget(StandIns):
             return
         self._compose("up", "--no-start", "--no-build", *components, within_s=START_WITHIN_S)
         with _engine_errors("open a way around Toxiproxy"):
-            network = self._client().networks.get(f"{self._project}_{IDP}")
+            network = self._client().networks.get(f"{self._project}_{self.graph.idp}")
             for name in components:
                 network.connect(self._container(name))
 
@@ -323,7 +331,7 @@ class ComposeTarget(StandIns):
         """At once, and all at a time: Compose would take a second to begin, and another to end."""
         api = self._client().api
         ids = [record["Id"] for record in self._found().values()]
-        with _engine_errors("stop containers"), ThreadPoolExecutor(len(STAND_INS) + 1) as pool:
+        with _engine_errors("stop containers"), ThreadPoolExecutor(len(self.graph.parts) + 1) as pool:
             list(pool.map(partial(api.stop, timeout=STOP_PATIENCE_S), ids))
 
     def _unpause(self) -> None:

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import httpx
 
-from idchaos.components import IDP
+from idchaos.contract import OF_EVERYBODY, OF_IDPS, OF_VALIDATORS, Fact
 from idchaos.errors import TargetError
+from idchaos.graph import Graph, Role
 from idchaos.targets.base import EndpointError, KeyInfo, ProbeResult
 
 STATE_TIMEOUT_S = 2.0
@@ -20,12 +21,13 @@ PROBE_TIMEOUT_S = 15.0
 class StandIns:
     """A client of all control APIs of one running stand-in system.
 
-    Implements ``ReportsState``, ``ProbesUpstream``, ``RotatesKeys``, ``RotatesSecrets``, ``SkewsClock``,
-    ``InjectsErrors`` and ``FlushesCaches``.
+    Implements ``ReportsState``, ``KeepsLogs``, ``ProbesUpstream``, ``RotatesKeys``,
+    ``RotatesSecrets``, ``SkewsClock``, ``InjectsErrors`` and ``FlushesCaches``.
     """
 
-    def __init__(self, control: Mapping[str, str], secret: str) -> None:
+    def __init__(self, control: Mapping[str, str], secret: str, graph: Graph) -> None:
         self._control = control
+        self._graph = graph
         self.sent: Counter[str] = Counter()
         self.unanswered: Counter[str] = Counter()
         # Control traffic is rare; keep-alive would only leave connections that a killed process resets.
@@ -43,6 +45,20 @@ class StandIns:
         """Release sockets."""
         self._http.close()
 
+    def tells(self, component: str) -> frozenset[Fact]:
+        """All that the contract knows of, by what a component is."""
+        itself = self._graph.named(component)
+        if itself.is_a(Role.IDP):
+            return OF_EVERYBODY | OF_IDPS
+        told = OF_EVERYBODY | {Fact.REQUESTS, Fact.REASONS}
+        told |= {Fact.PASSED_ON} if itself.is_a(Role.GATEWAY) else frozenset()
+        # A stand-in tells of its caches also where it never fills one.
+        return told | OF_VALIDATORS
+
+    def logged(self) -> tuple[str, ...]:
+        """Every component writes a log."""
+        return self._graph.parts
+
     def state(self, component: str) -> Mapping[str, Any]:
         """``GET /state`` of one component."""
         answer: Mapping[str, Any] = self._ask(component, "GET", "/state", timeout=STATE_TIMEOUT_S)
@@ -58,30 +74,30 @@ class StandIns:
         """All keys that the IdP knows."""
         return tuple(
             KeyInfo.model_validate({name: key[name] for name in KeyInfo.model_fields})
-            for key in self._ask(IDP, "GET", "/keys")
+            for key in self._ask(self._graph.idp, "GET", "/keys")
         )
 
     def add_key(self, kid: str, alg: str, *, publish: bool, sign: bool) -> str:
         """Create a key; returns its kid."""
-        self._ask(IDP, "POST", "/keys", {"kid": kid, "alg": alg, "publish": publish, "sign": sign})
+        self._ask(self._graph.idp, "POST", "/keys", {"kid": kid, "alg": alg, "publish": publish, "sign": sign})
         return kid
 
     def publish_key(self, kid: str) -> None:
         """Put a key into the JWKS."""
-        self._ask(IDP, "POST", f"/keys/{kid}/publish")
+        self._ask(self._graph.idp, "POST", f"/keys/{kid}/publish")
 
     def sign_with(self, kid: str) -> None:
         """Sign new tokens with this key."""
-        self._ask(IDP, "POST", f"/keys/{kid}/sign_with")
+        self._ask(self._graph.idp, "POST", f"/keys/{kid}/sign_with")
 
     def retire_key(self, kid: str) -> None:
         """Take a key out of the JWKS."""
-        self._ask(IDP, "POST", f"/keys/{kid}/retire")
+        self._ask(self._graph.idp, "POST", f"/keys/{kid}/retire")
 
     def rotate_secret(self, client_id: str, new_secret: str, *, overlap_s: float, revoke_grants: bool) -> int:
         """Take a new client secret; returns how many of the client's grants were revoked."""
         order = {"new_secret": new_secret, "overlap_s": overlap_s, "revoke_grants": revoke_grants}
-        return int(self._ask(IDP, "POST", f"/clients/{client_id}/rotate_secret", order)["grants_revoked"])
+        return int(self._ask(self._graph.idp, "POST", f"/clients/{client_id}/rotate_secret", order)["grants_revoked"])
 
     def skew(self, component: str, offset_s: float, drift_ppm: float = 0.0) -> None:
         """Set a component's clock error."""
@@ -89,11 +105,11 @@ class StandIns:
 
     def inject(self, endpoint: str, error: EndpointError) -> None:
         """Make an IdP endpoint answer with an error."""
-        self._ask(IDP, "PUT", f"/errors/{endpoint}", error.model_dump(exclude_none=True))
+        self._ask(self._graph.idp, "PUT", f"/errors/{endpoint}", error.model_dump(exclude_none=True))
 
     def clear(self, endpoint: str) -> None:
         """Make it answer normally."""
-        self._ask(IDP, "DELETE", f"/errors/{endpoint}")
+        self._ask(self._graph.idp, "DELETE", f"/errors/{endpoint}")
 
     def flush(self, component: str, cache: Literal["jwks", "revocations", "introspection", "all"]) -> None:
         """Empty a cache of a validator."""

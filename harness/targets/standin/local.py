@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from idchaos.components import GATEWAYS, IDP, SERVICES, STAND_INS
 from idchaos.errors import FaultError, TargetError
+from idchaos.graph import Graph
 from idchaos.settings import CommonSettings
 from idchaos.targets.base import ProcessState
 from idchaos.targets.capabilities import Kind
@@ -19,14 +19,7 @@ from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.addresses import SHARED, free_ports, own_address, was_taken
 from idchaos.targets.standin.control import StandIns
 from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process
-from idchaos.targets.standin.topology import (
-    MODULES,
-    PROXIES,
-    Credentials,
-    Layout,
-    endpoints,
-    settings_documents,
-)
+from idchaos.targets.standin.topology import Credentials, Layout, endpoints, module_of, settings_documents
 from idchaos.topologies import TOPOLOGIES
 from idchaos.undo.toxiproxy import Links
 
@@ -37,11 +30,12 @@ MOST_STARTS = 3
 """So often are ports chosen, when somebody else takes one before its component does."""
 
 
-def local_layout(host: str = SHARED) -> Layout:
+def local_layout(graph: Graph, host: str = SHARED) -> Layout:
     """Free ports for everything on one address of loopback."""
-    ports = iter(free_ports(2 * len(STAND_INS) + len(PROXIES) + 1, host))
-    bind = {name: (f"{host}:{next(ports)}", f"{host}:{next(ports)}") for name in STAND_INS}
-    listen = {proxy: f"{host}:{next(ports)}" for proxy in PROXIES}
+    links = [link.name for link in graph.links]
+    ports = iter(free_ports(2 * len(graph.parts) + len(links) + 1, host))
+    bind = {name: (f"{host}:{next(ports)}", f"{host}:{next(ports)}") for name in graph.parts}
+    listen = {link: f"{host}:{next(ports)}" for link in links}
     return Layout(
         data={name: data for name, (data, _) in bind.items()},
         control={name: control for name, (_, control) in bind.items()},
@@ -56,17 +50,17 @@ class LocalTarget(StandIns):
     """Implements ``Target``, ``ControlsProcesses`` and all that ``StandIns`` does."""
 
     name = "local"
-    components: tuple[str, ...] = STAND_INS
 
     def __init__(
         self, settings: CommonSettings, run_id: str, defects: Mapping[str, tuple[str, ...]] | None = None
     ) -> None:
-        self.credentials = Credentials.generate()
-        self.layout = local_layout(own_address(run_id))
-        super().__init__(self.layout.control, self.credentials.control_secret)
-        self._settings = settings
         self.topology = TOPOLOGIES[settings.topology]
         self.graph = self.topology.graph
+        self.components = self.graph.parts
+        self.credentials = Credentials.generate()
+        self.layout = local_layout(self.graph, own_address(run_id))
+        super().__init__(self.layout.control, self.credentials.control_secret, self.graph)
+        self._settings = settings
         self._defects = defects or {}
         self._run_id = run_id
         self._processes: dict[str, Process] = {}
@@ -80,7 +74,7 @@ class LocalTarget(StandIns):
     @property
     def endpoints(self) -> Endpoints:
         """Where everything is."""
-        return endpoints(self.layout, self.credentials, self.topology)
+        return endpoints(self.layout, self.credentials, self.graph)
 
     @property
     def links(self) -> Links:
@@ -101,17 +95,17 @@ class LocalTarget(StandIns):
                 if last or not was_taken(error):
                     raise
             self._stop_processes()
-            self.layout = local_layout(own_address(self._run_id))
+            self.layout = local_layout(self.graph, own_address(self._run_id))
             self.move(self.layout.control)
         return None
 
     def _start(self, logs: Path) -> None:
         documents = settings_documents(self.layout, self._settings, self.credentials, self._defects)
         self._processes["toxiproxy"] = self._toxiproxy(logs)
-        for name in STAND_INS:
+        for name in self.graph.parts:
             self._processes[name] = Process(
                 name=name,
-                command=[*PYTHON_MODULE, MODULES[name]],
+                command=[*PYTHON_MODULE, module_of(self.graph, name)],
                 environment={
                     "IDCHAOS_SETTINGS": json.dumps(documents[name]),
                     "IDCHAOS_CONTROL_SECRET": self.credentials.control_secret,
@@ -120,18 +114,23 @@ class LocalTarget(StandIns):
                 log_path=logs / f"{name}.log",
             )
         self._processes["toxiproxy"].spawn()
-        self._processes[IDP].spawn()
+        for name in self.graph.idps:
+            self._processes[name].spawn()
         self._links = self._connect_toxiproxy()
-        for proxy, component in PROXIES.items():
-            self._links.create(proxy, listen=self.layout.listen[proxy], upstream=self.layout.data[component])
-        self._processes[IDP].wait_ready()
+        for link in self.graph.links:
+            self._links.create(
+                link.name, listen=self.layout.listen[link.name], upstream=self.layout.data[link.provider]
+            )
+        for name in self.graph.idps:
+            self._processes[name].wait_ready()
         # Validators start once the way to their keys is open: a failed first fetch would be of our own making.
-        for name in (*GATEWAYS, *SERVICES):
+        others = [name for name in self.graph.parts if name not in self.graph.idps]
+        for name in others:
             self._processes[name].spawn()
         deadline = time.monotonic() + READY_WITHIN_S
-        for name in (*GATEWAYS, *SERVICES):
+        for name in others:
             self._processes[name].wait_ready()
-        for name in STAND_INS:
+        for name in self.graph.parts:
             self.wait_healthy(name, deadline)
 
     def _toxiproxy(self, logs: Path) -> Process:

@@ -18,39 +18,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from idchaos.components import GATEWAYS, IDP, SERVICES
+from idchaos.dialects import dialect_named
+from idchaos.graph import Graph, Role
 from idchaos.settings import CommonSettings
-from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User
-from idchaos.topologies import TOPOLOGIES, Topology
-
-RETIRED_KID = "retired"
-"""A key that the IdP publishes at the start and withdraws before the load: nobody may accept it later."""
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
+from idchaos.topologies import SERVICES, TOPOLOGIES
 
 MODULES = {
-    IDP: "idchaos.fixtures.idp",
-    **dict.fromkeys(GATEWAYS, "idchaos.fixtures.gateway"),
-    **dict.fromkeys(SERVICES, "idchaos.fixtures.service"),
+    Role.IDP: "idchaos.fixtures.idp",
+    Role.GATEWAY: "idchaos.fixtures.gateway",
+    Role.SERVICE: "idchaos.fixtures.service",
 }
-
-LINKS: dict[str, dict[str, str]] = {
-    "client-to-idp": {"client-to-idp": IDP},
-    "client-to-gateway": {f"client-to-{name}": name for name in GATEWAYS},
-    "client-to-service": {f"client-to-{name}": name for name in SERVICES},
-    "gateway-to-idp": {f"{name}-to-idp": IDP for name in GATEWAYS},
-    "gateway-to-service": {f"gateway-to-{name}": name for name in SERVICES},
-    "service-to-idp": {"accounts-to-idp": IDP},
-    "library-to-idp": {f"{name}-to-idp": IDP for name in SERVICES},
-}
-"""Each link's proxies and the component that each leads to."""
-
-PROXIES: dict[str, str] = {proxy: to for proxies in LINKS.values() for proxy, to in proxies.items()}
-
-PROBERS: dict[str, tuple[tuple[str, str], ...]] = {
-    **{f"{gateway}-to-idp": ((gateway, IDP),) for gateway in GATEWAYS},
-    **{f"gateway-to-{service}": tuple((gateway, service) for gateway in GATEWAYS) for service in SERVICES},
-    **{f"{service}-to-idp": ((service, IDP),) for service in SERVICES},
-}
-"""Who can send a probe through a proxy: (component, the upstream it asks for). Client links are probed by us."""
+"""What runs as a component of each role."""
 
 ID_TOKEN_LIFE_S = 300.0
 """Of ID tokens, which nobody renews: they only say that a user logged in."""
@@ -61,13 +40,13 @@ PARTNERS = ("partner", "partner-opaque")
 INTROSPECTING = ("gateway", *SERVICES)
 """Clients that may introspect: who decides about tokens, in one topology or another."""
 
-SCOPES = "orders:read orders:write accounts:read accounts:write"
+SCOPES = " ".join(f"{service}:{act}" for service in SERVICES for act in ("read", "write"))
 USER_SCOPES = f"openid profile email offline_access {SCOPES}"
 
 
-def proxies_of(link: str) -> tuple[str, ...]:
-    """The proxies that a link (or a single proxy's name) stands for."""
-    return tuple(LINKS[link]) if link in LINKS else (link,)
+def module_of(graph: Graph, component: str) -> str:
+    """The module that runs as a component."""
+    return MODULES[graph.named(component).roles[0]]
 
 
 @dataclass(frozen=True)
@@ -124,7 +103,7 @@ class Credentials:
 REDIRECT_URI = "http://127.0.0.1/callback"
 
 
-def clients(credentials: Credentials, topology: Topology) -> tuple[Client, ...]:
+def clients(credentials: Credentials, graph: Graph) -> tuple[Client, ...]:
     """The OAuth clients of the stand-in system."""
     secret = credentials.clients
     code = ("authorization_code", "refresh_token")
@@ -154,16 +133,18 @@ def clients(credentials: Credentials, topology: Topology) -> tuple[Client, ...]:
         ),
     )  # fmt: skip
     return tuple(
-        client if client.token_format in topology.formats else client.model_copy(update={"token_format": "opaque"})
+        client if client.token_format in graph.formats else client.model_copy(update={"token_format": "opaque"})
         for client in found
     )
 
 
 def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
     """The settings document of the stand-in IdP."""
+    graph = graph_of(settings)
     algorithm = settings.tokens.signing_alg
+    # One more than are of use, to be withdrawn before the load: nobody may accept it later.
     keys = [{"kid": f"{alg.lower()}-1", "alg": alg, "signing": alg == algorithm} for alg in ("RS256", "ES256", "EdDSA")]
-    keys.append({"kid": RETIRED_KID, "alg": algorithm, "signing": False})
+    keys.append({"kid": f"{algorithm.lower()}-spare", "alg": algorithm, "signing": False})
     registered: list[dict[str, Any]] = [
         {
             "client_id": client.client_id,
@@ -175,15 +156,15 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
             "audience": list(SERVICES),
             "token_format": client.token_format,
         }
-        for client in clients(credentials, TOPOLOGIES[settings.topology])
+        for client in clients(credentials, graph)
     ]
     registered += [
         {"client_id": name, "client_secret": credentials.clients[name], "grants": [], "introspects": True}
         for name in INTROSPECTING
     ]
     return {
-        **_common(IDP, layout),
-        "issuer": issuer(layout),
+        **_common(graph.idp, layout),
+        "issuer": issuer(layout, graph),
         "tokens": {
             "access_ttl_s": settings.tokens.access_ttl_s,
             "id_ttl_s": max(ID_TOKEN_LIFE_S, settings.tokens.access_ttl_s),
@@ -214,38 +195,51 @@ def _public(jwk: Mapping[str, str] | None) -> dict[str, str] | None:
 
 def gateway_settings(name: str, layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
     """The settings document of one gateway replica."""
+    graph = graph_of(settings)
     return {
         **_common(name, layout),
-        **_authorization(f"{name}-to-idp", "gateway", layout, settings, credentials),
-        "decides": name in TOPOLOGIES[settings.topology].deciders,
+        **_authorization(name, "gateway", layout, settings, credentials),
+        "decides": graph.named(name).decides,
         "gateway_secret": credentials.gateway_secret,
         "routes": [
             {
                 "prefix": f"/{service}",
                 "service": service,
-                "upstream": f"http://{layout.through[f'gateway-to-{service}']}",
+                "upstream": f"http://{layout.through[_link(graph, name, service)]}",
                 "audience": service,
                 "scopes": _scopes(service),
             }
-            for service in SERVICES
+            for service in graph.services
         ],
     }
 
 
 def service_settings(name: str, layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
     """The settings document of one service: it decides, or checks JWTs again, or trusts the gateway."""
-    topology = TOPOLOGIES[settings.topology]
+    itself = graph_of(settings).named(name)
     document = {**_common(name, layout), "prefix": f"/{name}", "gateway_secret": credentials.gateway_secret}
-    if name not in (*topology.deciders, *topology.validators):
+    if not itself.is_a(Role.VALIDATOR):
         return document
     return {
         **document,
-        **_authorization(f"{name}-to-idp", name, layout, settings, credentials),
+        **_authorization(name, name, layout, settings, credentials),
         "audience": name,
-        "validates": name in topology.validators,
-        "decides": name in topology.deciders,
+        "validates": itself.keeps_keys,
+        "decides": itself.decides,
         "scopes": _scopes(name),
     }
+
+
+def graph_of(settings: CommonSettings) -> Graph:
+    """The stand-in system that settings ask for."""
+    return TOPOLOGIES[settings.topology].graph
+
+
+def _link(graph: Graph, consumer: str, provider: str) -> str:
+    link = graph.link_between(consumer, provider)
+    if link is None:
+        raise ValueError(f"{consumer} has no link to {provider}")
+    return link.name
 
 
 def _scopes(service: str) -> dict[str, str]:
@@ -256,37 +250,47 @@ def settings_documents(
     layout: Layout, settings: CommonSettings, credentials: Credentials, defects: Mapping[str, tuple[str, ...]]
 ) -> dict[str, dict[str, Any]]:
     """The settings document of every stand-in, by component. ``defects``: what each component is to do wrong."""
+    graph = graph_of(settings)
     documents = {
-        IDP: idp_settings(layout, settings, credentials),
-        **{name: gateway_settings(name, layout, settings, credentials) for name in GATEWAYS},
-        **{name: service_settings(name, layout, settings, credentials) for name in SERVICES},
+        graph.idp: idp_settings(layout, settings, credentials),
+        **{name: gateway_settings(name, layout, settings, credentials) for name in graph.gateways},
+        **{name: service_settings(name, layout, settings, credentials) for name in graph.services},
     }
     return {name: document | {"defects": list(defects.get(name, ()))} for name, document in documents.items()}
 
 
-def issuer(layout: Layout) -> str:
+def issuer(layout: Layout, graph: Graph) -> str:
     """The IdP's fixed issuer: its URL as clients know it."""
-    return f"http://{layout.through['client-to-idp']}"
+    return _url(layout, graph, graph.idp)
 
 
-def endpoints(layout: Layout, credentials: Credentials, topology: Topology) -> Endpoints:
+def endpoints(layout: Layout, credentials: Credentials, graph: Graph) -> Endpoints:
     """What clients of the system, and the load generator, need to know."""
     return Endpoints(
-        issuer=issuer(layout),
-        idp_url=f"http://{layout.through['client-to-idp']}",
-        gateways=tuple(Gateway(name=name, url=f"http://{layout.through[f'client-to-{name}']}") for name in GATEWAYS),
-        services=tuple(Gateway(name=name, url=f"http://{layout.through[f'client-to-{name}']}") for name in SERVICES),
-        routes=tuple(Route(path=f"/{name}/1", service=name, audience=name, scope=f"{name}:read") for name in SERVICES),
-        services_decide=topology.graph.services_decide,
-        clients=clients(credentials, topology),
+        issuer=issuer(layout, graph),
+        idp_url=_url(layout, graph, graph.idp),
+        gateways=tuple(_reached(layout, graph, name) for name in graph.gateways),
+        services=tuple(_reached(layout, graph, name) for name in graph.services),
+        routes=graph.routes,
+        services_decide=graph.services_decide,
+        clients=clients(credentials, graph),
         users=tuple(User(username=name, password=password) for name, password in credentials.users.items()),
         inner_clients=tuple(Client(client_id=name, client_secret=credentials.clients[name]) for name in INTROSPECTING),
         gateway_secret=credentials.gateway_secret,
         introspection_client=Client(client_id="gateway", client_secret=credentials.clients["gateway"]),
-        idp_control_url=f"http://{layout.control[IDP]}",
+        idp_control_url=f"http://{layout.control[graph.idp]}",
         control_secret=credentials.control_secret,
         initial_access_token=credentials.initial_access_token,
     )
+
+
+def _reached(layout: Layout, graph: Graph, name: str) -> Gateway:
+    return Gateway(name=name, url=_url(layout, graph, name), dialect=dialect_named(graph.named(name).dialect))
+
+
+def _url(layout: Layout, graph: Graph, name: str) -> str:
+    """How clients reach a component."""
+    return f"http://{layout.through[_link(graph, graph.clients[0], name)]}"
 
 
 def _common(name: str, layout: Layout) -> dict[str, Any]:
@@ -295,19 +299,19 @@ def _common(name: str, layout: Layout) -> dict[str, Any]:
 
 
 def _authorization(
-    proxy: str, client_id: str, layout: Layout, settings: CommonSettings, credentials: Credentials
+    name: str, client_id: str, layout: Layout, settings: CommonSettings, credentials: Credentials
 ) -> dict[str, Any]:
-    """Of whoever decides, or validates, asking the IdP through ``proxy`` as ``client_id``."""
-    knobs = settings.gateway
-    where = layout.through[proxy] if knobs.idp_path == "link" else layout.data[IDP]
+    """Of whoever decides, or validates, asking the IdP as ``client_id``."""
+    knobs, graph = settings.gateway, graph_of(settings)
+    where = layout.through[_link(graph, name, graph.idp)] if knobs.idp_path == "link" else layout.data[graph.idp]
     return {
         "idp_url": f"http://{where}",
         "client_id": client_id,
         "client_secret": credentials.clients[client_id],
-        "introspects": "opaque" if "jwt" in TOPOLOGIES[settings.topology].formats else "every",
+        "introspects": "every" if "jwt" in graph.named(name).introspects else "opaque",
         "introspection_cache_s": knobs.introspection_cache_s,
         "revocation_cache_s": knobs.revocation_cache_s,
-        "issuer": issuer(layout),
+        "issuer": issuer(layout, graph),
         "leeway_s": knobs.leeway_s,
         "jwks_cache_s": knobs.jwks_cache_s,
         "jwks_stale_s": knobs.jwks_stale_s,

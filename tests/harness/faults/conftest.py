@@ -12,16 +12,18 @@ from typing import Any, Literal
 
 import pytest
 
-from idchaos.components import GATEWAYS, STAND_INS
+from idchaos.contract import Fact
 from idchaos.errors import FaultError, TargetError
 from idchaos.faults import idp_errors, network
 from idchaos.graph import Graph
 from idchaos.targets.base import EndpointError, KeyInfo, ProbeResult, ProcessState
 from idchaos.targets.capabilities import Kind
 from idchaos.targets.oidc import Answer
-from idchaos.targets.standin.topology import PROBERS, PROXIES
-from idchaos.topologies import TOPOLOGIES, Topology
+from idchaos.topologies import GATEWAYS, TOPOLOGIES, Topology
 from idchaos.undo.toxiproxy import ProxyState, Toxic
+
+GRAPH = TOPOLOGIES["gateway"].graph
+LINKS = tuple(link.name for link in GRAPH.links)
 
 
 @dataclass
@@ -30,7 +32,7 @@ class FakeLinks:
 
     api: str = "127.0.0.1:8474"
     off: set[str] = field(default_factory=set)
-    toxics: dict[str, dict[str, Toxic]] = field(default_factory=lambda: {proxy: {} for proxy in PROXIES})
+    toxics: dict[str, dict[str, Toxic]] = field(default_factory=lambda: {proxy: {} for proxy in LINKS})
     toxicity: float | None = None
     """What it really does; ``None``: what it was asked for."""
     deaf: bool = False
@@ -59,7 +61,7 @@ class FakeLinks:
             proxy: ProxyState(
                 enabled=proxy not in self.off, listen="", upstream="", toxics=tuple(self.toxics[proxy].values())
             )
-            for proxy in PROXIES
+            for proxy in LINKS
         }
 
     def version(self) -> str:
@@ -82,9 +84,9 @@ class FakeTarget:
     """All capabilities. ``around_the_proxy``: probes never feel a link."""
 
     name: str = "fake"
-    components: tuple[str, ...] = STAND_INS
+    components: tuple[str, ...] = GRAPH.parts
     topology: Topology = TOPOLOGIES["gateway"]
-    graph: Graph = TOPOLOGIES["gateway"].graph
+    graph: Graph = GRAPH
     links: FakeLinks = field(default_factory=FakeLinks)
     around_the_proxy: bool = False
     fetches: Counter[str] = field(default_factory=Counter)
@@ -131,6 +133,9 @@ class FakeTarget:
     def died(self) -> str | None:
         return None
 
+    def tells(self, component: str) -> frozenset[Fact]:
+        return frozenset(Fact)
+
     def state(self, component: str) -> Mapping[str, Any]:
         if component in self.dead:
             raise TargetError(f"{component}: GET /state: no answer (ConnectError)")
@@ -165,7 +170,7 @@ class FakeTarget:
         }
 
     def probe(self, component: str, upstream: str, patience_s: float | None = None) -> ProbeResult:
-        proxy = next(p for p, who in PROBERS.items() if (component, upstream) in who)
+        proxy = next(p for p, who in self.graph.probers.items() if (component, upstream) in who)
         if not self.around_the_proxy:
             if proxy in self.links.off:
                 return ProbeResult(ok=False, error="connect_refused", elapsed_s=0.001)

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from idchaos.components import GATEWAYS
 from idchaos.faults import base, junk
 from idchaos.faults.junk import JunkKids, junk_token
 from idchaos.load.idp.tokens import peek
 from idchaos.targets.capabilities import Kind
-from idchaos.topologies import TOPOLOGIES
+from idchaos.topologies import GATEWAYS, TOPOLOGIES
 
 FLOOD = JunkKids(rate=100)
 

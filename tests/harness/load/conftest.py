@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import pytest
 
 from idchaos.experiment import LoadPlan, Stream
+from idchaos.graph import Route
 from idchaos.load.engine.recorder import Recorder
 from idchaos.load.engine.response import Response
 from idchaos.load.engine.scene import Clock, Gate, Scene
 from idchaos.load.idp.client import Code, Step
 from idchaos.load.idp.handed_out import HandedOut
 from idchaos.load.idp.tokens import b64
-from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
 
 WEB = Client(
     client_id="web",

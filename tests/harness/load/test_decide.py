@@ -121,5 +121,5 @@ def test_a_foreign_redirect_uri_is_accepted_by_whoever_sends_the_user_there(repl
     ],
 )
 def test_forged_headers_are_accepted_by_whoever_takes_the_forged_name_for_the_caller(reply, with_token, without):
-    assert identity_seen(reply, "forged", with_token=True) == with_token
-    assert identity_seen(reply, "forged", with_token=False) == without
+    assert identity_seen(reply, forged="forged", with_token=True) == with_token
+    assert identity_seen(reply, forged="forged", with_token=False) == without

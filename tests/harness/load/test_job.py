@@ -2,9 +2,10 @@ import pytest
 
 from idchaos.errors import UsageError
 from idchaos.experiment import LoadPlan, Stream
+from idchaos.graph import Route
 from idchaos.load.engine.job import LoadJob, Roles, check_host, check_hosts, is_loopback
 from idchaos.load.flows.catalogue import flows_of
-from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
 
 WEB = Client(client_id="web", client_secret="s", grants=("authorization_code", "refresh_token"), scope="openid")
 OPAQUE = WEB.model_copy(update={"client_id": "web-opaque", "token_format": "opaque"})

@@ -6,6 +6,7 @@ import pytest
 
 from idchaos.clock import Clock
 from idchaos.experiment import LoadPlan, Stream
+from idchaos.graph import Route
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import Recorder
 from idchaos.load.engine.response import Response
@@ -14,7 +15,7 @@ from idchaos.load.idp.client import Step
 from idchaos.load.idp.sessions import Sessions
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
-from idchaos.targets.endpoints import Client, Endpoints, Gateway, Route, User
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
 
 LIFE_S = 100.0
 WEB = Client(client_id="web", client_secret="s", grants=("authorization_code", "refresh_token"), scope="openid")

@@ -31,7 +31,7 @@ class Ends:
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    def __call__(self, _: Experiment, target: LocalTarget, directory: RunDirectory, **__: Any) -> Ends:
+    def __call__(self, _: Experiment, target: LocalTarget, directory: RunDirectory, *__: Any, **___: Any) -> Ends:
         target.close()
         directory.close()
         return self
@@ -159,9 +159,7 @@ def test_every_scenario_finds_what_its_faults_need_at_the_stand_ins(target: str)
 
 
 def test_a_fault_that_the_target_cannot_carry_out_is_refused_before_anything_starts() -> None:
-    class Mute:
-        """A target that can do nothing."""
-
+    mute = SimpleNamespace(name="mine", capability=lambda _: None)
     rotation = prepare(Request("key_rotation")).experiment
     with pytest.raises(UsageError, match=r"--target mine: overlap rotation .* needs a target with RotatesKeys, "):
-        launch.check_capabilities(rotation, "mine", Mute)
+        launch.check_capabilities(rotation, mute)  # type: ignore[arg-type]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -15,11 +14,13 @@ from idchaos.errors import TargetError
 from idchaos.experiment import Phase, PhaseName, Plan
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot
 from idchaos.record import journal
+from idchaos.run.instruments import Instruments
 from idchaos.run.runner import Run
 from idchaos.run.scenario import Experiment
-from idchaos.targets.base import OutlivesRun, Target
-from idchaos.targets.capabilities import required
+from idchaos.targets.base import Target
+from idchaos.targets.capabilities import OutlivesRun, required
 from idchaos.targets.restoring import AnswersNormally
+from idchaos.topologies import TOPOLOGIES
 from idchaos.undo.ledger import ControlCall, Undo
 
 PATIENCE_S = 5.0
@@ -105,26 +106,72 @@ def book() -> Journal:
     return Journal()
 
 
-def run_of(fault: Fault, book: Journal, plan: Plan, died: Callable[[], str | None] = lambda: None) -> Run:
+class Idle:
+    """Makes no load, reads no target, watches no machine."""
+
+    def __init__(self) -> None:
+        self.progress: list[Any] = []
+        self.secrets: list[Any] = []
+        self.summary: dict[str, Any] = {}
+        self.pid = None
+
+    def start(self, *_: object) -> None:
+        """Nothing begins."""
+
+    def check(self) -> None:
+        """Nothing has failed."""
+
+    def stop(self) -> None:
+        """Nothing ends."""
+
+
+class Unwilling(Idle):
+    """Would not end."""
+
+    def stop(self) -> None:
+        raise RuntimeError("a thread would not end")
+
+
+class Still:
+    """A target that can do nothing but what it is granted."""
+
+    name, endpoints, links = "still", None, None
+    graph = TOPOLOGIES["gateway"].graph
+
+    def __init__(self, died: Callable[[], str | None] = lambda: None, *, outlives: bool = False) -> None:
+        self.died, self._outlives = died, outlives
+
+    def capability(self, kind: type) -> Any:
+        return self if kind is OutlivesRun and self._outlives else None
+
+    def undo_to(self, _: object) -> ControlCall:
+        return ControlCall(method="DELETE", url="http://127.0.0.1:1/errors/jwks", secret_file="secret")
+
+    def stop(self) -> list[str]:
+        return []
+
+
+def run_of(fault: Fault, book: Journal, plan: Plan, target: Still | None = None, scraper: Idle | None = None) -> Run:
     """A run of phases that are over at once."""
     phases = tuple(
         Phase(name=name, duration_s=0.01) for name in (PhaseName.WARMUP, PhaseName.FAULT, PhaseName.RECOVERY)
     )
-    run = Run.__new__(Run)
-    run._plan = plan.model_copy(update={"phases": phases})
-    run._experiment = Experiment(plan=run._plan, faults={PhaseName.FAULT: (fault,)})
-    run._directory = book  # type: ignore[assignment]
-    run._target = SimpleNamespace(died=died, graph=None, capability=lambda _: None)  # type: ignore[assignment]
-    run._generator = SimpleNamespace(check=lambda: None, progress=[])  # type: ignore[assignment]
-    run._observer = SimpleNamespace(update=lambda _: None)
-    run._active, run._t0, run._stage = [], 0.0, ""
-    run._renew, run._now = lambda: None, time.time
-    return run
+    short = plan.model_copy(update={"phases": phases})
+    return Run(
+        Experiment(plan=short, faults={PhaseName.FAULT: (fault,)}),
+        target or Still(),  # type: ignore[arg-type]
+        book,  # type: ignore[arg-type]
+        Instruments(Idle(), scraper or Idle(), Idle()),  # type: ignore[arg-type]
+        run_id="of-no-process",
+        undos=(),
+        seed=1,
+        late_p99_s=0.05,
+    )
 
 
 def test_recovery_begins_with_healing_and_its_proof_is_made_meanwhile(book: Journal, make_plan: Any) -> None:
     fault = Nothing(healed=lambda: book.recovering.wait(PATIENCE_S))
-    run_of(fault, book, make_plan())._run_phases(Unguarded())  # type: ignore[arg-type]
+    run_of(fault, book, make_plan()).run_phases(Unguarded())  # type: ignore[arg-type]
     told = book.told()
     assert told[told.index("fault_healed") :] == [
         "fault_healed",
@@ -148,14 +195,8 @@ def test_a_fault_is_promised_and_leased_until_its_healing_is_proved(
     book: Journal, make_plan: Any, outlives: bool, healed: bool, then: list[str]
 ) -> None:
     safety = Unguarded()
-    run = run_of(Nothing(healed=lambda: healed), book, make_plan())
-    if outlives:
-        call = ControlCall(method="DELETE", url="http://127.0.0.1:1/errors/jwks", secret_file="secret")
-        stays = SimpleNamespace(links=None, undo_to=lambda _: call)
-        run._target = SimpleNamespace(  # type: ignore[assignment]
-            name="stays", died=lambda: None, graph=None, capability=lambda _: stays
-        )
-    run._run_phases(safety)  # type: ignore[arg-type]
+    run = run_of(Nothing(healed=lambda: healed), book, make_plan(), Still(outlives=outlives))
+    run.run_phases(safety)  # type: ignore[arg-type]
     assert safety.told == then
 
 
@@ -166,34 +207,19 @@ def test_a_target_that_dies_is_noticed_while_a_proof_is_made(book: Journal, make
         checking.set()
         return noticed.wait(PATIENCE_S)
 
-    run = run_of(Nothing(held=held), book, make_plan(), died=lambda: "orders died" if checking.is_set() else None)
+    run = run_of(Nothing(held=held), book, make_plan(), Still(lambda: "orders died" if checking.is_set() else None))
     with pytest.raises(TargetError, match="orders died"):
-        run._run_phases(Unguarded())  # type: ignore[arg-type]
+        run.run_phases(Unguarded())  # type: ignore[arg-type]
     assert not noticed.is_set()
     noticed.set()
-
-
-def ended(run: Run, status: str) -> bool:
-    """The end of a run whose target and processes leave nothing behind."""
-    run._target = SimpleNamespace(died=lambda: None, stop=list, endpoints=None)  # type: ignore[assignment]
-    run._run_id = "of-no-process"
-    for name in ("_host", "_scraper"):
-        setattr(run, name, SimpleNamespace(stop=lambda: None))
-    run._generator = SimpleNamespace(stop=lambda: None, progress=[], summary={}, secrets=[])  # type: ignore[assignment]
-    run._counts_before = {}
-    run._scraper.stop = broken  # type: ignore[method-assign]
-    return run._finish(SimpleNamespace(acted=False, settle=list), status)  # type: ignore[arg-type]
-
-
-def broken() -> None:
-    raise RuntimeError("a thread would not end")
 
 
 @pytest.mark.parametrize(("status", "then"), [("completed", "failed"), ("aborted", "aborted")])
 def test_a_run_that_can_not_be_seen_to_its_end_was_not_completed_and_is_clean(
     book: Journal, make_plan: Any, status: str, then: str
 ) -> None:
-    assert ended(run_of(Nothing(), book, make_plan()), status)
+    run = run_of(Nothing(), book, make_plan(), scraper=Unwilling())
+    assert run.finish(SimpleNamespace(acted=False, settle=list), status)  # type: ignore[arg-type]
     told = {event["event"]: event for event in book.events}
     assert (told["cleanup"]["clean"], told["cleanup"]["left"]) == (True, [])
     assert told["error"]["message"] == "RuntimeError: a thread would not end"
@@ -201,7 +227,7 @@ def test_a_run_that_can_not_be_seen_to_its_end_was_not_completed_and_is_clean(
 
 
 def test_evidence_is_stamped_when_it_was_made(book: Journal, make_plan: Any) -> None:
-    run_of(Nothing(), book, make_plan())._run_phases(Unguarded())  # type: ignore[arg-type]
+    run_of(Nothing(), book, make_plan()).run_phases(Unguarded())  # type: ignore[arg-type]
     before = next(event for event in book.events if event.get("moment") == "before")
     assert before["made_at"] == 5.0
     fields = {key: value for key, value in before.items() if key != "event"}

@@ -13,21 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from idchaos.components import STAND_INS
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.compose import (
-    CLIENT_PROXIES,
     COMPOSE_FILE,
-    LISTEN_PORTS,
     TOXIPROXY,
+    client_links,
     compose_environment,
     docker_layout,
+    listen_ports,
     project_name,
 )
-from idchaos.targets.standin.topology import PROXIES, Credentials, Layout, settings_documents
+from idchaos.targets.standin.topology import Credentials, Layout, module_of, settings_documents
+from idchaos.topologies import TOPOLOGIES, Topology
 from idchaos.undo.ledger import RUN_ID_VARIABLE
 
 ROOT = COMPOSE_FILE.parent
+GRAPH = TOPOLOGIES["gateway"].graph
+CLIENT_LINKS = client_links(GRAPH)
 IMAGES = {"IDCHAOS_STAND_IN_IMAGE", "IDCHAOS_PYTHON_IMAGE", "IDCHAOS_TOXIPROXY_IMAGE"}
 """What whoever starts the containers may set, and idchaos does not."""
 
@@ -37,13 +39,13 @@ COME_WITH_OTHERS = {"multidict", "yarl", "pydantic-core"}
 
 @pytest.fixture
 def layout() -> Layout:
-    return docker_layout()
+    return docker_layout(GRAPH)
 
 
 @pytest.fixture
 def environment(layout: Layout) -> dict[str, str]:
     documents = settings_documents(layout, CommonSettings(), Credentials.generate(), {})
-    return compose_environment(layout, "abc123", "s3cret", documents)
+    return compose_environment(GRAPH, layout, "abc123", "s3cret", documents)
 
 
 def port(address: str) -> int:
@@ -51,22 +53,22 @@ def port(address: str) -> int:
 
 
 def test_every_proxy_has_a_port_of_its_own_in_toxiproxys_container(layout: Layout) -> None:
-    assert set(layout.listen) == set(layout.through) == set(PROXIES)
-    assert sorted(map(port, layout.listen.values())) == sorted(set(LISTEN_PORTS.values()))
+    assert set(layout.listen) == set(layout.through) == {link.name for link in GRAPH.links}
+    assert sorted(map(port, layout.listen.values())) == sorted(set(listen_ports(GRAPH).values()))
 
 
 def test_parts_reach_each_other_through_toxiproxy_and_clients_through_published_ports(layout: Layout) -> None:
     for proxy, address in layout.through.items():
-        host = "127.0.0.1" if proxy in CLIENT_PROXIES else TOXIPROXY
+        host = "127.0.0.1" if proxy in CLIENT_LINKS else TOXIPROXY
         assert address.startswith(f"{host}:")
         if host == TOXIPROXY:
             assert port(address) == port(layout.listen[proxy])
 
 
 def test_what_is_published_has_distinct_ports_on_loopback(layout: Layout) -> None:
-    published = [*layout.control.values(), *(layout.through[name] for name in CLIENT_PROXIES), layout.toxiproxy_api]
+    published = [*layout.control.values(), *(layout.through[name] for name in CLIENT_LINKS), layout.toxiproxy_api]
     assert all(address.startswith("127.0.0.1:") for address in published)
-    assert len(set(published)) == len(STAND_INS) + len(CLIENT_PROXIES) + 1
+    assert len(set(published)) == len(GRAPH.parts) + len(CLIENT_LINKS) + 1
 
 
 def variables(text: str) -> set[str]:
@@ -78,7 +80,7 @@ def test_every_variable_of_the_compose_file_is_given_and_no_other(environment: d
 
 
 def test_each_part_is_given_its_own_settings(environment: dict[str, str]) -> None:
-    for name in STAND_INS:
+    for name in GRAPH.parts:
         variable = f"IDCHAOS_{name.upper().replace('-', '_')}_SETTINGS"
         assert json.loads(environment[variable])["name"] == name
     assert environment[RUN_ID_VARIABLE] == "abc123"
@@ -90,11 +92,24 @@ def test_published_ports_are_those_of_the_layout(layout: Layout, environment: di
     assert environment["IDCHAOS_PORT_ACCOUNTS_CONTROL"] == str(port(layout.control["accounts"]))
 
 
-def test_what_toxiproxy_publishes_is_what_it_listens_on() -> None:
+@pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)
+def test_what_toxiproxy_publishes_is_what_it_listens_on(topology: Topology) -> None:
     published = re.findall(r"127\.0\.0\.1:\$\{IDCHAOS_PORT_(CLIENT[A-Z0-9_]+):-\d+\}:(\d+)", COMPOSE_FILE.read_text())
+    ports = listen_ports(topology.graph)
     assert {name.lower().replace("_", "-"): int(number) for name, number in published} == {
-        proxy: LISTEN_PORTS[proxy] for proxy in CLIENT_PROXIES
+        link: ports[link] for link in client_links(topology.graph)
     }
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)
+def test_the_compose_file_has_a_service_with_a_network_of_its_own_for_every_part(topology: Topology) -> None:
+    found = re.findall(
+        r"^  ([a-z0-9-]+):\n    <<: \*stand-in\n    command: \[([a-z.]+)\]\n(?:      .*\n|    environment:\n)*"
+        r"    networks: \[([a-z0-9-]+)\]\n",
+        COMPOSE_FILE.read_text(),
+        re.MULTILINE,
+    )
+    assert found == [(name, module_of(topology.graph, name), name) for name in topology.graph.parts]
 
 
 @given(st.text(max_size=40))

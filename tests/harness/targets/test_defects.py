@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 
-from idchaos.components import GATEWAYS, IDP, SERVICES, STAND_INS
 from idchaos.errors import UsageError
 from idchaos.fixtures.common.defects import Defect as ValidatorDefect
 from idchaos.fixtures.gateway.settings import GatewaySettings
 from idchaos.fixtures.idp.settings import Defect as IdpDefect
 from idchaos.fixtures.idp.settings import IdpSettings
 from idchaos.fixtures.service.settings import ServiceSettings
-from idchaos.run.launch import Request, manifest, prepare
+from idchaos.run.launch import Request, make_target, manifest, prepare
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.defects import DEFECTS, by_part, known
 from idchaos.targets.standin.local import local_layout
 from idchaos.targets.standin.topology import Credentials, settings_documents
-from idchaos.topologies import TOPOLOGIES, Topology
+from idchaos.topologies import GATEWAYS, IDP, SERVICES, TOPOLOGIES, Topology
 
 READERS = {
     IDP: IdpSettings,
@@ -34,16 +33,16 @@ GATEWAY, LIBRARY = TOPOLOGIES["gateway"], TOPOLOGIES["library"]
 
 def documents(*names: str, topology: Topology = GATEWAY) -> Mapping[str, dict[str, Any]]:
     settings = CommonSettings(topology=topology.name)
-    return settings_documents(local_layout(), settings, Credentials.generate(), by_part(names, topology))
+    return settings_documents(local_layout(topology.graph), settings, Credentials.generate(), by_part(names, topology))
 
 
 def test_every_defect_of_the_stand_ins_is_listed_and_nothing_else() -> None:
     told = {
         part: {defect.told or defect.name for defect in DEFECTS.values() if part in defect.parts(GATEWAY)}
-        for part in STAND_INS
+        for part in GATEWAY.graph.parts
     }
     assert told[IDP] == {str(defect) for defect in IdpDefect}
-    validators = set().union(*(told[part] for part in STAND_INS if part != IDP))
+    validators = set().union(*(told[part] for part in GATEWAY.graph.parts if part != IDP))
     assert validators == {str(defect) for defect in ValidatorDefect}
 
 
@@ -87,7 +86,7 @@ def test_names_are_taken_once_and_an_unknown_one_is_met_with_the_nearest() -> No
 
 def test_a_request_with_a_defect_is_in_the_manifest_and_can_be_repeated() -> None:
     prepared = prepare(Request("jwks_outage", defects=("no_aud_check", "raw_tokens_in_logs"), seed=7))
-    told = manifest(prepared, "local")
+    told = manifest(prepared, make_target("local", prepared.settings, "of-no-run")[0])
     assert told["defects"] == ["no_aud_check", "raw_tokens_in_logs"]
     words = shlex.split(told["repeat"])
     assert [words[at + 1] for at, word in enumerate(words) if word == "--defect"] == told["defects"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from idchaos.components import GATEWAYS, IDP, SERVICES
 from idchaos.topologies import Need, Topology
 from idchaos.values import Value
 
@@ -33,13 +32,15 @@ class Defect(Value):
         """The components that are told of it: none where nobody could have it."""
         if topology.lacks(self.needs):
             return ()
+        graph = topology.graph
+        deciding = graph.validators_of_tokens
         found: dict[Who, tuple[str, ...]] = {
-            "idp": (IDP,),
-            "gateways": GATEWAYS,
-            "deciders": topology.deciders,
-            "second decider": topology.deciders[1:2],
-            "validators": (*topology.deciders, *topology.validators),
-            "trusting services": tuple(name for name in SERVICES if name not in topology.deciders),
+            "idp": graph.idps,
+            "gateways": graph.gateways,
+            "deciders": deciding,
+            "second decider": deciding[1:2],
+            "validators": (*deciding, *graph.keepers_of_keys),
+            "trusting services": tuple(name for name in graph.services if name not in deciding),
         }
         return tuple(dict.fromkeys(part for who in self.who for part in found[who]))
 

@@ -1,0 +1,35 @@
+"""What a target can't show, asked of the very target before it is started."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from idchaos.contract import NotObserved
+from idchaos.load.canaries.catalogue import LACKING, unmakeable
+from idchaos.planning.observability import Sight, observable
+from idchaos.run.scenario import Experiment
+from idchaos.targets.base import Target
+from idchaos.targets.capabilities import KeepsLogs, ReportsState, RotatesKeys
+
+RETIRED = "retired_key"
+
+
+def seen_by(experiment: Experiment, target: Target) -> tuple[Experiment, tuple[NotObserved, ...]]:
+    """What of an experiment the target can show, and what it can't."""
+    canaries = experiment.plan.load.canaries
+    sight = sight_of(target, canaries.kinds if canaries is not None else ())
+    plan, hidden = observable(experiment.plan, target.graph, sight)
+    return replace(experiment, plan=plan), hidden
+
+
+def sight_of(target: Target, kinds: tuple[str, ...]) -> Sight:
+    """What its parts tell of themselves, whose logs are kept, and which of these canaries can't be made."""
+    states, logs = target.capability(ReportsState), target.capability(KeepsLogs)
+    unmade = unmakeable(kinds, target.endpoints)
+    if RETIRED in kinds and target.capability(RotatesKeys) is None:
+        unmade.setdefault(RETIRED, LACKING["retired_key"])
+    return Sight(
+        tells={name: states.tells(name) for name in target.graph.parts} if states is not None else {},
+        logged=frozenset(logs.logged()) if logs is not None else frozenset(),
+        unmade=unmade,
+    )

@@ -1,0 +1,92 @@
+"""What a target can't show is taken out of the plan and declared; the rest stays as it was."""
+
+from typing import Any
+
+import pytest
+
+from idchaos.contract import COUNTS, LOGS, Fact
+from idchaos.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, Plan
+from idchaos.graph import Component, Graph, Link, Role, Route
+from idchaos.planning.observability import Sight, observable
+from idchaos.run.launch import Request, prepare
+from idchaos.topologies import TOPOLOGIES
+
+FOREIGN = Graph(
+    components=(
+        Component(name="users", roles=(Role.CLIENT,)),
+        Component(name="idp", roles=(Role.IDP,), formats=("jwt",)),
+        Component(name="edge", roles=(Role.GATEWAY, Role.VALIDATOR), trusts=("idp",), decides=True, keeps_keys=True),
+        Component(name="api", roles=(Role.SERVICE,)),
+    ),
+    links=(
+        Link(name="users-to-idp", consumers=("users",), provider="idp"),
+        Link(name="users-to-edge", consumers=("users",), provider="edge"),
+        Link(name="edge-to-idp", consumers=("edge",), provider="idp"),
+        Link(name="edge-to-api", consumers=("edge",), provider="api"),
+    ),
+    routes=(Route(path="/", service="api", audience="api", scope=""),),
+)
+NO_MINT = "no way to have tokens signed by the IdP's key"
+BLIND = Sight(unmade={"expired": NO_MINT})
+ALL_SEEING = Sight(
+    tells={name: frozenset(Fact) for name in FOREIGN.parts},
+    logged=frozenset(FOREIGN.parts),
+)
+
+
+def objective(name: str, sli: str) -> Objective:
+    return Objective(name=name, sli=sli, phase="all", bound=Bound(op="<=", limit=1))
+
+
+@pytest.fixture
+def plan(make_plan: Any) -> Plan:
+    made: Plan = make_plan()
+    canaries = CanaryPlan(kinds=(Canary.EXPIRED, Canary.TAMPERED, Canary.ALG_NONE), clock_margin_s=2)
+    return made.model_copy(
+        update={
+            "load": made.load.model_copy(update={"canaries": canaries}),
+            "objectives": (
+                objective("success", "success_rate{flow=api}"),
+                objective("key_fetches_bounded", "jwks_fetch_rate"),
+                objective("refusals_are_4xx", "refusals_told_as_errors"),
+            ),
+            "invariants": (
+                Invariant(name="never_expired", canaries=(Canary.EXPIRED,)),
+                Invariant(name="signatures", canaries=(Canary.TAMPERED, Canary.ALG_NONE)),
+                Invariant(name="mixed", canaries=(Canary.EXPIRED, Canary.TAMPERED)),
+            ),
+        }
+    )
+
+
+def test_of_a_target_that_tells_nothing_what_needs_its_word_is_declared(plan: Plan) -> None:
+    left, declared = observable(plan, FOREIGN, BLIND)
+    assert {each.name: each.why for each in declared} == {
+        "key_fetches_bounded": "edge does not tell of key fetches",
+        "refusals_are_4xx": "edge does not say why a request is refused",
+        "never_expired": f"expired: there is {NO_MINT}",
+        "mixed (expired)": f"expired: there is {NO_MINT}",
+        COUNTS: "edge, api, idp do not count requests",
+        LOGS: "the logs of idp, edge, api can't be read",
+    }
+    assert [each.name for each in left.objectives] == ["success"]
+    assert [(each.name, each.canaries) for each in left.invariants] == [
+        ("signatures", (Canary.TAMPERED, Canary.ALG_NONE)),
+        ("mixed", (Canary.TAMPERED,)),
+    ]
+    assert left.load.canaries is not None
+    assert left.load.canaries.kinds == (Canary.TAMPERED, Canary.ALG_NONE)
+
+
+def test_of_one_that_tells_all_but_reasons_only_these_are_declared(plan: Plan) -> None:
+    left, declared = observable(plan, FOREIGN, ALL_SEEING)
+    assert [each.name for each in declared] == ["refusals_are_4xx"]
+    assert left.invariants == plan.invariants
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_the_stand_ins_show_all_that_a_scenario_asks_for(topology: str) -> None:
+    assert (
+        prepare(Request("idp_outage" if topology == "library" else "revocation_lag", topology=topology)).not_observed
+        == ()
+    )
