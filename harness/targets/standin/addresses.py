@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import secrets
 import socket
 
 from idchaos.errors import TargetError
@@ -44,7 +45,7 @@ def free_ports(count: int, host: str = SHARED) -> list[int]:
         TargetError: when there are not that many.
     """
     found: list[int] = []
-    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+    for port in random.Random(secrets.randbits(64)).sample(PORTS, len(PORTS)):
         if can_listen(host, port):
             found.append(port)
         if len(found) == count:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from idchaos.commands.live import ahead, bar, view
 from idchaos.experiment import Phase, PhaseName
-from idchaos.run.runner import Progress
+from idchaos.run.progress import Progress
 from idchaos.verdict.power import Forecast
 
 PHASES = tuple(
