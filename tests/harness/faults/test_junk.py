@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from idchaos.contract import Fact
 from idchaos.faults import base, junk
 from idchaos.faults.junk import JunkKids, junk_token
 from idchaos.load.idp.tokens import peek
@@ -25,6 +26,9 @@ class Flooded:
 
     def capability(self, kind: type[Kind]) -> Kind | None:
         return self if isinstance(self, kind) else None
+
+    def tells(self, component: str) -> frozenset[Fact]:
+        return frozenset({Fact.REASONS, Fact.KEY_FETCHES})
 
     def state(self, component: str) -> dict[str, Any]:
         return {

@@ -16,7 +16,7 @@ from idchaos.topologies import TOPOLOGIES, Topology
 @pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)
 def test_no_secret_of_a_settings_document_is_unknown_to_the_search_of_logs(topology: Topology) -> None:
     layout, made = local_layout(topology.graph), Credentials.generate()
-    known = {secret.value for secret in credentials(endpoints(layout, made, topology))}
+    known = {secret.value for secret in credentials(endpoints(layout, made, topology.graph))}
     secret = {made.gateway_secret, made.initial_access_token, *made.clients.values(), *made.users.values()}
     told = json.dumps(settings_documents(layout, CommonSettings(topology=topology.name), made, {}))
     assert {value for value in secret if value in told} <= known
