@@ -9,11 +9,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from idchaos.experiment import CanaryPlan, Invariant, LoadPlan, Objective, Phase, PhaseName, Plan, Stream
 from idchaos.record import record as records
 from idchaos.record.record import Cleanup, Event, Manifest, RunRecord, Telemetry
 from idchaos.record.samples import frame_of
+
+# No test is timed: a busy machine says nothing of what it tests.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 PHASES = {"baseline": (100.0, 110.0), "fault": (110.0, 120.0), "recovery": (120.0, 130.0)}
 """Windows of the runs below, unless a test gives its own."""
