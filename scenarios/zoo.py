@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from idchaos.studies.zoo.rows import Row, Trial
+from idchaos.targets.standin.defects import DEFECTS
 
 SHORT = {
     "phases.warmup_s": 2,
@@ -141,7 +142,61 @@ def _in_outage(defect: str, *caught_by: str, elsewhere: Trial | None = None) -> 
     return Row(defect=defect, trial=OUTAGE, caught_by=caught_by, elsewhere=elsewhere)
 
 
+_NARROW = (
+    ("crit_ignored", "critical_headers_refused"),
+    ("b64_ignored", "critical_headers_refused"),
+    ("none_in_other_case_accepted", "unsigned_tokens_refused"),
+    ("hmac_other_spellings_accepted", "algorithm_confusion_refused"),
+    ("jwk_header_trusted", "embedded_keys_ignored"),
+    ("x5c_trusted", "embedded_keys_ignored"),
+    ("ecdsa_zero_accepted", "degenerate_signatures_refused"),
+    ("empty_signature_accepted", "degenerate_signatures_refused"),
+    ("kid_mismatch_ignored", "keys_are_those_named"),
+    ("issuer_prefix_match", "issuer_enforced"),
+    ("issuer_case_ignored", "issuer_enforced"),
+    ("exp_missing_accepted", "times_are_checked"),
+    ("exp_string_accepted", "times_are_checked"),
+    ("exp_out_of_range_accepted", "times_are_checked"),
+    ("nbf_wraps", "times_are_checked"),
+    ("issued_in_future_accepted", "times_are_checked"),
+    ("audience_substring_match", "audience_enforced"),
+    ("respelled_token_dodges_revocation", "revoked_tokens_refused"),
+    ("jwe_wrapped_unsigned_accepted", "encrypted_tokens_refused"),
+    ("scope_ignored", "scopes_enforced"),
+    ("scope_substring_match", "scopes_enforced"),
+    ("scope_case_ignored", "scopes_enforced"),
+    ("malformed_as_500", "refusals_are_4xx"),
+    ("any_client_secret", "client_secrets_checked"),
+    ("code_redeemed_by_other_client", "codes_bound_to_clients"),
+    ("refresh_by_other_client", "refresh_tokens_bound_to_clients"),
+    ("logout_keeps_grants", "logout_ends_grants"),
+    ("reuse_ends_token_only", "reuse_ends_the_family"),
+    ("slower_after_fault", "api_latency_p50_recovery"),
+    ("verdict_outlives_expiry", "expired_tokens_refused"),
+    ("verdict_outlives_revocation", "revoked_tokens_refused"),
+    ("verdict_for_any_audience", "audience_enforced"),
+    ("opaque_verdict_outlives_expiry", "expired_tokens_refused"),
+    ("opaque_verdict_outlives_revocation", "revoked_tokens_refused"),
+    ("opaque_verdict_for_any_audience", "audience_enforced"),
+    ("revoke_does_nothing", "revoked_tokens_refused"),
+    ("expired_opaque_active", "expired_tokens_refused"),
+    ("verdict_without_signature", "tampered_tokens_refused"),
+    ("identity_of_another", "answers_are_ones_own"),
+    ("answer_of_another", "answers_are_ones_own"),
+    ("no_cooldown", "key_fetches_bounded"),
+)
+"""Defects that fail nothing but the one name that names them."""
+
+
+def _narrow(defect: str, name: str) -> Row:
+    """Caught in the outage of the keys; where nobody keeps any, in a trial that goes on without."""
+    outage_felt = name == "api_latency_p50_recovery"
+    elsewhere = None if DEFECTS[defect].needs else DOWN if outage_felt else AUDIENCES
+    return Row(defect=defect, trial=OUTAGE, caught_by=(name,), narrow=True, elsewhere=elsewhere)
+
+
 ROWS = (
+    *(_narrow(defect, name) for defect, name in _NARROW),
     _in_outage("fail_open_on_jwks_outage", "unknown_keys_refused", "retired_keys_refused"),
     _in_outage("fail_open_on_introspection_outage", "unknown_opaque_refused", elsewhere=DOWN),
     _in_outage("no_aud_check", "audience_enforced", elsewhere=AUDIENCES),
@@ -223,27 +278,18 @@ ROWS = (
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
 _UNTRIED = """
-    verdict_outlives_expiry verdict_outlives_revocation verdict_outlives_key verdict_for_any_audience
-    verdict_for_any_method verdict_for_any_path verdict_without_signature opaque_verdict_outlives_expiry
-    opaque_verdict_outlives_revocation opaque_verdict_for_any_audience opaque_verdict_for_any_method
-    inactive_accepted introspected_audience_ignored fractional_exp_refused identity_of_another answer_of_another
-    connection_authorised_once slower_after_fault crit_ignored b64_ignored typ_ignored alg_of_token_obeyed
-    none_in_other_case_accepted hmac_other_spellings_accepted jwk_header_trusted jku_trusted x5u_trusted x5c_trusted
-    ecdsa_zero_accepted empty_signature_accepted kid_mismatch_ignored issuer_prefix_match issuer_case_ignored
-    exp_missing_accepted exp_string_accepted exp_out_of_range_accepted nbf_wraps issued_in_future_accepted
-    enc_key_verifies audience_substring_match respelled_token_accepted respelled_token_dodges_revocation
-    jwe_wrapped_unsigned_accepted zip_bomb_inflated p2c_obeyed scope_ignored scope_substring_match
-    scope_case_ignored malformed_as_500 malformed_hangs post_unchecked put_unchecked delete_unchecked head_unchecked
-    options_unchecked unknown_method_unchecked deep_path_unchecked absolute_form_unchecked http10_unchecked
-    second_authorization_counts token_in_query_accepted token_in_form_accepted token_in_cookie_accepted
-    scheme_ignored encoded_path_bypass backslash_path_bypass underscore_headers_passed named_hop_headers_passed
-    refusal_body_repeats_token refusal_header_repeats_token outage_as_500 retry_after_missing unknown_key_breaks_set
-    first_of_one_kid_counts keys_of_one_kid_dropped nameless_key_breaks_set few_keys_read new_material_ignored
-    no_cooldown jwks_without_timeout fail_open_on_timeout jwks_size_unbounded gzip_unknown redirects_followed
-    retry_after_ignored retry_after_unbounded max_age_obeyed discovery_only_at_boot discovery_failure_final
-    discovered_issuer_unchecked any_client_secret any_password code_redeemed_by_other_client refresh_by_other_client
-    logout_keeps_grants reuse_ends_token_only code_replay_keeps_tokens revocation_keeps_access_tokens
-    revoke_does_nothing revoked_jwt_active expired_opaque_active withdrawn_key_active code_never_expires
+    verdict_outlives_key verdict_for_any_method verdict_for_any_path opaque_verdict_for_any_method inactive_accepted
+    introspected_audience_ignored fractional_exp_refused connection_authorised_once typ_ignored alg_of_token_obeyed
+    jku_trusted x5u_trusted enc_key_verifies respelled_token_accepted zip_bomb_inflated p2c_obeyed malformed_hangs
+    post_unchecked put_unchecked delete_unchecked head_unchecked options_unchecked unknown_method_unchecked
+    deep_path_unchecked absolute_form_unchecked http10_unchecked second_authorization_counts token_in_query_accepted
+    token_in_form_accepted token_in_cookie_accepted scheme_ignored encoded_path_bypass backslash_path_bypass
+    underscore_headers_passed named_hop_headers_passed refusal_body_repeats_token refusal_header_repeats_token
+    outage_as_500 retry_after_missing unknown_key_breaks_set first_of_one_kid_counts keys_of_one_kid_dropped
+    nameless_key_breaks_set few_keys_read new_material_ignored jwks_without_timeout fail_open_on_timeout
+    jwks_size_unbounded gzip_unknown redirects_followed retry_after_ignored retry_after_unbounded max_age_obeyed
+    discovery_only_at_boot discovery_failure_final discovered_issuer_unchecked any_password code_replay_keeps_tokens
+    revocation_keeps_access_tokens revoked_jwt_active withdrawn_key_active code_never_expires
     redirect_uri_not_compared anyone_may_introspect scope_widened_on_refresh error_repeats_credentials
     idp_slower_after_fault
 """

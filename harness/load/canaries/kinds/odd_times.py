@@ -15,7 +15,7 @@ _WRAP: Final = 2**32
 class OddTimes(TokenKind):
     name = "odd_times"
     invariant = "times_are_checked"
-    made = "A token without `exp`, or with one that is a string, negative or a list; or whose `nbf` is beyond 32 bits."
+    made = "A token without `exp`, or with one that is no time; whose `nbf` is beyond 32 bits; issued in the future."
     bad = "From birth: without a numeric `exp` it is no access token; what it says otherwise lies in the past or ahead."
     why = "A check that a token can opt out of: a stolen or forged one works for ever, or before its time."
     source = "RFC 9068 section 2.2, RFC 7519 section 4.1.4, CVE-2026-25537"
@@ -37,6 +37,8 @@ def odd(moment: Moment) -> dict[str, dict[str, Any]]:
         "exp_negative": {"exp": -1},
         "exp_list": {"exp": [int(moment.now + _AGO_S)]},
         "exp_true": {"exp": True},
+        "exp_without_end": {"exp": 10**30},
+        "iat_ahead": {"iat": int(moment.now + moment.margin_s + _AGO_S)},
         "nbf_wraps": {"nbf": int(_WRAP + moment.now)},
         "nbf_string": {"nbf": str(int(moment.now + moment.margin_s + _AGO_S))},
     }
