@@ -22,6 +22,7 @@ SHORT = {
     "slo.success": 0.97,
     # Phases as short as these must not hang on one bad second of a busy machine's scheduler.
     "slo.late_p99_s": 1,
+    "slo.latency_p50_s": 0.35,
 }
 
 # Keys outlive the fault by a second or two, and no more: whoever does not fetch again soon is left without any.
@@ -161,7 +162,6 @@ _NARROW = (
     ("issued_in_future_accepted", "times_are_checked"),
     ("audience_substring_match", "audience_enforced"),
     ("respelled_token_dodges_revocation", "revoked_tokens_refused"),
-    ("jwe_wrapped_unsigned_accepted", "encrypted_tokens_refused"),
     ("scope_ignored", "scopes_enforced"),
     ("scope_substring_match", "scopes_enforced"),
     ("scope_case_ignored", "scopes_enforced"),
@@ -177,7 +177,6 @@ _NARROW = (
     ("verdict_for_any_audience", "audience_enforced"),
     ("opaque_verdict_outlives_expiry", "expired_tokens_refused"),
     ("opaque_verdict_outlives_revocation", "revoked_tokens_refused"),
-    ("opaque_verdict_for_any_audience", "audience_enforced"),
     ("revoke_does_nothing", "revoked_tokens_refused"),
     ("expired_opaque_active", "expired_tokens_refused"),
     ("verdict_without_signature", "tampered_tokens_refused"),
@@ -278,11 +277,12 @@ ROWS = (
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
 _UNTRIED = """
-    verdict_outlives_key verdict_for_any_method verdict_for_any_path opaque_verdict_for_any_method inactive_accepted
-    introspected_audience_ignored fractional_exp_refused connection_authorised_once typ_ignored alg_of_token_obeyed
-    jku_trusted x5u_trusted enc_key_verifies respelled_token_accepted zip_bomb_inflated p2c_obeyed malformed_hangs
-    post_unchecked put_unchecked delete_unchecked head_unchecked options_unchecked unknown_method_unchecked
-    deep_path_unchecked absolute_form_unchecked http10_unchecked second_authorization_counts token_in_query_accepted
+    opaque_verdict_for_any_audience jwe_wrapped_unsigned_accepted verdict_outlives_key verdict_for_any_method
+    verdict_for_any_path opaque_verdict_for_any_method inactive_accepted introspected_audience_ignored
+    fractional_exp_refused connection_authorised_once typ_ignored alg_of_token_obeyed jku_trusted x5u_trusted
+    enc_key_verifies respelled_token_accepted zip_bomb_inflated p2c_obeyed malformed_hangs post_unchecked
+    put_unchecked delete_unchecked head_unchecked options_unchecked unknown_method_unchecked deep_path_unchecked
+    absolute_form_unchecked http10_unchecked second_authorization_counts token_in_query_accepted
     token_in_form_accepted token_in_cookie_accepted scheme_ignored encoded_path_bypass backslash_path_bypass
     underscore_headers_passed named_hop_headers_passed refusal_body_repeats_token refusal_header_repeats_token
     outage_as_500 retry_after_missing unknown_key_breaks_set first_of_one_kid_counts keys_of_one_kid_dropped
