@@ -16,6 +16,7 @@ from idchaos.faults.base import Fault
 from idchaos.load.engine.job import LoadJob, Withdrawn
 from idchaos.planning.steadiness import unsteady
 from idchaos.record.rundir import RunDirectory
+from idchaos.run.counts import Looked, compared, look
 from idchaos.run.in_force import FaultsInForce, Healing, said
 from idchaos.run.instruments import Instruments
 from idchaos.run.leaks import credentials
@@ -27,7 +28,7 @@ from idchaos.run.retired import key_to_withdraw
 from idchaos.run.scenario import Experiment
 from idchaos.run.signals import signals_ignored
 from idchaos.targets.base import Target
-from idchaos.targets.capabilities import ReportsState, RotatesKeys, required
+from idchaos.targets.capabilities import RotatesKeys, required
 from idchaos.undo.ledger import Undo
 from idchaos.undo.safety import Safety
 from idchaos.undo.undo import end_processes
@@ -65,7 +66,7 @@ class Run:
         self._scraper = instruments.scraper
         self._host = instruments.host
         self._faults: FaultsInForce | None = None
-        self._counts_before: dict[str, Any] = {}
+        self._before: Looked | None = None
         self._now = Clock().now
         """Phases go by the monotonic clock, as the load does: a step of the system's clock must not prolong a fault."""
         self._t0 = 0.0
@@ -132,7 +133,7 @@ class Run:
         ready = dict(self._generator.wait_ready())
         withdrawn = (self._retire(retired_kid),) if retired_kid else ()
         # Logging in and minting canaries is not part of the load: counting begins here, on both sides.
-        self._counts_before = self._states()
+        self._before = look(self._target)
         self._t0 = self._now() + START_MARGIN_S
         self._generator.begin(self._t0, withdrawn)
         self._directory.record("load_started", t0=self._t0, plan={k: v for k, v in ready.items() if k != "event"})
@@ -147,19 +148,6 @@ class Run:
         required(self._target, RotatesKeys).retire_key(kid)
         canaries = self._plan.load.canaries
         return Withdrawn(kid=kid, forgotten_from=self._now() + (canaries.retired_after_s if canaries else 0.0))
-
-    def _states(self) -> dict[str, Any]:
-        """What each part tells that tells anything."""
-        reports = self._target.capability(ReportsState)
-        states: dict[str, Any] = {}
-        for component in self._target.graph.parts if reports is not None else ():
-            if reports is None or not reports.tells(component):
-                continue
-            try:
-                states[component] = reports.state(component)
-            except TargetError as error:
-                states[component] = {"error": str(error)}
-        return states
 
     # --- phases ----------------------------------------------------------------------------------------------------
 
@@ -299,11 +287,10 @@ class Run:
         self._directory.record("logs_searched", complete=complete, **search_logs(self._directory.logs, secrets))
 
     def _count(self) -> None:
-        if self._counts_before:
+        if self._before is not None and self._before.told:
             self._directory.record(
                 "counts",
-                before=self._counts_before,
-                after=self._states(),
+                **compared(self._before, look(self._target)),
                 own=self._target.sent,
                 own_unsure=self._target.unanswered,
             )

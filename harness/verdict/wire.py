@@ -8,9 +8,10 @@ by provider and link (:class:`idchaos.record.observed.LinkObserved`); each side 
 components were asked. A request is counted on the wire when its head has passed, again when its answer has, and by the
 IdP somewhere between. So with readings 1 and 2 before the load, and 3 and 4 after it::
 
-    answered(3) - asked(2) + failed(2)  <=  what the IdP counts  <=  asked(4) - answered(1) - failed(1)
+    answered(3) - asked(2) + unsure(2)  <=  what the IdP counts  <=  asked(4) - answered(1) - unsure(1)
 
-which leaves room for what was on its way when the counts were read, and for requests that got no answer.
+which leaves room for what was on its way when the counts were read, and for what an IdP may count or not: requests
+that got no answer, and those whose path or method it does not know (404, 405).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from idchaos.record.observed import LinkObserved
 from idchaos.record.record import RunRecord
 from idchaos.verdict.reconcile import Row, growth
 
+UNKNOWN = (404, 405)
 Links = Mapping[str, LinkObserved]
 Reading = Mapping[str, Links]
 """By provider and link."""
@@ -35,7 +37,9 @@ class Passed:
 
     asked: int
     answered: int
-    failed: int
+    """By the endpoint itself."""
+    unsure: int
+    """Over, and perhaps not counted."""
 
 
 def on_the_wire(record: RunRecord) -> tuple[Row, ...]:
@@ -55,8 +59,8 @@ def _of_provider(record: RunRecord, provider: str, readings: Sequence[Reading]) 
     found = []
     for endpoint in _counted(record, provider):
         first, second, third, fourth = (_passed(each, endpoint) for each in links)
-        low = max(0, third.answered - second.asked + second.failed)
-        high = fourth.asked - first.answered - first.failed
+        low = max(0, third.answered - second.asked + second.unsure)
+        high = fourth.asked - first.answered - first.unsure
         seen = growth(record, provider, "requests", endpoint, "total")
         if not high and not seen.count:
             continue
@@ -81,11 +85,10 @@ def _counted(record: RunRecord, provider: str) -> list[str]:
 
 def _passed(links: Links, endpoint: str) -> Passed:
     counts = [each for link in links.values() for each in link.all(endpoint)]
-    return Passed(
-        asked=sum(each.requests for each in counts),
-        answered=sum(each.answered for each in counts),
-        failed=sum(sum(each.failed.values()) for each in counts),
-    )
+    answered = sum(each.answered for each in counts)
+    unknown = sum(each.statuses.get(status, 0) for each in counts for status in UNKNOWN)
+    failed = sum(sum(each.failed.values()) for each in counts)
+    return Passed(sum(each.requests for each in counts), answered - unknown, failed + unknown)
 
 
 def _readings(side: JsonValue) -> list[Reading]:

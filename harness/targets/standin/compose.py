@@ -7,9 +7,7 @@ that parts can be killed, paused and watched one by one, and all of them be remo
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -26,80 +24,26 @@ from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 
 from idchaos.errors import EngineMissing, FaultError, TargetError
-from idchaos.graph import Graph
 from idchaos.settings import CommonSettings
 from idchaos.targets.base import ProcessState
 from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
-from idchaos.targets.standin.addresses import free_ports
+from idchaos.targets.standin.compose_layout import TOXIPROXY, compose_environment, docker_layout, project_name
 from idchaos.targets.standin.control import StandIns
+from idchaos.targets.standin.observing import OBSERVER, observer_settings
 from idchaos.targets.standin.processes import READY_WITHIN_S
-from idchaos.targets.standin.topology import Credentials, Layout, endpoints, settings_documents
+from idchaos.targets.standin.topology import Credentials, endpoints, settings_documents
 from idchaos.topologies import TOPOLOGIES
-from idchaos.undo.ledger import RUN_ID_VARIABLE, RUN_LABEL
+from idchaos.undo.ledger import RUN_LABEL
 from idchaos.undo.toxiproxy import Links
 from idchaos.undo.undo import remove_containers
 
 COMPOSE_FILE = Path(__file__).resolve().parents[3] / "docker-compose.yml"
-TOXIPROXY = "toxiproxy"
-DATA_PORT, CONTROL_PORT = 8000, 9000
-FIRST_CLIENT_PORT, FIRST_INNER_PORT = 21001, 21101
-"""In Toxiproxy's container. Those of clients are published."""
-
 ENGINE_TIMEOUT_S = 30.0
 BUILD_WITHIN_S = 900.0
 START_WITHIN_S = 300.0
 STOP_PATIENCE_S = 2
 INSTEAD = "or use --target local"
-
-
-def client_links(graph: Graph) -> tuple[str, ...]:
-    """The links that clients use: from outside of the container."""
-    return tuple(link.name for link in graph.links if set(link.consumers) & set(graph.clients))
-
-
-def listen_ports(graph: Graph) -> dict[str, int]:
-    """The port that Toxiproxy listens on for each link, in its container."""
-    outer = client_links(graph)
-    inner = [link.name for link in graph.links if link.name not in outer]
-    return {
-        **{link: FIRST_CLIENT_PORT + number for number, link in enumerate(outer)},
-        **{link: FIRST_INNER_PORT + number for number, link in enumerate(inner)},
-    }
-
-
-def docker_layout(graph: Graph) -> Layout:
-    """Addresses inside the compose networks, and free loopback ports for what is published."""
-    outer, listening = client_links(graph), listen_ports(graph)
-    ports = iter(free_ports(len(outer) + len(graph.parts) + 1))
-    through = {link: f"{TOXIPROXY}:{port}" for link, port in listening.items()}
-    return Layout(
-        data={name: f"{name}:{DATA_PORT}" for name in graph.parts},
-        control={name: f"127.0.0.1:{next(ports)}" for name in graph.parts},
-        bind=dict.fromkeys(graph.parts, (f"0.0.0.0:{DATA_PORT}", f"0.0.0.0:{CONTROL_PORT}")),
-        listen={link: f"0.0.0.0:{port}" for link, port in listening.items()},
-        through={**through, **{link: f"127.0.0.1:{next(ports)}" for link in outer}},
-        toxiproxy_api=f"127.0.0.1:{next(ports)}",
-    )
-
-
-def compose_environment(
-    graph: Graph, layout: Layout, run_id: str, secret: str, documents: Mapping[str, Mapping[str, Any]]
-) -> dict[str, str]:
-    """The variables that ``docker-compose.yml`` asks for."""
-    return {
-        RUN_ID_VARIABLE: run_id,
-        "IDCHAOS_CONTROL_SECRET": secret,
-        "IDCHAOS_PORT_TOXIPROXY": _port(layout.toxiproxy_api),
-        **{f"IDCHAOS_PORT_{_variable(link)}": _port(layout.through[link]) for link in client_links(graph)},
-        **{f"IDCHAOS_PORT_{_variable(name)}_CONTROL": _port(layout.control[name]) for name in graph.parts},
-        **{f"IDCHAOS_{_variable(name)}_SETTINGS": json.dumps(document) for name, document in documents.items()},
-    }
-
-
-def project_name(run_id: str) -> str:
-    """Compose's name for a run: lower-case letters, digits, ``-`` and ``_``."""
-    return "idchaos-" + re.sub(r"[^a-z0-9_-]", "-", run_id.lower())
 
 
 def compose_command() -> list[str]:
@@ -181,6 +125,7 @@ class ComposeTarget(StandIns):
         if not COMPOSE_FILE.is_file():
             raise TargetError(f"docker: {COMPOSE_FILE} is missing: run from a checkout of idchaos, {INSTEAD}")
         documents = settings_documents(self.layout, self._settings, self.credentials, self._defects)
+        documents[OBSERVER] = observer_settings(self.layout, self.graph)
         self._logs = logs
         self._environment = compose_environment(
             self.graph, self.layout, self._run_id, self.credentials.control_secret, documents
@@ -189,18 +134,16 @@ class ComposeTarget(StandIns):
         self._engine = connect()
         self._compose("build", self.graph.idp, within_s=BUILD_WITHIN_S)
         # Compose starts them, not we: 1.29 joins a container to its second and later networks when it starts it.
-        self._compose("up", "-d", "--no-build", TOXIPROXY, *self.graph.idps, within_s=START_WITHIN_S)
+        self._compose("up", "-d", "--no-build", TOXIPROXY, OBSERVER, *self.graph.idps, within_s=START_WITHIN_S)
         self._links = self._connect_toxiproxy()
         for link in self.graph.links:
-            self._links.create(
-                link.name, listen=self.layout.listen[link.name], upstream=self.layout.data[link.provider]
-            )
+            self._links.create(link.name, listen=self.layout.listen[link.name], upstream=self.layout.upstream(link))
         # Validators start once their links exist: their first key fetch must not fail by our own making.
         around = f"http://{self.layout.data[self.graph.idp]}"
         self._open_a_way_around([name for name, document in documents.items() if document.get("idp_url") == around])
         others = [name for name in self.graph.parts if name not in self.graph.idps]
         self._compose("up", "-d", "--no-build", *others, within_s=START_WITHIN_S)
-        for name in self.graph.parts:
+        for name in documents:
             self._wait_healthy(name)
 
     def stop(self) -> list[str]:
@@ -222,7 +165,7 @@ class ComposeTarget(StandIns):
     def died(self) -> str | None:
         """The first component that ended without being told to."""
         found = self._found()
-        for name in (TOXIPROXY, *self.graph.parts):
+        for name in (TOXIPROXY, OBSERVER, *self.graph.parts):
             alive = name in found and found[name]["State"] in ("running", "paused", "restarting")
             if not alive and name not in self._down:
                 self._down.add(name)
@@ -331,7 +274,7 @@ class ComposeTarget(StandIns):
         """At once, and all at a time: Compose would take a second to begin, and another to end."""
         api = self._client().api
         ids = [record["Id"] for record in self._found().values()]
-        with _engine_errors("stop containers"), ThreadPoolExecutor(len(self.graph.parts) + 1) as pool:
+        with _engine_errors("stop containers"), ThreadPoolExecutor(len(self.graph.parts) + 2) as pool:
             list(pool.map(partial(api.stop, timeout=STOP_PATIENCE_S), ids))
 
     def _unpause(self) -> None:
@@ -393,11 +336,3 @@ def _why(output: bytes, code: int) -> str:
     if any(word in said for word in ("no such host", "registry", "pull", "manifest")):
         said += '; where no image registry can be reached: eval "$(.ci/base-images)"'
     return said
-
-
-def _variable(name: str) -> str:
-    return name.upper().replace("-", "_")
-
-
-def _port(address: str) -> str:
-    return address.rpartition(":")[2]

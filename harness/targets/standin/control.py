@@ -13,7 +13,9 @@ import httpx
 from idchaos.contract import OF_EVERYBODY, OF_IDPS, OF_VALIDATORS, Fact
 from idchaos.errors import TargetError
 from idchaos.graph import Graph, Role
+from idchaos.record.observed import LinkObserved
 from idchaos.targets.base import EndpointError, KeyInfo, ProbeResult
+from idchaos.targets.standin.observing import OBSERVER
 
 STATE_TIMEOUT_S = 2.0
 PROBE_TIMEOUT_S = 15.0
@@ -23,7 +25,7 @@ class StandIns:
     """A client of all control APIs of one running stand-in system.
 
     Implements ``ReportsState``, ``KeepsLogs``, ``ProbesUpstream``, ``RotatesKeys``,
-    ``RotatesSecrets``, ``SkewsClock``, ``InjectsErrors`` and ``FlushesCaches``.
+    ``RotatesSecrets``, ``SkewsClock``, ``InjectsErrors``, ``FlushesCaches`` and ``ObservesLinks``.
     """
 
     def __init__(self, control: Mapping[str, str], secret: str, graph: Graph) -> None:
@@ -65,6 +67,11 @@ class StandIns:
         """``GET /state`` of one component."""
         answer: Mapping[str, Any] = self._ask(component, "GET", "/state", timeout=STATE_TIMEOUT_S)
         return answer
+
+    def observed(self) -> Mapping[str, LinkObserved]:
+        """What has passed over the links to IdPs."""
+        links = self._ask(OBSERVER, "GET", "/state", timeout=STATE_TIMEOUT_S)["links"]
+        return {name: LinkObserved.model_validate(counts) for name, counts in links.items()}
 
     def probe(self, component: str, upstream: str, patience_s: float | None = None) -> ProbeResult:
         """One fresh request from a component to its upstream."""

@@ -18,8 +18,15 @@ from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.addresses import SHARED, free_ports, own_address, was_taken
 from idchaos.targets.standin.control import StandIns
+from idchaos.targets.standin.observing import MODULE, OBSERVER, observed_links, observer_settings
 from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process
-from idchaos.targets.standin.topology import Credentials, Layout, endpoints, module_of, settings_documents
+from idchaos.targets.standin.topology import (
+    Credentials,
+    Layout,
+    endpoints,
+    module_of,
+    settings_documents,
+)
 from idchaos.topologies import TOPOLOGIES
 from idchaos.undo.toxiproxy import Links
 
@@ -33,8 +40,10 @@ MOST_STARTS = 3
 def local_layout(graph: Graph, host: str = SHARED) -> Layout:
     """Free ports for everything on one address of loopback."""
     links = [link.name for link in graph.links]
-    ports = iter(free_ports(2 * len(graph.parts) + len(links) + 1, host))
-    bind = {name: (f"{host}:{next(ports)}", f"{host}:{next(ports)}") for name in graph.parts}
+    observed = [link.name for link in observed_links(graph)]
+    processes = (*graph.parts, OBSERVER)
+    ports = iter(free_ports(2 * len(processes) + len(links) + len(observed) + 1, host))
+    bind = {name: (f"{host}:{next(ports)}", f"{host}:{next(ports)}") for name in processes}
     listen = {link: f"{host}:{next(ports)}" for link in links}
     return Layout(
         data={name: data for name, (data, _) in bind.items()},
@@ -43,6 +52,7 @@ def local_layout(graph: Graph, host: str = SHARED) -> Layout:
         listen=listen,
         through=listen,
         toxiproxy_api=f"{host}:{next(ports)}",
+        observed={link: f"{host}:{next(ports)}" for link in observed},
     )
 
 
@@ -101,27 +111,27 @@ class LocalTarget(StandIns):
 
     def _start(self, logs: Path) -> None:
         documents = settings_documents(self.layout, self._settings, self.credentials, self._defects)
+        documents[OBSERVER] = observer_settings(self.layout, self.graph)
         self._processes["toxiproxy"] = self._toxiproxy(logs)
-        for name in self.graph.parts:
+        for name, document in documents.items():
             self._processes[name] = Process(
                 name=name,
-                command=[*PYTHON_MODULE, module_of(self.graph, name)],
+                command=[*PYTHON_MODULE, MODULE if name == OBSERVER else module_of(self.graph, name)],
                 environment={
-                    "IDCHAOS_SETTINGS": json.dumps(documents[name]),
+                    "IDCHAOS_SETTINGS": json.dumps(document),
                     "IDCHAOS_CONTROL_SECRET": self.credentials.control_secret,
                 },
                 run_id=self._run_id,
                 log_path=logs / f"{name}.log",
             )
         self._processes["toxiproxy"].spawn()
+        self._processes[OBSERVER].spawn()
         for name in self.graph.idps:
             self._processes[name].spawn()
         self._links = self._connect_toxiproxy()
         for link in self.graph.links:
-            self._links.create(
-                link.name, listen=self.layout.listen[link.name], upstream=self.layout.data[link.provider]
-            )
-        for name in self.graph.idps:
+            self._links.create(link.name, listen=self.layout.listen[link.name], upstream=self.layout.upstream(link))
+        for name in (OBSERVER, *self.graph.idps):
             self._processes[name].wait_ready()
         # Validators start once the way to their keys is open: a failed first fetch would be of our own making.
         others = [name for name in self.graph.parts if name not in self.graph.idps]
@@ -130,7 +140,7 @@ class LocalTarget(StandIns):
         deadline = time.monotonic() + READY_WITHIN_S
         for name in others:
             self._processes[name].wait_ready()
-        for name in self.graph.parts:
+        for name in documents:
             self.wait_healthy(name, deadline)
 
     def _toxiproxy(self, logs: Path) -> Process:

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from idchaos.dialects import dialect_named
-from idchaos.graph import Graph, Role
+from idchaos.graph import Graph, Link, Role
 from idchaos.settings import CommonSettings
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
 from idchaos.topologies import SERVICES, TOPOLOGIES
@@ -64,6 +64,12 @@ class Layout:
     through: Mapping[str, str]
     """Proxy -> the address by which its consumer reaches it."""
     toxiproxy_api: str
+    observed: Mapping[str, str] = field(default_factory=dict)
+    """Link -> where Toxiproxy reaches its observer, which stands between it and what the link leads to."""
+
+    def upstream(self, link: Link) -> str:
+        """Where Toxiproxy sends what comes over a link."""
+        return self.observed.get(link.name, self.data[link.provider])
 
 
 @dataclass(frozen=True)
@@ -295,7 +301,7 @@ def _url(layout: Layout, graph: Graph, name: str) -> str:
 
 def _common(name: str, layout: Layout) -> dict[str, Any]:
     data, control = layout.bind[name]
-    return {"name": name, "listen": _address(data), "control": _address(control)}
+    return {"name": name, "listen": address(data), "control": address(control)}
 
 
 def _authorization(
@@ -320,6 +326,7 @@ def _authorization(
     }
 
 
-def _address(text: str) -> dict[str, Any]:
+def address(text: str) -> dict[str, Any]:
+    """``host:port`` as a settings document has it."""
     host, _, port = text.rpartition(":")
     return {"host": host, "port": int(port)}

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
+from idchaos.fixtures.idp.app import ROUTES
+from idchaos.fixtures.observer.settings import ObserverSettings
 from idchaos.settings import CommonSettings
-from idchaos.targets.standin.compose import (
-    COMPOSE_FILE,
+from idchaos.targets.standin.compose import COMPOSE_FILE
+from idchaos.targets.standin.compose_layout import (
     TOXIPROXY,
     client_links,
     compose_environment,
@@ -23,6 +25,7 @@ from idchaos.targets.standin.compose import (
     listen_ports,
     project_name,
 )
+from idchaos.targets.standin.observing import OBSERVER, PATHS, observed_links, observer_settings
 from idchaos.targets.standin.topology import Credentials, Layout, module_of, settings_documents
 from idchaos.topologies import TOPOLOGIES, Topology
 from idchaos.undo.ledger import RUN_ID_VARIABLE
@@ -45,6 +48,7 @@ def layout() -> Layout:
 @pytest.fixture
 def environment(layout: Layout) -> dict[str, str]:
     documents = settings_documents(layout, CommonSettings(), Credentials.generate(), {})
+    documents[OBSERVER] = observer_settings(layout, GRAPH)
     return compose_environment(GRAPH, layout, "abc123", "s3cret", documents)
 
 
@@ -68,7 +72,7 @@ def test_parts_reach_each_other_through_toxiproxy_and_clients_through_published_
 def test_what_is_published_has_distinct_ports_on_loopback(layout: Layout) -> None:
     published = [*layout.control.values(), *(layout.through[name] for name in CLIENT_LINKS), layout.toxiproxy_api]
     assert all(address.startswith("127.0.0.1:") for address in published)
-    assert len(set(published)) == len(GRAPH.parts) + len(CLIENT_LINKS) + 1
+    assert len(set(published)) == len(GRAPH.parts) + len(CLIENT_LINKS) + 2
 
 
 def variables(text: str) -> set[str]:
@@ -80,7 +84,7 @@ def test_every_variable_of_the_compose_file_is_given_and_no_other(environment: d
 
 
 def test_each_part_is_given_its_own_settings(environment: dict[str, str]) -> None:
-    for name in GRAPH.parts:
+    for name in (*GRAPH.parts, OBSERVER):
         variable = f"IDCHAOS_{name.upper().replace('-', '_')}_SETTINGS"
         assert json.loads(environment[variable])["name"] == name
     assert environment[RUN_ID_VARIABLE] == "abc123"
@@ -110,6 +114,35 @@ def test_the_compose_file_has_a_service_with_a_network_of_its_own_for_every_part
         re.MULTILINE,
     )
     assert found == [(name, module_of(topology.graph, name), name) for name in topology.graph.parts]
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)
+def test_toxiproxy_reaches_the_idp_through_the_observer_alone(topology: Topology) -> None:
+    text = COMPOSE_FILE.read_text()
+    networks = {
+        name: set(found.split(", "))
+        for name, found in re.findall(r"^  ([a-z0-9-]+):\n(?:    .*\n)*?    networks: \[(.+)\]$", text, re.MULTILINE)
+    }
+    with_the_idp = {name for name, joined in networks.items() if joined & networks["idp"]}
+    assert (with_the_idp, networks["idp"] & networks[TOXIPROXY]) == ({"idp", OBSERVER}, set())
+    assert networks[OBSERVER] & networks[TOXIPROXY] == {OBSERVER}
+    layout = docker_layout(topology.graph)
+    for link in topology.graph.links:
+        assert (layout.upstream(link) == layout.data[link.provider]) == (link.provider not in topology.graph.idps)
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)
+def test_the_observer_listens_where_toxiproxy_looks_for_it_and_leads_where_the_link_does(topology: Topology) -> None:
+    layout = docker_layout(topology.graph)
+    settings = ObserverSettings.model_validate(observer_settings(layout, topology.graph))
+    for link, told in zip(observed_links(topology.graph), settings.links, strict=True):
+        assert layout.upstream(link) == f"{OBSERVER}:{told.listen.port}"
+        assert (told.listen.host, str(told.upstream)) == ("0.0.0.0", layout.data[link.provider])
+
+
+def test_the_observer_calls_the_idps_endpoints_as_the_idp_does() -> None:
+    for _, path, endpoint, _ in ROUTES:
+        assert PATHS[re.sub(r"{\w+}$", "*", path)] == endpoint
 
 
 @given(st.text(max_size=40))

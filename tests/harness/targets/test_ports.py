@@ -10,6 +10,7 @@ import pytest
 
 from idchaos.errors import IdchaosError
 from idchaos.settings import CommonSettings
+from idchaos.targets.standin import local
 from idchaos.targets.standin.local import LocalTarget
 from idchaos.targets.standin.topology import Layout
 
@@ -19,13 +20,17 @@ TAKEN: dict[str, Callable[[Layout], str]] = {
     "accounts": lambda layout: layout.control["accounts"],
     "toxiproxy": lambda layout: layout.toxiproxy_api,
     "accounts-to-idp": lambda layout: layout.listen["accounts-to-idp"],
+    "observer: accounts-to-idp": lambda layout: layout.observed["accounts-to-idp"],
 }
 """Who can't listen, and where."""
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("who", TAKEN)
-def test_a_port_that_is_taken_is_named_with_the_part_that_wanted_it(who: str, tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_named_with_the_part_that_wanted_it(
+    who: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "MOST_STARTS", 1)  # with more, others would be chosen
     target = LocalTarget(CommonSettings(), "taken")
     address = TAKEN[who](target.layout)
     host, _, port = address.partition(":")

@@ -66,6 +66,14 @@ def test_what_got_no_answer_may_or_may_not_have_been_counted(make_record: Make) 
     assert [row.agrees for row in rows] == [False, True, True, False]
 
 
+@pytest.mark.parametrize("status", ["404", "405"])
+def test_a_method_that_the_idp_does_not_know_there_may_not_be_counted(make_record: Make, status: str) -> None:
+    after = quiet(25, 20)
+    after[0]["idp"]["gateway-1-to-idp"]["endpoints"]["jwks"]["statuses"][status] = 5
+    rows = [on_the_wire(make_record([], counts=counts(seen, quiet(5, 5), after)))[0] for seen in (14, 15, 20, 21)]
+    assert [row.agrees for row in rows] == [False, True, True, False]
+
+
 def test_an_observer_that_did_not_answer_is_a_reason_to_withhold_pass(make_record: Make) -> None:
     (row,) = on_the_wire(make_record([], counts=counts(20, quiet(5, 5), [{}, {}])))
     assert row.reason == (
