@@ -103,6 +103,7 @@ class SloSettings(Value):
         900, at_least=0.1, why="longest time that a withdrawn key may be accepted, whatever caches allow"
     )
     late_p99_s: float = seconds(0.05, at_least=0.001, why="greatest p99 lateness of the load generator itself")
+    strict_observation: bool = Field(False, description="a target that can't show all that is judged gets no PASS")
 
 
 class CommonSettings(Value):

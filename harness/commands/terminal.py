@@ -29,10 +29,13 @@ SHOWN = 4
 
 def show_verdict(verdict: RunVerdict) -> None:
     """The verdict, what decided it, and last the sentence that matters, where the report is, and what to do next."""
-    from idchaos.report.summary import next_step, reasons, replays, tried
+    from idchaos.report.summary import headline, next_step, reasons, replays, tried, unspoken
 
     console = _console()
-    console.print(Text.assemble(_verdict(verdict.verdict), f"  {verdict.scenario} · {verdict.variant}"))
+    head = Text(headline(verdict), style=COLOURS[verdict.verdict])
+    console.print(Text.assemble(head, f"  {verdict.scenario} · {verdict.variant}"))
+    for text in unspoken(verdict):
+        console.print(_indented(text))
     if verdict.cleanup.problem:
         console.print(_indented(Text(verdict.cleanup.problem, style=COLOURS["FAIL"])))
     if verdict.objectives:

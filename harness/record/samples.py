@@ -193,18 +193,18 @@ def compact(stream_path: Path, parquet_path: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = _schema()
+    layout = schema()
     partial = parquet_path.with_name(parquet_path.name + ".partial")
     rows = read_stream(stream_path)
     count = 0
     try:
-        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+        with pq.ParquetWriter(partial, layout, compression="zstd") as writer:
             while chunk := list(islice(rows, _ROWS_AT_ONCE)):
                 columns = [
                     pa.array(values, type=field.type, from_pandas=False)
-                    for values, field in zip(zip(*chunk, strict=True), schema, strict=True)
+                    for values, field in zip(zip(*chunk, strict=True), layout, strict=True)
                 ]
-                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+                writer.write_table(pa.Table.from_arrays(columns, schema=layout))
                 count += len(chunk)
         partial.replace(parquet_path)
     except OSError as error:
@@ -217,7 +217,8 @@ def compact(stream_path: Path, parquet_path: Path) -> int:
     return count
 
 
-def _schema() -> pa.Schema:
+def schema() -> pa.Schema:
+    """The columns of ``samples.parquet``, with the version."""
     import pyarrow as pa
 
     types = {"f8": pa.float64(), "i4": pa.int32(), "str": pa.string()}
@@ -231,25 +232,34 @@ def load(path: Path) -> pd.DataFrame:
     Raises:
         StoreError: the file is missing, truncated, no Parquet, or of another schema.
     """
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    texts = [name for name, kind in _KINDS.items() if kind == "str"]
     try:
-        table = pq.read_table(path, read_dictionary=texts)
+        version = _version(path, pq.read_schema(path))
+        names = _COLUMNS_OF[version]
+        with pq.ParquetFile(path, read_dictionary=[name for name in names if _KINDS[name] == "str"]) as file:
+            # One column after the other, so that no more than one is held in two forms.
+            columns = {name: file.read(columns=[name]).column(0).to_pandas() for name in names}
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from None
     except pa.ArrowException:
         raise StoreError(f"{path}: not a whole Parquet file; compact the stream again") from None
-    version = (table.schema.metadata or {}).get(_METADATA_KEY, b"").decode(errors="replace")
+    pa.default_memory_pool().release_unused()
+    frame = pd.DataFrame(columns, copy=False)
+    del columns
+    return _categorical(frame if version == SCHEMA_VERSION else _with_meanings(frame))
+
+
+def _version(path: Path, found: pa.Schema) -> int:
+    version = (found.metadata or {}).get(_METADATA_KEY, b"").decode(errors="replace")
     if not version:
         raise StoreError(f"{path}: a Parquet file, but not of samples")
     known = {str(number): names for number, names in _COLUMNS_OF.items()}
-    if table.schema.names != list(known.get(version, ())):
+    if found.names != list(known.get(version, ())):
         raise StoreError(f"{path}: samples of schema {version}; this version reads schemas 1 and {SCHEMA_VERSION}")
-    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
-    del table
-    return _categorical(frame if version == str(SCHEMA_VERSION) else _with_meanings(frame))
+    return int(version)
 
 
 def _with_meanings(frame: pd.DataFrame) -> pd.DataFrame:
@@ -264,13 +274,18 @@ def _with_meanings(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _categorical(frame: pd.DataFrame) -> pd.DataFrame:
-    """Texts as categories in the order of the alphabet, those of :data:`_FIXED` in the order of their codes."""
+    """Texts as categories in the order of the alphabet; those of :data:`_FIXED` in the order of their codes, and
+    ``jti``, of which there may be as many as samples, as they came.
+    """
     import pandas as pd
 
     for name, kind in _KINDS.items():
         if kind != "str":
             continue
         column = frame[name].astype("category")
+        if name == "jti":
+            frame[name] = column
+            continue
         found = column.cat.categories
         wanted = pd.Index([*_FIXED.get(name, ()), *sorted(set(found) - set(_FIXED.get(name, ())))], dtype="str")
         frame[name] = column.cat.set_categories(wanted)

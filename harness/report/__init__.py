@@ -5,7 +5,3 @@
     RunRecord ─► axis, data ─► plots (canvas, palette) ─► gallery ─┐
     verdict   ─► document ─► summary ──────────────────────────────┼─► html, markdown, junit ─► write
 """
-
-from idchaos.report.write import write
-
-__all__ = ["write"]

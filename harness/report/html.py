@@ -26,9 +26,11 @@ from idchaos.report.summary import (
     defects_asked_for,
     extra,
     flat_settings,
+    headline,
     met,
     own_reason,
     reasons,
+    unspoken,
 )
 from idchaos.verdict.measures import Measure
 from idchaos.verdict.verdict import FaultVerdict, InvariantVerdict, ObjectiveVerdict, RunVerdict, SliValue
@@ -48,6 +50,8 @@ def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
         wide=WIDE,
         narrow=NARROW,
         verdict=verdict.verdict.value,
+        headline=headline(verdict),
+        unspoken=unspoken(verdict),
         scenario=verdict.scenario,
         variant=verdict.variant,
         when=words.utc(verdict.started_at),

@@ -8,7 +8,18 @@ from idchaos.experiment import Verdict
 from idchaos.record.record import RunRecord
 from idchaos.report import words
 from idchaos.report.findings import of_paging
-from idchaos.report.summary import GLYPHS, checks, command_line, defects_asked_for, met, reasons, replays, variant
+from idchaos.report.summary import (
+    GLYPHS,
+    checks,
+    command_line,
+    defects_asked_for,
+    headline,
+    met,
+    reasons,
+    replays,
+    unspoken,
+    variant,
+)
 from idchaos.verdict.measures import Measure
 from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
 
@@ -20,9 +31,10 @@ def summary(record: RunRecord, verdict: RunVerdict) -> str:
     """Headline, reasons, checks, objectives, pages, the guide's measures, and the command that runs it again."""
     manifest = record.manifest
     name, which = escape(verdict.scenario), escape(variant(record, verdict))
-    lines = [f"### {GLYPHS[verdict.verdict]} {verdict.verdict}: {name}{f' ({which})' if which else ''}", ""]
+    lines = [f"### {GLYPHS[verdict.verdict]} {headline(verdict)}: {name}{f' ({which})' if which else ''}", ""]
     wrong = defects_asked_for(record)
     lines += [f"**{escape(wrong)}**", ""] if wrong else []
+    lines += [f"- {escape(text)}" for text in unspoken(verdict)]
     why = reasons(verdict)
     lines += [f"- {escape(reason.text)}" for reason in why[:MOST_REASONS]]
     if len(why) > MOST_REASONS:

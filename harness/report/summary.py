@@ -17,6 +17,22 @@ from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
 GLYPHS = {Verdict.PASS.value: "✓", Verdict.FAIL.value: "✕", Verdict.INCONCLUSIVE.value: "?"}
 
 
+def headline(verdict: RunVerdict) -> str:
+    """The verdict in a line: a PASS that does not speak of everything says so."""
+    count = len(verdict.not_observed)
+    if verdict.verdict is not Verdict.PASS or not count:
+        return verdict.verdict.value
+    return f"{verdict.verdict} ({count} {'invariant was' if count == 1 else 'invariants were'} not tried)"
+
+
+def unspoken(verdict: RunVerdict) -> list[str]:
+    """What the verdict does not speak of, and why, one sentence each."""
+    return [
+        *(f"Not observed: {words.title(each.name)}: {each.why}." for each in verdict.not_observed),
+        *(f"Left out: {words.title(each.name)}: {each.why}." for each in verdict.left_out),
+    ]
+
+
 @dataclass(frozen=True)
 class Check:
     """One line at a glance."""

@@ -60,7 +60,7 @@ def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgeme
     sent = _rows(traffic, traffic.equal("canary", *kinds))
     breaches = sent[sent["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
     # A service that refuses whoever comes around its gateway has not looked at the token: that shows nothing of it.
-    tried = sent[~sent["endpoint"].astype(str).str.startswith(AROUND)]
+    tried = sent[~sent["around"]]
     decided = _decided(tried)
     judgement = Judgement(Verdict.PASS)
     if len(breaches):
@@ -97,8 +97,9 @@ def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement
 
 
 def _rows(traffic: Traffic, mask: Bools) -> pd.DataFrame:
-    """What is told of these requests, in the order in which they were due."""
-    return traffic.rows(mask, *_TOLD).sort_values(["due_at", "sent_at"], kind="stable")
+    """What is told of these requests, in the order in which they were due; ``around``: sent to a service directly."""
+    told = traffic.rows(mask, *_TOLD).assign(around=traffic.starting("endpoint", AROUND)[mask])
+    return told.sort_values(["due_at", "sent_at"], kind="stable")
 
 
 def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:

@@ -7,6 +7,7 @@ no session, no token) is in it as well: the user behind it was not served.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -19,6 +20,18 @@ from idchaos.verdict.stats import Bools, Floats
 EVERYTHING = Selector("")
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read: a value, what it lies between, and of how many samples (``effective``: independent ones)."""
+
+    value: float
+    low: float
+    high: float
+    samples: int
+    effective: float
+    note: str = ""
+
+
 class Traffic:
     """The samples of a record, or of those moments of it that ``kept`` leaves. Masks have one item a sample."""
 
@@ -26,6 +39,8 @@ class Traffic:
         self.record = record
         self.samples = record.samples
         self._kept = kept
+        self.readings: dict[tuple[str, tuple[tuple[str, tuple[str, ...]], ...], When], Reading] = {}
+        """What was measured already, by SLI, selectors and phase: each is measured once."""
         self._phases: dict[When, Bools] = {}
         self._chosen: dict[tuple[tuple[str, tuple[str, ...]], ...], Bools] = {}
 

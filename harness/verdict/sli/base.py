@@ -12,7 +12,7 @@ from idchaos.record.record import When
 from idchaos.verdict import stats
 from idchaos.verdict.lags import Bracket
 from idchaos.verdict.stats import Bools, Ints
-from idchaos.verdict.traffic import Traffic
+from idchaos.verdict.traffic import Reading, Traffic
 
 Kind = Literal["share", "quantile", "lag", "rate"]
 
@@ -43,18 +43,6 @@ class Measurement:
 
 NO_DATA = Measurement(math.nan, -math.inf, math.inf, 0, 0.0, "", "rate", note="nothing was measured")
 """Of an SLI that can't be measured at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was read: a value, what it lies between, and of how many samples (``effective``: independent ones)."""
-
-    value: float
-    low: float
-    high: float
-    samples: int
-    effective: float
-    note: str = ""
 
 
 Read = Callable[[Traffic, Selector, When], Reading]
@@ -98,9 +86,16 @@ class Sli:
             return stats.samples_for_quantile(self.q)
         return {"lag": 1, "rate": 2}.get(self.kind)
 
+    def reading(self, traffic: Traffic, selector: Selector, phase: When) -> Reading:
+        """What is read of one phase of a run; once, however often it is asked for."""
+        key = (self.name, selector.where, phase)
+        if key not in traffic.readings:
+            traffic.readings[key] = self.read(traffic, selector, phase)
+        return traffic.readings[key]
+
     def measure(self, traffic: Traffic, selector: Selector, phase: When) -> Measurement:
         """This SLI of one phase of a run."""
-        read = self.read(traffic, selector, phase)
+        read = self.reading(traffic, selector, phase)
         return Measurement(
             read.value, read.low, read.high, read.samples, read.effective, self.unit, self.kind,
             self.needed, read.note, self.q if self.kind == "quantile" else None, self.of_generator,

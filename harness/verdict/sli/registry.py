@@ -123,5 +123,5 @@ def _change(base: Sli, traffic: Traffic, selector: Selector, phase: When) -> Rea
 
 
 def _estimate(base: Sli, traffic: Traffic, selector: Selector, when: When) -> stats.Estimate:
-    read = base.read(traffic, selector, when)
+    read = base.reading(traffic, selector, when)
     return stats.Estimate(read.value, read.low, read.high, read.samples, read.effective)

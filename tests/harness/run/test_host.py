@@ -170,6 +170,35 @@ def test_a_fail_of_a_run_that_was_starved_throughout_is_withheld(judged: Judge) 
     assert judged(event("cpu_starved", 100, 130), slow=(110, 120)).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ({"decision": "deny", "status": 400, "error_code": "invalid_grant"}, Verdict.FAIL),
+        ({"decision": "deny", "status": 401, "error_code": "token_expired"}, Verdict.INCONCLUSIVE),
+        ({"decision": "undecided", "status": 0, "error_code": "read_timeout"}, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_fail_is_withheld_only_where_waiting_can_have_caused_it(
+    make_record: Callable[..., RunRecord],
+    make_plan: Callable[..., Any],
+    traffic: Callable[..., Any],
+    answer: dict[str, Any],
+    verdict: Verdict,
+) -> None:
+    """101 of 101 refreshes came back so, on a machine that was short of CPU all the while."""
+    bound = Bound(op="<=", limit=0.01, unit="share")
+    objective = Objective(name="refreshed", sli="refresh_error_rate", phase=PhaseName.FAULT, bound=bound)
+    refreshes = [
+        row | {"flow": "refresh", "endpoint": "token", "replica": "", "service": ""} | answer
+        for row in traffic(110, 120, rate=10.1)
+    ]
+    record = make_record(
+        [*traffic(100, 130), *refreshes], plan=make_plan((objective,)), events=[event("cpu_starved", 100, 130)]
+    )
+    (found,) = judge_run(record).objectives
+    assert (found.samples, found.value, found.verdict) == (101, 1.0, verdict)
+
+
 def test_a_lag_is_moved_by_late_answers_and_where_there_was_none_by_all_of_the_starved_time(
     make_record: Callable[..., RunRecord], traffic: Callable[..., Any]
 ) -> None:

@@ -183,6 +183,43 @@ def slo_rank(failures: int) -> int:
     )
 
 
+@pytest.mark.parametrize(
+    ("low", "verdict"), [(31.0, Verdict.FAIL), (29.0, Verdict.INCONCLUSIVE), (30.0, Verdict.INCONCLUSIVE)]
+)
+def test_what_was_seen_to_go_on_beyond_its_bound_fails_though_another_replica_was_never_asked(
+    low: float, verdict: Verdict
+) -> None:
+    lag = sli.Measurement(math.nan, low, math.inf, 40, 40.0, "s", "lag", 1, "gateway-2 was never asked about it")
+    wanted = Objective(
+        name="forgotten", sli="retired_key_acceptance", phase="fault", bound=Bound(op="<=", limit=30, unit="s")
+    )
+    found = objectives.judge(wanted, lag, 60.0)
+    assert found.verdict is verdict
+    assert "gateway-2 was never asked about it" in found.reason
+
+
+def test_a_lag_whose_end_was_never_seen_fails_once_it_is_beyond_its_bound() -> None:
+    lag = sli.Measurement(math.inf, 31.0, math.inf, 40, 40.0, "s", "lag", 1, "gateway-1 still accepted it at the end")
+    wanted = Objective(
+        name="forgotten", sli="retired_key_acceptance", phase="fault", bound=Bound(op="<=", limit=30, unit="s")
+    )
+    assert objectives.judge(wanted, lag, 60.0).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("share", "interval"),
+    [((0.97, 0.96, 1.0), (2.0, 30.0)), ((0.9, 0.8, 0.97), (2.0, math.inf)), ((0.5, 0.4, 0.6), (30.0, math.inf))],
+)
+def test_the_interval_that_is_shown_is_the_one_that_decided(
+    share: tuple[float, float, float], interval: tuple[float, float]
+) -> None:
+    """Of a quantile: that a share of q is surely within the limit says that the quantile surely is."""
+    p95 = sli.Measurement(40.0 if share[0] < 0.95 else 20.0, 2.0, math.inf, 60, 60.0, "s", "quantile", 59, q=0.95)
+    within = stats.Estimate(*share, 60, 60.0)
+    shown = objectives.deciding(p95, Bound(op="<=", limit=30, unit="s"), within)
+    assert (shown.low, shown.high) == interval
+
+
 # --- the load generator
 
 

@@ -1,0 +1,72 @@
+"""What a run could not look at is part of its verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from idchaos.experiment import Canary, CanaryPlan, Invariant, Verdict
+from idchaos.record.record import Manifest, RunRecord
+from idchaos.report.summary import headline, unspoken
+from idchaos.verdict.verdict import judge_run
+
+NEVER = Invariant(name="revoked_refused", canaries=(Canary.REVOKED,))
+TOLD = {"name": "revoked_refused", "why": "the IdP has no revocation endpoint"}
+
+
+def record(make_record: Callable[..., RunRecord], plan: Any, rows: list[dict[str, Any]], **manifest: Any) -> RunRecord:
+    made = make_record(rows, plan=plan)
+    told = {**made.manifest.model_dump(by_alias=True), **manifest}
+    return dataclasses.replace(made, manifest=Manifest.model_validate(told))
+
+
+@pytest.fixture
+def plan(make_plan: Callable[..., Any]) -> Any:
+    return make_plan((), (NEVER,), canaries=CanaryPlan(kinds=(Canary.REVOKED,), clock_margin_s=10.0))
+
+
+def test_an_invariant_that_can_not_be_tried_is_named_and_not_judged(
+    make_record: Callable[..., RunRecord], plan: Any
+) -> None:
+    asked = judge_run(record(make_record, plan, []))
+    assert "revoked_refused" in {each.name for each in asked.invariants}
+    declared = judge_run(record(make_record, plan, [], not_observed=[TOLD]))
+    assert "revoked_refused" not in {each.name for each in declared.invariants}
+    assert declared.document()["not_observed"] == [TOLD]
+    assert unspoken(declared) == ["Not observed: revoked refused: the IdP has no revocation endpoint."]
+
+
+def test_a_breach_is_one_whatever_was_declared(make_record: Callable[..., RunRecord], plan: Any) -> None:
+    taken = {
+        "due_at": 112.0, "flow": "canary", "canary": "revoked", "expected": "deny", "decision": "accept",
+        "endpoint": "/orders", "replica": "gateway-1",
+    }  # fmt: skip
+    found = judge_run(record(make_record, plan, [taken], not_observed=[TOLD]))
+    assert {each.name: each.verdict for each in found.invariants}["revoked_refused"] is Verdict.FAIL
+
+
+def test_asked_to_be_strict_a_run_that_did_not_see_all_is_undecided(
+    make_record: Callable[..., RunRecord], plan: Any
+) -> None:
+    strict = {"slo": {"strict_observation": True}}
+    found = judge_run(record(make_record, plan, [], not_observed=[TOLD], settings=strict))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "not observed: revoked_refused: the IdP has no revocation endpoint" in found.reasons
+
+
+def test_a_pass_says_how_much_it_does_not_speak_of(make_record: Callable[..., RunRecord], plan: Any) -> None:
+    found = judge_run(record(make_record, plan, [], not_observed=[TOLD]))
+    passed = found.model_copy(update={"verdict": Verdict.PASS})
+    assert headline(passed) == "PASS (1 invariant was not tried)"
+    assert headline(found.model_copy(update={"verdict": Verdict.FAIL})) == "FAIL"
+    assert headline(passed.model_copy(update={"not_observed": ()})) == "PASS"
+
+
+def test_an_objective_that_was_left_out_is_named(make_record: Callable[..., RunRecord], plan: Any) -> None:
+    told = {"name": "key_fetches_bounded", "why": "gateway.cooldown_s is 0"}
+    found = judge_run(record(make_record, plan, [], left_out=[told]))
+    assert found.document()["left_out"] == [told]
+    assert unspoken(found) == ["Left out: key fetches bounded: gateway.cooldown_s is 0."]
