@@ -5,8 +5,8 @@ from __future__ import annotations
 from idchaos.indicators import Selector
 from idchaos.record.record import When
 from idchaos.verdict import lags
-from idchaos.verdict.sli.base import Reading, Sli, bracketed
-from idchaos.verdict.traffic import Traffic
+from idchaos.verdict.sli.base import Sli, bracketed
+from idchaos.verdict.traffic import Reading, Traffic
 
 _ATTACK = ("due_at", "sent_at", "decision", "replica", "format", "way")
 

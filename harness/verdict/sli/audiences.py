@@ -9,9 +9,9 @@ import pandas as pd
 from idchaos.indicators import Selector
 from idchaos.record.record import When
 from idchaos.record.samples import AROUND
-from idchaos.verdict.sli.base import Reading, Sli, counted
+from idchaos.verdict.sli.base import Sli, counted
 from idchaos.verdict.stats import Bools
-from idchaos.verdict.traffic import Traffic, replicas
+from idchaos.verdict.traffic import Reading, Traffic, replicas
 
 _NEEDS = ("canary", "endpoint", "replica", "service", "decision", "subject_service", "due_at")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from idchaos.indicators import Selector
 from idchaos.record.record import When
 from idchaos.verdict import lags, reconcile, stats
-from idchaos.verdict.sli.base import Read, Reading, Sli, bracketed, share_of
-from idchaos.verdict.traffic import Traffic, replicas
+from idchaos.verdict.sli.base import Read, Sli, bracketed, share_of
+from idchaos.verdict.traffic import Reading, Traffic, replicas
 
 BEHIND_THE_GATEWAY = ("upstream_unavailable", "upstream_timeout")
 """Why a gateway could not answer although it had let the token pass."""

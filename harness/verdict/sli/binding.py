@@ -7,8 +7,8 @@ from typing import Final
 from idchaos.indicators import Selector
 from idchaos.planning.redirects import ALWAYS
 from idchaos.record.record import When
-from idchaos.verdict.sli.base import Reading, Sli, counted, unknown
-from idchaos.verdict.traffic import Traffic
+from idchaos.verdict.sli.base import Sli, counted, unknown
+from idchaos.verdict.traffic import Reading, Traffic
 
 FLAWED_AT: Final = {"state_mismatch": "login", "iss_mismatch": "login", "nonce_mismatch": "token"}
 """Why a client does not take an answer for its own, and the endpoint whose answers show it."""

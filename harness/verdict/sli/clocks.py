@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from idchaos.indicators import Selector
 from idchaos.record.record import RunRecord, When
 from idchaos.verdict import lags
-from idchaos.verdict.sli.base import Read, Reading, Sli, bracketed
-from idchaos.verdict.traffic import Traffic, traffic_of
+from idchaos.verdict.sli.base import Read, Sli, bracketed
+from idchaos.verdict.traffic import Reading, Traffic, traffic_of
 
 _ASKED = ("flow", "expected", "decision", "replica", "service", "due_at", "sent_at", "token_obtained_at")
 

@@ -6,9 +6,9 @@ from idchaos.experiment import PhaseName
 from idchaos.indicators import Selector
 from idchaos.record.record import RunRecord, When
 from idchaos.verdict import lags, reconcile
-from idchaos.verdict.sli.base import Reading, Sli, bracketed, counted, ranged, unknown
+from idchaos.verdict.sli.base import Sli, bracketed, counted, ranged, unknown
 from idchaos.verdict.stats import Bools
-from idchaos.verdict.traffic import Traffic
+from idchaos.verdict.traffic import Reading, Traffic
 
 MISUSE_CANARIES = ("wrong_audience", "replayed", "code_replayed", "assertion_replayed")
 """Canaries that a detector of misuse is there for."""

@@ -15,8 +15,8 @@ from pydantic import JsonValue
 from idchaos.indicators import Selector
 from idchaos.record.record import RunRecord, When
 from idchaos.verdict import lags
-from idchaos.verdict.sli.base import Read, Reading, Sli, bracketed, ranged, unknown
-from idchaos.verdict.traffic import Traffic, replicas
+from idchaos.verdict.sli.base import Read, Sli, bracketed, ranged, unknown
+from idchaos.verdict.traffic import Reading, Traffic, replicas
 
 _UNTOLD = "a validator reported no counter throughout the phase"
 _KEYS = ("canary", "kid", "replica", "decision", "error_code", "due_at", "sent_at", "token_exp")

@@ -9,8 +9,8 @@ import numpy as np
 from idchaos.indicators import Selector
 from idchaos.record.record import When
 from idchaos.verdict import stats
-from idchaos.verdict.sli.base import Reading, Sli, estimated
-from idchaos.verdict.traffic import Traffic
+from idchaos.verdict.sli.base import Sli, estimated
+from idchaos.verdict.traffic import Reading, Traffic
 
 FAMILIES = {"latency": "latency_s", "service_time": "service_time_s"}
 """Names of SLIs, without their quantile, and the column that each is of: from when a request was due, or sent."""

@@ -10,8 +10,8 @@ import pandas as pd
 from idchaos.indicators import Selector
 from idchaos.record.record import When
 from idchaos.verdict import stats
-from idchaos.verdict.sli.base import Reading, Sli, estimated, share_of
-from idchaos.verdict.traffic import Traffic
+from idchaos.verdict.sli.base import Sli, estimated, share_of
+from idchaos.verdict.traffic import Reading, Traffic
 
 _LOGIN = ("canary", "flow", "expected", "session", "endpoint", "due_at", "outcome")
 

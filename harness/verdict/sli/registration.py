@@ -7,8 +7,8 @@ import numpy as np
 from idchaos.indicators import Selector
 from idchaos.record.record import When
 from idchaos.verdict import stats
-from idchaos.verdict.sli.base import Reading, Sli, counted, share_of, unknown
-from idchaos.verdict.traffic import Traffic
+from idchaos.verdict.sli.base import Sli, counted, share_of, unknown
+from idchaos.verdict.traffic import Reading, Traffic
 
 _NEEDS = ("canary", "flow", "expected", "endpoint", "due_at", "outcome")
 

@@ -34,8 +34,8 @@ from idchaos.verdict.sli import (
     telling,
     tokens,
 )
-from idchaos.verdict.sli.base import Reading, Sli, estimated
-from idchaos.verdict.traffic import Traffic
+from idchaos.verdict.sli.base import Sli, estimated
+from idchaos.verdict.traffic import Reading, Traffic
 
 COLUMNS = (
     "flow", "endpoint", "replica", "service", "format", "kid", "session", "way", "subject_service", "canary",

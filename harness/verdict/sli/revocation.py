@@ -13,8 +13,8 @@ import pandas as pd
 from idchaos.indicators import Selector
 from idchaos.record.record import RunRecord, When
 from idchaos.verdict import lags, stats
-from idchaos.verdict.sli.base import Reading, Sli, bracketed, estimated
-from idchaos.verdict.traffic import Traffic, traffic_of
+from idchaos.verdict.sli.base import Sli, bracketed, estimated
+from idchaos.verdict.traffic import Reading, Traffic, traffic_of
 
 _POLL = (
     "session", "endpoint", "replica", "format", "decision", "error_code",

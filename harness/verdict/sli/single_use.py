@@ -6,8 +6,8 @@ import pandas as pd
 
 from idchaos.indicators import Selector
 from idchaos.record.record import When
-from idchaos.verdict.sli.base import Reading, Sli, counted, unknown
-from idchaos.verdict.traffic import Traffic
+from idchaos.verdict.sli.base import Sli, counted, unknown
+from idchaos.verdict.traffic import Reading, Traffic
 
 
 def _parallel(traffic: Traffic, selector: Selector, phase: When) -> Reading:

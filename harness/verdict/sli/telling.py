@@ -7,9 +7,9 @@ from collections.abc import Callable
 from idchaos.indicators import Selector
 from idchaos.reasons import UNDECIDED_REASONS
 from idchaos.record.record import When
-from idchaos.verdict.sli.base import Read, Reading, Sli, counted, unknown
+from idchaos.verdict.sli.base import Read, Sli, counted, unknown
 from idchaos.verdict.stats import Bools
-from idchaos.verdict.traffic import Traffic
+from idchaos.verdict.traffic import Reading, Traffic
 
 
 def _misstated(wrong: Callable[[Traffic], Bools]) -> Read:

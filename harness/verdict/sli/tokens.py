@@ -10,9 +10,9 @@ import pandas as pd
 from idchaos.indicators import TOKEN_FLOWS, Selector
 from idchaos.record.record import When
 from idchaos.verdict import stats
-from idchaos.verdict.sli.base import Read, Reading, Sli, counted, estimated, share_of, unknown
+from idchaos.verdict.sli.base import Read, Sli, counted, estimated, share_of, unknown
 from idchaos.verdict.stats import Floats, Ints
-from idchaos.verdict.traffic import EVERYTHING, Traffic
+from idchaos.verdict.traffic import EVERYTHING, Reading, Traffic
 
 _USE = ("canary", "flow", "expected", "endpoint", "replica", "due_at", "sent_at", "jti")
 _LIFE = (*_USE, "token_iat", "token_exp")

@@ -166,11 +166,18 @@ def test_nothing_never_passes(make_record: Make, name: str, op: str, limit: floa
     assert judged(make_record(), objective(spelling, op, limit)).verdict is Verdict.INCONCLUSIVE
 
 
-@given(st.integers(0, 60), st.integers(0, 60))
+@given(st.integers(2, 60), st.integers(2, 60))
 def test_more_failures_never_help(one: int, other: int) -> None:
     """Failures at the same distance from one another, so that only their number differs."""
     order = [slo_rank(min(one, other)), slo_rank(max(one, other))]
     assert order[0] <= order[1]
+
+
+def test_a_single_failure_may_be_the_edge_of_a_burst() -> None:
+    """Two in different seconds say more of how failures come than one does: a single one is told apart, and is worse
+    than none.
+    """
+    assert slo_rank(0) < slo_rank(1) == [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL].index(Verdict.INCONCLUSIVE)
 
 
 def slo_rank(failures: int) -> int:
