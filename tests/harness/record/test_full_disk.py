@@ -66,9 +66,15 @@ def idchaos(*words: str, before: Callable[[], None] | None = None) -> subprocess
     )  # fmt: skip
 
 
-def assert_judged(result: subprocess.CompletedProcess[str], run_dir: Path, reason: str) -> None:
-    assert result.returncode == 70, result.stderr
-    assert result.stderr == f"idchaos: {run_dir}/verdict.json: cannot be written: {reason}\n"
+def assert_judged(
+    result: subprocess.CompletedProcess[str], run_dir: Path, reason: str, *, report: bool = False
+) -> None:
+    """What was asked for is a verdict, and there is one: that it can't be kept is a line beside it. A report that can't
+    be written is none.
+    """
+    line = f"{run_dir}/verdict.json: cannot be written: {reason}\n"
+    assert result.returncode == (70 if report else 2), result.stderr
+    assert result.stderr == (f"idchaos: {line}" if report else f"idchaos: the verdict was not stored: {line}")
     assert (run_dir / "samples.stream").exists(), "the only copy of the samples"
     assert list(run_dir.glob("*.partial")) == []
 
@@ -91,7 +97,7 @@ def test_a_place_where_nothing_can_be_written_is_one_clear_line(
 ) -> None:
     run_dir = fill(tmp_path / "run", make_plan)
     result = idchaos(*words, str(run_dir), before=files_may_not_grow)
-    assert_judged(result, run_dir, "File too large")
+    assert_judged(result, run_dir, "File too large", report=words == ("report",))
     assert ("INCONCLUSIVE  by_hand · plain" in result.stdout) == (words == ("analyze",))
 
 
