@@ -17,8 +17,9 @@ import pytest
 from idchaos.errors import StoreError
 from idchaos.experiment import Verdict
 from idchaos.record.record import Event, Manifest, RunRecord, load
-from idchaos.report import html, junit, markdown, write
+from idchaos.report import html, junit, markdown
 from idchaos.report.gallery import Gallery, gallery
+from idchaos.report.write import write
 from idchaos.verdict.verdict import RunVerdict, judge_run
 
 GOLDEN = Path(__file__).parent / "golden"
