@@ -8,7 +8,7 @@ from typing import Literal
 from idchaos.values import Value
 from idchaos.verdict import stats
 
-REMEDY = "idchaos run --repeat N"
+REMEDY = "a longer phase (or more runs, with other seeds)"
 
 
 class Unseen(Value):
