@@ -55,7 +55,8 @@ def test_its_samples_will_do_in_every_profile(scenario: Scenario[Any], profile: 
 
 def test_its_flow_is_found_again_in_its_file(scenario: Scenario[Any], path: Path) -> None:
     load = scenario.design(scenario.fill("quick", {"job.calls": 7})).plan.load
-    found = endpoints(local_layout(), Credentials.generate(), topology_named(DEFAULT_TOPOLOGY))
+    graph = topology_named(DEFAULT_TOPOLOGY).graph
+    found = endpoints(local_layout(graph), Credentials.generate(), graph)
     job = flows_of(load, found, Roles.of(found.clients))["job"]
     assert job.model_dump() == {"calls": 7}
     assert job.plan().module == str(path)
