@@ -35,6 +35,7 @@ class Standing:
 
     run_id: str
     target: Target
+    topology: str
     defects: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
@@ -44,7 +45,7 @@ class Standing:
         return {
             "run_id": self.run_id,
             "target": self.target.name,
-            "topology": self.target.topology.name,
+            "topology": self.topology,
             "defects": list(self.defects),
             "issuer": endpoints.issuer,
             "gateways": [gateway.model_dump() for gateway in endpoints.gateways],
@@ -94,7 +95,7 @@ def bring_up(
         ledger.write(undo)
     logs = _logs(run_id)
     logs.mkdir(parents=True)
-    standing = Standing(run_id, started, chosen)
+    standing = Standing(run_id, started, where.name, chosen)
     try:
         started.start(logs)
         _write_private(note, json.dumps(standing.document(), indent=2))

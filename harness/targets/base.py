@@ -24,7 +24,6 @@ from idchaos.targets.capabilities import (
     SkewsClock,
 )
 from idchaos.targets.endpoints import Endpoints
-from idchaos.topologies import Topology
 
 if TYPE_CHECKING:
     from idchaos.undo.toxiproxy import Links
@@ -51,8 +50,6 @@ class Target(Protocol):
     """A system under test: it starts, says where its parts are, and stops without leaving anything."""
 
     name: str
-    components: tuple[str, ...]
-    topology: Topology
     graph: Graph
     """Its components, links and routes; known before the start."""
     sent: Counter[str]
@@ -65,7 +62,7 @@ class Target(Protocol):
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where everything is; valid once started."""
+        """Where everything is. What there is, is known before the start; addresses hold from the start on."""
 
     @property
     def links(self) -> Links:

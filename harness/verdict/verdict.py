@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from idchaos.contract import COUNTS, LOGS
 from idchaos.errors import UsageError
 from idchaos.experiment import Objective, PhaseName, Verdict
 from idchaos.record import host
@@ -225,7 +226,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
     invariants = tuple(
         _invariant(name, found)
         for name, found in (*planned, logs, *isolation, *implied_invariants(record))
-        if found.attempts or found.breaches or name not in hidden
+        if found.breaches or name not in hidden or (found.attempts and name != LOGS)
     )
     objectives = tuple(
         each for each in objectives if each.samples or not {each.name, each.sli, each.sli.partition("{")[0]} & hidden
@@ -237,7 +238,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
         *(_Claim(each.verdict, each.reason) for each in objectives),
     ]
     withheld = [
-        *_withheld(record, counts),
+        *_withheld(record, counts, hidden),
         *(f"not observed: {each.name}: {each.why}" for each in unseen if strict(record)),
         *baseline,
         *(reason for each in faults for reason in each.reason.split("\n") if reason),
@@ -277,7 +278,7 @@ def _reasons(claims: Sequence[_Claim], withheld: Sequence[str]) -> tuple[str, ..
     return tuple(dict.fromkeys([*failed, *withheld, *undecided]))
 
 
-def _withheld(record: RunRecord, counts: Sequence[Row]) -> list[str]:
+def _withheld(record: RunRecord, counts: Sequence[Row], hidden: Collection[str]) -> list[str]:
     """Why the run as a whole can't PASS."""
     reasons = []
     if not record.plan.objectives and not record.plan.invariants:
@@ -289,7 +290,7 @@ def _withheld(record: RunRecord, counts: Sequence[Row]) -> list[str]:
     missing = [phase.name.value for phase in record.plan.phases if phase.name not in record.windows]
     if missing:
         reasons.append(f"phases that never began: {', '.join(missing)}")
-    if record.status == "completed" and not counts:
+    if record.status == "completed" and not counts and COUNTS not in hidden:
         reasons.append("counts do not reconcile: no counts were recorded")
     reasons += [row.reason for row in counts if row.reason]
     return reasons

@@ -29,7 +29,7 @@ from idchaos.targets.base import ProcessState
 from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.compose_layout import TOXIPROXY, compose_environment, docker_layout, project_name
-from idchaos.targets.standin.control import StandIns
+from idchaos.targets.standin.control import ControlClient, granted
 from idchaos.targets.standin.observing import OBSERVER, observer_settings
 from idchaos.targets.standin.processes import READY_WITHIN_S
 from idchaos.targets.standin.topology import Credentials, endpoints, settings_documents
@@ -79,20 +79,20 @@ def connect() -> docker.DockerClient:
         raise EngineMissing(f"docker: {what} at {where}: start dockerd, set DOCKER_HOST, {INSTEAD}") from error
 
 
-class ComposeTarget(StandIns):
-    """Implements ``Target``, ``ControlsProcesses`` and all that ``StandIns`` does."""
+class ComposeTarget:
+    """Implements ``Target`` and ``ControlsProcesses``; all else that it can do, its control client does."""
 
     name = "docker"
 
     def __init__(
         self, settings: CommonSettings, run_id: str, defects: Mapping[str, tuple[str, ...]] | None = None
     ) -> None:
-        self.topology = TOPOLOGIES[settings.topology]
-        self.graph = self.topology.graph
-        self.components = self.graph.parts
+        self.graph = TOPOLOGIES[settings.topology].graph
         self.credentials = Credentials.generate()
         self.layout = docker_layout(self.graph)
-        super().__init__(self.layout.control, self.credentials.control_secret, self.graph)
+        self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph)
+        self.sent, self.unanswered = self.control.sent, self.control.unanswered
+        self._granted = granted(self.control, self)
         self._settings = settings
         self._defects = defects or {}
         self._run_id = run_id
@@ -105,8 +105,8 @@ class ComposeTarget(StandIns):
         self._logs = Path()
 
     def capability(self, kind: type[Kind]) -> Kind | None:
-        """Whatever stand-ins can do."""
-        return self if isinstance(self, kind) else None
+        """Whoever was granted it."""
+        return self._granted.capability(kind)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -148,7 +148,7 @@ class ComposeTarget(StandIns):
 
     def stop(self) -> list[str]:
         """Stop and remove everything, once the logs are saved; returns what is left."""
-        self.close()
+        self.control.close()
         if self._engine is None:
             return []
         # Each step is tried whatever became of the one before; removal by label finds all that there is.
@@ -237,7 +237,7 @@ class ComposeTarget(StandIns):
         deadline = time.monotonic() + READY_WITHIN_S
         while True:
             try:
-                self.wait_healthy(component, min(deadline, time.monotonic() + 0.5))
+                self.control.wait_healthy(component, min(deadline, time.monotonic() + 0.5))
             except TargetError as error:
                 record = self._found().get(component)
                 if record is None or record["State"] != "running":

@@ -14,14 +14,29 @@ from idchaos.contract import OF_EVERYBODY, OF_IDPS, OF_VALIDATORS, Fact
 from idchaos.errors import TargetError
 from idchaos.graph import Graph, Role
 from idchaos.record.observed import LinkObserved
-from idchaos.targets.base import EndpointError, KeyInfo, ProbeResult
+from idchaos.targets.capabilities import (
+    ControlsProcesses,
+    EndpointError,
+    FlushesCaches,
+    Granted,
+    InjectsErrors,
+    KeepsLogs,
+    KeyInfo,
+    ProbeResult,
+    ProbesUpstream,
+    ReportsState,
+    RotatesKeys,
+    RotatesSecrets,
+    SkewsClock,
+)
+from idchaos.targets.observer import ObservesLinks
 from idchaos.targets.standin.observing import OBSERVER
 
 STATE_TIMEOUT_S = 2.0
 PROBE_TIMEOUT_S = 15.0
 
 
-class StandIns:
+class ControlClient:
     """A client of all control APIs of one running stand-in system.
 
     Implements ``ReportsState``, ``KeepsLogs``, ``ProbesUpstream``, ``RotatesKeys``,
@@ -149,6 +164,25 @@ class StandIns:
         if response.is_error:
             raise TargetError(f"{component}: {method} {path}: {response.status_code} {_detail(response)}")
         return response.json() if response.content else None
+
+
+def granted(control: ControlClient, processes: ControlsProcesses) -> Granted:
+    """All that a stand-in system can do, and who does it."""
+    does: dict[type, object] = dict.fromkeys(
+        (
+            ReportsState,
+            KeepsLogs,
+            ProbesUpstream,
+            RotatesKeys,
+            RotatesSecrets,
+            SkewsClock,
+            InjectsErrors,
+            FlushesCaches,
+            ObservesLinks,
+        ),
+        control,
+    )
+    return Granted({**does, ControlsProcesses: processes})
 
 
 def _detail(response: httpx.Response) -> str:

@@ -17,7 +17,7 @@ from idchaos.targets.base import ProcessState
 from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.addresses import SHARED, free_ports, own_address, was_taken
-from idchaos.targets.standin.control import StandIns
+from idchaos.targets.standin.control import ControlClient, granted
 from idchaos.targets.standin.observing import MODULE, OBSERVER, observed_links, observer_settings
 from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process
 from idchaos.targets.standin.topology import (
@@ -56,20 +56,20 @@ def local_layout(graph: Graph, host: str = SHARED) -> Layout:
     )
 
 
-class LocalTarget(StandIns):
-    """Implements ``Target``, ``ControlsProcesses`` and all that ``StandIns`` does."""
+class LocalTarget:
+    """Implements ``Target`` and ``ControlsProcesses``; all else that it can do, its control client does."""
 
     name = "local"
 
     def __init__(
         self, settings: CommonSettings, run_id: str, defects: Mapping[str, tuple[str, ...]] | None = None
     ) -> None:
-        self.topology = TOPOLOGIES[settings.topology]
-        self.graph = self.topology.graph
-        self.components = self.graph.parts
+        self.graph = TOPOLOGIES[settings.topology].graph
         self.credentials = Credentials.generate()
         self.layout = local_layout(self.graph, own_address(run_id))
-        super().__init__(self.layout.control, self.credentials.control_secret, self.graph)
+        self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph)
+        self.sent, self.unanswered = self.control.sent, self.control.unanswered
+        self._granted = granted(self.control, self)
         self._settings = settings
         self._defects = defects or {}
         self._run_id = run_id
@@ -78,8 +78,8 @@ class LocalTarget(StandIns):
         self._links: Links | None = None
 
     def capability(self, kind: type[Kind]) -> Kind | None:
-        """Whatever stand-ins can do."""
-        return self if isinstance(self, kind) else None
+        """Whoever was granted it."""
+        return self._granted.capability(kind)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -106,7 +106,7 @@ class LocalTarget(StandIns):
                     raise
             self._stop_processes()
             self.layout = local_layout(self.graph, own_address(self._run_id))
-            self.move(self.layout.control)
+            self.control.move(self.layout.control)
         return None
 
     def _start(self, logs: Path) -> None:
@@ -141,7 +141,7 @@ class LocalTarget(StandIns):
         for name in others:
             self._processes[name].wait_ready()
         for name in documents:
-            self.wait_healthy(name, deadline)
+            self.control.wait_healthy(name, deadline)
 
     def _toxiproxy(self, logs: Path) -> Process:
         host, _, port = self.layout.toxiproxy_api.partition(":")
@@ -176,7 +176,7 @@ class LocalTarget(StandIns):
     def stop(self) -> list[str]:
         """Stop every process; returns what could not be stopped."""
         self._stop_processes()
-        self.close()
+        self.control.close()
         return []
 
     def _stop_processes(self) -> None:
@@ -219,5 +219,5 @@ class LocalTarget(StandIns):
         elif process.state().status == "dead":
             process.spawn()
             process.wait_ready()
-        self.wait_healthy(component, time.monotonic() + READY_WITHIN_S)
+        self.control.wait_healthy(component, time.monotonic() + READY_WITHIN_S)
         self._down.discard(component)

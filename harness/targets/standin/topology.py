@@ -276,7 +276,9 @@ def endpoints(layout: Layout, credentials: Credentials, graph: Graph) -> Endpoin
         issuer=issuer(layout, graph),
         idp_url=_url(layout, graph, graph.idp),
         gateways=tuple(_reached(layout, graph, name) for name in graph.gateways),
-        services=tuple(_reached(layout, graph, name) for name in graph.services),
+        services=tuple(
+            _reached(layout, graph, name) for name in graph.services if graph.link_between(graph.clients[0], name)
+        ),
         routes=graph.routes,
         services_decide=graph.services_decide,
         clients=clients(credentials, graph),

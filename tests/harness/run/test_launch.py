@@ -32,7 +32,7 @@ class Ends:
         self.error = error
 
     def __call__(self, _: Experiment, target: LocalTarget, directory: RunDirectory, *__: Any, **___: Any) -> Ends:
-        target.close()
+        target.stop()
         directory.close()
         return self
 
