@@ -24,6 +24,15 @@ def at_gateway(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision,
     return dialect.read(answer)
 
 
+def at_odd_request(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
+    """The same of a request whose shape may be refused before anybody looks at its token: as bad, at a place where
+    nothing is, by a method that is not offered (RFC 9110 sections 15.5.1, 15.5.5, 15.5.6 and 15.6.2).
+    """
+    decision, code = dialect.read(answer)
+    refused = decision == "undecided" and answer.status in (400, 404, 405, 501) and code not in UNDECIDED_REASONS
+    return ("deny", code) if refused else (decision, code)
+
+
 def identity_seen(
     answer: Answered, dialect: Dialect = STAND_IN, *, forged: str, with_token: bool
 ) -> tuple[Decision, str]:

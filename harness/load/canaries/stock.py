@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
+from idchaos.dialects import Answered, Dialect
 from idchaos.load.engine.recorder import About
 from idchaos.load.idp.client import Code
+from idchaos.record.samples import Decision
 from idchaos.targets.endpoints import Client
 
 Reuse = Literal["never", "last", "always"]
@@ -30,6 +33,11 @@ class Call(Item):
 
     lines: bytes = field(repr=False)
     """The header lines that make it a bad one."""
+    decide: Callable[[Answered, Dialect], tuple[Decision, str]] | None = None
+    """How its answer is read; ``None``: as the dialect of the gateway says."""
+    method: str = "GET"
+    suffix: str = ""
+    """What follows the route's path: a deeper path, a query."""
     forged: str = ""
     """Whom the client claims to be in identity headers."""
     with_token: bool = True

@@ -94,7 +94,11 @@ class Canaries:
         route = bad_at[arrival.route % len(bad_at)]
         decider = self._scene.decider(route, replica)
         around = name in self._plan.around and self._is_turn_around(name, item.about.way, route)
-        decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else None
+        decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else item.decide
+        head = b""
+        if (item.method, item.suffix) != ("GET", ""):
+            where = self._scene.endpoints.routes[route]
+            head = self._scene.gates[replica].head(where, item.method, item.suffix)
         decision, code = self._scene.call(
             "canary",
             item.lines,
@@ -106,6 +110,7 @@ class Canaries:
             canary=name,
             scheduled=True,
             around=around,
+            head=head,
             decide=decide,
         )
         if known_at is not None and decision == "deny" and code not in NOT_OF_REVOCATION:

@@ -30,6 +30,7 @@ from idchaos.record.samples import AROUND, Decision, Expected
 from idchaos.targets.endpoints import Endpoints
 
 _ECHO = ECHO.encode()
+_ACCEPT = {"Accept": "application/json"}
 Shared = TypeVar("Shared")
 
 
@@ -43,11 +44,14 @@ class Gate:
     dialect: Dialect = STAND_IN
     """How it says why it refuses."""
 
+    def head(self, route: Route, method: str, suffix: str = "") -> bytes:
+        """The head of another request at a route than the prepared one."""
+        return self.site.head(method, route.path + suffix, _ACCEPT)
+
     @classmethod
     def of(cls, name: str, site: Sends, routes: tuple[Route, ...], dialect: Dialect = STAND_IN) -> Gate:
         """Prepare the heads."""
-        heads = tuple(site.head("GET", r.path, {"Accept": "application/json"}) for r in routes)
-        return cls(name, site, heads, dialect)
+        return cls(name, site, tuple(site.head("GET", r.path, _ACCEPT) for r in routes), dialect)
 
 
 @dataclass
@@ -130,15 +134,17 @@ class Scene:
         canary: str = "",
         scheduled: bool = False,
         around: bool = False,
+        head: bytes = b"",
         decide: Callable[[Answered, Dialect], tuple[Decision, str]] | None = None,
     ) -> tuple[Decision, str]:
         """Call an API through a gateway and record the sample; what was decided, and the error code.
 
         ``bearer``: the header lines that say who calls. ``around``: not through a gateway, but at the service itself.
+        ``head``: of :meth:`Gate.head`, where it is not the route's own.
         """
         gate = self.around[self.endpoints.routes[route].service] if around else self.gates[replica]
         echo = secrets.token_hex(8)
-        answer = gate.site.send(b"%s%s: %s\r\n%s" % (gate.heads[route], _ECHO, echo.encode(), bearer))
+        answer = gate.site.send(b"%s%s: %s\r\n%s" % (head or gate.heads[route], _ECHO, echo.encode(), bearer))
         decision, code = decide(answer, gate.dialect) if decide else gate.dialect.read(answer)
         offset = self.clock.offset
         where = self.endpoints.routes[route]

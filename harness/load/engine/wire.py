@@ -28,6 +28,7 @@ from idchaos.load.engine.response import Response
 # The native poll: gevent's own switches greenlets, which a look at an idle socket must not do.
 _poll: Callable[[], select.poll] = monkey.get_original("select", "poll")
 _BLOCK = 16_384
+_WITH_BODY = ("POST", "PUT", "PATCH")
 _USER_AGENT = "idchaos"
 _now = time.monotonic
 
@@ -238,8 +239,8 @@ class Site:
         ``replayable``: sending it twice does no harm. What is not (a code, a refresh token) always gets a new
         connection, so that an idle one that was closed can never be mistaken for an outage.
         """
-        method = "POST" if head.startswith(b"POST") else "GET"
-        if body or method == "POST":
+        method = head.partition(b" ")[0].decode("latin-1")
+        if body or method in _WITH_BODY:
             request = b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
         else:
             request = head + b"\r\n"

@@ -40,7 +40,7 @@ from idchaos.targets.restoring import (
     SecretAsBefore,
     Wanted,
 )  # fmt: skip
-from idchaos.targets.standin.control import StandIns
+from idchaos.targets.standin.control import ControlClient
 from idchaos.targets.standin.local import LocalTarget
 from idchaos.undo.ledger import HttpCall, Undo
 
@@ -452,7 +452,7 @@ def test_toxics_are_promised_to_the_ledger(target: Any) -> None:
 def test_stand_ins_have_every_capability_that_faults_ask_for() -> None:
     capabilities = (ReportsState, ProbesUpstream, RotatesKeys, SkewsClock, InjectsErrors, FlushesCaches)
     for capability in capabilities:
-        assert issubclass(StandIns, capability)
+        assert issubclass(ControlClient, capability)
     assert issubclass(LocalTarget, ControlsProcesses)
     assert {need for fault in FAULTS.values() for need in fault.needs} <= {*capabilities, ControlsProcesses}
 
