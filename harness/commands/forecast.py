@@ -8,8 +8,8 @@ from idchaos.planning.sample_counts import Setup
 from idchaos.run.launch import Prepared
 from idchaos.settings import CommonSettings
 from idchaos.topologies import TOPOLOGIES
+from idchaos.verdict.missable import REMEDY, shown
 from idchaos.verdict.power import Decidable, Forecast, InvariantForecast, ObjectiveForecast, foretell
-from idchaos.verdict.unseen import REMEDY, shown
 
 MARKS = {Decidable.YES: "✓", Decidable.NO: "✕", Decidable.PERHAPS: "?"}
 

@@ -12,6 +12,7 @@ from idchaos.record.record import RunRecord
 from idchaos.report import words
 from idchaos.topologies import DEFAULT_TOPOLOGY
 from idchaos.verdict.measures import Measure
+from idchaos.verdict.missable import REMEDY, shown
 from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
 
 GLYPHS = {Verdict.PASS.value: "✓", Verdict.FAIL.value: "✕", Verdict.INCONCLUSIVE.value: "?"}
@@ -65,12 +66,23 @@ def _of_verdict(verdict: RunVerdict) -> list[Reason]:
         ]
     if verdict.verdict is Verdict.PASS:
         proved = "Every objective was met, every invariant held, and every fault proved its effect."
-        return [
-            Reason(
-                proved if verdict.faults else "Every objective was met and every invariant held; no fault was planned."
-            )
-        ]
+        plain = "Every objective was met and every invariant held; no fault was planned."
+        return [Reason(proved if verdict.faults else plain), *_of_the_unseen(verdict)]
     return [Reason("The verdict came without a reason.")]
+
+
+def _of_the_unseen(verdict: RunVerdict) -> list[Reason]:
+    """What phases without a failure are too short to show; nothing where failures were seen in all."""
+    found = {each.phase: each.could_have_missed for each in verdict.objectives if each.could_have_missed}
+    if not found:
+        return []
+    where = ", ".join(f"{shown(each.share)} of the seconds in {phase}" for phase, each in found.items())
+    return [
+        Reason(
+            f"Where nothing failed, an incident of whole seconds could have been missed: in up to {where}. "
+            f"{REMEDY} sees rarer ones."
+        )
+    ]
 
 
 def _missed(row: ObjectiveVerdict) -> Reason:

@@ -90,7 +90,7 @@ def effective_sizes(sizes: Floats, good: Floats) -> tuple[Floats, Floats]:
 
     Where nothing differs (no failure, or nothing but failures) there is no sign of dependence and nothing
     to estimate it from: n counts in full, as Korn & Graubard do, which is what makes 2,995 in a row enough. What that
-    leaves open is told beside it: :mod:`idchaos.verdict.unseen`. All samples in one single cluster count as one.
+    leaves open is told beside it: :mod:`idchaos.verdict.missable`. All samples in one single cluster count as one.
     """
     n, m = sizes.sum(-1), np.count_nonzero(sizes, axis=-1)
     deff, total = design_effect(sizes, good), good.sum(-1)

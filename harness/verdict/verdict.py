@@ -21,7 +21,7 @@ from idchaos.experiment import Objective, PhaseName, Verdict
 from idchaos.record import host
 from idchaos.record.record import Cleanup, Effect, RunRecord
 from idchaos.values import Interval, Value, number
-from idchaos.verdict import sli
+from idchaos.verdict import sli, stats
 from idchaos.verdict.generator_health import GeneratorHealth, baseline_reasons, generator_health
 from idchaos.verdict.invariants import (
     ISOLATION,
@@ -33,6 +33,7 @@ from idchaos.verdict.invariants import (
 from idchaos.verdict.isolation import judge_isolation
 from idchaos.verdict.leaks import judge_logs
 from idchaos.verdict.measures import Measure, measures
+from idchaos.verdict.missable import Missable, missable
 from idchaos.verdict.objectives import Judgement, deciding, judge
 from idchaos.verdict.observation import Unseen, left_out, not_observed, strict
 from idchaos.verdict.paging import Paging, paging
@@ -91,6 +92,8 @@ class ObjectiveVerdict(Value):
     reason: str
     note: str
     why: str
+    could_have_missed: Missable | None = None
+    """Of a share that PASSed without any failure: what the phase is too short to show."""
 
 
 class InvariantVerdict(Value):
@@ -344,7 +347,16 @@ def _objective(
         reason=judged.reason,
         note=measured.note,
         why=objective.why,
+        could_have_missed=_missable(record, objective, measured) if judged.verdict is Verdict.PASS else None,
     )
+
+
+def _missable(record: RunRecord, objective: Objective, measured: sli.Measurement) -> Missable | None:
+    """Of shares alone. Where there are fewer samples than seconds, samples are what was seen."""
+    window = record.window(objective.phase)
+    if measured.kind != "share" or window is None:
+        return None
+    return missable(measured.value, min(measured.samples, math.floor((window[1] - window[0]) / stats.BIN_S)))
 
 
 def _measured(traffic: Traffic, objective: Objective) -> tuple[sli.Measurement, Judgement]:

@@ -90,6 +90,7 @@ def test_the_report_says_it_first(
     reasons = [line for line in markdown.summary(make_record(), judged()).splitlines() if line.startswith("- ")]
     assert reasons[0].startswith("- The clean-up was not clean (to finish it: idchaos recover); left behind: ")
     assert "Every objective was met" in reasons[1]
+    assert "an incident of whole seconds could have been missed: in up to 26 % of the seconds in recovery" in reasons[2]
 
 
 def test_a_command_whose_run_passed_and_left_something_exits_70(

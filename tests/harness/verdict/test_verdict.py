@@ -109,6 +109,14 @@ def test_a_sound_run_passes(build: Build) -> None:
     assert verdict.invariants[0].attempts == 12
 
 
+def test_a_pass_without_a_failure_says_what_it_could_have_missed(build: Build) -> None:
+    """10 s of each phase: incidents in up to 26 % of the seconds would have left no trace in 1 run of 20."""
+    missed = judge_run(build()).objectives[0].could_have_missed
+    assert missed is not None
+    assert (missed.clusters, missed.share) == (10, 0.2589)
+    assert judge_run(build(refuse)).objectives[0].could_have_missed is None
+
+
 def refuse(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Every other good request of the fault phase is refused."""
     return [

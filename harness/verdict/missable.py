@@ -11,7 +11,7 @@ from idchaos.verdict import stats
 REMEDY = "a longer phase (or more runs, with other seeds)"
 
 
-class Unseen(Value):
+class Missable(Value):
     """Incidents that a phase could have missed: none of its seconds (or none of the runs) held a failure."""
 
     clusters: int
@@ -30,13 +30,13 @@ class Unseen(Value):
         )
 
 
-def unseen(share: float, clusters: int, of: Literal["seconds", "runs"] = "seconds") -> Unseen | None:
+def missable(share: float, clusters: int, of: Literal["seconds", "runs"] = "seconds") -> Missable | None:
     """What may go unseen beside a measured ``share`` (of good samples, or of failures) over so many clusters; ``None``
     where both good samples and failures were seen, and where nothing was.
     """
     if clusters < 1 or math.isnan(share) or 0.0 < share < 1.0:
         return None
-    return Unseen(clusters=clusters, of=of, share=round(stats.could_have_missed(clusters), 4))
+    return Missable(clusters=clusters, of=of, share=round(stats.could_have_missed(clusters), 4))
 
 
 def shown(share: float) -> str:
