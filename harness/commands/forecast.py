@@ -75,7 +75,7 @@ def _missable(found: tuple[ObjectiveForecast, ...]) -> list[str]:
     said = ", ".join(f"{shown(share)} in {phase}" for phase, share in open_.items())
     return [
         f"  Without a failure, PASS can miss an incident of whole seconds, in up to this share of them: {said}. "
-        f"{REMEDY} sees rarer ones."
+        f"{REMEDY[:1].upper()}{REMEDY[1:]} sees rarer ones."
     ]
 
 

@@ -33,6 +33,13 @@ defects = click.option(
 )
 rate = click.option("--rate", type=float, help="API requests per second; short for --set load.rate=R.")
 assignments = click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+strict = click.option(
+    "--strict-observation",
+    "strict",
+    is_flag=True,
+    help="No PASS where the target can't show all that is judged; short for --set slo.strict_observation=true.",
+)
+STRICT = {"slo.strict_observation": True}
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
 reports = click.option(
     "--reports",

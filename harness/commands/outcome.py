@@ -10,6 +10,7 @@ from idchaos.errors import ExitCode
 from idchaos.experiment import Verdict
 
 if TYPE_CHECKING:
+    from idchaos.studies.repeated import Joint
     from idchaos.verdict.verdict import RunVerdict
 
 
@@ -29,14 +30,15 @@ def conclude(
     error: str | None = None,
     run_dir: str | None = None,
     again: Sequence[RunVerdict] = (),
+    joint: Sequence[Joint] = (),
 ) -> ExitCode:
-    """Print the JSON document when asked for; the exit code.
+    """Print the JSON document when asked for; the exit code. Of runs that were judged together, that judgement counts.
 
     An ``error``: not all could be judged; ``run_dir``: where what the run recorded until then is. ``again``: runs that
     were INCONCLUSIVE and made again.
     """
+    judged = counting(verdicts, joint)
     if as_json:
-        judged = [verdict.verdict for verdict in verdicts]
         document: dict[str, Any] = {
             "verdict": Verdict.worst(judged if error is None else [*judged, Verdict.INCONCLUSIVE]),
             "runs": [json.loads(verdict.to_json()) for verdict in verdicts],
@@ -48,20 +50,32 @@ def conclude(
                 {"scenario": each.scenario, "variant": each.variant, "run_dir": each.run_dir, "reasons": each.reasons}
                 for each in again
             ]
+        if joint:
+            document["repeats"] = [each.document() for each in joint]
         if error is not None:
             document["error"] = error
         if run_dir is not None:
             document["run_dir"] = run_dir
         print(json.dumps(document, indent=2))
-    return exit_code(verdicts, again)
+    return exit_code(verdicts, again, judged)
 
 
-def exit_code(verdicts: Sequence[RunVerdict], again: Sequence[RunVerdict] = ()) -> ExitCode:
-    """By the worst verdict; of runs that were made ``again``, only what they left behind counts.
+def counting(verdicts: Sequence[RunVerdict], joint: Sequence[Joint]) -> list[Verdict]:
+    """The verdicts that count: of several runs, and of runs that no other was judged with."""
+    together = {run.run_dir for each in joint for run in each.runs}
+    alone = [verdict.verdict for verdict in verdicts if verdict.run_dir not in together]
+    return [*(each.judged.verdict for each in joint), *alone]
+
+
+def exit_code(
+    verdicts: Sequence[RunVerdict], again: Sequence[RunVerdict] = (), judged: Sequence[Verdict] | None = None
+) -> ExitCode:
+    """By the worst verdict, of those ``judged`` where they are not each run's own; of runs that were made ``again``,
+    only what they left behind counts.
 
     A clean-up that was not clean is our own failure, which only a FAIL outweighs: whoever repeats a run on 70 must not
     miss a FAIL, whoever trusts 0 must not find a fault still in force.
     """
-    worst = Verdict.worst([verdict.verdict for verdict in verdicts])
+    worst = Verdict.worst([verdict.verdict for verdict in verdicts] if judged is None else list(judged))
     dirty = any(verdict.cleanup.problem for verdict in (*verdicts, *again))
     return ExitCode.HARNESS if dirty and worst is not Verdict.FAIL else ExitCode[worst]

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from idchaos.commands import options
 from idchaos.errors import IdchaosError, UsageError, told, unknown
 from idchaos.settings import parse_assignments
-
-if TYPE_CHECKING:
-    from idchaos.run.launch import Prepared
-    from idchaos.verdict.verdict import RunVerdict
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -28,6 +23,15 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @options.rate
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Same seed, same plan.")
 @options.assignments
+@options.strict
+@click.option(
+    "--repeat",
+    "times",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Run each plan so often, with seeds that follow each other, and judge these runs together.",
+)
 @click.option(
     "--retry-inconclusive",
     "retries",
@@ -47,6 +51,8 @@ def command(
     variant: str | None,
     rate: float | None,
     assignments: tuple[str, ...],
+    strict: bool,
+    times: int,
     retries: int,
     junit: Path | None,
     summary: Path | None,
@@ -58,14 +64,21 @@ def command(
     SCENARIO is a name that `idchaos list` shows, or a file: ./my_outage.py. With --all, scenarios that need what the
     topology has not are skipped, and named.
 
+    With --repeat, the runs of a plan are judged together, so that what differs from run to run counts; the exit code is
+    that of this judgement.
+
     Exit code 70 also says that a run, whatever its verdict short of FAIL, left something behind: idchaos recover.
     """
+    from idchaos.commands.batch import Batch
     from idchaos.commands.outcome import conclude
     from idchaos.commands.terminal import show_skipped, show_verdicts
     from idchaos.run.launch import Request, prepare
 
+    if times > 1 and retries:
+        raise UsageError("run: --repeat or --retry-inconclusive, not both: runs judged together all count")
     scenarios, skipped = chosen(scenarios, every, request["topology"])
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
+    overrides |= options.STRICT if strict else {}
     words = ("idchaos", *sys.argv[1:])
     prepared = [
         prepare(Request(name, overrides=settings_of(name, variant) | overrides, command=words, **request))
@@ -76,88 +89,26 @@ def command(
     batch = Batch(as_json)
     error: str | None = None
     try:
-        batch.run(prepared, retries)
+        batch.run(prepared, times=times, retries=retries)
     except (IdchaosError, KeyboardInterrupt) as stopped:
         error = told(stopped)
         raise
     finally:
         # What was judged is not lost with the run that could not be completed.
         if len(batch.verdicts) > 1 and not as_json:
-            show_verdicts(batch.verdicts)
+            show_verdicts(batch.verdicts, batch.joint)
             show_skipped(skipped or {})
         code = conclude(
-            batch.verdicts, as_json, skipped=skipped, error=error, run_dir=batch.under_way, again=batch.again
+            batch.verdicts,
+            as_json,
+            skipped=skipped,
+            error=error,
+            run_dir=batch.under_way,
+            again=batch.again,
+            joint=batch.joint,
         )
         batch.write(junit, summary, error)
     return code
-
-
-class Batch:
-    """Runs as they come: verdicts that count, those that were made again, and the one under way."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self.verdicts: list[RunVerdict] = []
-        self.again: list[RunVerdict] = []
-        self.under_way: str | None = None
-        """The directory of a run that has begun, and came to no verdict yet."""
-
-    def run(self, prepared: Sequence[Prepared], retries: int) -> None:
-        """Make them, and tell of each.
-
-        Raises:
-            IdchaosError, KeyboardInterrupt: a run could not be completed.
-        """
-        from idchaos.commands.outcome import show
-        from idchaos.studies.batch import run_all
-        from idchaos.studies.single import NotStored
-
-        try:
-            for verdict, decides in run_all(prepared, self._execute, retries=retries):
-                (self.verdicts if decides else self.again).append(verdict)
-                show(verdict, self._quiet)
-                if not decides:
-                    print(f"idchaos: {verdict.scenario}: INCONCLUSIVE: {_first(verdict)}; run again", file=sys.stderr)
-        except NotStored as error:
-            show(error.verdict, self._quiet)
-            self.verdicts.append(error.verdict)
-            raise
-
-    def write(self, junit: Path | None, summary: Path | None, error: str | None) -> None:
-        """One document of all runs: JUnit of those that decide, a summary of all.
-
-        Raises:
-            StoreError: it can't be written.
-        """
-        from idchaos.record.rundir import write_atomically
-        from idchaos.report import together
-        from idchaos.report.write import JUNIT, MARKDOWN
-
-        if junit is not None:
-            write_atomically(junit, together.junit(_reports(self.verdicts, JUNIT), error))
-        if summary is not None:
-            write_atomically(summary, together.summary(_reports((*self.again, *self.verdicts), MARKDOWN), error))
-
-    def _execute(self, prepared: Prepared) -> RunVerdict:
-        from idchaos.commands.live import watching
-        from idchaos.studies.single import run
-
-        with watching(prepared, quiet=self._quiet and not sys.stderr.isatty()) as observer:
-            verdict = run(prepared, observer, self._begun)
-        self.under_way = None
-        return verdict
-
-    def _begun(self, run_dir: Path) -> None:
-        self.under_way = str(run_dir)
-
-
-def _reports(verdicts: Sequence[RunVerdict], name: str) -> list[str]:
-    files = (Path(verdict.run_dir) / name for verdict in verdicts)
-    return [file.read_text(encoding="utf-8") for file in files if file.exists()]
-
-
-def _first(verdict: RunVerdict) -> str:
-    return verdict.reasons[0] if verdict.reasons else "no reason was given"
 
 
 def settings_of(scenario: str, variant: str | None) -> dict[str, Any]:

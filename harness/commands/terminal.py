@@ -14,6 +14,7 @@ from rich.text import Text
 from idchaos.experiment import Verdict
 
 if TYPE_CHECKING:
+    from idchaos.studies.repeated import Joint
     from idchaos.studies.zoo.results import Detection, Matrix
     from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
 
@@ -153,14 +154,39 @@ def _verdict(verdict: Verdict) -> Text:
     return Text(verdict, style=COLOURS[verdict])
 
 
-def show_verdicts(verdicts: Sequence[RunVerdict]) -> None:
-    """One line for each of several runs, on stdout."""
+def show_joint(joint: Joint) -> None:
+    """What several runs of one plan come to together: objectives with the interval over runs, then the verdict."""
+    from idchaos.report import words
+    from idchaos.report.repeated import alone, sentence
+
+    console, judged = _console(), joint.judged
+    console.print(Text.assemble("\n", ("together  ", "bold"), f"{judged.scenario} · {judged.variant}"))
+    for row in judged.objectives:
+        console.print(Text.assemble("  ", _verdict(row.verdict), f" {row.name}"))
+        said = f"{row.phase}: {words.number(row.value, row.unit)} ({words.interval(row.interval, row.unit)})"
+        told = f"{said} of {row.samples:,}; bound {words.bound(row.bound, row.unit)}; alone: {alone(row)}"
+        console.print(Padding(Text(told, style="dim"), (0, 0, 0, 6)))
+    console.print()
+    console.print(Text.assemble(_verdict(judged.verdict), f"  {sentence(judged)}"))
+    for reason in judged.reasons[:SHOWN]:
+        console.print(_indented(reason))
+    missed = [each.could_have_missed.text for each in judged.objectives if each.could_have_missed]
+    if missed:
+        console.print(_indented(words.sentence(missed[0])))
+    console.print(_indented(f"report: {joint.report}"))
+
+
+def show_verdicts(verdicts: Sequence[RunVerdict], joint: Sequence[Joint] = ()) -> None:
+    """One line for each of several runs, on stdout, and one for each plan whose runs were judged together."""
     console = _console()
     table = Table(box=None, padding=(0, 2), show_header=False)
     for verdict in verdicts:
         first = verdict.reasons[0] if verdict.reasons else ""
         name = f"{verdict.scenario} · {verdict.variant}"
         table.add_row(Text(verdict.verdict, style=COLOURS[verdict.verdict]), name, Text(first))
+    for each in joint:
+        first = each.judged.reasons[0] if each.judged.reasons else ""
+        table.add_row(_verdict(each.judged.verdict), f"{each.judged.scenario}, together", Text(first))
     console.print()
     console.print(table)
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
-from importlib import resources
 from typing import Any
-
-import jinja2
-from markupsafe import Markup
 
 from idchaos.experiment import PhaseName, Verdict
 from idchaos.record.record import Event, FaultRecord, RunRecord
@@ -17,9 +12,8 @@ from idchaos.report.canvas import NARROW, WIDE
 from idchaos.report.data import canary_table
 from idchaos.report.findings import duration, of_paging, windows
 from idchaos.report.gallery import Gallery
-from idchaos.report.palette import css_variables
+from idchaos.report.page import filled
 from idchaos.report.summary import (
-    GLYPHS,
     changed_settings,
     checks,
     command_line,
@@ -44,9 +38,8 @@ Cells = dict[str, Any]
 
 def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
     """The report as HTML."""
-    return _template().render(
-        css=_css(),
-        glyphs=GLYPHS,
+    return filled(
+        "report.html.j2",
         wide=WIDE,
         narrow=NARROW,
         verdict=verdict.verdict.value,
@@ -84,26 +77,6 @@ def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
         analyze=f"idchaos analyze {verdict.run_dir}",
         versions=_versions(record),
     )
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("idchaos.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")
-
-
-@functools.cache
-def _css() -> Markup:
-    """The style sheet, with the plots' colours as custom properties."""
-    text = resources.files("idchaos.report").joinpath("templates/page.css").read_text(encoding="utf-8")
-    light, dark = css_variables("light"), css_variables("dark")
-    return Markup(text.replace("LIGHT", light).replace("DARK", dark))  # noqa: S704 (our own file)
 
 
 def _asked(record: RunRecord, verdict: RunVerdict) -> list[tuple[str, str]]:

@@ -54,14 +54,14 @@ class Reason:
 def reasons(verdict: RunVerdict) -> list[Reason]:
     """Worst first, after what was left behind; never empty."""
     problem = verdict.cleanup.problem
-    return [*([Reason(_sentence(problem))] if problem else []), *_of_verdict(verdict)]
+    return [*([Reason(words.sentence(problem))] if problem else []), *_of_verdict(verdict)]
 
 
 def _of_verdict(verdict: RunVerdict) -> list[Reason]:
     missed = {each.reason: each for each in verdict.objectives if each.verdict is Verdict.FAIL}
     if verdict.reasons:
         return [
-            _missed(missed[text]) if text in missed else Reason(_sentence(_readable(text, verdict)))
+            _missed(missed[text]) if text in missed else Reason(words.sentence(_readable(text, verdict)))
             for text in verdict.reasons
         ]
     if verdict.verdict is Verdict.PASS:
@@ -80,7 +80,7 @@ def _of_the_unseen(verdict: RunVerdict) -> list[Reason]:
     return [
         Reason(
             f"Where nothing failed, an incident of whole seconds could have been missed: in up to {where}. "
-            f"{REMEDY} sees rarer ones."
+            + words.sentence(f"{REMEDY} sees rarer ones")
         )
     ]
 
@@ -91,9 +91,9 @@ def _missed(row: ObjectiveVerdict) -> Reason:
     if row.value is None:
         note = f" ({row.note})" if row.note else ""
         return Reason(
-            _sentence(f"{words.title(row.name)}: no end was seen {where}, where {bound} was asked{note}"), row.why
+            words.sentence(f"{words.title(row.name)}: no end was seen {where}, where {bound} was asked{note}"), row.why
         )
-    return Reason(_sentence(f"{words.title(row.name)}: {value} {where}, where {bound} was asked"), row.why)
+    return Reason(words.sentence(f"{words.title(row.name)}: {value} {where}, where {bound} was asked"), row.why)
 
 
 def _readable(text: str, verdict: RunVerdict) -> str:
@@ -105,16 +105,11 @@ def _readable(text: str, verdict: RunVerdict) -> str:
     return text
 
 
-def _sentence(text: str) -> str:
-    text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
-
-
 def own_reason(row: ObjectiveVerdict) -> str:
     """What to say beside an objective beyond its numbers: why it is undecided, or a note about what was measured."""
     if row.verdict is Verdict.INCONCLUSIVE:
-        return _sentence(row.reason.removeprefix(f"{row.name} in {row.phase}: ")) if row.reason else ""
-    return _sentence(row.note) if row.note else ""
+        return words.sentence(row.reason.removeprefix(f"{row.name} in {row.phase}: ")) if row.reason else ""
+    return words.sentence(row.note) if row.note else ""
 
 
 def met(measure: Measure) -> str:

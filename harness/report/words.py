@@ -18,6 +18,12 @@ def title(name: str) -> str:
     return name.replace("_", " ")
 
 
+def sentence(text: str) -> str:
+    """A text with a capital at its start and a full stop at its end."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
 def number(value: float | None, unit: str) -> str:
     """A value in its unit: ``99.87 %``, ``4.2 ms``, ``12.3/s``, ``5.4 per 1,000``, ``1.8×``, ``1,204``."""
     if value is None:

@@ -115,27 +115,31 @@ def draw(run_dir: Path, record: Any, verdict: RunVerdict) -> None:
         raise NotStored(str(error), verdict) from error
 
 
-def judge(run_dir: Path) -> tuple[Any, RunVerdict]:
-    """A stored run's record and verdict. Changes nothing: the run may still be going on.
+def judge(run_dir: Path, *, strict: bool = False) -> tuple[Any, RunVerdict]:
+    """A stored run's record and verdict. Changes nothing: the run may still be going on. ``strict``: no PASS where the
+    target could not show all that is judged, whatever the run's own settings say.
 
     Raises:
         StoreError: the directory can't be read.
     """
     from idchaos.record import record as records
     from idchaos.report.again import with_replays
+    from idchaos.verdict.observation import strictly
     from idchaos.verdict.verdict import judge_run
 
     record = records.load(run_dir)
+    if strict:
+        record = strictly(record)
     return record, with_replays(record.manifest, judge_run(record))
 
 
-def judge_stored(run_dir: Path) -> tuple[Any, RunVerdict]:
+def judge_stored(run_dir: Path, *, strict: bool = False) -> tuple[Any, RunVerdict]:
     """As :func:`judge`, for a directory that a user names: one that can't be judged is bad input, not our failure.
 
     Raises:
         UsageError: the directory can't be read.
     """
     try:
-        return judge(run_dir)
+        return judge(run_dir, strict=strict)
     except StoreError as error:
         raise UsageError(str(error)) from error

@@ -8,7 +8,7 @@ from typing import Literal
 from idchaos.values import Value
 from idchaos.verdict import stats
 
-REMEDY = "a longer phase (or more runs, with other seeds)"
+REMEDY = "a longer phase (or more runs with other seeds: run --repeat 5)"
 
 
 class Missable(Value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pydantic import JsonValue
 
@@ -33,6 +34,14 @@ def strict(record: RunRecord) -> bool:
     """Whether a run that could not look at everything is no PASS (the setting ``slo.strict_observation``)."""
     group = record.manifest.settings.get("slo")
     return isinstance(group, dict) and group.get("strict_observation") is True
+
+
+def strictly(record: RunRecord) -> RunRecord:
+    """The record as if that setting had been true."""
+    settings = dict(record.manifest.settings)
+    group = settings.get("slo")
+    settings["slo"] = {**(group if isinstance(group, dict) else {}), "strict_observation": True}
+    return replace(record, manifest=record.manifest.model_copy(update={"settings": settings}))
 
 
 def _each(record: RunRecord, key: str) -> tuple[Unseen, ...]:

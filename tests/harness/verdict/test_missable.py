@@ -15,7 +15,7 @@ def test_a_phase_without_a_failure_says_what_it_could_have_missed() -> None:
     assert found.share == pytest.approx(0.2209)
     assert found.text == (
         "no failure in 12 seconds: an incident of whole seconds, in up to 22 % of them, could have been missed; "
-        "a longer phase (or more runs, with other seeds) sees rarer ones"
+        "a longer phase (or more runs with other seeds: run --repeat 5) sees rarer ones"
     )
 
 
