@@ -138,7 +138,6 @@ def design(settings: ClockSkewSettings) -> Experiment:
     skew = fault(settings)
     sweeping = settings.skew.mode == "sweep"
     duration = len(skew.offsets_s) * skew.dwell_s if sweeping else settings.fault.duration_s
-    worst = max(abs(offset) for offset in skew.offsets_s) + abs(skew.drift_ppm) * 1e-6 * duration
     # Tokens of the wrong clock stay in use until they are refreshed; what they meet is not the recovery's fault.
     recovery = settings.phases.recovery_s + (settings.tokens.access_ttl_s if sweeping else 0.0)
     spans = phases(settings, duration, recovery)
@@ -147,7 +146,7 @@ def design(settings: ClockSkewSettings) -> Experiment:
             scenario=SCENARIO.name,
             variant=settings.skew.mode,
             phases=spans,
-            load=everyday_load(settings, clock_error_s=worst),
+            load=everyday_load(settings, clock_error_s=skew.clock_error_s(duration)),
             objectives=(*objectives(settings), *every_run(settings, spans)),
             invariants=invariants(),
         ),

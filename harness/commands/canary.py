@@ -42,7 +42,8 @@ SHOWN = {"replica": "replica", "endpoint": "route", "decision": "decision", "sta
 @options.system
 @options.assignments
 @click.option("--scenario", default="jwks_outage", show_default=True, help="Whose settings and fault.")
-@click.option("--in-fault", is_flag=True, help="While that scenario's fault is in force.")
+@click.option("--in-fault", is_flag=True, help="While that scenario's fault is in force, and those of --fault.")
+@options.faults
 @click.option("--replica", help="Only what this replica decided.")
 @click.option("--route", help="Only what was decided on this path.")
 @options.as_json

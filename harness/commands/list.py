@@ -1,4 +1,4 @@
-"""``idchaos list``: what can be run, or which defects the stand-ins can be given."""
+"""``idchaos list``: what can be run, which faults can be added, or which defects the stand-ins can be given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from idchaos.commands import options
-from idchaos.errors import ExitCode
+from idchaos.errors import ExitCode, UsageError
 from idchaos.settings import names
 from idchaos.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES
 
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 @click.command("list")
 @click.option("--defects", is_flag=True, help="List the defects that the stand-ins can be given instead.")
+@click.option("--faults", is_flag=True, help="List the faults that can be added to any scenario instead.")
 @options.as_json
-def command(defects: bool, as_json: bool) -> int:
+def command(*, defects: bool, faults: bool, as_json: bool) -> int:
     """List the scenarios, their variants, and what they cover: ours, and those in ./scenarios.
 
     Exit code 64: a file there is broken, or takes another's name.
     """
-    if defects:
-        _list_defects(as_json)
+    if defects and faults:
+        raise UsageError("list: --defects or --faults, not both")
+    if defects or faults:
+        (_list_defects if defects else _list_faults)(as_json)
         return ExitCode.PASS
     from idchaos.run.scenarios import find_scenarios
 
@@ -86,3 +89,26 @@ def _list_defects(as_json: bool) -> None:
         return
     for defect in DEFECTS.values():
         print(f"{defect.name:<36} {defect.meaning}")
+
+
+def _list_faults(as_json: bool) -> None:
+    from idchaos.faults.catalogue import CATALOGUE, parameters
+
+    if as_json:
+        told = [
+            {
+                "name": name,
+                "meaning": entry.meaning,
+                "settings": {
+                    key: {"default": default, "description": what} for key, (default, what) in parameters(entry).items()
+                },
+            }
+            for name, entry in CATALOGUE.items()
+        ]
+        print(json.dumps(told, indent=2))
+        return
+    width = max(map(len, CATALOGUE))
+    for name, entry in CATALOGUE.items():
+        print(f"{name:<{width}}  {entry.meaning}")
+        for key, (default, what) in parameters(entry).items():
+            print(f"{'':<{width}}  {key}={default}: {what}" if default != "" else f"{'':<{width}}  {key}: {what}")

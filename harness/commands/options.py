@@ -31,6 +31,13 @@ defects = click.option(
     metavar="NAME",
     help="Let the stand-ins do something wrong, to see it caught; list --defects shows what.",
 )
+faults = click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[:KEY=VALUE,...]",
+    help="Let this go wrong in the fault phase too; list --faults shows what there is.",
+)
 rate = click.option("--rate", type=float, help="API requests per second; short for --set load.rate=R.")
 assignments = click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 strict = click.option(

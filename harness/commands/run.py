@@ -20,6 +20,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--all", "every", is_flag=True, help="Run every scenario there is.")
 @click.option("--variant", metavar="NAME", help="One of the scenario's variants; `idchaos list` shows them.")
 @options.system
+@options.faults
 @options.rate
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Same seed, same plan.")
 @options.assignments

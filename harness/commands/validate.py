@@ -15,6 +15,7 @@ from idchaos.settings import parse_assignments
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @options.topology
 @options.profile
+@options.faults
 @options.rate
 @options.assignments
 @options.as_json
@@ -23,6 +24,7 @@ def command(
     scenarios: tuple[str, ...],
     topology: str,
     profile: str,
+    faults: tuple[str, ...],
     rate: float | None,
     assignments: tuple[str, ...],
     as_json: bool,
@@ -37,7 +39,8 @@ def command(
 
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
     prepared = [
-        prepare(Request(scenario=name, topology=topology, profile=profile, overrides=overrides)) for name in scenarios
+        prepare(Request(scenario=name, topology=topology, profile=profile, faults=faults, overrides=overrides))
+        for name in scenarios
     ]
     found = [forecast(each) for each in prepared]
     worst = Decidable.worst(each.decidable for each in found)

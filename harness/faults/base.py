@@ -62,6 +62,20 @@ NOTHING = Applied()
 """Nothing was applied, or nothing about it needs to be known."""
 
 
+class Touch(Value):
+    """What a fault lays its hand on, and how: other faults that do so as well may hide it, or be hidden by it."""
+
+    what: str
+    """A link, a component, an endpoint of the IdP ..."""
+    how: Literal["uses", "delays", "changes"]
+    """``uses``: its proofs need it as it is · ``delays``: answers come later by it, which adds up · ``changes``."""
+
+
+def relies_on(component: str) -> tuple[Touch, ...]:
+    """That a component lives, and remembers what it was told."""
+    return Touch(what=component, how="uses"), Touch(what=f"{component}'s state", how="uses")
+
+
 class Fault(Value):
     """One thing that goes wrong. Subclasses: one a file."""
 
@@ -87,6 +101,14 @@ class Fault(Value):
         the start.
         """
         return ""
+
+    def touches(self, graph: Graph) -> tuple[Touch, ...]:
+        """What of such a target it changes, and what its proofs rely on."""
+        return ()
+
+    def clock_error_s(self, lasting_s: float) -> float:
+        """By how much it makes a clock wrong, at most, when it lasts so long; in seconds."""
+        return 0.0
 
     def steps(self) -> tuple[float, ...]:
         """When each step is due, in seconds from the fault's start. Most faults have one step, at once."""

@@ -177,6 +177,16 @@ CATALOGUE: Mapping[str, Entry] = {
 }
 
 
+def name_of(text: str) -> str:
+    """The name in ``NAME[:key=value,...]``."""
+    return text.partition(":")[0]
+
+
+def parameters(entry: Entry) -> dict[str, tuple[object, str]]:
+    """What can be said of a fault: by name, the default and what it means."""
+    return {name: (field.default, field.description or "") for name, field in entry.settings.model_fields.items()}
+
+
 def fault_of(text: str, graph: Graph) -> Fault:
     """The fault that ``NAME[:key=value,...]`` means at a target of that graph.
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually, relies_on
 from idchaos.faults.counts import asked, token_answers
 from idchaos.graph import Graph
 from idchaos.targets.base import OutlivesRun, ReportsState, SkewsClock, Target
@@ -44,6 +44,14 @@ class ClockSkew(Fault):
     def hides_revocations(self, graph: Graph) -> bool:
         """The age of a cache may be told by that clock."""
         return True
+
+    def touches(self, graph: Graph) -> tuple[Touch, ...]:
+        """Its clock; and it must live, and not be started anew."""
+        return Touch(what=f"{self.component}'s clock", how="changes"), *relies_on(self.component)
+
+    def clock_error_s(self, lasting_s: float) -> float:
+        """The greatest offset, and what the drift adds to it."""
+        return max(map(abs, self.offsets_s)) + abs(self.drift_ppm) * 1e-6 * lasting_s
 
     def steps(self) -> tuple[float, ...]:
         """One step per offset."""

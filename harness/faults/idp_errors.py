@@ -9,11 +9,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually, relies_on
 from idchaos.faults.endpoint_effects import met_by_answer, met_by_fetch, met_by_fetches, patience_s, well
 from idchaos.faults.fetches import fetches_of
 from idchaos.faults.symptoms import Met, symptom_of
-from idchaos.graph import Graph
+from idchaos.graph import Graph, Link
 from idchaos.targets.base import (
     EndpointError,
     InjectsErrors,
@@ -60,6 +60,18 @@ class EndpointFault(Fault):
         share = f" for {self.error.share:.0%}" if self.error.share < 1 else ""
         plural = "endpoints" if len(self.endpoints) > 1 else "endpoint"
         return f"{self.label}{share} from the IdP's {', '.join(self.endpoints)} {plural}"
+
+    def touches(self, graph: Graph) -> tuple[Touch, ...]:
+        """The endpoints; and the links by which they are probed."""
+        probed = {link.name for link in graph.links if self._probes_over(graph, link)}
+        changed = tuple(Touch(what=f"{graph.idp}'s {endpoint}", how="changes") for endpoint in self.endpoints)
+        return (*changed, *(Touch(what=name, how="uses") for name in sorted(probed)), *relies_on(graph.idp))
+
+    def _probes_over(self, graph: Graph, link: Link) -> bool:
+        if link.idle or link.provider != graph.idp:
+            return False
+        keys = JWKS in self.endpoints and set(link.consumers) & set(graph.keepers_of_keys)
+        return bool(keys or (self._ours and set(link.consumers) & set(graph.clients)))
 
     def hides_revocations(self, graph: Graph) -> bool:
         """Those endpoints tell of revocations."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
-from idchaos.faults.keyring import fetch_evidence, keys_as_before, keys_of, signing
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually
+from idchaos.faults.keyring import fetch_evidence, keys_as_before, keys_of, keys_touched, signing
+from idchaos.graph import Graph
 from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
 from idchaos.targets.capabilities import required
 from idchaos.undo.ledger import Undo
@@ -28,6 +29,10 @@ class KeyRemoval(Fault):
     def title(self) -> str:
         """What it does, in a few words."""
         return "the key that signs is missing from the JWKS"
+
+    def touches(self, graph: Graph) -> tuple[Touch, ...]:
+        """The IdP's keys."""
+        return keys_touched(graph)
 
     def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
         """The key is published."""

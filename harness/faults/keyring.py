@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from idchaos.errors import FaultError
-from idchaos.faults.base import Evidence
+from idchaos.faults.base import Evidence, Touch, relies_on
+from idchaos.graph import Graph
 from idchaos.targets.base import KeyInfo, OutlivesRun, ProbesUpstream, RotatesKeys, Target
 from idchaos.targets.capabilities import required
 from idchaos.targets.restoring import KeyPublished, KeySigns
 from idchaos.undo.ledger import Undo
+
+
+def keys_touched(graph: Graph) -> tuple[Touch, ...]:
+    """What every fault of the IdP's signing keys changes, and relies on."""
+    return Touch(what=f"{graph.idp}'s keys", how="changes"), *relies_on(graph.idp)
 
 
 def keys_of(target: Target) -> dict[str, KeyInfo]:

@@ -6,8 +6,18 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
-from idchaos.faults.keyring import described, fetch_evidence, keys_as_before, keys_of, listed, new_kid, signing
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually
+from idchaos.faults.keyring import (
+    described,
+    fetch_evidence,
+    keys_as_before,
+    keys_of,
+    keys_touched,
+    listed,
+    new_kid,
+    signing,
+)
+from idchaos.graph import Graph
 from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
 from idchaos.targets.capabilities import required
 from idchaos.undo.ledger import Undo
@@ -42,6 +52,10 @@ class KeyRotation(Fault):
     def title(self) -> str:
         """What it does, in a few words."""
         return f"{self.mode} rotation of the {self.alg} key"
+
+    def touches(self, graph: Graph) -> tuple[Touch, ...]:
+        """The IdP's keys."""
+        return keys_touched(graph)
 
     def timeline(self) -> tuple[tuple[float, str], ...]:
         """The acts and when each is due, in seconds from the first."""

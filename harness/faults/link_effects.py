@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from idchaos.faults.symptoms import Met, Symptom, listed, mostly
@@ -42,6 +42,29 @@ class ToxicOrder(NamedTuple):
     attributes: Mapping[str, int]
 
 
+class Delay(NamedTuple):
+    """By what answers are delayed: some seconds each, or a rate that their bytes must keep to."""
+
+    shortest_s: float = 0.0
+    longest_s: float = 0.0
+    rate_kbs: int = 0
+
+    def of(self, size_bytes: int) -> tuple[float, float]:
+        """The shortest and the longest time, in seconds, by which an answer of that size is delayed."""
+        lasts = size_bytes / (self.rate_kbs * BYTES_PER_KB) if self.rate_kbs else 0.0
+        return self.shortest_s + lasts, self.longest_s + 2 * lasts
+
+
+def delay_by(toxic: ToxicOrder) -> Delay | None:
+    """What a toxic delays; ``None``: nothing."""
+    if toxic.kind == "bandwidth":
+        return Delay(rate_kbs=toxic.attributes["rate"])
+    if toxic.kind != "latency":
+        return None
+    latency_s, jitter_s = (toxic.attributes.get(name, 0) / 1000 for name in ("latency", "jitter"))
+    return Delay(max(0.0, latency_s - jitter_s), latency_s + jitter_s)
+
+
 class LinkEffect(Value):
     """One mode and how strong it is. See :class:`idchaos.faults.network.LinkFault`."""
 
@@ -50,6 +73,12 @@ class LinkEffect(Value):
     jitter_s: float
     rate_kbs: int
     share: float
+    beside: tuple[Delay, ...] = ()
+    """What else delays the same answers."""
+
+    def among(self, others: Iterable[ToxicOrder]) -> LinkEffect:
+        """This, where other toxics are in force as well: what they delay adds up."""
+        return self.model_copy(update={"beside": tuple(filter(None, map(delay_by, others)))})
 
     @property
     def toxic(self) -> ToxicOrder | None:
@@ -97,19 +126,26 @@ class LinkEffect(Value):
             return met.symptom is ENDS[self.mode]
         if met.symptom is Symptom.HUNG:
             # Its sender was ready to wait for less than the delay lasts. That answers do come, a probe has shown.
-            return self.mode == "bandwidth" or met.took_s <= self._delay_s(0)[1] + TIMER_S
+            trickles = any(delay.rate_kbs for delay in (self._own, *self.beside))
+            return trickles or met.took_s <= self._delay_s(0)[1] + TIMER_S
         return met.symptom is Symptom.ANSWERED and self._is_late(met)
 
     def _is_late(self, met: Met) -> bool:
-        shortest, _ = self._delay_s(met.size_bytes)
-        return met.took_s >= OBSERVED_SHARE * shortest >= OBSERVED_SHARE * MEASURABLE_S
+        """Later than what else delays it can make it."""
+        own, _ = self._own.of(met.size_bytes)
+        others = sum(delay.of(met.size_bytes)[0] for delay in self.beside)
+        return own >= MEASURABLE_S and met.took_s >= others + OBSERVED_SHARE * own
 
     def _delay_s(self, size_bytes: int) -> tuple[float, float]:
-        """The shortest and the longest time by which an answer is delayed."""
-        if self.mode == "slow":
-            return max(0.0, self.latency_s - self.jitter_s), self.latency_s + self.jitter_s
-        lasts = size_bytes / (self.rate_kbs * BYTES_PER_KB)
-        return lasts, 2 * lasts
+        """The shortest and the longest time by which an answer is delayed, by everything that delays it."""
+        shortest, longest = zip(*(delay.of(size_bytes) for delay in (self._own, *self.beside)), strict=True)
+        return sum(shortest), sum(longest)
+
+    @property
+    def _own(self) -> Delay:
+        """By what this delays answers."""
+        toxic = self.toxic
+        return (delay_by(toxic) if toxic is not None else None) or Delay()
 
     def is_share(self, requests: Sequence[Met]) -> bool:
         """Whether so many resets are no surprise if each connection is reset with probability ``share``, and all

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually
 from idchaos.faults.counts import asked, by_reason
 from idchaos.faults.fetches import fetches_of
-from idchaos.faults.link_effects import LARGEST_SHARE, MEASURABLE_S, LinkEffect, Mode, told
+from idchaos.faults.link_effects import LARGEST_SHARE, MEASURABLE_S, LinkEffect, Mode, ToxicOrder, told
 from idchaos.faults.symptoms import Met, symptom_of
 from idchaos.graph import Graph
 from idchaos.targets.base import ProbeResult, ProbesUpstream, ReportsState, Target
@@ -68,7 +69,7 @@ class LinkFault(Fault):
     def title(self) -> str:
         """What it does, in a few words."""
         detail = {
-            "slow": f" {self.latency_s:g} s",
+            "slow": f" {self.latency_s:g} s" + (f" ± {self.jitter_s:g} s" if self.jitter_s else ""),
             "bandwidth": f" {self.rate_kbs} kB/s",
             "partial": f" {self.share:.0%}",
         }.get(self.mode, "")
@@ -87,8 +88,8 @@ class LinkFault(Fault):
 
     @property
     def toxic_name(self) -> str:
-        """One name for each mode, so that faults of several modes can be on one link."""
-        return f"{PREFIX}-{self.mode}"
+        """A name that no other fault's toxic has, so that several can be on one link."""
+        return f"{PREFIX}-{self.mode}-{sha256(self.model_dump_json().encode()).hexdigest()[:8]}"
 
     def proxies(self, graph: Graph) -> tuple[str, ...]:
         """All proxies of the links.
@@ -97,6 +98,13 @@ class LinkFault(Fault):
             KeyError: the target has no such link.
         """
         return tuple(dict.fromkeys(proxy for link in self.links for proxy in graph.links_of(link)))
+
+    def touches(self, graph: Graph) -> tuple[Touch, ...]:
+        """The links; and those at their ends must live."""
+        proxies = self.proxies(graph)
+        ends = {end for link in graph.links if link.name in proxies for end in (*link.consumers, link.provider)}
+        changed = tuple(Touch(what=proxy, how="delays" if self.effect.delays else "changes") for proxy in proxies)
+        return (*changed, *(Touch(what=end, how="uses") for end in sorted(ends)))
 
     def hides_revocations(self, graph: Graph) -> bool:
         """Validators read the feed of revocations, and introspect, over their links to the IdP."""
@@ -150,11 +158,17 @@ class LinkFault(Fault):
         """Toxiproxy says so, and fresh connections meet it."""
         states = target.links.state()
         proxies = self.proxies(target.graph)
-        probers = [pair for proxy in proxies for pair in _probers(target.graph, proxy)]
+        probers = [(self._among(states, proxy), *pair) for proxy in proxies for pair in _probers(target.graph, proxy)]
         # Side by side: each may have to wait for a while, and the fault ends when it is due.
         with ThreadPoolExecutor(max(1, len(probers))) as pool:
-            probed = tuple(pool.map(lambda pair: self._probed(target, *pair), probers))
+            probed = tuple(pool.map(lambda prober: self._probed(target, *prober), probers))
         return tuple(self._in_force(proxy, states) for proxy in proxies) + probed
+
+    def _among(self, states: Mapping[str, ProxyState], proxy: str) -> LinkEffect:
+        """What requests meet at a proxy where there may be other toxics too."""
+        toxics = states[proxy].toxics if proxy in states else ()
+        others = (toxic for toxic in toxics if toxic.name != self.toxic_name)
+        return self.effect.among(ToxicOrder(each.kind, each.stream, each.toxicity, each.attributes) for each in others)
 
     def _in_force(self, proxy: str, states: Mapping[str, ProxyState]) -> Evidence:
         state, wanted = states.get(proxy), self.effect.toxic
@@ -170,27 +184,28 @@ class LinkFault(Fault):
         )
         return Evidence(source="control", ok=ok, what=f"{proxy} is {state}")
 
-    def _probed(self, target: Target, who: str, upstream: str) -> Evidence:
-        tries = self.effect.probes_needed if self.mode == "partial" else 1
-        patience_s = self.effect.patience_s(LARGEST_ANSWER) if self.effect.delays else None
-        met = [_met(_probe(target, who, upstream, patience_s)) for _ in range(tries)]
-        ok = self.effect.is_share(met) if self.mode == "partial" else self.effect.met_by_probe(met[0])
+    def _probed(self, target: Target, effect: LinkEffect, who: str, upstream: str) -> Evidence:
+        tries = effect.probes_needed if self.mode == "partial" else 1
+        met = [_met(_probe(target, who, upstream, effect.patience_s(LARGEST_ANSWER))) for _ in range(tries)]
+        ok = effect.is_share(met) if self.mode == "partial" else effect.met_by_probe(met[0])
         return Evidence(source="probe", ok=ok, what=f"{who} to {upstream} during: {told(met)}")
 
     def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """Every component behind the links met it in its own requests."""
-        graph = target.graph
+        graph, states = target.graph, target.links.state()
         return tuple(
-            self._felt(target, who, before) if upstream in graph.idps else _calls_failed(target, who, before[who])
+            self._felt(target, who, self._among(states, _proxy(graph, who, upstream)), before)
+            if upstream in graph.idps
+            else _calls_failed(target, who, before[who])
             for who, upstream in self._telling(graph)
         )
 
-    def _felt(self, target: Target, component: str, before: Snapshot) -> Evidence:
+    def _felt(self, target: Target, component: str, effect: LinkEffect, before: Snapshot) -> Evidence:
         met = [fetch.met for fetch in fetches_of(target, component).since(before[component])]
         if self.mode == "partial":
             ok, what = self._felt_in_part(target, component, met)
         else:
-            ok, what = self.effect.met_by(met), f"of its last {len(met)} key fetches during the fault: {told(met)}"
+            ok, what = effect.met_by(met), f"of its last {len(met)} key fetches during the fault: {told(met)}"
         doubt = "" if met else "; nobody asked: is the fault longer than its cache lives?"
         return Evidence(source="target", ok=ok, what=f"{component}: {what}{doubt}")
 
@@ -240,6 +255,11 @@ def _tells(graph: Graph, who: str, upstream: str, effect: LinkEffect) -> bool:
     if upstream in graph.idps:
         return who in graph.keepers_of_keys
     return who in graph.gateways and not effect.delays
+
+
+def _proxy(graph: Graph, who: str, upstream: str) -> str:
+    link = graph.link_between(who, upstream)
+    return link.name if link is not None else ""
 
 
 def _probers(graph: Graph, proxy: str) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from idchaos.errors import TargetError
-from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually
 from idchaos.graph import Graph
 from idchaos.targets.base import ControlsProcesses, OutlivesRun, ReportsState, Target
 from idchaos.targets.capabilities import required
@@ -34,6 +34,11 @@ class ProcessFault(Fault):
     def hides_revocations(self, graph: Graph) -> bool:
         """Who is away hears nothing, and an IdP that is away tells nobody."""
         return True
+
+    def touches(self, graph: Graph) -> tuple[Touch, ...]:
+        """What it was told by other faults is lost; and while it is away nothing else can be shown of it."""
+        state = Touch(what=f"{self.component}'s state", how="changes")
+        return (state,) if self.how == "restart" else (Touch(what=self.component, how="changes"), state)
 
     def steps(self) -> tuple[float, ...]:
         """One, when it is due."""

@@ -6,9 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot
-from idchaos.faults.keyring import keys_as_before, keys_of, signing
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch
+from idchaos.faults.keyring import keys_as_before, keys_of, keys_touched, signing
 from idchaos.faults.keys import NEW, OLD, KeyRotation
+from idchaos.graph import Graph
 from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
 from idchaos.undo.ledger import Undo
 
@@ -25,6 +26,10 @@ class Rotations(Fault):
     def title(self) -> str:
         """What it does, in a few words."""
         return f"{len(self.rotations)} rotations of the {self.rotations[0].alg} key"
+
+    def touches(self, graph: Graph) -> tuple[Touch, ...]:
+        """The IdP's keys."""
+        return keys_touched(graph)
 
     def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
         """The first key signs again, and each that has signed is published."""

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Literal, TypeVar
 
 from idchaos.clock import Clock
@@ -104,11 +106,10 @@ class FaultsInForce:
         self.renew = self._safety.lease
         for active in self._active:
             self._promise(active)
-        for at, number, step in due:
+        for at, together in groupby(due, key=itemgetter(0)):
             self._wait_until(min(at, ends))
             if at < ends:
-                self._apply(self._active[number], step)
-                self._promise(self._active[number])
+                self._apply([(self._active[number], step) for _, number, step in together])
         self._wait_until(ends)
         applied = [_Proof(active.fault, active.proof) for active in self._active if active.proof is not None]
         ending = tuple(self._active)
@@ -166,7 +167,17 @@ class FaultsInForce:
         if failures:
             raise FaultError("; ".join(failures))
 
-    def _apply(self, active: _Active, step: int) -> None:
+    def _apply(self, acts: Sequence[tuple[_Active, int]]) -> None:
+        """Carry out steps that are due together. Faults are proved when all are in force: what one meets depends on
+        the others.
+        """
+        for active, step in acts:
+            self._act(active, step)
+            self._promise(active)
+        for active in (active for active, step in acts if step == 0):
+            active.proof = self._proofs.submit(active.fault.check_applied, self._target, active.before, active.applied)
+
+    def _act(self, active: _Active, step: int) -> None:
         fault = active.fault
         done = fault.apply(self._target, step, active.applied)
         active.applied = active.applied.then(done)
@@ -177,7 +188,6 @@ class FaultsInForce:
                 detail=fault.model_dump(mode="json"),
                 hides_revocations=fault.hides_revocations(self._target.graph),
             )
-            active.proof = self._proofs.submit(fault.check_applied, self._target, active.before, active.applied)
         self._note(done.events)
 
     def _note(self, events: tuple[Event, ...]) -> None:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from idchaos.contract import NotObserved
 from idchaos.errors import UsageError
 from idchaos.record.rundir import RunDirectory
+from idchaos.run.added import check_separable, with_faults
 from idchaos.run.declared import seen_by
 from idchaos.run.instruments import Instruments
 from idchaos.run.progress import Observer
@@ -48,6 +49,9 @@ class Request:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     defects: tuple[str, ...] = ()
     """What the stand-ins are to do wrong: names of :data:`idchaos.targets.standin.defects.DEFECTS`."""
+    faults: tuple[str, ...] = ()
+    """What goes wrong beside the scenario's own faults: ``NAME[:key=value,...]``, see
+    :mod:`idchaos.faults.catalogue`."""
     seed: int | None = None
     reports: Path = Path("reports")
     command: tuple[str, ...] = ()
@@ -83,7 +87,8 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
         raise UsageError(f"--topology: {why_not}")
     defects.by_part(chosen, topology)
     settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
-    experiment = _designed(scenario, settings, request)
+    experiment = with_faults(_designed(scenario, settings, request), request.faults, topology.graph)
+    check_separable(experiment, topology.graph)
     target, _ = make_target(request.target, settings, new_run_id(), chosen)
     check_capabilities(experiment, target)
     check_provable(experiment, target)
@@ -230,6 +235,7 @@ def manifest(prepared: Prepared, target: Target) -> dict[str, Any]:
             for phase, faults in prepared.experiment.faults.items()
             for fault in faults
         ],
+        "added_faults": list(request.faults),
         "command": shlex.join(request.command),
         "repeat": repeat_command(prepared),
         "versions": versions(),
@@ -248,6 +254,8 @@ def repeat_command(prepared: Prepared) -> str:
     words += ["--seed", str(prepared.seed)]
     for name in prepared.defects:
         words += ["--defect", name]
+    for fault in request.faults:
+        words += ["--fault", fault]
     for name, value in request.overrides.items():
         words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     return shlex.join(words)

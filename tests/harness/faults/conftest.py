@@ -73,8 +73,6 @@ ENDS = {
     # The IdP ends the connection that it was asked to close.
     ("timeout", "downstream"): ProbeResult(ok=False, error="connection_closed", elapsed_s=0.002),
     ("reset_peer", "downstream"): ProbeResult(ok=False, error="connection_reset", elapsed_s=0.001),
-    ("latency", "downstream"): ProbeResult(ok=True, status=200, elapsed_s=3.0, size_bytes=1500),
-    ("bandwidth", "downstream"): ProbeResult(ok=True, status=200, elapsed_s=3.0, size_bytes=1500),
 }
 """What a probe meets of a toxic."""
 
@@ -174,7 +172,11 @@ class FakeTarget:
         if not self.around_the_proxy:
             if proxy in self.links.off:
                 return ProbeResult(ok=False, error="connect_refused", elapsed_s=0.001)
-            for toxic in self.links.toxics[proxy].values():
+            toxics = self.links.toxics[proxy].values()
+            if toxics and all(toxic.kind in ("latency", "bandwidth") for toxic in toxics):
+                late_s = sum(toxic.attributes.get("latency", 1500) / 1000 for toxic in toxics)
+                return ProbeResult(ok=True, status=200, elapsed_s=late_s, size_bytes=1500)
+            for toxic in toxics:
                 toxicity = toxic.toxicity if self.links.toxicity is None else self.links.toxicity
                 if self.chance.random() < toxicity and (met := ENDS.get((toxic.kind, toxic.stream))):
                     return met

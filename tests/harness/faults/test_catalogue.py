@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from idchaos.errors import UsageError
 from idchaos.faults.catalogue import CATALOGUE, fault_of
+from idchaos.faults.page import page
 from idchaos.topologies import TOPOLOGIES
 
+PAGE = Path(__file__).parents[3] / "docs" / "faults.md"
 GRAPH = TOPOLOGIES["gateway"].graph
 
 
@@ -55,6 +59,10 @@ def test_what_makes_no_sense_is_refused_in_one_line(text: str, says: str) -> Non
         fault_of(text, GRAPH)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_the_page_of_faults_is_what_the_catalogue_says() -> None:
+    assert PAGE.read_text() == page(), "python -m idchaos.faults.page > docs/faults.md"
 
 
 def test_a_fault_that_nothing_at_a_target_could_show_is_known_beforehand() -> None:

@@ -1,0 +1,40 @@
+"""The page of faults in the docs, made of the catalogue.
+
+``python -m idchaos.faults.page > docs/faults.md`` writes it anew.
+"""
+
+from __future__ import annotations
+
+from idchaos.faults.catalogue import CATALOGUE, Entry, parameters
+
+_HEAD = """\
+# Faults
+
+What can go wrong in the fault phase of any scenario, beside what the scenario itself lets go wrong:
+
+```
+idchaos run idp_brownout --fault slow:latency_s=0.5 --fault clock:component=gateway-1,offset_s=2
+```
+
+Each is applied, proved by itself (by the control plane, by a probe, and by what others than the harness met), healed,
+and proved to be gone; the ledger undoes it should the run be killed. Faults that would hide each other are refused
+before anything starts. The scenario's objectives are asked as ever. `idchaos list --faults` shows this list, too.
+
+A `link` is the name of a group (`gateway-to-idp`) or of one proxy (`gateway-1-to-idp`); several are joined by `+`.
+"""
+
+
+def page() -> str:
+    """The page, as Markdown."""
+    return "\n".join((_HEAD, *(_entry(name, entry) for name, entry in CATALOGUE.items())))
+
+
+def _entry(name: str, entry: Entry) -> str:
+    lines = [f"### {name}\n", f"{entry.meaning[:1].upper()}{entry.meaning[1:]}.\n"]
+    for key, (default, what) in parameters(entry).items():
+        lines.append(f"- `{key}`: {what}" + (f" (`{default}`)" if default != "" else ""))
+    return "\n".join((*lines, ""))
+
+
+if __name__ == "__main__":
+    print(page(), end="")
