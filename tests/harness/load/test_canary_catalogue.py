@@ -22,7 +22,7 @@ def endpoints(**more):
     return Endpoints(**(values | more))
 
 
-@pytest.mark.parametrize("kind", kinds().values(), ids=str)
+@pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.name)
 def test_every_kind_says_what_it_is(kind):
     assert re.fullmatch(r"[a-z_]+", kind.name)
     for words in (kind.made, kind.bad, kind.why, kind.source):

@@ -1,0 +1,117 @@
+"""Where a setting stops to be borne: the edge between values that hold and values that break. Pure.
+
+Bisection on what was tried. A value *holds* when every repeat of it passed, and *breaks* when one failed; a value of
+which too little was decided is neither, and only widens what is known of the edge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from idchaos.experiment import Verdict
+from idchaos.values import Value
+
+State = Literal["holds", "breaks", "undecided"]
+
+
+class Tried(Value):
+    """What became of one value."""
+
+    value: float
+    verdicts: tuple[Verdict, ...]
+
+    def state(self, repeats: int) -> State:
+        """``holds`` only with so many passes; one failure breaks it, whatever else passed."""
+        if Verdict.FAIL in self.verdicts:
+            return "breaks"
+        return "holds" if self.verdicts.count(Verdict.PASS) >= repeats else "undecided"
+
+
+class Search(Value):
+    """What is searched: from which value to which, how finely, and how often each value is tried."""
+
+    low: float
+    high: float
+    resolution: float
+    """The search ends when the edge is known to so much, in the setting's unit."""
+    repeats: int = 1
+    whole: bool = False
+    """Only whole numbers make sense."""
+    rising: bool = True
+    """Greater values are harder to bear; ``False``: lower ones are."""
+
+    def most_values(self) -> int:
+        """How many values may have to be tried."""
+        return 2 + max(0, math.ceil(math.log2((self.high - self.low) / self.resolution)))
+
+
+class Edge(Value):
+    """What is known of the edge; ``None``: no value was seen to hold, or to break."""
+
+    holds: float | None
+    """The hardest value that held, of those that are easier than all that broke."""
+    breaks: float | None
+    """The easiest value that broke."""
+    undecided: tuple[float, ...] = ()
+    contradicting: tuple[float, ...] = ()
+    """Values that held although easier ones broke: there is more than one edge, or chance."""
+
+
+def edge_of(tried: Iterable[Tried], search: Search) -> Edge:
+    """The edge, from all that was tried."""
+    by_state: dict[State, list[float]] = {"holds": [], "breaks": [], "undecided": []}
+    for each in tried:
+        by_state[each.state(search.repeats)].append(each.value)
+    hardness = _hardness(search)
+    breaks = min(by_state["breaks"], key=hardness, default=None)
+    easier = [value for value in by_state["holds"] if breaks is None or hardness(value) < hardness(breaks)]
+    return Edge(
+        holds=max(easier, key=hardness, default=None),
+        breaks=breaks,
+        undecided=tuple(sorted(by_state["undecided"])),
+        contradicting=tuple(sorted(set(by_state["holds"]) - set(easier))),
+    )
+
+
+def next_value(tried: Sequence[Tried], search: Search) -> float | None:
+    """What to try next: both ends, then the middle of what is not known; ``None``: the edge is known well enough, or
+    lies beyond the ends.
+    """
+    states = {each.value: each.state(search.repeats) for each in tried}
+    easy, hard = (search.low, search.high) if search.rising else (search.high, search.low)
+    for end in (easy, hard):
+        if end not in states:
+            return end
+    if states[easy] != "holds" or states[hard] == "holds":
+        return None
+    hardness = _hardness(search)
+    bad = min((value for value, state in states.items() if state != "holds"), key=hardness)
+    good = max(
+        (value for value, state in states.items() if state == "holds" and hardness(value) < hardness(bad)), key=hardness
+    )
+    if abs(bad - good) <= search.resolution * (1 + 1e-9):
+        return None
+    middle = _middle(good, bad, search)
+    return None if middle in states else middle
+
+
+def unseen(repeats: int) -> float:
+    """A value at which a run fails with less than this probability may have held all the same, with 5 %."""
+    return 1 - float(0.05 ** (1 / repeats))
+
+
+def _middle(one: float, other: float, search: Search) -> float:
+    """The geometric mean where values span more than a decade, as lifetimes do; else the arithmetic one."""
+    low, high = min(one, other), max(one, other)
+    middle: float = math.sqrt(low * high) if low > 0 and high > 10 * low else (low + high) / 2
+    if search.whole:
+        return float(round(middle))
+    step = 10 ** math.floor(math.log10(search.resolution)) / 10
+    return float(round(round(middle / step) * step, 9))
+
+
+def _hardness(search: Search) -> Callable[[float], float]:
+    sign = 1 if search.rising else -1
+    return lambda value: sign * value

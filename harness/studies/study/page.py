@@ -1,0 +1,111 @@
+"""The page of a study of thresholds: the answer, a plot of what was tried, and each run with its link."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from idchaos.experiment import Verdict
+from idchaos.report.canvas import NARROW, WIDE, Mark, Picture, Size, box, picture
+from idchaos.report.page import filled
+from idchaos.report.palette import ink
+from idchaos.studies.study.edge import unseen
+from idchaos.studies.study.thresholds import Answer
+
+PAGE = "study.html"
+ROLES = {Verdict.PASS: "series_2", Verdict.FAIL: "bound", Verdict.INCONCLUSIVE: "others"}
+GLYPHS = {Verdict.PASS: "o", Verdict.FAIL: "X", Verdict.INCONCLUSIVE: "D"}
+HEIGHT_PX = 190.0
+
+
+def page(answer: Answer, directory: Path, description: str, command: str) -> str:
+    """One self-contained page. ``directory``: where it will be, for links to runs beside it.
+
+    ``description``: what the setting means.
+    """
+    return filled(
+        "thresholds.html.j2",
+        answer=answer,
+        sentence=answer.sentence(),
+        description=description,
+        picture=_plot(answer),
+        wide=WIDE,
+        narrow=NARROW,
+        notes=notes(answer),
+        rows=[
+            {
+                "value": f"{result.varied[answer.setting]:g}",
+                "result": result,
+                "link": _link(result.run_dir, directory),
+                "measured": [each for each in result.measured if not answer.watched or each.name in answer.watched],
+            }
+            for result in sorted(answer.results, key=lambda each: (_value(answer, each.varied), each.repeat))
+        ],
+        command=command,
+    )
+
+
+def notes(answer: Answer) -> list[str]:
+    """What the answer does not say by itself."""
+    search, edge = answer.search, answer.edge
+    said = [
+        f"A value holds when {'each of its' if search.repeats > 1 else 'its'} {search.repeats} "
+        f"run{'s' if search.repeats > 1 else ''} passed: one at which fewer than {unseen(search.repeats):.0%} of runs "
+        "fail may have held by chance (with 95 % confidence)."
+    ]
+    if edge.undecided:
+        said.append(f"Undecided, and so part of the gap: {', '.join(f'{each:g}' for each in edge.undecided)}.")
+    if edge.contradicting:
+        values = ", ".join(f"{each:g}" for each in edge.contradicting)
+        said.append(f"Held although an easier value broke, so there is more than one edge, or chance: {values}.")
+    return said
+
+
+def _plot(answer: Answer) -> Picture:
+    def draw(figure: Figure, size: Size) -> None:
+        axes = box(figure, top=14)
+        axes.grid(axis="y", visible=False)
+        axes.set_yticks([])
+        if answer.search.low > 0 and answer.search.high > 10 * answer.search.low:
+            axes.set_xscale("log")
+        holds, breaks = answer.edge.holds, answer.edge.breaks
+        if holds is not None and breaks is not None:
+            axes.axvspan(min(holds, breaks), max(holds, breaks), color=ink("shade"), linewidth=0)
+        for verdict, role in ROLES.items():
+            chosen = [each for each in answer.results if each.verdict is verdict]
+            axes.scatter(
+                [_value(answer, each.varied) for each in chosen],
+                [-each.repeat for each in chosen],
+                color=ink(role),
+                marker=GLYPHS[verdict],
+                s=52,
+            )
+        axes.set_ylim(-answer.search.repeats, 1)
+        axes.set_xlabel(answer.setting, color=ink("muted"))
+
+    return picture(
+        "tried",
+        "What was tried",
+        draw,
+        height=HEIGHT_PX,
+        finding=answer.sentence(),
+        legend=(
+            Mark("series_2", "PASS (circle)"),
+            Mark("bound", "FAIL (cross)"),
+            Mark("others", "INCONCLUSIVE (diamond)"),
+            Mark("shade", "where the edge lies"),
+        ),
+    )
+
+
+def _value(answer: Answer, varied: Mapping[str, object]) -> float:
+    value = varied[answer.setting]
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def _link(run_dir: str, directory: Path) -> str:
+    return os.path.relpath(Path(run_dir) / "report.html", directory).replace(os.sep, "/")

@@ -1,0 +1,199 @@
+"""``study thresholds``: how long an outage, how far a clock, how many junk kids, until it is felt: by bisection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from pydantic import JsonValue
+
+from idchaos.errors import UsageError
+from idchaos.experiment import Verdict
+from idchaos.run.launch import Prepared, Request, prepare
+from idchaos.run.scenarios import scenario_named
+from idchaos.settings import names, unknown_setting
+from idchaos.studies.study.edge import Edge, Search, Tried, edge_of, next_value
+from idchaos.studies.study.points import Result, check_watched, key_of, seconds_of
+from idchaos.studies.study.table import Table
+from idchaos.values import Value
+from idchaos.verdict.verdict import RunVerdict
+
+Execute = Callable[[Prepared], RunVerdict]
+FIRST_SEED = 1
+
+
+class Answer(Value):
+    """What a study of thresholds found."""
+
+    scenario: str
+    setting: str
+    search: Search
+    watched: tuple[str, ...]
+    edge: Edge
+    results: tuple[Result, ...]
+
+    def sentence(self) -> str:
+        """The answer in one sentence."""
+        holds, breaks = self.edge.holds, self.edge.breaks
+        if holds is not None and breaks is not None:
+            return f"{self.setting}: {_number(holds)} holds, {_number(breaks)} breaks"
+        if breaks is not None:
+            return f"{self.setting}: {_number(breaks)} breaks, and no easier value was seen to hold"
+        if holds is not None:
+            return f"{self.setting}: {_number(holds)} holds, and no harder value was seen to break"
+        return f"{self.setting}: nothing was decided"
+
+    def against(self, wanted: float | None) -> Verdict:
+        """Whether a value is borne. Without one: whether the edge was found, PASS or INCONCLUSIVE."""
+        if wanted is None:
+            found = self.edge.holds is not None or self.edge.breaks is not None
+            return Verdict.PASS if found else Verdict.INCONCLUSIVE
+        sign = 1 if self.search.rising else -1
+        if self.edge.breaks is not None and sign * self.edge.breaks <= sign * wanted:
+            return Verdict.FAIL
+        if self.edge.holds is not None and sign * self.edge.holds >= sign * wanted:
+            return Verdict.PASS
+        return Verdict.INCONCLUSIVE
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """A study that is sound: nothing has been started yet."""
+
+    request: Request
+    setting: str
+    search: Search
+    watched: tuple[str, ...]
+    retries: int
+    seed: int
+
+    @classmethod
+    def planned(
+        cls,
+        request: Request,
+        setting: str,
+        search: Search,
+        *,
+        watched: tuple[str, ...] = (),
+        retries: int = 1,
+    ) -> Self:
+        """Check all that can be checked before anything starts: both ends make a sound experiment.
+
+        Raises:
+            UsageError: what is wrong, where, and what would be right.
+        """
+        scenario = scenario_named(request.scenario)
+        if setting not in names(scenario.settings):
+            raise UsageError(f"study: {unknown_setting(scenario.settings, setting)}")
+        if setting in request.overrides:
+            raise UsageError(f"study: {setting} is what is searched, and can't be --set as well")
+        if not search.low < search.high:
+            raise UsageError(f"study: {setting}={_number(search.low)}..{_number(search.high)} holds no values between")
+        if not 0 < search.resolution < search.high - search.low:
+            raise UsageError(f"study: --resolution should be above 0 and below {_number(search.high - search.low)}")
+        search = search.model_copy(update={"whole": _is_whole(scenario.settings, setting)})
+        if search.whole and search.resolution < 1:
+            raise UsageError(f"study: {setting} is a whole number: --resolution should be 1 or more")
+        seed = FIRST_SEED if request.seed is None else request.seed
+        study = cls(request, setting, search, watched, retries, seed)
+        for end in (search.low, search.high):
+            check_watched(study.prepared(end, 0), watched)
+        return study
+
+    def question(self) -> dict[str, Any]:
+        """What tells its table from another study's."""
+        request = self.request
+        return {
+            "study": "thresholds",
+            "scenario": request.scenario,
+            "setting": self.setting,
+            "set": dict(request.overrides),
+            "system": [request.target, request.gateway, request.topology, request.profile, list(request.defects)],
+            "watched": list(self.watched),
+        }
+
+    def prepared(self, value: float, repeat: int) -> Prepared:
+        """The run of a value, with a seed of its own for each repeat."""
+        return prepare(_with(self.request, {self.setting: self._typed(value)}, self.seed + repeat))
+
+    def longest_s(self) -> float:
+        """How long the study takes at most, in seconds, without runs that are made again."""
+        hardest = max(seconds_of(self.prepared(end, 0)) for end in (self.search.low, self.search.high))
+        return self.search.most_values() * self.search.repeats * hardest
+
+    def go(self, table: Table, execute: Execute, tell: Callable[[str], None]) -> Answer:
+        """Search; what the table has already is not run again.
+
+        Raises:
+            IdchaosError: a run could not be completed. What was finished is in the table.
+        """
+        while (value := next_value(self._tried(table), self.search)) is not None:
+            for result in self._at(value, table, execute):
+                table.add(result)
+                why = f": {result.reason}" if result.reason else ""
+                tell(f"study: {self.setting}={_number(value)}, run {result.repeat + 1}: {result.verdict}{why}")
+        return self.answer(table)
+
+    def answer(self, table: Table) -> Answer:
+        """What the table says so far."""
+        return Answer(
+            scenario=self.request.scenario,
+            setting=self.setting,
+            search=self.search,
+            watched=self.watched,
+            edge=edge_of(self._tried(table), self.search),
+            results=table.results,
+        )
+
+    def _at(self, value: float, table: Table, execute: Execute) -> Iterator[Result]:
+        """Runs with a value until it is decided: a failure decides at once, an undecided run is made again."""
+        for repeat in range(self.search.repeats):
+            prepared = self.prepared(value, repeat)
+            result = table.found(key_of(prepared))
+            for _ in range(1 + self.retries):
+                if result is not None and result.decided:
+                    break
+                began, since = datetime.now(UTC), time.monotonic()
+                verdict = execute(prepared)
+                result = Result.of(
+                    prepared,
+                    verdict,
+                    varied={self.setting: self._typed(value)},
+                    repeat=repeat,
+                    watched=self.watched,
+                    began=began,
+                    took_s=time.monotonic() - since,
+                )
+                yield result
+            if result is None or result.verdict is not Verdict.PASS:
+                return
+
+    def _tried(self, table: Table) -> list[Tried]:
+        verdicts: dict[float, list[Verdict]] = {}
+        for result in table.results:
+            value = result.varied[self.setting]
+            assert isinstance(value, int | float)
+            verdicts.setdefault(float(value), []).append(result.verdict)
+        return [Tried(value=value, verdicts=tuple(each)) for value, each in verdicts.items()]
+
+    def _typed(self, value: float) -> JsonValue:
+        return int(value) if self.search.whole else value
+
+
+def _with(request: Request, overrides: dict[str, JsonValue], seed: int) -> Request:
+    return replace(request, overrides={**request.overrides, **overrides}, seed=seed)
+
+
+def _is_whole(settings: Any, setting: str) -> bool:
+    group, _, leaf = setting.partition(".")
+    kind = settings.model_fields[group].annotation.model_fields[leaf].annotation
+    if kind not in (int, float):
+        raise UsageError(f"study: {setting} is no number, and has no edge")
+    return bool(kind is int)
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
