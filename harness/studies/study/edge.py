@@ -81,10 +81,13 @@ def next_value(tried: Sequence[Tried], search: Search) -> float | None:
     """
     states = {each.value: each.state(search.repeats) for each in tried}
     easy, hard = (search.low, search.high) if search.rising else (search.high, search.low)
-    for end in (easy, hard):
-        if end not in states:
-            return end
-    if states[easy] != "holds" or states[hard] == "holds":
+    if easy not in states:
+        return easy
+    if states[easy] != "holds":
+        return None
+    if hard not in states:
+        return hard
+    if states[hard] == "holds":
         return None
     hardness = _hardness(search)
     bad = min((value for value, state in states.items() if state != "holds"), key=hardness)

@@ -1,0 +1,185 @@
+"""A study of thresholds over runs that are made up: what is run, what is found again, what the answer says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from idchaos.errors import UsageError
+from idchaos.experiment import Verdict
+from idchaos.record.record import Cleanup
+from idchaos.run.launch import Prepared, Request
+from idchaos.studies.study.edge import Edge, Search
+from idchaos.studies.study.page import notes, page
+from idchaos.studies.study.table import Table
+from idchaos.studies.study.thresholds import Thresholds
+from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
+
+SEARCH = Search(low=4, high=36, resolution=4)
+
+
+def came(prepared: Prepared, verdict: Verdict) -> RunVerdict:
+    """A run's verdict, in which one objective decides."""
+    return RunVerdict(
+        scenario=prepared.scenario.name, variant="refused", profile="quick", seed=prepared.seed, verdict=verdict,
+        reasons=() if verdict is Verdict.PASS else ("users were refused",), run_dir="reports/jwks_outage/x",
+        started_at=0.0, status="completed",
+        objectives=(
+            ObjectiveVerdict(
+                name="api_success_fault", sli="success_rate", phase="fault", value=0.5, interval=(0.4, None), samples=9,
+                effective=9.0, unit="share", bound=">= 0.9", verdict=verdict, reason="", note="", why="",
+            ),
+        ),
+        invariants=(), faults=(), cleanup=Cleanup(clean=True), slis=(), revocation_lag=(), reconciliation=(),
+        generator=(),
+    )  # fmt: skip
+
+
+class Runs:
+    """Runs of a system that bears an outage of up to ``bears_s``."""
+
+    def __init__(self, bears_s: float, undecided: int = 0) -> None:
+        self.bears_s, self.undecided = bears_s, undecided
+        self.made: list[float] = []
+
+    def __call__(self, prepared: Prepared) -> RunVerdict:
+        value = prepared.settings.model_dump()["fault"]["duration_s"]
+        self.made.append(value)
+        if self.undecided:
+            self.undecided -= 1
+            return came(prepared, Verdict.INCONCLUSIVE)
+        return came(prepared, Verdict.PASS if value <= self.bears_s else Verdict.FAIL)
+
+
+def study(*, watched: tuple[str, ...] = (), seed: int | None = None, **changes: object) -> Thresholds:
+    search = SEARCH.model_copy(update=changes)
+    return Thresholds.planned(Request("jwks_outage", seed=seed), "fault.duration_s", search, watched=watched)
+
+
+def went(study: Thresholds, directory: Path, runs: Runs) -> Edge:
+    return study.go(Table(directory, study.question()), runs, lambda _line: None).edge
+
+
+def test_the_edge_is_bracketed_by_runs_on_both_sides(tmp_path: Path) -> None:
+    runs = Runs(bears_s=17)
+    edge = went(study(), tmp_path, runs)
+    assert edge.holds is not None
+    assert edge.breaks is not None
+    assert edge.holds <= 17 < edge.breaks <= edge.holds + 4
+    assert len(runs.made) <= SEARCH.most_values()
+
+
+def test_what_was_finished_is_found_again_and_a_finer_search_goes_on_from_there(tmp_path: Path) -> None:
+    first = Runs(bears_s=17)
+    coarse = went(study(), tmp_path, first)
+    again = Runs(bears_s=17)
+    assert went(study(), tmp_path, again) == coarse
+    assert again.made == []
+    finer = Runs(bears_s=17)
+    assert went(study(resolution=1.0), tmp_path, finer) != coarse
+    assert set(finer.made).isdisjoint(first.made)
+
+
+def test_a_study_that_was_stopped_keeps_every_finished_point(tmp_path: Path) -> None:
+    class Stopped(Runs):
+        def __call__(self, prepared: Prepared) -> RunVerdict:
+            if len(self.made) == 2:
+                raise KeyboardInterrupt
+            return super().__call__(prepared)
+
+    stopped = Stopped(bears_s=17)
+    with pytest.raises(KeyboardInterrupt):
+        went(study(), tmp_path, stopped)
+    rest = Runs(bears_s=17)
+    went(study(), tmp_path, rest)
+    assert set(rest.made).isdisjoint(stopped.made)
+
+
+def test_what_is_undecided_is_tried_again_so_often_and_no_more(tmp_path: Path) -> None:
+    runs = Runs(bears_s=40, undecided=1)
+    assert went(study(), tmp_path / "one", runs) == Edge(holds=36, breaks=None)
+    assert runs.made == [4, 4, 36]
+    lost = Runs(bears_s=40, undecided=99)
+    assert went(study(), tmp_path / "all", lost) == Edge(holds=None, breaks=None, undecided=(4,))
+    assert lost.made == [4, 4]
+
+
+def test_repeats_have_seeds_of_their_own_and_a_failure_ends_them(tmp_path: Path) -> None:
+    runs = Runs(bears_s=20)
+    table = Table(tmp_path, study(repeats=3).question())
+    answer = study(repeats=3, seed=50).go(table, runs, lambda _line: None)
+    at_the_ends = {4.0: [50, 51, 52], 36.0: [50]}
+    for value, seeds in at_the_ends.items():
+        assert [each.seed for each in answer.results if each.varied["fault.duration_s"] == value] == seeds
+
+
+def test_what_is_watched_decides_and_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    edge = went(study(watched=("api_success_fault",)), tmp_path, Runs(bears_s=1))
+    assert edge == Edge(holds=None, breaks=4)
+    with pytest.raises(UsageError, match="did you mean api_success_fault"):
+        study(watched=("api_sucess_fault",))
+
+
+@pytest.mark.parametrize(
+    ("setting", "search", "words"),
+    [
+        ("fault.duration", SEARCH, r"did you mean fault\.duration_s"),
+        ("fault.mode", SEARCH, "no number"),
+        ("fault.duration_s", Search(low=-4, high=36, resolution=4), "greater than or equal to"),
+        ("fault.duration_s", Search(low=36, high=4, resolution=4), "no values between"),
+        ("fault.duration_s", Search(low=4, high=36, resolution=0), "--resolution"),
+        ("load.sessions", Search(low=4, high=36, resolution=0.5), "whole number"),
+    ],
+)
+def test_a_study_that_makes_no_sense_is_refused_before_anything_starts(
+    setting: str, search: Search, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        Thresholds.planned(Request("jwks_outage"), setting, search)
+
+
+def test_a_table_keeps_one_question_and_one_version(tmp_path: Path) -> None:
+    went(study(), tmp_path, Runs(bears_s=17))
+    with pytest.raises(UsageError, match="another question"):
+        Table(tmp_path, {"study": "another"})
+    lines = (tmp_path / "points.jsonl").read_text().splitlines()
+    (tmp_path / "points.jsonl").write_text("\n".join([json.dumps({"study": 99, "question": {}}), *lines[1:]]) + "\n")
+    with pytest.raises(UsageError, match="version 99"):
+        Table(tmp_path, study().question())
+
+
+def test_a_torn_last_line_is_a_point_that_was_not_finished(tmp_path: Path) -> None:
+    went(study(), tmp_path, Runs(bears_s=17))
+    path = tmp_path / "points.jsonl"
+    whole = path.read_text().splitlines()
+    path.write_text("\n".join(whole)[:-20])
+    table = Table(tmp_path, study().question())
+    assert len(table.results) == len(whole) - 2
+    assert Table(tmp_path, study().question()).results == table.results, "and is not torn any more"
+
+
+def test_the_tables_and_the_page_say_the_same(tmp_path: Path) -> None:
+    table = Table(tmp_path, study().question())
+    answer = study().go(table, Runs(bears_s=17), lambda _line: None)
+    table.export()
+    frame = pd.read_parquet(tmp_path / "points.parquet")
+    assert len(frame) == len(pd.read_csv(tmp_path / "points.csv")) == len(answer.results)
+    held = frame[frame["verdict"] == "PASS"]["set:fault.duration_s"].max()
+    assert held == answer.edge.holds
+    text = page(answer, tmp_path, "how long <b>", "idchaos study")
+    assert answer.sentence() in text
+    assert "how long &lt;b&gt;" in text
+    assert all(note in text for note in notes(answer))
+
+
+def test_a_wanted_value_is_held_against_the_edge(tmp_path: Path) -> None:
+    table = Table(tmp_path, study().question())
+    answer = study().go(table, Runs(bears_s=17), lambda _line: None)
+    holds, breaks = answer.edge.holds, answer.edge.breaks
+    assert holds is not None
+    assert breaks is not None
+    wanted = {None: Verdict.PASS, holds: Verdict.PASS, breaks: Verdict.FAIL, (holds + breaks) / 2: Verdict.INCONCLUSIVE}
+    assert {value: answer.against(value) for value in wanted} == wanted
