@@ -5,8 +5,9 @@ Long runs are thinned by aggregation (wider bins), never by dropping samples. No
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ import pandas as pd
 
 from idchaos.experiment import Outcome, PhaseName
 from idchaos.record.record import Json, Telemetry, as_number
-from idchaos.report.axis import Floats, TimeAxis, runs_of
+from idchaos.report.axis import Floats, Ints, TimeAxis, runs_of
 from idchaos.verdict.lags import SkewStep
+from idchaos.verdict.stats import Bools
 
 NOT_SENT = "not_sent"
 """Shown beside the outcomes: due, but dropped by the load generator before it was sent."""
@@ -116,6 +118,9 @@ class CanaryCell:
     undecided: int
 
 
+NO_CANARIES = CanaryCell(0, 0, 0)
+
+
 @dataclass(frozen=True)
 class CanaryTable:
     """``cells[kind]``: one cell for each of ``phases``, then one for the whole run."""
@@ -161,8 +166,8 @@ def outcomes(samples: pd.DataFrame, axis: TimeAxis) -> Stack:
     where = axis.index(samples["due_at"].to_numpy(dtype=np.float64))
     sent = np.isfinite(samples["sent_at"].to_numpy(dtype=np.float64))
     column = samples["outcome"]
-    masks = {str(name): (column == str(name)).to_numpy(dtype=bool) & sent for name in STACK_ORDER[:-1]}
-    return _stack(masks | {NOT_SENT: ~sent}, where, axis)
+    masks = ((str(name), (column == str(name)).to_numpy(dtype=bool) & sent) for name in STACK_ORDER[:-1])
+    return _stack(chain(masks, [(NOT_SENT, ~sent)]), where, axis)
 
 
 def latencies(samples: pd.DataFrame, axis: TimeAxis) -> Quantiles:
@@ -272,28 +277,42 @@ def skew_sweep(steps: Sequence[SkewStep]) -> list[SweepPoint]:
 
 def canary_table(samples: pd.DataFrame) -> CanaryTable:
     """Canaries by kind and phase, as the judge counts them; the last column is the whole run."""
-    asked = samples[(samples["canary"] != "") & samples["sent_at"].notna()]
-    phases = [name.value for name in PhaseName if (asked["phase"] == name.value).any()]
-    kinds = sorted(str(kind) for kind in asked["canary"].unique())
-    cells: dict[str, list[CanaryCell]] = {}
-    for kind in kinds:
-        mine = asked[asked["canary"] == kind]
-        groups = [mine[mine["phase"] == phase] for phase in phases] + [mine]
-        cells[kind] = [
-            CanaryCell(
-                decided=int(((group["decision"] != "undecided") & (group["expected"] == "deny")).sum()),
-                accepted=int((group["outcome"] == Outcome.WRONGLY_ACCEPTED).sum()),
-                undecided=int((group["decision"] == "undecided").sum()),
-            )
-            for group in groups
-        ]
+    mask = (samples["canary"] != "") & samples["sent_at"].notna()
+    asked = samples.loc[mask, ["canary", "phase", "decision", "expected", "outcome"]]
+    undecided = asked["decision"] == "undecided"
+    counts = (
+        asked[["canary", "phase"]]
+        .astype(str)
+        .assign(
+            decided=~undecided & (asked["expected"] == "deny"),
+            accepted=asked["outcome"] == Outcome.WRONGLY_ACCEPTED.value,
+            undecided=undecided,
+        )
+        .groupby(["canary", "phase"])
+        .sum()
+    )
+    found = {key: CanaryCell(*map(int, row)) for key, row in zip(counts.index, counts.to_numpy(), strict=True)}
+    phases = [name.value for name in PhaseName if any(phase == name.value for _, phase in found)]
+    cells = {}
+    for kind in sorted({kind for kind, _ in found}):
+        mine = {phase: cell for (of, phase), cell in found.items() if of == kind}
+        cells[kind] = [*(mine.get(phase, NO_CANARIES) for phase in phases), _together(mine.values())]
     return CanaryTable(phases, cells)
 
 
-def _stack(masks: Mapping[str, Any], where: Any, axis: TimeAxis) -> Stack:
+def _together(cells: Iterable[CanaryCell]) -> CanaryCell:
+    every = list(cells)
+    return CanaryCell(
+        decided=sum(cell.decided for cell in every),
+        accepted=sum(cell.accepted for cell in every),
+        undecided=sum(cell.undecided for cell in every),
+    )
+
+
+def _stack(masks: Iterable[tuple[str, Bools]], where: Ints, axis: TimeAxis) -> Stack:
     layers: dict[str, Floats] = {}
     totals: dict[str, int] = {}
-    for name, mask in masks.items():
+    for name, mask in masks:
         bins = where[mask & (where >= 0)]
         if len(bins):
             layers[name] = np.bincount(bins, minlength=axis.bins) / axis.widths
@@ -305,13 +324,14 @@ def _accepted_by_kid(samples: pd.DataFrame, axis: TimeAxis) -> Stack:
     if samples.empty or "kid" not in samples:
         return Stack({}, {})
     accepted = (samples["decision"] == "accept").to_numpy(bool) & (samples["replica"] != "").to_numpy(bool)
-    kid = samples["kid"].astype(object).where(accepted, "")
-    counts = kid[kid != ""].value_counts()
-    named = [str(name) for name in counts.index[:MOST_KEYS]]
-    where = axis.index(samples["due_at"].to_numpy(dtype=np.float64))
-    masks = {name: (kid == name).to_numpy(bool) for name in sorted(named)}
-    masks["others"] = ((kid != "") & ~kid.isin(named)).to_numpy(bool)
-    return _stack(masks, where, axis)
+    accepted &= (samples["kid"] != "").to_numpy(bool)
+    kid = samples["kid"][accepted]
+    counts = kid.value_counts()
+    named = sorted((str(name) for name, count in counts.items() if count), key=lambda name: (-counts[name], name))
+    named = named[:MOST_KEYS]
+    where = axis.index(samples["due_at"].to_numpy(dtype=np.float64)[accepted])
+    masks = ((name, (kid == name).to_numpy(bool)) for name in sorted(named))
+    return _stack(chain(masks, [("others", ~kid.isin(named).to_numpy(bool))]), where, axis)
 
 
 def _key_lanes(telemetry: Sequence[Telemetry], axis: TimeAxis) -> list[KeyLane]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -122,9 +123,20 @@ class Traffic:
         return Traffic(self.record, kept)
 
 
+FEW = 8
+"""Up to so many codes are compared one by one, which is quicker than to look each value up."""
+
+
 def lookup(table: Bools, values: pd.Series) -> Bools:
     """``table`` by category, for each value; a missing value is ``False``."""
-    return np.append(table, False)[values.cat.codes.to_numpy()]
+    codes = cast(pd.Categorical, values.array).codes
+    wanted = np.flatnonzero(table).tolist()
+    if len(wanted) > FEW:
+        return np.append(table, False)[codes]
+    found = np.zeros(len(codes), dtype=np.bool_)
+    for code in wanted:
+        found |= codes == code
+    return found
 
 
 @lru_cache(maxsize=1)
