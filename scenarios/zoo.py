@@ -22,7 +22,6 @@ SHORT = {
     "slo.success": 0.97,
     # Phases as short as these must not hang on one bad second of a busy machine's scheduler.
     "slo.late_p99_s": 1,
-    "slo.latency_p50_s": 0.35,
 }
 
 # Keys outlive the fault by a second or two, and no more: whoever does not fetch again soon is left without any.

@@ -20,7 +20,7 @@ from idchaos.experiment import Bound, Objective, PhaseName, Verdict
 from idchaos.record.record import RunRecord
 from idchaos.values import Interval, Value, number
 from idchaos.verdict import sli
-from idchaos.verdict.generator_health import GeneratorHealth, late_limit
+from idchaos.verdict.generator_health import GeneratorHealth
 from idchaos.verdict.objectives import judge
 from idchaos.verdict.sli.tokens import token_uses
 from idchaos.verdict.stats import Ints
@@ -151,7 +151,7 @@ def _doubt(
 ) -> str:
     """Why the value can't be trusted, if so."""
     late = any(
-        each.reasons or each.late_p99_s > late_limit((objective,), phase)
+        each.reasons or each.too_late_for(objective)
         for phase, each in health.items()
         if phase is not PhaseName.WARMUP
     )

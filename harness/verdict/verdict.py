@@ -320,7 +320,8 @@ def _objective(
     phases += [PhaseName.BASELINE] if compared else []
     doubts: list[str] = []
     if measured.of_generator or compared:
-        doubts += [reason for phase in phases if phase in health for reason in health[phase].reasons]
+        known = [health[phase] for phase in phases if phase in health]
+        doubts += [reason for each in known for reason in (*each.reasons, each.too_late_for(objective)) if reason]
         doubts += baseline if objective.phase not in (PhaseName.WARMUP, PhaseName.BASELINE) else ()
     if compared and (before := record.window(PhaseName.BASELINE)):
         doubts += host.withheld(troubles, before)

@@ -4,6 +4,7 @@ give.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from idchaos.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, 
 from idchaos.record.record import Effect, FaultRecord, RunRecord
 from idchaos.verdict import generator_health, invariants, leaks, objectives, proofs, sli, stats
 from idchaos.verdict.sli import Measurement
+from idchaos.verdict.verdict import judge_run
 
 Make = Callable[..., RunRecord]
 MakePlan = Callable[..., Plan]
@@ -237,15 +239,46 @@ def test_a_late_generator_is_unhealthy(make_record: Make, traffic: Traffic) -> N
     assert not generator_health.generator_health(make_record(traffic(110, 120)), PhaseName.FAULT).reasons
 
 
-def test_lateness_is_held_to_a_tenth_of_the_tightest_latency_bound() -> None:
-    tight = objective("latency_p95{flow=api}", "<=", 0.1, "s")
-    assert generator_health.late_limit([tight], PhaseName.FAULT) == pytest.approx(0.01)
-    assert generator_health.late_limit([tight], PhaseName.BASELINE) == 0.05
+def test_a_quantile_is_judged_by_the_lateness_at_that_quantile(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic
+) -> None:
+    """A tenth of the bound: one in twenty requests that are 40 ms late don't move a median, and do move a p99."""
+    late = [row | ({"sent_at": row["due_at"] + 0.04} if n % 20 == 0 else {}) for n, row in enumerate(traffic(110, 120))]
+    median, p99 = (objective(f"latency_p{which}{{flow=api}}", "<=", 0.2, "s") for which in (50, 99))
+    health = generator_health.generator_health(make_record(late, plan=make_plan([median, p99])), PhaseName.FAULT)
+    assert not health.reasons
+    assert not health.too_late_for(median)
+    assert health.too_late_for(p99) == "the load generator was late (p99 40.0 ms, limit 20.0 ms)"
+
+
+def test_a_median_is_not_judged_where_half_of_the_requests_were_late(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic
+) -> None:
+    slow = objective("latency_p50{flow=api}", "<=", 0.2, "s")
+    rows = traffic(100, 120, latency_s=0.25)
+    late = [row | {"sent_at": row["due_at"] + 0.03} for row in rows]
+    verdicts = [judge_run(make_record(each, plan=make_plan([slow]))).objectives[0] for each in (rows, late)]
+    assert [each.verdict for each in verdicts] == ["FAIL", "INCONCLUSIVE"]
+    assert "(p50 30.0 ms, limit 20.0 ms)" in verdicts[1].reason
+
+
+def test_a_quantile_that_an_objective_asks_for_is_told_of_lateness_too(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic
+) -> None:
+    late = [row | ({"sent_at": row["due_at"] + 0.04} if n == 0 else {}) for n, row in enumerate(traffic(110, 120))]
+    asked = objective("latency_p999", "<=", 0.1, "s")
+    health = generator_health.generator_health(make_record(late, plan=make_plan([asked])), PhaseName.FAULT)
+    assert health.too_late_for(asked) == "the load generator was late (p999 40.0 ms, limit 10.0 ms)"
 
 
 @pytest.mark.parametrize(("asked", "limit"), [(0.01, 0.01), (1.0, 0.05)])
-def test_what_was_asked_for_makes_the_limit_stricter_and_never_laxer(asked: float, limit: float) -> None:
-    assert generator_health.late_limit([], PhaseName.FAULT, asked) == limit
+def test_what_was_asked_for_makes_the_limit_stricter_and_never_laxer(
+    make_record: Make, asked: float, limit: float
+) -> None:
+    record = make_record()
+    settings = record.manifest.model_copy(update={"settings": {"slo": {"late_p99_s": asked}}})
+    record = dataclasses.replace(record, manifest=settings)
+    assert generator_health.generator_health(record, PhaseName.FAULT).late_limit_s == limit
 
 
 def dropped(row: dict[str, Any]) -> dict[str, Any]:
