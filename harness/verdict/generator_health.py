@@ -64,8 +64,8 @@ class GeneratorHealth:
     def too_late_for(self, objective: Objective) -> str:
         """Why a quantile of latency can't be trusted though the schedule was kept; empty when it can.
 
-        The same quantile of lateness may be a tenth of the bound at most: a few requests that were very late don't move a
-        median. These are held to the schedule, as in every phase.
+        The same quantile of lateness may be a tenth of the bound at most: a few requests that were very late don't move
+        a median. These are held to the schedule, as in every phase.
         """
         q = latency_quantile(objective.sli)
         if q is None or objective.bound.limit <= 0:

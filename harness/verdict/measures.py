@@ -151,9 +151,7 @@ def _doubt(
 ) -> str:
     """Why the value can't be trusted, if so."""
     late = any(
-        each.reasons or each.too_late_for(objective)
-        for phase, each in health.items()
-        if phase is not PhaseName.WARMUP
+        each.reasons or each.too_late_for(objective) for phase, each in health.items() if phase is not PhaseName.WARMUP
     )
     if record.status != "completed":
         return f"the run was not completed ({record.status})"

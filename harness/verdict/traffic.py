@@ -132,7 +132,8 @@ def lookup(table: Bools, values: pd.Series) -> Bools:
     codes = cast(pd.Categorical, values.array).codes
     wanted = np.flatnonzero(table).tolist()
     if len(wanted) > FEW:
-        return np.append(table, False)[codes]
+        looked_up: Bools = np.append(table, False)[codes]
+        return looked_up
     found = np.zeros(len(codes), dtype=np.bool_)
     for code in wanted:
         found |= codes == code
