@@ -227,6 +227,7 @@ def test_a_proxy_that_is_gone_is_named() -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(400)
 def test_six_kills_at_random_moments_leave_nothing_and_can_be_judged() -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "benchmarks.kills", "--kills", "6", "--at-once", "2", "--within", "10", "--json"],
