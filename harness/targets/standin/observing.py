@@ -23,6 +23,7 @@ PATHS = {
     "/jwks-moved": "jwks_moved",
     "/authorize": "authorize",
     "/login": "login",
+    "/consent": "consent",
     "/token": "token",
     "/userinfo": "userinfo",
     "/introspect": "introspect",
