@@ -28,6 +28,7 @@ from idchaos.run.scenarios import scenario_named
 from idchaos.settings import CommonSettings, differing, plain, profile
 from idchaos.targets.base import Target
 from idchaos.targets.standin import defects
+from idchaos.targets.standin.guests import Guests
 from idchaos.topologies import DEFAULT_TOPOLOGY, topology_named
 from idchaos.undo.ledger import Containers, Processes, Undo
 
@@ -172,11 +173,11 @@ def target_type(name: str) -> type:
 
 
 def make_target(
-    name: str, settings: CommonSettings, run_id: str, wrong: tuple[str, ...] = ()
+    name: str, settings: CommonSettings, run_id: str, wrong: tuple[str, ...] = (), guests: Guests | None = None
 ) -> tuple[Target, tuple[Undo, ...]]:
     """A target of that name with the defects ``wrong``, not started, and what the ledger must promise before it is."""
     topology = topology_named(settings.topology)
-    target: Target = target_type(name)(settings, run_id, defects.by_part(wrong, topology))
+    target: Target = target_type(name)(settings, run_id, defects.by_part(wrong, topology), guests)
     processes = Processes(run_id=run_id)
     return target, (Containers(run_id=run_id), processes) if name == "docker" else (processes,)
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ from idchaos.settings import CommonSettings, fill
 from idchaos.settings import profile as profile_named
 from idchaos.targets.base import Target
 from idchaos.targets.standin.defects import by_part, known
+from idchaos.targets.standin.guests import Guests, clients_of, uris_of, users_of
+from idchaos.targets.standin.topology import OWN_CLIENTS, USERS
 from idchaos.topologies import DEFAULT_TOPOLOGY, topology_named
 from idchaos.undo.ledger import SUFFIX, Ledger, Owner, ledger_path, read, state_dir
 from idchaos.undo.undo import Undone, carry_out, carry_out_all, left_of
@@ -27,6 +29,8 @@ from idchaos.undo.undo import Undone, carry_out, carry_out_all, left_of
 UP_FILE = "up.json"
 BEING_WRITTEN_S = 60.0
 ANSWERS_WITHIN_S = 1.0
+FOR_PEOPLE = {"tokens.access_ttl_s": 900, "tokens.refresh_ttl_s": 86_400}
+"""Client libraries refresh up to a minute early: tokens of 20 s would never be used at all."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,15 @@ class Standing:
     target: Target
     topology: str
     defects: tuple[str, ...] = ()
+    guests: Guests = field(default_factory=Guests)
+
+    def _clients(self) -> list[dict[str, Any]]:
+        """The clients that people may be, the one that introspects among them, and their own."""
+        endpoints = self.target.endpoints
+        found = [client.model_dump(exclude_none=True) for client in endpoints.clients]
+        if endpoints.introspection_client is not None:
+            found.append(endpoints.introspection_client.model_dump(exclude_none=True) | {"introspects": True})
+        return found + [client.model_dump(exclude_none=True) for client in self.guests.clients]
 
     def document(self) -> dict[str, Any]:
         """Where everything is. Holds secrets: whoever asked for a target on this machine is their owner."""
@@ -56,10 +69,29 @@ class Standing:
                 "secret": endpoints.control_secret,
                 **{name: f"http://{address}" for name, address in control.items()},
             },
-            "clients": [client.model_dump(exclude_none=True) for client in endpoints.clients],
-            "users": [user.model_dump() for user in endpoints.users],
+            "clients": self._clients(),
+            "users": [
+                *(user.model_dump() for user in endpoints.users),
+                *(user.model_dump() for user in self.guests.users),
+            ],
             "initial_access_token": endpoints.initial_access_token,
         }
+
+
+def guests_of(
+    clients: Path | None, users: Path | None, redirect_uris: Sequence[str], logout_uris: Sequence[str]
+) -> Guests:
+    """What a person brings along to :func:`bring_up`.
+
+    Raises:
+        UsageError: a file can't be read or says something wrong, or a URI is none.
+    """
+    return Guests(
+        clients=clients_of(clients, OWN_CLIENTS) if clients else (),
+        users=users_of(users, USERS) if users else (),
+        redirect_uris=uris_of("--redirect-uri", redirect_uris),
+        post_logout_redirect_uris=uris_of("--post-logout-uri", logout_uris),
+    )
 
 
 def bring_up(
@@ -70,8 +102,10 @@ def bring_up(
     topology: str = DEFAULT_TOPOLOGY,
     profile: str = DEFAULT_PROFILE,
     defects: Sequence[str] = (),
+    guests: Guests | None = None,
 ) -> Standing:
-    """Start a target, with defects, and leave it running.
+    """Start a target, with defects and guests, and leave it running. Its tokens live as long as people need them,
+    unless ``overrides`` say otherwise.
 
     Raises:
         UsageError: one is up already, or a name or setting is wrong.
@@ -87,15 +121,15 @@ def bring_up(
     if note.exists():
         raise UsageError(f"{_how_it_stands(note)}; stop it first: idchaos down")
     layer = {name: value for name, value in profile_named(profile).items() if not name.startswith("fault.")}
-    settings = fill(CommonSettings, layer, overrides).model_copy(update={"topology": where.name})
+    settings = fill(CommonSettings, layer, FOR_PEOPLE, overrides).model_copy(update={"topology": where.name})
     run_id = new_run_id()
-    started, undos = make_target(target, settings, run_id, chosen)
+    started, undos = make_target(target, settings, run_id, chosen, guests)
     ledger = Ledger(run_id)
     for undo in undos:
         ledger.write(undo)
     logs = _logs(run_id)
     logs.mkdir(parents=True)
-    standing = Standing(run_id, started, where.name, chosen)
+    standing = Standing(run_id, started, where.name, chosen, guests or Guests())
     try:
         started.start(logs)
         _write_private(note, json.dumps(standing.document(), indent=2))
@@ -121,16 +155,19 @@ def describe(standing: Standing) -> str:
     lines += [f"  control    {name}: {url}" for name, url in where["control"].items() if name != "secret"]
     lines.append(f"  control secret  {where['control']['secret']}")
     for client in where["clients"]:
-        grants = ", ".join(client["grants"])
-        known_by = (
-            "a key for assertions" if "private_jwk" in client else f"secret {client.get('client_secret', '(public)')}"
-        )
-        lines.append(f"  client     {client['client_id']}  {known_by}  {grants}")
+        may = ", ".join(client["grants"] or ()) or "introspection"
+        lines.append(f"  client     {client['client_id']}  {_known_by(client)}  {may}")
     lines.append(f"  registration    with the initial access token {where['initial_access_token']}")
     if where["defects"]:
         lines.append(f"  defects    {', '.join(where['defects'])}: this system is wrong on purpose")
     lines += [f"  user       {user['username']}  password {user['password']}" for user in where["users"]]
     return "\n".join(lines)
+
+
+def _known_by(client: Mapping[str, Any]) -> str:
+    if "private_jwk" in client or "public_jwk" in client:
+        return "a key for assertions"
+    return f"secret {client['client_secret']}" if "client_secret" in client else "(public)"
 
 
 def take_down() -> str:

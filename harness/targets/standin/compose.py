@@ -30,6 +30,7 @@ from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.compose_layout import TOXIPROXY, compose_environment, docker_layout, project_name
 from idchaos.targets.standin.control import ControlClient, granted
+from idchaos.targets.standin.guests import Guests
 from idchaos.targets.standin.observing import OBSERVER, observer_settings
 from idchaos.targets.standin.processes import READY_WITHIN_S
 from idchaos.targets.standin.topology import Credentials, endpoints, settings_documents
@@ -85,10 +86,14 @@ class ComposeTarget:
     name = "docker"
 
     def __init__(
-        self, settings: CommonSettings, run_id: str, defects: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        settings: CommonSettings,
+        run_id: str,
+        defects: Mapping[str, tuple[str, ...]] | None = None,
+        guests: Guests | None = None,
     ) -> None:
         self.graph = TOPOLOGIES[settings.topology].graph
-        self.credentials = Credentials.generate()
+        self.credentials = Credentials.generate(guests)
         self.layout = docker_layout(self.graph)
         self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph)
         self.sent, self.unanswered = self.control.sent, self.control.unanswered

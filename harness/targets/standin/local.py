@@ -18,6 +18,7 @@ from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.addresses import SHARED, free_ports, own_address, was_taken
 from idchaos.targets.standin.control import ControlClient, granted
+from idchaos.targets.standin.guests import Guests
 from idchaos.targets.standin.observing import MODULE, OBSERVER, observed_links, observer_settings
 from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process
 from idchaos.targets.standin.topology import (
@@ -62,10 +63,14 @@ class LocalTarget:
     name = "local"
 
     def __init__(
-        self, settings: CommonSettings, run_id: str, defects: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        settings: CommonSettings,
+        run_id: str,
+        defects: Mapping[str, tuple[str, ...]] | None = None,
+        guests: Guests | None = None,
     ) -> None:
         self.graph = TOPOLOGIES[settings.topology].graph
-        self.credentials = Credentials.generate()
+        self.credentials = Credentials.generate(guests)
         self.layout = local_layout(self.graph, own_address(run_id))
         self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph)
         self.sent, self.unanswered = self.control.sent, self.control.unanswered

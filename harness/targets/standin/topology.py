@@ -22,6 +22,7 @@ from idchaos.dialects import dialect_named
 from idchaos.graph import Graph, Link, Role
 from idchaos.settings import CommonSettings
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
+from idchaos.targets.standin.guests import GuestClient, Guests
 from idchaos.topologies import SERVICES, TOPOLOGIES
 
 MODULES = {
@@ -40,6 +41,7 @@ PARTNERS = ("partner", "partner-opaque")
 INTROSPECTING = ("gateway", *SERVICES)
 """Clients that may introspect: who decides about tokens, in one topology or another."""
 
+USERS = ("alice", "bob", "carol", "dave")
 SCOPES = " ".join(f"{service}:{act}" for service in SERVICES for act in ("read", "write"))
 USER_SCOPES = f"openid profile email offline_access {SCOPES}"
 
@@ -86,9 +88,11 @@ class Credentials:
     """Lets clients register themselves (RFC 7591)."""
     assertion_key: Mapping[str, str]
     """The private JWK of the client that signs assertions."""
+    guests: Guests = field(default_factory=Guests)
+    """Whoever brought their own."""
 
     @classmethod
-    def generate(cls) -> Credentials:
+    def generate(cls, guests: Guests | None = None) -> Credentials:
         """Random secrets for one run."""
         from joserfc.jwk import ECKey
 
@@ -100,13 +104,20 @@ class Credentials:
                 for name in ("web", "web-opaque", "machine", "machine-opaque", *INTROSPECTING, *PARTNERS)
             },
             next_secrets={name: secrets.token_urlsafe(24) for name in PARTNERS},
-            users={name: secrets.token_urlsafe(12) for name in ("alice", "bob", "carol", "dave")},
+            users={name: secrets.token_urlsafe(12) for name in USERS},
             initial_access_token=secrets.token_urlsafe(24),
             assertion_key={k: str(v) for k, v in ECKey.generate_key("P-256").as_dict(private=True).items()},
+            guests=guests or Guests(),
         )
 
 
 REDIRECT_URI = "http://127.0.0.1/callback"
+
+
+OWN_CLIENTS = (
+    "web", "web-opaque", "spa", "machine", "machine-opaque", "signer", *INTROSPECTING, *PARTNERS,
+)  # fmt: skip
+"""The names of all clients that the stand-in system has by itself."""
 
 
 def clients(credentials: Credentials, graph: Graph) -> tuple[Client, ...]:
@@ -157,7 +168,7 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
             "client_secret": client.client_secret,
             "public_jwk": _public(client.private_jwk),
             "grants": list(client.grants),
-            "redirect_uris": [client.redirect_uri] if client.redirect_uri else [],
+            **(_answered_at(client.redirect_uri, credentials.guests) if client.redirect_uri else {}),
             "scope": client.scope,
             "audience": list(SERVICES),
             "token_format": client.token_format,
@@ -168,6 +179,7 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
         {"client_id": name, "client_secret": credentials.clients[name], "grants": [], "introspects": True}
         for name in INTROSPECTING
     ]
+    registered += [_guest(client) for client in credentials.guests.clients]
     return {
         **_common(graph.idp, layout),
         "issuer": issuer(layout, graph),
@@ -185,13 +197,31 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
             "initial_access_token": credentials.initial_access_token,
             "per_s": settings.idp.registrations_per_s,
             "burst": settings.idp.registrations_burst,
-            "scope": SCOPES,
+            "scope": USER_SCOPES,
             "audience": list(SERVICES),
         },
         "users": [
             {"username": name, "password": password, "name": name.title(), "email": f"{name}@example.test"}
             for name, password in credentials.users.items()
-        ],
+        ]
+        + [user.model_dump() for user in credentials.guests.users],
+    }
+
+
+def _answered_at(redirect_uri: str, guests: Guests) -> dict[str, list[str]]:
+    return {
+        "redirect_uris": [redirect_uri, *guests.redirect_uris],
+        "post_logout_redirect_uris": list(guests.post_logout_redirect_uris),
+    }
+
+
+def _guest(client: GuestClient) -> dict[str, Any]:
+    document = client.model_dump(mode="json")
+    scope, audience = document.pop("scope"), document.pop("audience")
+    return {
+        **document,
+        "scope": USER_SCOPES if scope is None else scope,
+        "audience": list(SERVICES) if audience is None else audience,
     }
 
 

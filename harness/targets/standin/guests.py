@@ -1,0 +1,129 @@
+"""Clients and users of one's own at the stand-in IdP: what ``idchaos up`` is given in files."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, JsonValue, ValidationError
+
+from idchaos.errors import UsageError
+from idchaos.values import Value
+
+Guest = TypeVar("Guest", bound=Value)
+Alg = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
+
+def absolute(uri: str) -> str:
+    """The URI, if it is one to redirect to (RFC 6749 section 3.1.2); ``ValueError`` otherwise."""
+    try:
+        parts = urlsplit(uri)
+        fits = bool(parts.scheme and (parts.netloc or parts.path)) and uri.isascii() and uri.isprintable()
+    except ValueError:
+        fits = False
+    if not fits or "#" in uri or " " in uri:
+        raise ValueError("a redirect URI is absolute, printable ASCII, and has no fragment (RFC 6749 section 3.1.2)")
+    return uri
+
+
+RedirectUri = Annotated[str, AfterValidator(absolute)]
+
+
+class GuestClient(Value):
+    """A client to register. Neither secret nor key: a public one. Without ``scope`` and ``audience``: all there are."""
+
+    client_id: str = Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
+    client_secret: str | None = Field(None, min_length=1, repr=False)
+    public_jwk: dict[str, JsonValue] | None = None
+    grants: tuple[str, ...] = ("authorization_code", "refresh_token")
+    redirect_uris: tuple[RedirectUri, ...] = ()
+    post_logout_redirect_uris: tuple[RedirectUri, ...] = ()
+    scope: str | None = None
+    audience: tuple[str, ...] | None = None
+    token_format: Literal["jwt", "opaque"] = "jwt"
+    access_ttl_s: float | None = Field(None, gt=0)
+    introspects: bool = False
+    name: str = Field("", max_length=200)
+    require_pkce: bool = True
+    asks_consent: bool = False
+    id_token_alg: Alg | None = None
+
+
+class GuestUser(Value):
+    """Someone who can log in."""
+
+    username: str = Field(min_length=1, max_length=200)
+    password: str = Field(min_length=1, repr=False)
+    name: str = ""
+    email: str = ""
+
+
+class Guests(Value):
+    """All of them, and where the stand-in's own clients may be answered besides."""
+
+    clients: tuple[GuestClient, ...] = ()
+    users: tuple[GuestUser, ...] = ()
+    redirect_uris: tuple[RedirectUri, ...] = ()
+    post_logout_redirect_uris: tuple[RedirectUri, ...] = ()
+
+
+def clients_of(path: Path, taken: Sequence[str]) -> tuple[GuestClient, ...]:
+    """The clients of a file, JSON or TOML: a list of them, or the member ``clients``.
+
+    Raises:
+        UsageError: it can't be read, something in it is wrong, or a ``client_id`` is among ``taken`` or there twice.
+    """
+    found = _read(path, "clients", GuestClient)
+    _check_unique(path, "client_id", [client.client_id for client in found], taken)
+    return found
+
+
+def users_of(path: Path, taken: Sequence[str]) -> tuple[GuestUser, ...]:
+    """The users of a file, likewise: the member ``users``."""
+    found = _read(path, "users", GuestUser)
+    _check_unique(path, "username", [user.username for user in found], taken)
+    return found
+
+
+def uris_of(option: str, uris: Sequence[str]) -> tuple[str, ...]:
+    """Redirect URIs of an option; ``UsageError`` when one is none."""
+    for uri in uris:
+        try:
+            absolute(uri)
+        except ValueError as error:
+            raise UsageError(f"{option}: {uri!r}: {error}") from None
+    return tuple(uris)
+
+
+def _read(path: Path, member: str, kind: type[Guest]) -> tuple[Guest, ...]:
+    try:
+        text = path.read_text()
+        document: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: neither JSON nor (as *.toml) TOML: {error}") from None
+    entries = document.get(member) if isinstance(document, dict) else document
+    if not isinstance(entries, list) or not entries:
+        raise UsageError(f"{path}: a list of {member} is expected, or an object with the member {member!r}")
+    found: list[Guest] = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            found.append(kind.model_validate(entry))
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UsageError(f"{path}: {member} {number}: {where}: {first['msg']}") from None
+    return tuple(found)
+
+
+def _check_unique(path: Path, what: str, names: list[str], taken: Sequence[str]) -> None:
+    for name in names:
+        if name in taken:
+            raise UsageError(f"{path}: {what} {name!r} is one of the stand-in's own; take another")
+        if names.count(name) > 1:
+            raise UsageError(f"{path}: {what} {name!r} is there twice")

@@ -1,0 +1,76 @@
+"""Clients and users of one's own: what files may say, what is refused, and what the IdP is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from idchaos.errors import UsageError
+from idchaos.fixtures.idp.settings import IdpSettings
+from idchaos.graph import Graph
+from idchaos.run.standing import guests_of
+from idchaos.settings import CommonSettings
+from idchaos.targets.standin.local import local_layout
+from idchaos.targets.standin.topology import Credentials, graph_of, idp_settings
+
+GRAPH: Graph = graph_of(CommonSettings())
+SHOP = {"client_id": "shop", "redirect_uris": ["http://localhost:3000/cb"]}
+
+
+def test_guests_are_registered_beside_the_stand_ins_own(tmp_path: Path) -> None:
+    clients, users = tmp_path / "clients.json", tmp_path / "users.toml"
+    clients.write_text(json.dumps([SHOP]))
+    users.write_text('[[users]]\nusername = "erin"\npassword = "p"\n')
+    guests = guests_of(clients, users, ["http://localhost:3000/cb"], ["http://localhost:3000/"])
+    document = idp_settings(local_layout(GRAPH), CommonSettings(), Credentials.generate(guests))
+    told = IdpSettings.model_validate(document)
+    by_name = {client.client_id: client for client in told.clients}
+    assert by_name["shop"].redirect_uris == ("http://localhost:3000/cb",)
+    assert by_name["shop"].scope == by_name["web"].scope
+    assert by_name["shop"].audience == ("orders", "accounts")
+    assert by_name["spa"].redirect_uris == ("http://127.0.0.1/callback", "http://localhost:3000/cb")
+    assert by_name["web"].post_logout_redirect_uris == ("http://localhost:3000/",)
+    assert by_name["machine"].redirect_uris == ()
+    assert [user.username for user in told.users][-1] == "erin"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "neither JSON nor"),
+        ("[", "neither JSON nor"),
+        ("[]", "a list of clients is expected"),
+        ("{}", "with the member 'clients'"),
+        ("[7]", "clients 1"),
+        ('[{"client_id": ""}]', "clients 1: client_id"),
+        ('[{"client_id": "a", "colour": "red"}]', "clients 1: colour: Extra inputs"),
+        ('[{"client_id": "a", "redirect_uris": ["/cb"]}]', "a redirect URI is absolute"),
+        ('[{"client_id": "a", "redirect_uris": ["http://[/"]}]', "a redirect URI is absolute"),
+        ('[{"client_id": "web"}]', "'web' is one of the stand-in's own"),
+        ('[{"client_id": "a"}, {"client_id": "a"}]', "'a' is there twice"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_one_line(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "clients.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=says) as refused:
+        guests_of(path, None, [], [])
+    assert str(refused.value).startswith(str(path))
+    assert "\n" not in str(refused.value).strip()
+
+
+def test_secrets_are_not_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "clients.json"
+    path.write_text('[{"client_id": "a", "client_secret": ["hush"]}]')
+    with pytest.raises(UsageError) as refused:
+        guests_of(path, None, [], [])
+    assert "hush" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_and_a_uri_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        guests_of(None, tmp_path / "users.toml", [], [])
+    with pytest.raises(UsageError, match="--redirect-uri: '/cb'"):
+        guests_of(None, None, ["/cb"], [])
