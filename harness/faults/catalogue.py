@@ -23,7 +23,9 @@ from idchaos.faults.clock import ClockSkew
 from idchaos.faults.idp_errors import EMPTY, GARBAGE, JWKS, EndpointFault
 from idchaos.faults.link_effects import Mode
 from idchaos.faults.network import LinkFault
+from idchaos.faults.odd_answers import OddAnswers
 from idchaos.faults.process import ProcessFault
+from idchaos.faults.transforms import changes_at
 from idchaos.graph import Graph
 from idchaos.settings import plain
 from idchaos.targets.base import EndpointError
@@ -79,6 +81,26 @@ class OfLateAnswers(OfKeys):
 
     endpoint: str = Field(JWKS, description="which; several joined by +")
     delay_s: float = Field(3.0, ge=0.05, description="how much later it answers")
+
+
+class OfOddKeys(Value):
+    """Settings of a key set that is changed."""
+
+    transform: str = Field("unknown_kty", description="how it is changed: a name of the table below")
+    retry_after_s: int = Field(2, ge=0, le=86_400, description="with retry_after: what it asks for")
+    max_age_s: int = Field(0, ge=0, le=10**9, description="with cache_control: how long the answer may be kept")
+
+
+class OfOddMetadata(Value):
+    """Settings of metadata that are changed."""
+
+    transform: str = Field("other_jwks_uri", description="how they are changed: a name of the table below")
+
+
+class OfOddIntrospection(Value):
+    """Settings of introspection that is changed."""
+
+    transform: str = Field("fractional_exp", description="how it is changed: a name of the table below")
 
 
 class OfComponent(Value):
@@ -142,6 +164,16 @@ def _keys(error: EndpointError, label: str) -> Make:
     return make
 
 
+def _odd(endpoint: str) -> Make:
+    def make(given: Value, _: Graph) -> Fault:
+        options = given.model_dump()
+        transform = options.pop("transform")
+        _one_of("transform", transform, changes_at(endpoint))
+        return OddAnswers.of(transform, **options)
+
+    return make
+
+
 def _clock(given: OfClock, graph: Graph) -> Fault:
     return ClockSkew(component=_part(given, graph), offsets_s=(given.offset_s,), drift_ppm=given.drift_ppm)
 
@@ -170,6 +202,9 @@ CATALOGUE: Mapping[str, Entry] = {
     "idp_late": Entry("an endpoint of the IdP answers late", OfLateAnswers, _late),
     "keys_garbage": Entry("HTML instead of keys", OfKeys, _keys(GARBAGE, "HTML instead of keys")),
     "keys_empty": Entry("an empty key set", OfKeys, _keys(EMPTY, "an empty key set")),
+    "odd_jwks": Entry("the key set is changed on its way out", OfOddKeys, _odd(JWKS)),
+    "odd_discovery": Entry("the IdP's metadata are changed", OfOddMetadata, _odd("discovery")),
+    "odd_introspection": Entry("answers to introspection are changed", OfOddIntrospection, _odd("introspect")),
     "clock": Entry("a component's clock is wrong", OfClock, _clock),
     "kill": Entry("a component is killed, and started again afterwards", OfComponent, _process("kill")),
     "pause": Entry("a component is frozen, and thawed afterwards", OfComponent, _process("pause")),

@@ -47,7 +47,7 @@ class EndpointFault(Fault):
     own link. What proves that it was felt are the requests of others: none of the harness's own count.
     """
 
-    kind: Literal["endpoint"] = "endpoint"
+    kind: Literal["endpoint", "transform"] = "endpoint"
     endpoints: tuple[str, ...] = Field(min_length=1)
     error: EndpointError
     label: str

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from idchaos.faults.catalogue import CATALOGUE, Entry, parameters
+from idchaos.faults.transforms import CHANGES
 
 _HEAD = """\
 # Faults
@@ -23,10 +24,25 @@ before anything starts. The scenario's objectives are asked as ever. `idchaos li
 A `link` is the name of a group (`gateway-to-idp`) or of one proxy (`gateway-1-to-idp`); several are joined by `+`.
 """
 
+_CHANGED = """\
+## Answers that are changed
+
+The live answer of an endpoint, changed on its way out (`odd_jwks`, `odd_discovery`, `odd_introspection`). The scenarios
+`odd_jwks` and `odd_discovery` try each of them, with objectives that tell a sound reader from a broken one.
+"""
+
 
 def page() -> str:
     """The page, as Markdown."""
-    return "\n".join((_HEAD, *(_entry(name, entry) for name, entry in CATALOGUE.items())))
+    return "\n".join((_HEAD, *(_entry(name, entry) for name, entry in CATALOGUE.items()), _CHANGED, *_changes(), ""))
+
+
+def _changes() -> list[str]:
+    rows = ["| transform | of | what | a sound reader | source |", "|---|---|---|---|---|"]
+    for name, change in CHANGES.items():
+        does = "goes by it" if change.legitimate else "goes on with what it has"
+        rows.append(f"| `{name}` | {change.endpoint} | {change.meaning} | {does} | {change.source} |")
+    return rows
 
 
 def _entry(name: str, entry: Entry) -> str:

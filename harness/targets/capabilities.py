@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
+from pydantic import Field
+
 from idchaos.contract import Fact
 from idchaos.errors import FaultError
 from idchaos.targets.restoring import Wanted
@@ -96,14 +98,27 @@ class ProcessState(Value):
     """Another one after each start."""
 
 
+Transform = Literal[
+    "unknown_kty", "unknown_curve", "enc_twin", "duplicate_kid", "no_kid", "new_material", "hundred_keys",
+    "oversized", "redirect", "retry_after", "cache_control", "gzip", "gzip_bomb", "drip", "short_body",
+    "other_jwks_uri", "issuer_respelled", "fractional_exp",
+]  # fmt: skip
+"""Ways to change a live answer. What each means: :mod:`idchaos.faults.transforms`."""
+
+
 class EndpointError(Value):
-    """Errors that an IdP endpoint is told to answer with."""
+    """What an IdP endpoint is told to answer with: an error, a body of its own, or its live answer, changed."""
 
     status: int | None = None
     body: str | None = None
     content_type: str | None = None
     delay_s: float = 0.0
     share: float = 1.0
+    transform: Transform | None = None
+    retry_after_s: int = Field(2, ge=0, le=86_400)
+    """With ``retry_after``: what it asks for."""
+    max_age_s: int = Field(0, ge=0, le=10**10)
+    """With ``cache_control``: how long the answer may be kept."""
 
 
 @runtime_checkable

@@ -58,6 +58,20 @@ class Answer:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer as it was sent: nothing decompressed, no redirect followed, as far as it came in time."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    whole: bool
+    """Whether it came to its end. If not, and there is no ``error``, it was still coming."""
+    error: str = ""
+    """How it broke off, as a :func:`failure_code`."""
+
+
 class OidcClient:
     """A confidential client at the target's IdP (OpenID Connect Discovery 1.0), each request on a new connection.
 
@@ -122,6 +136,40 @@ class OidcClient:
         """
         method, url, rest = self._request(endpoint)
         return self._send(f"idp/{endpoint}", method, url, **rest)
+
+    def look(self, endpoint: str, within_s: float, limit: int) -> Seen:
+        """What an endpoint answers, on the wire: at most ``limit`` bytes, for ``within_s`` at most.
+
+        Raises:
+            TargetError: the request can't be made, or was not answered at all.
+        """
+        import httpx
+
+        method, url, rest = self._live_introspection() if endpoint == "introspect" else self._request(endpoint)
+        ends, body, whole, error = time.monotonic() + within_s, bytearray(), False, ""
+        try:
+            with self._http.stream(method, url, **rest) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                try:
+                    for chunk in response.iter_raw():
+                        body += chunk
+                        if len(body) > limit or time.monotonic() > ends:
+                            break
+                    else:
+                        whole = True
+                except httpx.HTTPError as broken:
+                    error = failure_code(broken)
+        except httpx.HTTPError as lost:
+            self._unanswered[f"idp/{endpoint}"] += not isinstance(lost, httpx.ConnectError | httpx.ConnectTimeout)
+            raise TargetError(f"idp: {endpoint}: no answer ({failure_code(lost)})") from None
+        (self._sent if whole else self._unanswered)[f"idp/{endpoint}"] += 1
+        return Seen(response.status_code, headers, bytes(body), whole, error)
+
+    def _live_introspection(self) -> tuple[str, str, dict[str, Any]]:
+        """A question about a token that is active: of another one nothing is said that could be changed."""
+        token = self.token(self._client_with("client_credentials"))
+        auth = _basic(self._introspection_client())
+        return "POST", self._url("introspect"), {"data": {"token": token}, "auth": auth}
 
     def _request(self, endpoint: str) -> tuple[str, str, dict[str, Any]]:
         """Method, URL and the rest of a request that changes nothing: no login, tokens that never existed."""

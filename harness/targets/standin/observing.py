@@ -21,6 +21,7 @@ PATHS = {
     "/.well-known/oauth-authorization-server": "discovery",
     "/jwks": "jwks",
     "/jwks-moved": "jwks_moved",
+    "/jwks-of-strangers": "jwks_of_strangers",
     "/authorize": "authorize",
     "/login": "login",
     "/consent": "consent",
