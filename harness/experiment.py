@@ -44,6 +44,7 @@ class Canary(StrEnum):
     """
 
     EXPIRED = "expired"
+    EXPIRED_OPAQUE = "expired_opaque"
     NOT_YET_VALID = "not_yet_valid"
     WRONG_AUDIENCE = "wrong_audience"
     WRONG_ISSUER = "wrong_issuer"
@@ -53,6 +54,7 @@ class Canary(StrEnum):
     RETIRED_KEY = "retired_key"
     TAMPERED = "tampered"
     REVOKED = "revoked"
+    REVOKED_OPAQUE = "revoked_opaque"
     REPLAYED = "replayed"
     UNKNOWN_OPAQUE = "unknown_opaque"
     KID_PATH = "kid_path"
@@ -66,6 +68,9 @@ class Canary(StrEnum):
     ID_TOKEN = "id_token"
     ASSERTION_REPLAYED = "assertion_replayed"
 
+
+SHOWN_WHILE_GOOD: tuple[str, ...] = (Canary.EXPIRED, Canary.EXPIRED_OPAQUE)
+"""Kinds of which some are shown to everybody before they turn bad, in a run that is long enough for it."""
 
 TRIED_ONCE: frozenset[str] = frozenset(
     {
@@ -93,6 +98,10 @@ class Stream(Value):
 
 SHOWN_FOR_S: Seconds = 3.0
 """How long a token is good that will be an expired canary: long enough to be shown to whoever may remember it."""
+SHOWN = "shown"
+"""The way of a canary that was shown to everybody while it was good."""
+RIPENING_S: Seconds = 10.0
+"""Ample time to make a canary anew that must be shown, or revoked, beside the time that caches have to forget it."""
 
 
 class CanaryPlan(Value):
@@ -123,7 +132,15 @@ class CanaryPlan(Value):
             "retired_key": self.retired_after_s,
             "replayed": self.replayed_after_s,
             "revoked": self.revoked_after_s,
+            "revoked_opaque": self.revoked_after_s,
         }.get(kind, 0.0)
+
+    def shows_in(self, lasting_s: Seconds) -> bool:
+        """Whether a load of that length is long enough for a token to be shown while good, and then to have expired
+        for everybody.
+        """
+        over = self.clock_margin_s if self.expired_after_s is None else self.expired_after_s
+        return lasting_s >= SHOWN_FOR_S + over + RIPENING_S
 
 
 _FIELDS_BEFORE = {

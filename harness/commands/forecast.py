@@ -83,6 +83,7 @@ def _invariants(found: tuple[InvariantForecast, ...]) -> list[str]:
     """The undecided ones, and one line for all others."""
     sure = [each for each in found if each.decidable is Decidable.YES]
     lines = [f"  {MARKS[each.decidable]} {each.name}: {each.reason}" for each in found if each not in sure]
+    lines += [f"  · {each.name} leaves out {each.left_out}" for each in found if each.left_out]
     fewest: dict[str, int] = {}
     for count in (count for each in sure for count in each.canaries):
         fewest[count.phase] = min(count.planned.at_least, fewest.get(count.phase, count.planned.at_least))

@@ -169,6 +169,11 @@ class RunRecord:
         ends = [end for _, end in self.windows.values()]
         return max(ends) if ends else (self.events[-1].at if self.events else 0.0)
 
+    @property
+    def lasted_s(self) -> float:
+        """How long its phases went on together, in seconds."""
+        return self.ended_at - min((start for start, _ in self.windows.values()), default=self.ended_at)
+
     def named(self, *names: str) -> Iterator[Event]:
         """Journal events of these names, in order."""
         return (event for event in self.events if event.event in names)

@@ -7,16 +7,27 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from idchaos.experiment import SHOWN_FOR_S, Canary, Invariant, Outcome, PhaseName, Verdict
+from idchaos.experiment import (
+    RIPENING_S,
+    SHOWN,
+    SHOWN_WHILE_GOOD,
+    Canary,
+    CanaryPlan,
+    Invariant,
+    Outcome,
+    PhaseName,
+    Verdict,
+)
 from idchaos.reasons import FOREIGN_ANSWER
 from idchaos.record.record import RunRecord
 from idchaos.record.samples import AROUND
 from idchaos.verdict.objectives import Judgement
 from idchaos.verdict.stats import Bools
-from idchaos.verdict.traffic import Traffic, traffic_of
+from idchaos.verdict.traffic import Traffic, replicas, traffic_of
 
-RIPENING_S = 10.0
-"""Ample time to revoke a token anew after a fault, beside the time that caches have to learn of it."""
+REVOKED = (Canary.REVOKED, Canary.REVOKED_OPAQUE)
+LASTING = 2
+"""Whoever goes on for so many times as long as caches may, after the last fault, has not heard of it at all."""
 SHOWN_BREACHES = 20
 _TOLD = (
     "due_at", "sent_at", "status", "decision", "expected", "outcome", "canary", "phase", "replica", "service",
@@ -58,7 +69,8 @@ def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgeme
     kinds = [str(kind) for kind in invariant.canaries]
     traffic = traffic_of(record)
     sent = _rows(traffic, traffic.equal("canary", *kinds))
-    breaches = sent[sent["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
+    wrongly = (sent["outcome"] == str(Outcome.WRONGLY_ACCEPTED)) | _never_heard(record, sent)
+    breaches = sent[wrongly]
     # A service that refuses whoever comes around its gateway has not looked at the token: that shows nothing of it.
     tried = sent[~sent["around"]]
     decided = _decided(tried)
@@ -145,9 +157,8 @@ def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decid
             return f"no decided attempt of {kind}" + (f" ({unmade} were due and could not be made)" if unmade else "")
     if len(decided) < invariant.min_attempts:
         return f"{len(decided):,} decided attempts, needs {invariant.min_attempts:,}"
-    for kind, what_lacks in ((Canary.REVOKED, _missing_after_healing), (Canary.EXPIRED, _missing_opaque)):
-        if kind in invariant.canaries and (missing := what_lacks(record, decided)):
-            return missing
+    if missing := _silent(invariant, record, decided) or _missing_after_healing(invariant, record, decided):
+        return missing
     held = tried[(tried["decision"] != "undecided") | tried["error_code"].isin(WITHHELD)]
     once = planned.once if planned else ()
     for phase in record.windows:
@@ -157,35 +168,57 @@ def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decid
     return ""
 
 
-def _missing_opaque(record: RunRecord, decided: pd.DataFrame) -> str:
-    """Where users have opaque tokens alone, one that expired must have been tried: a JWT that did shows nothing of how
-    long an answer is believed. Empty when it was, or when the run is too short for one to be shown and to expire.
+def _silent(invariant: Invariant, record: RunRecord, decided: pd.DataFrame) -> str:
+    """Who decided everyday requests and none of a kind: one replica of two may be wrong alone. So too of tokens that
+    were shown while good, in a run that is long enough for them. Empty when nobody is.
     """
-    planned = record.plan.load.canaries
-    traffic = traffic_of(record)
-    users = traffic.equal("flow", "api") & ~traffic.equal("format", "")
-    if planned is None or not users.any() or (users & ~traffic.equal("format", "opaque")).any():
-        return ""
-    lasted = record.ended_at - min((start for start, _ in record.windows.values()), default=record.ended_at)
-    if lasted < SHOWN_FOR_S + planned.clock_margin_s + RIPENING_S:
-        return ""
-    tried = decided["canary"].eq(str(Canary.EXPIRED)) & decided["format"].eq("opaque")
-    return "" if tried.any() else "no decided attempt of expired with an opaque token, though users have no others"
+    planned, traffic = record.plan.load.canaries, traffic_of(record)
+    deciders = set(replicas(traffic.rows(traffic.good & traffic.api & traffic.decided, "replica")))
+    for kind in invariant.canaries:
+        mine = decided[decided["canary"] == str(kind)]
+        asked = set(mine["replica"])
+        if asked != {""} and (missed := deciders - asked):
+            return f"no decided attempt of {kind} at {', '.join(sorted(missed))}"
+        if planned is None or kind not in SHOWN_WHILE_GOOD or not planned.shows_in(record.lasted_s):
+            continue
+        if missed := deciders - set(mine.loc[mine["way"] == SHOWN, "replica"]):
+            return f"no decided attempt of {kind} that was shown while good at {', '.join(sorted(missed))}"
+    return ""
 
 
-def _missing_after_healing(record: RunRecord, decided: pd.DataFrame) -> str:
+def _missing_after_healing(invariant: Invariant, record: RunRecord, decided: pd.DataFrame) -> str:
     """A fault may keep the news of revocations from a replica; afterwards it must be heard again. Empty when that was
     tried, or when the recovery is too short for it.
     """
-    planned, window = record.plan.load.canaries, record.window(PhaseName.RECOVERY)
-    healed = max((fault.healed_at for fault in record.faults if fault.healed_at is not None), default=None)
+    planned, window, healed = record.plan.load.canaries, record.window(PhaseName.RECOVERY), _healed_at(record)
     if planned is None or window is None or healed is None:
         return ""
     due = healed + planned.revoked_after_s
     if window[1] < due + planned.revoked_after_s + RIPENING_S:
         return ""
-    revoked = decided[(decided["canary"] == str(Canary.REVOKED)) & (decided["sent_at"] > due)]
-    return "" if len(revoked) else "no decided attempt of revoked after the fault was healed"
+    for kind in (kind for kind in REVOKED if kind in invariant.canaries):
+        if not ((decided["canary"] == str(kind)) & (decided["sent_at"] > due)).any():
+            return f"no decided attempt of {kind} after the fault was healed"
+    return ""
+
+
+def _healed_at(record: RunRecord) -> float | None:
+    return max((fault.healed_at for fault in record.faults if fault.healed_at is not None), default=None)
+
+
+def _never_heard(record: RunRecord, sent: pd.DataFrame) -> pd.Series:
+    """Where a revoked token was accepted that its decider need not have heard of during a fault, so long after it was
+    healed that caches are no reason.
+    """
+    planned, healed = record.plan.load.canaries, _healed_at(record)
+    accepted = sent["canary"].isin([str(kind) for kind in REVOKED]) & (sent["decision"] == "accept")
+    if planned is None or healed is None:
+        return accepted & False
+    return accepted & (sent["expected"] == "either") & (sent["sent_at"] > healed + LASTING * _hearing_s(planned))
+
+
+def _hearing_s(planned: CanaryPlan) -> float:
+    return planned.revoked_after_s + RIPENING_S / 2
 
 
 def _count(canaries: pd.DataFrame, kind: str, phase: PhaseName) -> int:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
+from idchaos.experiment import SHOWN_WHILE_GOOD, Invariant, Plan
 from idchaos.record.record import RunRecord
 from idchaos.values import Value
 
@@ -28,6 +29,20 @@ def not_observed(record: RunRecord) -> tuple[Unseen, ...]:
 def left_out(record: RunRecord) -> tuple[Unseen, ...]:
     """Objectives of the scenario that this run's settings left out: ``left_out`` of the manifest and the journal."""
     return _each(record, "left_out")
+
+
+def untried(record: RunRecord) -> tuple[Unseen, ...]:
+    """What this run's invariants do not speak of, since it was over too soon."""
+    told = ((each.name, too_short_for(record.plan, each, record.lasted_s)) for each in record.plan.invariants)
+    return tuple(Unseen(name=name, why=why) for name, why in told if why)
+
+
+def too_short_for(plan: Plan, invariant: Invariant, lasting_s: float) -> str:
+    """What an invariant can't be tried by in a load of that length; empty when there is nothing."""
+    planned, kinds = plan.load.canaries, set(SHOWN_WHILE_GOOD) & set(invariant.canaries)
+    if planned is None or not kinds or planned.shows_in(lasting_s):
+        return ""
+    return f"tokens that were shown while good: {lasting_s:.0f} s are too short for one to have expired for everybody"
 
 
 def strict(record: RunRecord) -> bool:

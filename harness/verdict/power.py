@@ -26,6 +26,7 @@ from idchaos.planning.sample_counts import Count, Setup
 from idchaos.record.rundir import SCRAPE_EVERY_S
 from idchaos.values import Value
 from idchaos.verdict import sli, stats
+from idchaos.verdict.observation import too_short_for
 
 ASSUMED_DESIGN_EFFECT = 1.0
 
@@ -85,6 +86,8 @@ class InvariantForecast(Value):
     canaries: tuple[CanaryCount, ...]
     decidable: Decidable
     reason: str = ""
+    left_out: str = ""
+    """What such a run is too short to try, and does not speak of."""
 
 
 class Forecast(Value):
@@ -125,7 +128,7 @@ def foretell(plan: Plan, setup: Setup) -> Forecast:
         UsageError: an objective names no SLI.
     """
     objectives = tuple(_objective(plan, setup, objective) for objective in plan.objectives)
-    invariants = tuple(_invariant(plan, invariant) for invariant in plan.invariants)
+    invariants = tuple(_invariant(plan, setup, invariant) for invariant in plan.invariants)
     return Forecast(
         scenario=plan.scenario,
         variant=plan.variant,
@@ -326,7 +329,7 @@ def _each_way(plan: Plan, objective: Objective) -> Answer:
 # --- invariants
 
 
-def _invariant(plan: Plan, invariant: Invariant) -> InvariantForecast:
+def _invariant(plan: Plan, setup: Setup, invariant: Invariant) -> InvariantForecast:
     counts = tuple(_canaries(plan, invariant))
     kinds = plan.load.canaries.kinds if plan.load.canaries else ()
     missing = [str(kind) for kind in invariant.canaries if kind not in kinds]
@@ -338,13 +341,28 @@ def _invariant(plan: Plan, invariant: Invariant) -> InvariantForecast:
     answers = [
         _no(f"no canary of kind {', '.join(missing)} is planned") if missing else SURELY,
         *(_due(each) for each in counts),
+        *(_for_each(kind, counts, setup) for kind in invariant.canaries if kind in kinds),
         _enough(total, invariant.min_attempts, "all"),
     ]
     decidable = Decidable.worst(answer for answer, _ in answers)
     reason = next((said for answer, said in answers if answer is decidable), "")
     return InvariantForecast(
-        name=invariant.name, needed=invariant.min_attempts, canaries=counts, decidable=decidable, reason=reason
+        name=invariant.name,
+        needed=invariant.min_attempts,
+        canaries=counts,
+        decidable=decidable,
+        reason=reason,
+        left_out=too_short_for(plan, invariant, plan.duration_s),
     )
+
+
+def _for_each(kind: str, counts: Iterable[CanaryCount], setup: Setup) -> Answer:
+    """Each replica must decide one: they are asked in turn."""
+    mine = [each.planned for each in counts if each.canary == kind]
+    if sum(each.at_least for each in mine) >= len(setup.replicas):
+        return SURELY
+    mean = sum(each.mean for each in mine)
+    return _perhaps(f"{mean:.1f} canaries of kind {kind} are planned for {len(setup.replicas)} replicas")
 
 
 def _due(each: CanaryCount) -> Answer:

@@ -35,7 +35,7 @@ from idchaos.verdict.leaks import judge_logs
 from idchaos.verdict.measures import Measure, measures
 from idchaos.verdict.missable import Missable, missable
 from idchaos.verdict.objectives import Judgement, deciding, judge
-from idchaos.verdict.observation import Unseen, left_out, not_observed, strict
+from idchaos.verdict.observation import Unseen, left_out, not_observed, strict, untried
 from idchaos.verdict.paging import Paging, paging
 from idchaos.verdict.proofs import fault_reasons
 from idchaos.verdict.reconcile import Row, reconcile
@@ -177,7 +177,7 @@ class RunVerdict(Value):
     not_observed: tuple[Unseen, ...] = ()
     """What could not be looked at, since the target declares that it can't show it. A PASS does not speak of these."""
     left_out: tuple[Unseen, ...] = ()
-    """Objectives that the scenario has and this run was not asked for."""
+    """Objectives that the scenario has and this run was not asked for, and what it was too short to try."""
     objectives: tuple[ObjectiveVerdict, ...]
     invariants: tuple[InvariantVerdict, ...]
     faults: tuple[FaultVerdict, ...]
@@ -259,7 +259,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
         started_at=number(record.started_at, 3),
         status=record.status,
         not_observed=unseen,
-        left_out=left_out(record),
+        left_out=(*left_out(record), *untried(record)),
         objectives=objectives,
         invariants=invariants,
         faults=tuple(each.model_copy(update={"reason": each.reason.replace("\n", "; ")}) for each in faults),

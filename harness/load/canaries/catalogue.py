@@ -26,6 +26,7 @@ LACKING: Mapping[Need, str] = {
     "assertions": "no client that authenticates by assertions",
     "revocation": "no client that gets tokens for itself",
     "registration": "no initial access token",
+    "opaque_tokens": "no client that gets opaque tokens for itself",
 }
 """What a target has not that offers no such thing."""
 
@@ -72,6 +73,7 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
         "assertions": roles.asserting is not None,
         "revocation": roles.machine is not None,
         "registration": endpoints.initial_access_token is not None,
+        "opaque_tokens": roles.machine_opaque is not None,
     }
     lacking = {name: [LACKING[need] for need in kind_named(name).needs if not has[need]] for name in names}
     return {name: " and ".join(lacks) for name, lacks in lacking.items() if lacks}

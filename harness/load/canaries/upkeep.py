@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from math import inf
 
 import gevent
@@ -60,8 +61,8 @@ class Canaries:
         self._withdrawn: dict[str, float] = {}
         """Keys that are no longer published, and from when each must be forgotten."""
         self._rounds = 0
-        self._made: Counter[tuple[str, str]] = Counter()
-        """How many of each make were sent, of the kinds that also go around the gateways."""
+        self._turns: dict[tuple[str, str], Iterator[int]] = {}
+        """Each make of a kind is sent by all ways to all routes in turn."""
         self.keepers: list[gevent.Greenlet] = []
 
     @classmethod
@@ -82,18 +83,16 @@ class Canaries:
         """Send one canary of the drawn kind; if there is none that is surely bad by now, count that instead."""
         name = self.kinds[arrival.kind]
         desk = self._desks.get(name)
-        if not (desk.send(due) if desk else self._send(name, arrival, due)):
+        if not (desk.send(due) if desk else self._send(name, due)):
             self._scene.recorder.skipped[name] += 1
 
-    def _send(self, name: str, arrival: Arrival, due: float) -> bool:
+    def _send(self, name: str, due: float) -> bool:
         item = self._take(name)
         if item is None:
             return False
-        replica, known_at = arrival.replica, item.known_at
-        bad_at = self._routes_beside(item.good_for)
-        route = bad_at[arrival.route % len(bad_at)]
+        known_at = item.known_at
+        replica, route, around = self._where(name, item)
         decider = self._scene.decider(route, replica)
-        around = name in self._plan.around and self._is_turn_around(name, item.about.way, route)
         decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else item.decide
         head = b""
         if (item.method, item.suffix) != ("GET", ""):
@@ -127,10 +126,19 @@ class Canaries:
             return item
         return self.stock[name].take(now)
 
-    def _is_turn_around(self, name: str, make: str, route: int) -> bool:
-        """Every second one of a make, so that each make goes both ways."""
-        self._made[name, make] += 1
-        return self._made[name, make] % 2 == 0 and self._scene.endpoints.routes[route].service in self._scene.around
+    def _where(self, name: str, item: Call) -> tuple[int, int, bool]:
+        """Replica, route, and whether to go around the gateways: of each make every second one, where there is a way.
+        Makes begin at another replica each, so that those that are few meet all of them together.
+        """
+        way = item.about.way
+        begun = sum(1 for kind, _ in self._turns if kind == name)
+        turn = next(self._turns.setdefault((name, way), count(begun * 2 if name in self._plan.around else begun)))
+        around = False
+        if name in self._plan.around:
+            turn, around = turn // 2, bool(turn % 2)
+        replicas, bad_at = len(self._scene.gates), self._routes_beside(item.good_for)
+        route = bad_at[turn // replicas % len(bad_at)]
+        return turn % replicas, route, around and self._scene.endpoints.routes[route].service in self._scene.around
 
     def junk(self, arrival: Arrival, due: float) -> None:
         """One token of a flood: well made, and of a key name that was never used before."""

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from idchaos.load.canaries.base import Good, Moment
 from idchaos.load.canaries.kinds.alg_none import AlgNone
-from idchaos.load.canaries.kinds.expired import Expired
+from idchaos.load.canaries.kinds.expired import Expired, ExpiredOpaque
 from idchaos.load.canaries.kinds.hmac_public_key import HMAC_KEYS, HmacPublicKey
 from idchaos.load.canaries.kinds.kid_path import KID_PATHS, KidPath
 from idchaos.load.canaries.kinds.not_yet_valid import NotYetValid
@@ -153,10 +153,12 @@ def test_of_a_single_service_no_token_is_another_s():
     assert not any(each.good_for for each in foreign_audiences(["orders"]))
 
 
-def test_one_token_of_each_format_is_good_at_first_and_surely_expired_when_no_leeway_can_save_it():
+@pytest.mark.parametrize(("kind", "opaque"), [(Expired(), False), (ExpiredOpaque(), True)], ids=["jwt", "opaque"])
+def test_one_token_of_each_format_is_good_at_first_and_surely_expired_when_no_leeway_can_save_it(kind, opaque):
     moment = Moment(now=10_000.5, margin_s=10.0, number=0, shows=("jwt", "opaque"), expired_after_s=6.0)
-    _, *shown = Expired().orders(moment)
-    assert [(order.opaque, order.shown) for order in shown] == [(False, True), (True, True)]
+    over, *shown = kind.orders(moment)
+    assert (over.opaque, over.shown, over.bad_from) == (opaque, False, 0.0)
+    assert [(order.opaque, order.shown) for order in shown] == [(opaque, True)]
     for order in shown:
         assert order.claims["exp"] > moment.now + 1
         assert order.bad_from == order.claims["exp"] + 6.0

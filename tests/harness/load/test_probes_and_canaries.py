@@ -104,10 +104,18 @@ def stock(scene, *kinds, control=None, retired_kid=None, **plan):
 
 
 def test_a_canary_is_a_request_that_expects_refusal(scene):
-    stock(scene, Canary.TAMPERED).canary(arrival(replica=1), due=1_000.0)
+    stock(scene, Canary.TAMPERED).canary(arrival(), due=1_000.0)
     (row,) = samples(scene)
-    assert (row["flow"], row["canary"], row["expected"], row["replica"]) == ("canary", "tampered", "deny", "gateway-2")
+    assert (row["flow"], row["canary"], row["expected"], row["replica"]) == ("canary", "tampered", "deny", "gateway-1")
     assert row["outcome"] == "wrongly_accepted"  # these gateways look at nothing but revocations
+
+
+def test_a_few_canaries_of_a_kind_meet_every_replica(scene):
+    canaries = stock(scene, Canary.ALG_NONE, Canary.TAMPERED)
+    for kind in (0, 1, 1, 0):
+        canaries.canary(arrival(kind), due=1_000.0)
+    met = [(row["canary"], row["replica"]) for row in samples(scene)]
+    assert sorted(met) == [(kind, name) for kind in ("alg_none", "tampered") for name in ("gateway-1", "gateway-2")]
 
 
 def test_forged_tokens_have_names_of_their_own(scene):
@@ -167,12 +175,12 @@ def test_a_token_revoked_under_load_must_be_refused_only_by_who_knew_of_it(world
     canaries.fill()
     each = canaries.stock[Canary.REVOKED].lasting(world.now)
     for decided in ("accept", "deny", "accept"):
-        world.unaware = {"gateway-1"} if decided == "accept" else set()
-        world.lag_polls = {"gateway-1": 0}
-        for _ in range(each):
+        world.unaware = {"gateway-1", "gateway-2"} if decided == "accept" else set()
+        world.lag_polls = dict.fromkeys(("gateway-1", "gateway-2"), 0)
+        for _ in range(2 * each):  # each of them at each replica
             canaries.canary(arrival(), world.now)
     outcomes = [row["outcome"] for row in samples(scene) if row["canary"]]
-    assert outcomes == ["ok"] * each + ["denied"] * each + ["wrongly_accepted"] * each
+    assert outcomes == ["ok"] * 2 * each + ["denied"] * 2 * each + ["wrongly_accepted"] * 2 * each
 
 
 @pytest.fixture

@@ -70,3 +70,12 @@ def test_an_objective_that_was_left_out_is_named(make_record: Callable[..., RunR
     found = judge_run(record(make_record, plan, [], left_out=[told]))
     assert found.document()["left_out"] == [told]
     assert unspoken(found) == ["Left out: key fetches bounded: gateway.cooldown_s is 0."]
+
+
+def test_what_a_run_was_too_short_to_try_is_named(make_record: Callable[..., RunRecord], make_plan: Any) -> None:
+    """30 s are enough for a token of 3 s to expire beyond a leeway of 17 s, and not of 18 s."""
+    never = Invariant(name="never", canaries=(Canary.EXPIRED,))
+    for over_s, names in ((17.0, []), (18.0, ["never"])):
+        planned = CanaryPlan(kinds=(Canary.EXPIRED,), clock_margin_s=30.0, expired_after_s=over_s)
+        found = judge_run(make_record([], plan=make_plan((), (never,), canaries=planned)))
+        assert [each.name for each in found.left_out] == names

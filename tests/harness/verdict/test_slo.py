@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idchaos.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, PhaseName, Plan, Verdict
+from idchaos.experiment import SHOWN, Bound, Canary, CanaryPlan, Invariant, Objective, PhaseName, Plan, Verdict
 from idchaos.record.record import Effect, FaultRecord, RunRecord
 from idchaos.verdict import generator_health, invariants, leaks, objectives, proofs, sli, stats
 from idchaos.verdict.sli import Measurement
@@ -382,26 +382,60 @@ def test_what_is_refused_around_the_gateways_is_no_attempt_but_what_is_accepted_
     assert (found.judgement.verdict, found.breaches) == (Verdict.FAIL, 1)
 
 
-def test_where_users_have_opaque_tokens_alone_one_that_expired_must_have_been_tried(
-    make_record: Make, make_plan: MakePlan, traffic: Traffic
+@pytest.mark.parametrize("kind", [Canary.EXPIRED_OPAQUE, Canary.REVOKED_OPAQUE, Canary.TAMPERED])
+def test_who_decides_everyday_requests_must_have_decided_each_kind(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic, kind: Canary
 ) -> None:
-    users = [row | {"format": "opaque"} for row in traffic(100, 130)]
-    jwts = [row | {"format": "jwt"} for row in canaries()]
-    plan = make_plan(canaries=CANARIES)
-
-    def judgement(*rows: dict[str, Any]) -> objectives.Judgement:
-        return invariants.judge_invariant(NEVER, make_record(list(rows), plan=plan)).judgement
-
-    found = judgement(*users, *jwts)
+    """One replica of two may be wrong alone."""
+    plan = make_plan(canaries=CanaryPlan(kinds=(kind,), once=(kind,), clock_margin_s=100.0))
+    never = Invariant(name="never", canaries=(kind,))
+    at_second = canaries((kind,))
+    found = invariants.judge_invariant(never, make_record([*traffic(100, 130), *at_second], plan=plan)).judgement
     assert found.verdict is Verdict.INCONCLUSIVE
-    assert "no decided attempt of expired with an opaque token" in found.reason
-    outlived = {**jwts[0], "format": "opaque"}
-    assert (
-        invariants.judge_invariant(NEVER, make_record([*users, *jwts, outlived], plan=plan)).judgement.verdict
-        is Verdict.PASS
+    assert found.reason == f"never: no decided attempt of {kind} at gateway-1"
+    at_both = [*at_second, at_second[0] | {"replica": "gateway-1"}]
+    found = invariants.judge_invariant(never, make_record([*traffic(100, 130), *at_both], plan=plan)).judgement
+    assert found.verdict is Verdict.PASS
+
+
+def test_in_a_run_that_is_long_enough_an_expired_token_must_have_been_shown_while_good(
+    make_record: Make, make_plan: MakePlan
+) -> None:
+    """Who never knew a token has nothing to forget about it."""
+    short, long_enough = 18.0, 8.0
+    both = [row | {"replica": name} for name in ("gateway-1", "gateway-2") for row in canaries((Canary.EXPIRED,))]
+    good = {"due_at": 105.0, "endpoint": "/orders", "replica": "gateway-2"}
+
+    def judged(over_s: float, *rows: dict[str, Any]) -> objectives.Judgement:
+        plan = make_plan(
+            canaries=CanaryPlan(kinds=(Canary.EXPIRED,), clock_margin_s=over_s + 5, expired_after_s=over_s)
+        )
+        never = Invariant(name="never", canaries=(Canary.EXPIRED,))
+        return invariants.judge_invariant(never, make_record([*rows, good], plan=plan)).judgement
+
+    assert judged(short, *both).verdict is Verdict.PASS
+    untried = judged(long_enough, *both)
+    assert untried.reason == "never: no decided attempt of expired that was shown while good at gateway-2"
+    assert judged(long_enough, *both, both[-1] | {"way": SHOWN}).verdict is Verdict.PASS
+
+
+def test_a_revocation_that_was_never_heard_of_is_a_breach_once_no_cache_can_be_the_reason(
+    make_record: Make, make_plan: MakePlan
+) -> None:
+    """A fault may keep it from a replica; twice as long as caches live after its end it is no excuse."""
+    plan = make_plan(
+        canaries=CanaryPlan(kinds=(Canary.REVOKED,), once=("revoked",), clock_margin_s=10, revoked_after_s=3)
     )
-    mixed = [*users, {**users[0], "format": "jwt"}, *jwts]
-    assert invariants.judge_invariant(NEVER, make_record(mixed, plan=plan)).judgement.verdict is Verdict.PASS
+    events = [
+        {"at": 110.0, "event": "fault_applied", "fault": "f"},
+        {"at": 112.0, "event": "fault_healed", "fault": "f"},
+    ]
+    accepted = {"expected": "either", "decision": "accept", "status": 200, "error_code": "", "outcome": "ok"}
+    for at, verdict in ((125.0, Verdict.INCONCLUSIVE), (129.0, Verdict.FAIL)):
+        rows = [row | accepted | {"due_at": at, "sent_at": at} for row in canaries((Canary.REVOKED,), (100,))]
+        record = make_record(rows, plan=plan, events=events)
+        found = invariants.judge_invariant(Invariant(name="revoked", canaries=(Canary.REVOKED,)), record)
+        assert found.judgement.verdict is verdict
 
 
 def test_one_accepted_canary_fails_with_what_is_needed_to_find_it(make_record: Make, make_plan: MakePlan) -> None:

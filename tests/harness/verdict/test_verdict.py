@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from idchaos.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, PhaseName, Plan, Verdict
+from idchaos.experiment import SHOWN, Bound, Canary, CanaryPlan, Invariant, Objective, PhaseName, Plan, Verdict
 from idchaos.record.record import RunRecord
 from idchaos.values import number
 from idchaos.verdict.verdict import RunVerdict, judge_run
@@ -83,7 +83,8 @@ def build(make_record: Make, make_plan: MakePlan, traffic: Traffic) -> Build:
                 "status": 401,
                 "error_code": "token_expired",
                 "endpoint": "/orders",
-                "replica": "gateway-1",
+                "replica": ("gateway-1", "gateway-2")[n % 2],
+                "way": SHOWN,
             }
             for start in (100, 110, 120)
             for n in range(4)

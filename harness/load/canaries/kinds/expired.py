@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from idchaos.experiment import SHOWN_FOR_S
+from idchaos.experiment import SHOWN, SHOWN_FOR_S
 from idchaos.load.canaries.base import Moment, Order, TokenKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Call, Shelf
@@ -13,9 +13,8 @@ _BEFORE_S = 300
 
 
 class Expired(TokenKind):
-    """Every second one was shown to everybody while it was good, in each format that the IdP issues: who remembers what
-    was decided of a token must remember its end as well. Where tokens can't be made to order, everyday ones are kept
-    until they have expired.
+    """Every second one was shown to everybody while it was good: who remembers what was decided of a token must
+    remember its end as well. Where tokens can't be made to order, everyday ones are kept until they have expired.
     """
 
     name = "expired"
@@ -26,21 +25,42 @@ class Expired(TokenKind):
     source = "RFC 7519 section 4.1.4, RFC 7662 section 2.2"
 
     def orders(self, moment: Moment) -> Iterable[Order]:
-        end = int(moment.now - moment.margin_s) - 1
-        yield Order({"iat": end - _BEFORE_S, "nbf": end - _BEFORE_S, "exp": end})
-        for token_format in moment.shows:
-            over = int(moment.now + SHOWN_FOR_S)
-            yield Order(
-                {"exp": over},
-                opaque=token_format == "opaque",
-                shown=True,
-                bad_from=over + moment.expired_after_s,
-                way=f"shown_{token_format}",
-            )
+        yield Order(_over(moment))
+        if moment.shows:
+            yield _to_be_shown(moment, opaque=moment.shows[0] == "opaque")
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         enough = bench.mints is not None or shelf.lasting(bench.now) >= bench.depth
         token = None if enough else bench.machine_token()
         if token is not None and bench.show(token.value):
             over = token.obtained_at + token.life_s
-            bench.put(shelf, token.value, way="aged", bad_from=over + bench.expired_after_s)
+            bench.put(shelf, token.value, way=SHOWN, bad_from=over + bench.expired_after_s)
+
+
+class ExpiredOpaque(TokenKind):
+    """Beside JWTs: where the end of an opaque token is told by the IdP, and what it told is remembered."""
+
+    name = "expired_opaque"
+    invariant = "expired_tokens_refused"
+    made = "An opaque token whose end has passed: made so, or shown while good and grown old."
+    bad = "Its end lies further back than the leeway and every error of clocks together."
+    why = "What the IdP once said of a token is believed beyond the token's end, or it says so for ever."
+    source = "RFC 7662 sections 2.2 and 4"
+    needs = ("minted_opaque_tokens", "opaque_tokens")
+    once = True
+
+    def orders(self, moment: Moment) -> Iterable[Order]:
+        yield Order(_over(moment), opaque=True)
+        if "opaque" in moment.shows:
+            yield _to_be_shown(moment, opaque=True)
+
+
+def _over(moment: Moment) -> dict[str, int]:
+    """Times of a token that was over before it was made."""
+    end = int(moment.now - moment.margin_s) - 1
+    return {"iat": end - _BEFORE_S, "nbf": end - _BEFORE_S, "exp": end}
+
+
+def _to_be_shown(moment: Moment, *, opaque: bool) -> Order:
+    over = int(moment.now + SHOWN_FOR_S)
+    return Order({"exp": over}, opaque=opaque, shown=True, bad_from=over + moment.expired_after_s, way=SHOWN)

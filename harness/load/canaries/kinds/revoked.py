@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count
 from typing import Final
 
 from idchaos.load.canaries.base import TokenKind
 from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.idp.tokens import bearer_line
+from idchaos.targets.endpoints import Client
 
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -17,26 +17,29 @@ _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 class Revoked(TokenKind):
     name = "revoked"
     invariant = "revoked_tokens_refused"
-    made = "An everyday token of each format, shown to everybody, then revoked at the IdP. JWTs also respelled."
+    made = "An everyday token, shown to everybody, then revoked at the IdP. JWTs also respelled."
     bad = "From the revocation on, and the longest that a cache may hold what it heard before."
     why = "Who was locked out stays in: a stolen token can't be stopped."
     source = "RFC 7009 section 2, RFC 7662 section 4, golang-jwt #502"
     needs = ("revocation",)
-    makes = 3
+    makes = 2
     reuse = "always"
     once = True
+
+    def client(self, bench: Bench) -> Client | None:
+        """Whose tokens are revoked; ``None``: nobody's."""
+        return bench.roles.machine
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         """Sent when no cache may still accept it, until it expires: then, a refusal says nothing about revocation, and
         it is no breach, but no attempt either.
         """
-        if not bench.scene.idp.has("revoke"):
+        client = self.client(bench)
+        if client is None or not bench.scene.idp.has("revoke"):
             return
         after = bench.plan.revoked_after_s
         # Those that will have expired by the time a new one is ripe don't count.
-        turns = bench.turns.setdefault(self.name, count())
         for _ in range(bench.depth - shelf.lasting(bench.now + after + PERIOD_S)):
-            client = bench.machines[next(turns) % len(bench.machines)]
             token = bench.machine_token(client)
             # An opaque one that was never asked about says nothing of what is remembered: it would be refused anyway.
             if token is None or (not bench.show(token.value) and token.about.format == "opaque"):
@@ -54,6 +57,18 @@ class Revoked(TokenKind):
             if token.about.format == "jwt":
                 about = replace(token.about, way="respelled")
                 shelf.put(replace(call, lines=bearer_line(respelled(token.value)), about=about))
+
+
+class RevokedOpaque(Revoked):
+    name = "revoked_opaque"
+    made = "An opaque token, shown to everybody, then revoked at the IdP."
+    why = "What the IdP once said of a token is believed whatever it says later: a stolen token can't be stopped."
+    source = "RFC 7009 section 2, RFC 7662 section 4"
+    needs = ("revocation", "opaque_tokens")
+    makes = 1
+
+    def client(self, bench: Bench) -> Client | None:
+        return bench.roles.machine_opaque
 
 
 def respelled(token: str) -> str:
