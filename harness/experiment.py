@@ -55,6 +55,7 @@ class Canary(StrEnum):
     TAMPERED = "tampered"
     REVOKED = "revoked"
     REVOKED_OPAQUE = "revoked_opaque"
+    GRANT_REVOKED = "grant_revoked"
     REPLAYED = "replayed"
     UNKNOWN_OPAQUE = "unknown_opaque"
     KID_PATH = "kid_path"
@@ -133,6 +134,7 @@ class CanaryPlan(Value):
             "replayed": self.replayed_after_s,
             "revoked": self.revoked_after_s,
             "revoked_opaque": self.revoked_after_s,
+            "grant_revoked": self.revoked_after_s,
         }.get(kind, 0.0)
 
     def shows_in(self, lasting_s: Seconds) -> bool:

@@ -76,6 +76,8 @@ class Route(Value):
     audience: str
     scope: str
     method: str = "GET"
+    writes: str = ""
+    """What a token must say to POST there; empty: it is not known."""
     via: tuple[str, ...] = ()
     """The gateways that pass it on. Empty: every gateway does."""
 

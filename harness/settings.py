@@ -71,7 +71,7 @@ class LoadSettings(Value):
     typo_share: float = Field(0.05, ge=0, le=1, description="share of new logins that mistype the password first")
     machine_rate: float = Field(5, gt=0, le=5_000, description="client-credentials tokens per second")
     canaries_per_kind: float = Field(
-        1, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
+        0.7, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
     )
     timeout_s: float = seconds(5, at_least=0.1, why="time limit of one request")
     max_in_flight: int = Field(

@@ -139,7 +139,13 @@ def _system(formats: tuple[TokenFormat, ...], gateways: Iterable[Component], ser
             *(Link(name=f"{each.name}-to-idp", consumers=(each.name,), provider=IDP) for each in asking),
         ),
         routes=tuple(
-            Route(path=f"/{each.name}/1", service=each.name, audience=each.name, scope=f"{each.name}:read")
+            Route(
+                path=f"/{each.name}/1",
+                service=each.name,
+                audience=each.name,
+                scope=f"{each.name}:read",
+                writes=f"{each.name}:write",
+            )
             for each in services
         ),
     )

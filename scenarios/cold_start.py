@@ -164,7 +164,7 @@ SCENARIO = Scenario(
     needs=(Need.REPLICAS,),
     profiles={
         # What was revoked before the restart must still be of age after it, and be asked about often.
-        "quick": {"tokens.access_ttl_s": 20, "gateway.revocation_cache_s": 1, "load.canaries_per_kind": 2},
-        "ci": {"load.canaries_per_kind": 2},
+        "quick": {"tokens.access_ttl_s": 20, "gateway.revocation_cache_s": 1, "load.canaries_per_kind": 1.4},
+        "ci": {"load.canaries_per_kind": 1.4},
     },
 )

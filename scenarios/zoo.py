@@ -17,7 +17,7 @@ SHORT = {
     "gateway.introspection_cache_s": 0.5,
     "load.rate": 100,
     # Over both replicas.
-    "load.canaries_per_kind": 3,
+    "load.canaries_per_kind": 2,
     # A few hundred requests a phase can't prove more nines than this.
     "slo.success": 0.97,
     # Phases as short as these must not hang on one bad second of a busy machine's scheduler.

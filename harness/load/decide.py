@@ -33,6 +33,15 @@ def at_odd_request(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decis
     return ("deny", code) if refused else (decision, code)
 
 
+def at_preflight(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
+    """The same of OPTIONS, which whoever stands before the service may answer to everybody (Fetch, "CORS preflight"):
+    accepted where the service has answered, as its echo tells.
+    """
+    decision, code = at_odd_request(answer, dialect)
+    answered = decision != "accept" or isinstance(json_object(answer.body).get("echo"), str)
+    return (decision, code) if answered else ("deny", "answered_before_the_service")
+
+
 def identity_seen(
     answer: Answered, dialect: Dialect = STAND_IN, *, forged: str, with_token: bool
 ) -> tuple[Decision, str]:

@@ -25,7 +25,7 @@ from idchaos.verdict.objectives import Judgement
 from idchaos.verdict.stats import Bools
 from idchaos.verdict.traffic import Traffic, replicas, traffic_of
 
-REVOKED = (Canary.REVOKED, Canary.REVOKED_OPAQUE)
+REVOKED = (Canary.REVOKED, Canary.REVOKED_OPAQUE, Canary.GRANT_REVOKED)
 LASTING = 2
 """Whoever goes on for so many times as long as caches may, after the last fault, has not heard of it at all."""
 SHOWN_BREACHES = 20

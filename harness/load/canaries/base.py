@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Need = Literal[
     "minting", "minted_opaque_tokens", "retired_key", "published_keys", "refresh_tokens", "users", "public_client",
     "two_clients", "assertions", "revocation", "registration", "opaque_tokens",
+    "introspection", "write_scopes",
 ]  # fmt: skip
 """What a target must offer for a canary to be made: :func:`idchaos.load.canaries.catalogue.unmakeable`."""
 LIFE_S: Final = 3_600.0
@@ -153,6 +154,8 @@ class Moment:
     issuer: str = ""
     published: Sequence[dict[str, Any]] = ()
     """The IdP's key set."""
+    typ: str = ""
+    """What everyday tokens say in their header that they are."""
     signing_kid: str = ""
     """The key that everyday tokens are signed by."""
     shows: tuple[TokenFormat, ...] = ()
@@ -182,6 +185,8 @@ class Order:
     """How it is bad, where a kind has several ways."""
     good_for: str = ""
     """The audience of routes at which it would be a good one."""
+    method: str = "GET"
+    """By which it is used. It is shown by GET."""
 
 
 def new_name() -> str:

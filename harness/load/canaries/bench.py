@@ -19,6 +19,7 @@ from idchaos.load.idp.tokens import Token, about, bearer_line, peek, token_from
 from idchaos.targets.endpoints import Client
 
 if TYPE_CHECKING:
+    from idchaos.load.canaries.listener import Listener
     from idchaos.load.engine.scene import Scene
 
 PERIOD_S = 4.0
@@ -46,6 +47,8 @@ class Bench:
     turns: dict[str, Iterator[int]] = field(default_factory=dict)
     """Kinds of several ways take them in turn."""
     forged: Counter[str] = field(default_factory=Counter)
+    withdrawn: dict[str, float] = field(default_factory=dict)
+    """Keys that are no longer published, and from when each must be forgotten."""
     published: list[dict[str, Any]] = field(default_factory=list)
     """The IdP's key set, as it was when a key was last looked for in it."""
 
@@ -83,6 +86,15 @@ class Bench:
         from cryptography.hazmat.primitives.asymmetric import ec
 
         return ec.generate_private_key(ec.SECP256R1())
+
+    @cached_property
+    def listener(self) -> Listener:
+        """A site that nobody may ask, with the public part of that key."""
+        from idchaos.load.canaries.forging import certificate, public_jwk
+        from idchaos.load.canaries.listener import Listener
+
+        pem = "\n".join(["-----BEGIN CERTIFICATE-----", certificate(self.own_key), "-----END CERTIFICATE-----", ""])
+        return Listener(public_jwk(self.own_key), pem.encode())
 
     @property
     def now(self) -> float:

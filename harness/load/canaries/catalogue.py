@@ -27,6 +27,8 @@ LACKING: Mapping[Need, str] = {
     "revocation": "no client that gets tokens for itself",
     "registration": "no initial access token",
     "opaque_tokens": "no client that gets opaque tokens for itself",
+    "introspection": "no client that may introspect",
+    "write_scopes": "no route that says which scope it takes to write",
 }
 """What a target has not that offers no such thing."""
 
@@ -74,6 +76,8 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
         "revocation": roles.machine is not None,
         "registration": endpoints.initial_access_token is not None,
         "opaque_tokens": roles.machine_opaque is not None,
+        "introspection": endpoints.introspection_client is not None,
+        "write_scopes": bool(endpoints.routes) and all(route.writes for route in endpoints.routes),
     }
     lacking = {name: [LACKING[need] for need in kind_named(name).needs if not has[need]] for name in names}
     return {name: " and ".join(lacks) for name, lacks in lacking.items() if lacks}

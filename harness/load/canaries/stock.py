@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
@@ -16,6 +16,17 @@ from idchaos.targets.endpoints import Client
 Reuse = Literal["never", "last", "always"]
 """What becomes of a canary that was taken. ``never``: it is used up · ``last``: so it is, but for the last of its kind,
 which stays for as long as it is bad · ``always``: it goes to the end of the shelf, since it took long to ripen."""
+
+
+Form = Literal["", "http10", "absolute"]
+"""``http10``: of HTTP/1.0 · ``absolute``: a whole URL for its target (RFC 9112 section 3.2.2)."""
+
+
+def spelled(head: bytes, form: Form, base: str) -> bytes:
+    """A request's first lines in another form; ``base``: scheme and host of the site."""
+    if form == "http10":
+        return head.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
+    return head.replace(b" /", b" %s/" % base.encode("latin-1"), 1) if form == "absolute" else head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +49,9 @@ class Call(Item):
     method: str = "GET"
     suffix: str = ""
     """What follows the route's path: a deeper path, a query."""
+    form: Form = ""
+    """How the first line is spelled, where that is not the usual way."""
+    body: bytes = field(default=b"", repr=False)
     forged: str = ""
     """Whom the client claims to be in identity headers."""
     with_token: bool = True
@@ -83,6 +97,9 @@ class Shelf(Generic[Kept]):
     def __init__(self, size: int, reuse: Reuse = "last") -> None:
         self._items: deque[Kept] = deque(maxlen=size)
         self._reuse = reuse
+
+    def __iter__(self) -> Iterator[Kept]:
+        return iter(self._items)
 
     def put(self, item: Kept) -> None:
         """Add one."""

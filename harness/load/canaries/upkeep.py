@@ -17,8 +17,8 @@ from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.catalogue import kind_named
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid, junk
 from idchaos.load.canaries.mints import TokenSpec
-from idchaos.load.canaries.stock import Call, Shelf
-from idchaos.load.decide import identity_seen
+from idchaos.load.canaries.stock import Call, Shelf, spelled
+from idchaos.load.decide import at_odd_request, identity_seen
 from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.scene import Scene
 from idchaos.load.idp.tokens import about, bearer_line, peek
@@ -58,8 +58,6 @@ class Canaries:
         """Tokens that have turned bad since they were shown. Every second one of their kind is one, if there is one."""
         self._shown_next: set[str] = set()
         self._never_known: set[str] = set()
-        self._withdrawn: dict[str, float] = {}
-        """Keys that are no longer published, and from when each must be forgotten."""
         self._rounds = 0
         self._turns: dict[tuple[str, str], Iterator[int]] = {}
         """Each make of a kind is sent by all ways to all routes in turn."""
@@ -95,9 +93,10 @@ class Canaries:
         decider = self._scene.decider(route, replica)
         decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else item.decide
         head = b""
-        if (item.method, item.suffix) != ("GET", ""):
-            where = self._scene.endpoints.routes[route]
-            head = self._scene.gates[replica].head(where, item.method, item.suffix)
+        if (item.method, item.suffix, item.form) != ("GET", "", ""):
+            gate = self._scene.gates[replica]
+            head = gate.head(self._scene.endpoints.routes[route], item.method, item.suffix)
+            head = spelled(head, item.form, gate.site.base)
         decision, code = self._scene.call(
             "canary",
             item.lines,
@@ -110,6 +109,7 @@ class Canaries:
             scheduled=True,
             around=around,
             head=head,
+            body=item.body,
             decide=decide,
         )
         if known_at is not None and decision == "deny" and code not in NOT_OF_REVOCATION:
@@ -174,12 +174,16 @@ class Canaries:
     def withdrawn(self, key: Withdrawn) -> None:
         """A key is no longer published: tokens of it are canaries from ``key.forgotten_from`` on."""
         if _RETIRED in self._tokens and key.kid not in self._never_known:
-            self._withdrawn[key.kid] = key.forgotten_from
+            self.bench.withdrawn[key.kid] = key.forgotten_from
             self.keepers.append(self._scene.spawn(self._fill_ordered))
 
     @property
     def _signing_kid(self) -> str:
         return str(peek(self.bench.good.token)[0].get("kid", "")) if self.bench.good else ""
+
+    @property
+    def _typ(self) -> str:
+        return str(peek(self.bench.good.token)[0].get("typ", "")) if self.bench.good else ""
 
     def _present(self, kid: str) -> bool:
         """Show a token of this key to every replica at every route; whether all accepted it."""
@@ -219,12 +223,13 @@ class Canaries:
                 now=self.bench.now,
                 margin_s=self._plan.clock_margin_s,
                 number=self._rounds,
-                withdrawn=self._withdrawn,
+                withdrawn=self.bench.withdrawn,
                 audiences=self.bench.audiences,
                 scopes=self.bench.scopes,
                 issuer=self._scene.endpoints.issuer,
                 published=self.bench.published,
                 signing_kid=self._signing_kid,
+                typ=self._typ,
                 shows=self._formats if number == 0 else (),
                 expired_after_s=self.bench.expired_after_s,
             )
@@ -261,4 +266,6 @@ class Canaries:
             bad_from=order.bad_from,
             bad_until=order.bad_until,
             good_for=order.good_for,
+            method=order.method,
+            decide=None if order.method == "GET" else at_odd_request,
         )

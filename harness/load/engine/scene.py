@@ -135,6 +135,7 @@ class Scene:
         scheduled: bool = False,
         around: bool = False,
         head: bytes = b"",
+        body: bytes = b"",
         decide: Callable[[Answered, Dialect], tuple[Decision, str]] | None = None,
     ) -> tuple[Decision, str]:
         """Call an API through a gateway and record the sample; what was decided, and the error code.
@@ -144,7 +145,7 @@ class Scene:
         """
         gate = self.around[self.endpoints.routes[route].service] if around else self.gates[replica]
         echo = secrets.token_hex(8)
-        answer = gate.site.send(b"%s%s: %s\r\n%s" % (head or gate.heads[route], _ECHO, echo.encode(), bearer))
+        answer = gate.site.send(b"%s%s: %s\r\n%s" % (head or gate.heads[route], _ECHO, echo.encode(), bearer), body)
         decision, code = decide(answer, gate.dialect) if decide else gate.dialect.read(answer)
         offset = self.clock.offset
         where = self.endpoints.routes[route]

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
@@ -22,6 +23,7 @@ from idchaos.load.idp.journey import REDIRECTS, Cookies, End, Journey
 from idchaos.load.idp.page import filled_in
 from idchaos.load.idp.tokens import peek
 from idchaos.record.samples import Decision, Expected
+from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Client, Endpoints, User
 
 _FORM = "application/x-www-form-urlencoded"
@@ -32,12 +34,13 @@ _ENDPOINTS: Final = {
     "revoke": "revocation_endpoint",
     "end_session": "end_session_endpoint",
     "register": "registration_endpoint",
+    "introspect": "introspection_endpoint",
 }
 _FORM_PAGE: Final = (200, 401)
 """401: the form again, after a wrong password."""
 NEVER_ARRIVED: Final = frozenset({"connect_refused", "connect_timeout"})
 """Failures of a request that surely did not reach anybody."""
-_OPTIONAL: Final = frozenset({"revoke", "end_session", "register"})
+_OPTIONAL: Final = frozenset({"revoke", "end_session", "register", "introspect"})
 
 SiteFor = Callable[[str], Sends]
 """The connections to the origin of a URL; the site's base is the origin."""
@@ -158,10 +161,22 @@ class Idp:
         self.handed_out.add("client_assertion", made)
         return made
 
-    def refresh(self, client: Client, refresh_token: str) -> tuple[Step, dict[str, Any]]:
-        """RFC 6749 section 6."""
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    def refresh(self, client: Client, refresh_token: str, scope: str = "") -> tuple[Step, dict[str, Any]]:
+        """RFC 6749 section 6. ``scope``: what is asked for; empty: what was granted."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token} | ({"scope": scope} if scope else {})
         return self._token(client, form, replayable=False)
+
+    def introspect(self, client: Client, token: str) -> Step:
+        """RFC 7662: accepted where the token is told to be active."""
+        form = {"token": token, "token_type_hint": "access_token"}
+        answer = self._authenticated(client, self._urls["introspect"], form, replayable=True, further=PROBE_HEADER)
+        decision, code = at_idp(answer)
+        if decision == "accept":
+            active = json_object(answer.body).get("active")
+            decision, code = ("accept", "") if active is True else ("deny", "token_inactive")
+            if not isinstance(active, bool):
+                decision, code = "undecided", "bad_body"
+        return Step("introspect", answer, decision, code)
 
     def _token(
         self, client: Client, form: dict[str, str], *, replayable: bool, assertion: str = ""
@@ -390,10 +405,17 @@ class Idp:
     # --- plain HTTP ---
 
     def _authenticated(
-        self, client: Client, url: str, form: dict[str, str], *, replayable: bool, assertion: str = ""
+        self,
+        client: Client,
+        url: str,
+        form: dict[str, str],
+        *,
+        replayable: bool,
+        assertion: str = "",
+        further: Mapping[str, str] = MappingProxyType({}),
     ) -> Response:
         """A form post with client authentication (RFC 6749 section 2.3.1, RFC 7523 section 2.2)."""
-        headers = {}
+        headers = dict(further)
         if client.private_jwk is not None:
             form = form | assertion_form(client, assertion or self.assertion(client))
         elif client.client_secret is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import cycle
 
 from idchaos.load.canaries.at_idp import StockedDesk, about_way
@@ -51,6 +52,32 @@ class FamilyReused(IdpKind):
         return _Family(bench, self)
 
 
+class CodeReused(IdpKind):
+    name = "code_reused"
+    invariant = "code_reuse_ends_its_tokens"
+    made = "The refresh token of a session of its own, whose code was used again."
+    bad = "From that second use on: one of the two who had this code has stolen it."
+    why = "The thief who was first to redeem a code stays logged in; the theft was noticed, and had no effect."
+    source = "RFC 6749 section 4.1.2, RFC 9700 section 4.5"
+    needs = ("refresh_tokens", "users")
+
+    def desk(self, bench: Bench) -> _AfterReuse:
+        return _AfterReuse(bench, self)
+
+
+class ScopeWidened(IdpKind):
+    name = "scope_widened"
+    invariant = "scopes_not_widened"
+    made = "A refresh that asks for one scope more than its user has granted, and its client may ask for."
+    bad = "From birth: a refresh may narrow what was granted, and never widen it. It counts when that scope is given."
+    why = "What a user refused is taken later, behind their back."
+    source = "RFC 6749 section 6, OAuth 2.1 section 4.3.1"
+    needs = ("refresh_tokens", "users")
+
+    def desk(self, bench: Bench) -> _Widened:
+        return _Widened(bench, self)
+
+
 class _Sessions(StockedDesk[Replay]):
     """Begins sessions of its own, and spoils them."""
 
@@ -61,11 +88,17 @@ class _Sessions(StockedDesk[Replay]):
     def use(self, item: Replay) -> Step:
         return self.scene.idp.refresh(item.client, item.token)[0]
 
-    def begin(self) -> tuple[Client, str, str] | None:
-        """A new session: its client, refresh token and ID token; ``None`` when the IdP does not do its part."""
+    def begin(self, without: str = "") -> tuple[Client, str, str] | None:
+        """A new session: its client, refresh token and ID token; ``None`` when the IdP does not do its part.
+
+        ``without``: a scope that is not asked for.
+        """
         client = next(self._refreshing, None) if self.users else None
         if client is None:
             return None
+        if without:
+            narrower = " ".join(scope for scope in client.scope.split() if scope != without)
+            client = client.model_copy(update={"scope": narrower})
         _, body = self.scene.idp.login(client, self.users[0], self.bench.observe)
         refresh, hint = body.get("refresh_token"), body.get("id_token")
         if not isinstance(refresh, str) or self.scene.stopping:
@@ -91,6 +124,51 @@ class _AfterLogout(_Sessions):
             if not hint or not self.bench.observe(self.scene.idp.end_session(client, hint)):
                 return
             self.shelf.put(Replay(about=about_way("logged_out"), client=client, token=refresh))
+
+
+class _AfterReuse(_Sessions):
+    def fill(self) -> None:
+        """Codes that were redeemed as they should be; then again, which must be refused, or there is no reuse."""
+        refreshing = {each.client_id for each in self.bench.roles.refreshing}
+        for _ in range(2 * self.bench.depth):  # some clients have no refresh token
+            found = self.code()
+            if found is None:
+                return
+            client, code, _ = found
+            if client.client_id not in refreshing:
+                continue
+            step, body = self.scene.idp.redeem(client, code, code.verifier)
+            refresh = body.get("refresh_token")
+            if not self.bench.observe(step) or not isinstance(refresh, str):
+                return
+            again, _ = self.scene.idp.redeem(client, code, code.verifier)
+            self.scene.upkeep(again)
+            if again.decision == "deny" and again.code not in self.says_nothing:
+                self.shelf.put(Replay(about=about_way("code_reused"), client=client, token=refresh))
+
+
+class _Widened(_Sessions):
+    says_nothing = frozenset()
+    """It asks for more than it may: however that is refused, it is."""
+
+    def fill(self) -> None:
+        """Sessions without the last scope of all that their client may have."""
+        while not self.is_full:
+            wider = next((each.scope.split()[-1] for each in self.bench.roles.refreshing if " " in each.scope), "")
+            begun = self.begin(without=wider) if wider else None
+            if begun is None:
+                return
+            client, refresh, _ = begun
+            way = about_way(wider)
+            self.shelf.put(Replay(about=way, client=client, token=refresh))
+
+    def use(self, item: Replay) -> Step:
+        wider = item.about.way
+        step, body = self.scene.idp.refresh(item.client, item.token, scope=f"{item.client.scope} {wider}")
+        told = body.get("scope")
+        if step.decision == "accept" and isinstance(told, str) and wider not in told.split():
+            return replace(step, decision="deny", code="scope_not_given")
+        return step
 
 
 class _Family(_Sessions):

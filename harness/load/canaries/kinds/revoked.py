@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import ClassVar, Final
 
-from idchaos.load.canaries.base import TokenKind
+from idchaos.load.canaries.base import SESSION, Need, TokenKind
 from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.stock import Call, Shelf
-from idchaos.load.idp.tokens import bearer_line
+from idchaos.load.idp.tokens import bearer_line, token_from
 from idchaos.targets.endpoints import Client
 
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -21,7 +21,7 @@ class Revoked(TokenKind):
     bad = "From the revocation on, and the longest that a cache may hold what it heard before."
     why = "Who was locked out stays in: a stolen token can't be stopped."
     source = "RFC 7009 section 2, RFC 7662 section 4, golang-jwt #502"
-    needs = ("revocation",)
+    needs: ClassVar[tuple[Need, ...]] = ("revocation",)
     makes = 2
     reuse = "always"
     once = True
@@ -69,6 +69,36 @@ class RevokedOpaque(Revoked):
 
     def client(self, bench: Bench) -> Client | None:
         return bench.roles.machine_opaque
+
+
+class GrantRevoked(TokenKind):
+    name = "grant_revoked"
+    invariant = "revocation_ends_the_grant"
+    made = "The access token of a session of its own, shown to everybody, whose refresh token was then revoked."
+    bad = "From the revocation on, and the longest that a cache may hold what it heard before."
+    why = "Who was thrown out keeps what was got with the same leave."
+    source = "RFC 7009 section 2.1"
+    needs = ("revocation", "refresh_tokens", "users")
+    reuse = "always"
+    once = True
+
+    def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
+        """As for a token that was revoked itself."""
+        scene, after = bench.scene, bench.plan.revoked_after_s
+        client, users = next(iter(bench.roles.refreshing), None), scene.endpoints.users
+        if client is None or not users or not scene.idp.has("revoke"):
+            return
+        if shelf.lasting(bench.now + after + PERIOD_S) >= bench.depth:
+            return
+        step, body = scene.idp.login(client, users[0], bench.observe)
+        token = token_from(body, session=SESSION, asked_at=scene.asked_at(step)) if step and body else None
+        refresh = body.get("refresh_token")
+        if token is None or not isinstance(refresh, str) or not bench.show(token.value):
+            return
+        if bench.observe(scene.idp.revoke(client, refresh, "refresh_token")):
+            known_at: set[str] | None = set() if bench.under_load else None
+            ripe, until = bench.now + after, bench.until(token)
+            shelf.put(Call(lines=token.bearer, about=token.about, known_at=known_at, bad_from=ripe, bad_until=until))
 
 
 def respelled(token: str) -> str:

@@ -42,6 +42,23 @@ class WrongAudience(TokenKind):
             bench.put(shelf, token.value, way=f"for_{home}", good_for=home, bad_until=bench.until(token))
 
 
+class WrongAudienceOpaque(TokenKind):
+    name = "wrong_audience_opaque"
+    invariant = "audience_enforced"
+    made = "A good opaque token of which introspection tells another audience, where it is shown first."
+    bad = "From birth: the service that it is sent to is not in `aud`."
+    why = "One service can act for its callers at every other one, by tokens that nobody can read."
+    source = "RFC 7662 section 2.2 and section 4, RFC 8725 section 3.9"
+    needs = ("minted_opaque_tokens", "opaque_tokens")
+
+    def orders(self, moment: Moment) -> Iterable[Order]:
+        ways = [each for each in foreign_audiences(moment.audiences) if each.claim]  # it may leave `aud` out
+        foreign = ways[moment.number % len(ways)]
+        shown = bool(foreign.good_for)
+        claims = moment.good(aud=foreign.claim)
+        yield Order(claims, way=foreign.way, good_for=foreign.good_for, shown=shown, opaque=True)
+
+
 def foreign_audiences(audiences: Sequence[str]) -> list[ForeignAudience]:
     """Audiences that are nobody's, that resemble a real one, and, where there are several, that are another's.
 

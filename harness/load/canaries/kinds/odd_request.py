@@ -1,0 +1,48 @@
+"""The same API asked for in a way that few clients would: is it guarded there as well?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from idchaos.load.canaries.base import TokenKind
+from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.kinds.tampered import Tampered
+from idchaos.load.canaries.stock import Call, Shelf
+from idchaos.load.decide import at_odd_request, at_preflight
+from idchaos.load.engine.recorder import About
+from idchaos.load.idp.tokens import bearer_line
+
+ODD: Final = {
+    "http10": Call(about=About(), lines=b"", decide=at_odd_request, form="http10"),
+    "absolute": Call(about=About(), lines=b"", decide=at_odd_request, form="absolute"),
+    "deep": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/3"),
+    "encoded": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/%2e%2e/1"),
+    "backslash": Call(about=About(), lines=b"", decide=at_odd_request, suffix="\\..\\1"),
+    "options": Call(about=About(), lines=b"", decide=at_preflight, method="OPTIONS"),
+    "propfind": Call(about=About(), lines=b"", decide=at_odd_request, method="PROPFIND"),
+}
+"""Requests without a token, by what is odd about them."""
+
+
+class OddRequest(TokenKind):
+    name = "odd_request"
+    invariant = "odd_requests_guarded"
+    made = (
+        "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or backslashes, by "
+        "OPTIONS and PROPFIND: without a token, and with a tampered one."
+    )
+    bad = "From birth: nobody has said who asks. OPTIONS counts when the service itself has answered."
+    why = "One spelling of a request goes past the check that all others meet."
+    source = "RFC 9110 section 9, RFC 9112 section 3.2, CAPEC-126, OWASP API5:2023"
+    makes = len(ODD) * 2
+    reuse = "always"
+
+    def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
+        """Once a load: a request without a token doesn't age, and a tampered one is bad for ever."""
+        if bench.good is None or shelf.lasting(bench.now):
+            return
+        tampered = Tampered().forge(bench.good, 0)
+        for odd, call in ODD.items():
+            for way, lines in (("none", b""), ("tampered", bearer_line(tampered) if tampered else b"")):
+                shelf.put(replace(call, about=About(way=f"{odd}_{way}"), lines=lines))

@@ -1,0 +1,69 @@
+"""What the IdP itself says of tokens that are good no more."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+from idchaos.load.canaries.at_idp import StockedDesk, about_way
+from idchaos.load.canaries.base import IdpKind
+from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.mints import TokenSpec
+from idchaos.load.canaries.stock import Replay
+from idchaos.load.idp.client import Step
+from idchaos.targets.endpoints import Client
+
+_OVER_S = 600
+
+
+class ToldActive(IdpKind):
+    name = "told_active"
+    invariant = "bad_tokens_told_inactive"
+    made = "Introspection of a token that was revoked, that has expired, or whose key was withdrawn: JWTs, and opaque."
+    bad = "From the revocation, the end or the withdrawal on: the IdP knows of it at once."
+    why = "Everybody who asks the IdP instead of looking for themselves is told the wrong thing."
+    source = "RFC 7662 section 2.2 and section 4, RFC 7009 section 2"
+    needs = ("revocation", "introspection")
+
+    def desk(self, bench: Bench) -> _Desk:
+        return _Desk(bench, self)
+
+
+class _Desk(StockedDesk[Replay]):
+    says_nothing = frozenset({"invalid_client", "unauthorized_client"})
+
+    def __init__(self, bench: Bench, kind: IdpKind) -> None:
+        super().__init__(bench, kind)
+        self._ways = cycle(("revoked", "expired", "withdrawn"))
+
+    def use(self, item: Replay) -> Step:
+        return self.scene.idp.introspect(item.client, item.token)
+
+    def fill(self) -> None:
+        """Each way in turn, as far as it can be had."""
+        asking = self.scene.endpoints.introspection_client
+        if asking is None or not self.scene.idp.has("introspect"):
+            return
+        for way in (next(self._ways) for _ in range(3 * self.bench.depth)):
+            if self.is_full:
+                return
+            for client in self.bench.machines:
+                if value := self._made(way, client):
+                    self.shelf.put(Replay(about=about_way(f"{way}_{client.token_format}"), client=asking, token=value))
+
+    def _made(self, way: str, client: Client) -> str | None:
+        if way == "revoked":
+            token = self.bench.machine_token(client)
+            if token is None or not self.scene.idp.has("revoke"):
+                return None
+            revoked = self.bench.observe(self.scene.idp.revoke(client, token.value, "access_token"))
+            return token.value if revoked else None
+        if way == "expired":
+            over = int(self.bench.now - self.bench.plan.clock_margin_s - _OVER_S)
+            spec = TokenSpec({"iat": over - _OVER_S, "nbf": over - _OVER_S, "exp": over}, opaque=_is_opaque(client))
+            return self.bench.mint([spec])[0]
+        kid = next(iter(self.bench.withdrawn), "")
+        return self.bench.mint([TokenSpec(kid=kid)])[0] if kid and not _is_opaque(client) else None
+
+
+def _is_opaque(client: Client) -> bool:
+    return client.token_format == "opaque"
