@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwe, jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from idchaos.load.canaries.base import Good, Moment
 from idchaos.load.canaries.kinds.alg_none import SPELLINGS, AlgNone
@@ -17,6 +19,7 @@ from idchaos.load.canaries.kinds.critical_header import HEADERS, CriticalHeader
 from idchaos.load.canaries.kinds.degenerate_signature import DegenerateSignature
 from idchaos.load.canaries.kinds.embedded_key import EmbeddedKey
 from idchaos.load.canaries.kinds.encrypted import ITERATIONS, Encrypted
+from idchaos.load.canaries.kinds.id_token import TYPES, IdToken
 from idchaos.load.canaries.kinds.malformed import WAYS, Malformed, shapes
 from idchaos.load.canaries.kinds.odd_times import OddTimes, odd
 from idchaos.load.canaries.kinds.other_key import OtherKey
@@ -142,3 +145,21 @@ def test_a_respelled_token_decodes_to_the_same() -> None:
     other = respelled(TOKEN)
     assert other != TOKEN
     assert [unb64(part) for part in other.split(".")] == [unb64(part) for part in TOKEN.split(".")]
+
+
+def test_a_secret_made_of_the_published_key_opens_what_everybody_can_close() -> None:
+    token = Encrypted().forge(GOOD, Encrypted.ways.index("public_secret"))
+    assert token is not None
+    pem = KEY.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    secret = OctKey.import_key(hashlib.sha256(pem).digest())
+    inner = jwe.decrypt_compact(token, secret, algorithms=["dir", "A256GCM"]).plaintext
+    assert inner is not None
+    assert inner.endswith(b".")
+    assert peek(inner.decode())[0]["alg"] == "none"
+
+
+@pytest.mark.parametrize(("typ", "ways"), [("at+jwt", TYPES), ("application/AT+JWT", TYPES), ("JWT", ()), ("", ())])
+def test_another_type_is_bad_only_where_access_tokens_have_one(typ: str, ways: tuple[str, ...]) -> None:
+    typed = [Moment(now=10_000.0, margin_s=6.0, number=number, typ=typ) for number in range(len(TYPES))]
+    orders = [order for moment in typed for order in IdToken().orders(moment)]
+    assert tuple(order.header["typ"] for order in orders) == ways

@@ -1,15 +1,22 @@
 """Where it is asked: other methods, two headers, other places. And how their refusal is read."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
+from idchaos.dialects import GENERIC
 from idchaos.experiment import CanaryPlan
+from idchaos.load.canaries.kinds.good_elsewhere import GoodElsewhere, elsewhere
+from idchaos.load.canaries.kinds.named_url import WAYS, NamedUrl
+from idchaos.load.canaries.kinds.odd_request import ODD, OddRequest
 from idchaos.load.canaries.kinds.other_method import METHODS, OtherMethod
 from idchaos.load.canaries.kinds.other_place import placed
 from idchaos.load.canaries.kinds.second_header import SecondHeader
-from idchaos.load.canaries.stock import Shelf
+from idchaos.load.canaries.stock import Shelf, spelled
 from idchaos.load.canaries.upkeep import Canaries
-from idchaos.load.decide import at_odd_request
+from idchaos.load.decide import at_odd_request, at_preflight
 from idchaos.load.engine.response import Response
+from idchaos.load.idp.tokens import peek
 
 
 @pytest.fixture
@@ -64,3 +71,62 @@ def test_a_bad_token_stands_elsewhere():
         "basic": ("", b"Authorization: Basic t\r\n"),
         "lower_case": ("", b"Authorization: bearer t\r\n"),
     }
+
+
+def test_a_good_token_stands_where_none_belongs():
+    found = elsewhere("t")
+    assert found["query"].suffix == "?access_token=t"
+    assert (found["form"].method, found["form"].body) == ("POST", b"access_token=t")
+    assert {call.lines for call in found.values()} >= {
+        b"Cookie: access_token=t\r\n", b"Authorization: Basic t\r\n", b"Authorization: Token t\r\n",
+    }  # fmt: skip
+    assert not any(b"Bearer" in call.lines for call in found.values())
+
+
+def test_good_tokens_elsewhere_are_no_canaries_once_they_may_have_expired(bench):
+    shelf = Shelf(20, "always")
+    GoodElsewhere().gain(bench, shelf)
+    assert {call.about.way for call in shelf} == set(elsewhere("t"))
+    assert {call.bad_until for call in shelf} == {bench.until(bench.round_token)}
+
+
+def test_odd_requests_carry_no_token_or_a_bad_one(bench):
+    shelf = Shelf(50, "always")
+    OddRequest().gain(bench, shelf)
+    assert {(call.about.way, b"Bearer" in call.lines) for call in shelf} == {
+        (f"{odd}_{way}", way == "tampered") for odd in ODD for way in ("none", "tampered")
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "first"),
+    [
+        ("", b"GET /orders/1 HTTP/1.1"),
+        ("http10", b"GET /orders/1 HTTP/1.0"),
+        ("absolute", b"GET http://127.0.0.1:8/orders/1 HTTP/1.1"),
+    ],
+)
+def test_a_first_line_is_spelled_in_other_ways(form, first):
+    head = b"GET /orders/1 HTTP/1.1\r\nHost: 127.0.0.1:8\r\nAccept: */*\r\n"
+    assert spelled(head, form, "http://127.0.0.1:8") == first + b"\r\nHost: 127.0.0.1:8\r\nAccept: */*\r\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "decision"),
+    [(200, b'{"echo": "e"}', "accept"), (200, b'{"echo": null}', "deny"), (204, b"", "deny"), (401, b"", "deny")],
+)
+def test_options_may_be_answered_by_whoever_stands_before_the_service(status, body, decision):
+    assert at_preflight(Response(status=status, body=body))[0] == decision
+
+
+def test_who_asks_for_a_url_that_a_token_names_has_accepted_it_whatever_they_say(bench):
+    shelf = Shelf(20, "last")
+    NamedUrl().gain(bench, shelf)
+    calls = list(shelf)
+    assert [call.about.way for call in calls] == list(WAYS)
+    refused = Response(status=401)
+    assert [call.decide(refused, GENERIC)[0] for call in calls] == ["deny", "deny"]
+    name, what = urlsplit(peek(calls[0].lines.decode().split()[-1])[0]["jku"]).path.lstrip("/").split("/")
+    assert what == "jwks"
+    bench.listener.asked.add(name)
+    assert [call.decide(refused, GENERIC)[0] for call in calls] == ["accept", "deny"]

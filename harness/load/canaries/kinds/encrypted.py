@@ -65,7 +65,7 @@ def by_public_secret(jwk: dict[str, Any], plaintext: bytes) -> str:
     from joserfc import jwe
     from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-    kept = {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk}
+    kept: dict[str, Any] = {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk}
     types: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
     public = types[jwk["kty"]].import_key(kept).public_key
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
