@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import product
 
-from idchaos.studies.lifetimes.model import Assessed, Choice, Revocation, World, assess
+from idchaos.studies.lifetimes.model import STRATEGIES, Assessed, Choice, Revocation, World, assess
 from idchaos.values import Value
 
 TTLS_S = (60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
@@ -66,7 +66,7 @@ def choices(
     jwks_caches_s: Sequence[float] = JWKS_CACHES_S,
     stales_s: Sequence[float] = STALES_S,
     revocation_caches_s: Sequence[float] = REVOCATION_CACHES_S,
-    strategies: Sequence[Revocation] = ("expiry", "list", "introspection"),
+    strategies: Sequence[Revocation] = STRATEGIES,
 ) -> tuple[Choice, ...]:
     """Every combination that makes sense: by expiry, there is no cache of revocations."""
     found = []

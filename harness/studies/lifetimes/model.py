@@ -16,6 +16,7 @@ from idchaos.values import Value
 Revocation = Literal["expiry", "list", "introspection"]
 """How a revocation reaches validators. ``expiry``: it doesn't; the token runs out · ``list``: they poll a list ·
 ``introspection``: they ask the IdP and keep its answer for a while."""
+STRATEGIES: tuple[Revocation, ...] = ("expiry", "list", "introspection")
 
 Positive = Field(gt=0, allow_inf_nan=False)
 

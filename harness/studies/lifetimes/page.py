@@ -1,0 +1,153 @@
+"""The page of a study of lifetimes: recommendation, frontier, prices of constraints, and how well the model holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from idchaos.report.canvas import NARROW, WIDE, Mark, Picture, Size, box, picture
+from idchaos.report.page import filled
+from idchaos.report.palette import ink, series
+from idchaos.studies.lifetimes.choosing import Constraints, Recommendation
+from idchaos.studies.lifetimes.measured import unsure
+from idchaos.studies.lifetimes.model import STRATEGIES, Assessed, World, drained_s, herd_rps, refused_share
+from idchaos.studies.lifetimes.study import Study
+
+PAGE = "study.html"
+WORDS = {
+    "revocation_within_s": "revocation within",
+    "key_withdrawn_within_s": "a leaked key out within",
+    "survive_outage_s": "an outage unnoticed up to",
+    "idp_rps_max": "requests/s at the IdP at most",
+}
+OUTAGES_S = (60.0, 600.0, 3_600.0)
+
+
+def page(study: Study, command: str) -> str:
+    """One self-contained page."""
+    constraints, found, front, world = study.constraints, study.recommendation, study.frontier, study.world
+    return filled(
+        "lifetimes.html.j2",
+        wide=WIDE,
+        narrow=NARROW,
+        world=world,
+        sentence=sentence(found, constraints),
+        asked=[f"{WORDS[name]} {shown(name, getattr(constraints, name))}" for name in constraints.asked],
+        rows=[_row(each, chosen=each == found.chosen, knee=each == study.knee) for each in front],
+        chosen=None if found.chosen is None else _row(found.chosen),
+        prices=[
+            {
+                "name": WORDS[price.constraint],
+                "value": shown(price.constraint, getattr(constraints, price.constraint)),
+                "without": f"{price.without_rps:,.4g}",
+                "dearer": f"{price.dearer:+.0%}",
+                "steps": [
+                    {"value": shown(price.constraint, value), "rps": "none" if rps is None else f"{rps:,.4g}"}
+                    for value, rps in study.tightened[price.constraint]
+                ],
+            }
+            for price in found.prices
+        ],
+        outages=[] if found.chosen is None else [_outage(each, found.chosen, world) for each in OUTAGES_S],
+        checks=study.checks,
+        unsure=unsure(study.checks),
+        picture=_plot(front, found.chosen),
+        command=command,
+    )
+
+
+def sentence(found: Recommendation, constraints: Constraints) -> str:
+    """The recommendation in one sentence."""
+    if found.chosen is None:
+        both = " and ".join(f"{WORDS[name]} {shown(name, getattr(constraints, name))}" for name in found.conflict)
+        return f"nothing meets {both}" + (" together" if len(found.conflict) > 1 else "")
+    choice = found.chosen.choice
+    how = {
+        "expiry": "revocation by expiry alone",
+        "list": f"a revocation list polled every {time(choice.revocation_cache_s)}",
+        "introspection": f"introspection, answers kept for {time(choice.revocation_cache_s)}",
+    }[choice.revocation]
+    return (
+        f"access tokens of {time(choice.access_ttl_s)}, keys cached for {time(choice.jwks_cache_s)} and used "
+        f"{time(choice.jwks_stale_s)} longer without the IdP, {how}: {found.chosen.cost.idp_rps:,.4g} requests/s"
+    )
+
+
+def time(seconds: float) -> str:
+    """``90 s``, ``10 min``, ``4 h``."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def shown(constraint: str, value: float) -> str:
+    """A constraint's value in its unit."""
+    return f"{value:,.4g}" if constraint == "idp_rps_max" else time(value)
+
+
+def _row(each: Assessed, *, chosen: bool = False, knee: bool = False) -> dict[str, Any]:
+    choice = each.choice
+    return {
+        "mark": "recommended" if chosen else "knee" if knee else "",
+        "ttl": time(choice.access_ttl_s),
+        "keys": f"{time(choice.jwks_cache_s)} + {time(choice.jwks_stale_s)}",
+        "revocation": choice.revocation
+        + ("" if choice.revocation == "expiry" else f", {time(choice.revocation_cache_s)}"),
+        "rps": f"{each.cost.idp_rps:,.4g}",
+        "revoked": f"{time(round(each.exposure.revoked_worst_s))} ({time(round(each.exposure.revoked_mean_s))})",
+        "key": time(each.exposure.key_worst_s),
+        "unnoticed": time(round(each.availability.unnoticed_s)),
+    }
+
+
+def _outage(outage_s: float, chosen: Assessed, world: World) -> dict[str, str]:
+    steady = chosen.cost.token_rps
+    drained = drained_s(outage_s, 2 * steady, chosen.choice, world)
+    return {
+        "length": time(outage_s),
+        "refused": f"{refused_share(outage_s, chosen.choice, world):.0%}",
+        "herd": f"{herd_rps(outage_s, chosen.choice, world):,.4g}",
+        "times": f"{herd_rps(outage_s, chosen.choice, world) / steady:,.3g}",
+        "drained": "never" if drained is None else time(round(drained)),
+    }
+
+
+def _plot(front: Sequence[Assessed], chosen: Assessed | None) -> Picture:
+    def draw(figure: Figure, size: Size) -> None:
+        axes = box(figure, top=12)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for number, strategy in enumerate(STRATEGIES):
+            own = [each for each in front if each.choice.revocation == strategy]
+            axes.scatter(
+                [each.cost.idp_rps for each in own],
+                [max(each.exposure.revoked_worst_s, 0.1) for each in own],
+                color=ink(series(number)),
+                s=26,
+            )
+        if chosen is not None:
+            axes.scatter(
+                [chosen.cost.idp_rps],
+                [max(chosen.exposure.revoked_worst_s, 0.1)],
+                facecolors="none",
+                edgecolors=ink("bound"),
+                s=150,
+                linewidths=2,
+            )
+        axes.set_xlabel("requests/s at the IdP", color=ink("muted"))
+        axes.set_title("worst exposure after a revocation, s", loc="left", fontsize=11, color=ink("muted"))
+
+    return picture(
+        "frontier",
+        "What exposure costs",
+        draw,
+        height=340,
+        finding=f"{len(front)} choices of which no other is as good in everything.",
+        legend=(
+            *(Mark(series(number), f"revocation by {name}") for number, name in enumerate(STRATEGIES)),
+            Mark("bound", "recommended", "line"),
+        ),
+    )

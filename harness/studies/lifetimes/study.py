@@ -1,0 +1,111 @@
+"""``study ttl``: recommend lifetimes by the model, and hold the model against runs of the target at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from idchaos.graph import Graph
+from idchaos.record.record import load
+from idchaos.run.launch import Prepared, Request, prepare
+from idchaos.studies.lifetimes.choosing import (
+    Constraints,
+    Recommendation,
+    assess_all,
+    choices,
+    frontier,
+    knee,
+    recommend,
+    tightened,
+)
+from idchaos.studies.lifetimes.measured import POINTS, Check, check, settings_of, unsure
+from idchaos.studies.lifetimes.model import STRATEGIES, Assessed, Choice, Revocation, World
+from idchaos.values import Value
+from idchaos.verdict.verdict import RunVerdict
+
+SCENARIO = "jwks_outage"
+"""An ordinary run, of which only the baseline is looked at."""
+STEPS = (0.25, 0.5, 2.0, 4.0)
+"""A constraint's price is also told at these multiples of what was asked."""
+
+
+class Study(Value):
+    """What was asked, and what was found."""
+
+    world: World
+    constraints: Constraints
+    recommendation: Recommendation
+    frontier: tuple[Assessed, ...]
+    knee: Assessed | None
+    tightened: Mapping[str, tuple[tuple[float, float | None], ...]]
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why not to go by it: nothing was measured, or the model does not hold."""
+        return unsure(self.checks) if self.checks else ("nothing was measured: the model alone says so",)
+
+
+def study(
+    world: World, constraints: Constraints, checks: Sequence[Check] = (), strategies: Sequence[Revocation] = STRATEGIES
+) -> Study:
+    """All choices in a world, and the one to take. ``strategies``: what the system can do about a revocation."""
+    assessed = assess_all(choices(strategies=strategies), world)
+    front = frontier(assessed)
+    return Study(
+        world=world,
+        constraints=constraints,
+        recommendation=recommend(assessed, constraints),
+        frontier=front,
+        knee=knee(front),
+        tightened={
+            name: tightened(assessed, constraints, name, [getattr(constraints, name) * step for step in STEPS])
+            for name in constraints.asked
+        },
+        checks=tuple(checks),
+    )
+
+
+def points(request: Request, number: int) -> tuple[Prepared, ...]:
+    """The runs that the model is held against; checked before anything starts.
+
+    Raises:
+        UsageError: the request makes no sound run.
+    """
+    chosen = POINTS[:number]
+    return tuple(
+        prepare(replace(request, scenario=SCENARIO, overrides={**request.overrides, **settings_of(*point)}))
+        for point in chosen
+    )
+
+
+def measure(prepared: Sequence[Prepared], execute: Callable[[Prepared], RunVerdict]) -> tuple[Check, ...]:
+    """Make the runs, and hold the model against each.
+
+    Raises:
+        IdchaosError: a run could not be completed.
+    """
+    return tuple(_checked(each, execute(each)) for each in prepared)
+
+
+def _checked(prepared: Prepared, verdict: RunVerdict) -> Check:
+    settings: dict[str, Any] = prepared.settings.model_dump()
+    tokens, gateway, traffic = settings["tokens"], settings["gateway"], settings["load"]
+    record = load(Path(verdict.run_dir))
+    graph = Graph.model_validate((record.manifest.model_extra or {})["graph"])
+    return check(
+        record,
+        Choice(
+            access_ttl_s=tokens["access_ttl_s"],
+            jwks_cache_s=gateway["jwks_cache_s"],
+            jwks_stale_s=gateway["jwks_stale_s"],
+        ),
+        World(
+            sessions=traffic["sessions"],
+            validators=len(graph.keepers_of_keys),
+            refresh_at=traffic["refresh_at"],
+            refresh_jitter=traffic["refresh_jitter"],
+        ),
+    )
