@@ -242,7 +242,7 @@ class Bound(Value):
 
     op: Literal[">=", "<="]
     limit: float
-    unit: Literal["share", "s", "1/s", "per 1,000", "times", "count"] = "share"
+    unit: Literal["share", "s", "1/s", "1/min", "per 1,000", "times", "count"] = "share"
 
     @property
     def text(self) -> str:

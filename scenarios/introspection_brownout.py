@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from idchaos.experiment import Objective, PhaseName, Plan
 from idchaos.faults.idp_errors import EndpointFault
+from idchaos.faults.odd_answers import OddAnswers
 from idchaos.run.building import (
     api_latency,
     api_success,
@@ -25,7 +26,7 @@ from idchaos.targets.base import EndpointError
 from idchaos.topologies import TOPOLOGIES
 from idchaos.values import Value
 
-Mode = Literal["partial", "slow", "down", "timeouts"]
+Mode = Literal["partial", "slow", "down", "timeouts", "fractional"]
 BEYOND_PATIENCE_S = 10.0
 """Longer than any gateway waits for introspection."""
 
@@ -74,6 +75,8 @@ def fault(settings: IntrospectionBrownout) -> EndpointFault:
             error, label = EndpointError(status=503), "503"
         case "timeouts":
             error, label = EndpointError(delay_s=BEYOND_PATIENCE_S), "no answer in time"
+        case "fractional":
+            return OddAnswers.of("fractional_exp")
     return EndpointFault(endpoints=("introspect",), error=error, label=label)
 
 
@@ -106,6 +109,16 @@ def opaque_objectives(settings: IntrospectionBrownout) -> tuple[Objective, ...]:
                 name="opaque_carried_by_cache",
                 phase=PhaseName.FAULT,
                 why="Users with opaque tokens met every failure of introspection: no cached answer stood in.",
+            ),
+        )
+    if brownout.mode == "fractional":
+        return (
+            at_least(
+                settings.slo.success,
+                f"success_rate{{flow={flow}}}",
+                name="opaque_success",
+                phase=PhaseName.FAULT,
+                why="Opaque tokens were refused for a time with fractions of a second, which RFC 7519 allows.",
             ),
         )
     if brownout.mode == "slow":
@@ -156,10 +169,10 @@ def design(settings: IntrospectionBrownout) -> Experiment:
 
 SCENARIO = Scenario(
     name="introspection_brownout",
-    summary="Introspection fails for a share, is slow, or is down: JWTs must not feel it, and nobody may fail open.",
+    summary="Introspection fails for a share, is slow, odd, or down: JWTs must not feel it, and nobody may fail open.",
     covers=("M1", "M2", "M7"),
     settings=IntrospectionBrownout,
-    variants={mode: {"brownout.mode": mode} for mode in ("partial", "slow", "down", "timeouts")},
+    variants={mode: {"brownout.mode": mode} for mode in get_args(Mode)},
     variant_of=lambda settings: settings.brownout.mode,
     design=design,
     profiles={"quick": {"gateway.introspection_cache_s": 4}, "ci": {"gateway.introspection_cache_s": 4}},

@@ -137,6 +137,35 @@ DOWN = Trial(
 )
 
 
+def _odd_keys(transform: str, **more: float) -> Trial:
+    """The key set is odd. Keys that are not fetched again are soon too old, where a sound reader would fetch them."""
+    lasting = {"fault.duration_s": 5, "phases.recovery_s": 3, **more}
+    return Trial(scenario="odd_jwks", settings=SHORT | {"fault.transform": transform, **lasting})
+
+
+SHORT_OF_KEYS = {"gateway.jwks_stale_s": 2}
+UNREADABLE = ("keys_are_read", "api_success_fault")
+MOVED = Trial(
+    scenario="odd_discovery",
+    settings=SHORT
+    | SHORT_OF_KEYS
+    | {"fault.transform": "other_jwks_uri", "fault.duration_s": 7, "gateway.jwks_stale_s": 3, "phases.recovery_s": 3},
+)
+RESPELLED = Trial(
+    scenario="odd_discovery",
+    settings=SHORT | {"fault.transform": "issuer_respelled", "fault.duration_s": 5, "phases.recovery_s": 3},
+)
+UNDISCOVERED = Trial(
+    scenario="odd_discovery",
+    settings=SHORT | {"fault.transform": "down_at_boot", "fault.duration_s": 6},
+)
+FRACTIONS = Trial(
+    scenario="introspection_brownout",
+    settings=SHORT
+    | {"brownout.mode": "fractional", "brownout.opaque_share": 0.4, "fault.duration_s": 4, "phases.recovery_s": 3},
+)
+
+
 def _in_outage(defect: str, *caught_by: str, elsewhere: Trial | None = None) -> Row:
     """Caught in the outage of the keys; where there are none to go missing, in another trial."""
     return Row(defect=defect, trial=OUTAGE, caught_by=caught_by, elsewhere=elsewhere)
@@ -271,6 +300,23 @@ ROWS = (
         trial=LAGS,
         caught_by=("opaque_revocation_lag_p95", "opaque_revocation_lag_max"),
     ),
+    Row(defect="unknown_key_breaks_set", trial=_odd_keys("unknown_kty", **SHORT_OF_KEYS), caught_by=UNREADABLE),
+    Row(defect="nameless_key_breaks_set", trial=_odd_keys("no_kid", **SHORT_OF_KEYS), caught_by=UNREADABLE),
+    Row(defect="gzip_unknown", trial=_odd_keys("gzip", **SHORT_OF_KEYS), caught_by=UNREADABLE),
+    Row(defect="first_of_one_kid_counts", trial=_odd_keys("duplicate_kid"), caught_by=("api_success_fault",)),
+    Row(defect="keys_of_one_kid_dropped", trial=_odd_keys("duplicate_kid"), caught_by=("api_success_fault",)),
+    Row(defect="few_keys_read", trial=_odd_keys("hundred_keys"), caught_by=("api_success_fault",)),
+    Row(defect="redirects_followed", trial=_odd_keys("redirect"), caught_by=("api_success_fault",)),
+    Row(defect="max_age_obeyed", trial=_odd_keys("cache_control"), caught_by=("key_fetches_bounded",)),
+    Row(
+        defect="retry_after_ignored",
+        trial=_odd_keys("retry_after", **{"fault.retry_after_s": 4, "fault.duration_s": 8}),
+        caught_by=("left_alone",),
+    ),
+    Row(defect="discovery_only_at_boot", trial=MOVED, caught_by=("api_success_fault",)),
+    Row(defect="discovered_issuer_unchecked", trial=RESPELLED, caught_by=("api_success_fault",)),
+    Row(defect="discovery_failure_final", trial=UNDISCOVERED, caught_by=("api_recovery",)),
+    Row(defect="fractional_exp_refused", trial=FRACTIONS, caught_by=("opaque_success",)),
     Row(defect="zero_leeway", trial=SKEW, caught_by=("api_success_fault",)),
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
@@ -278,19 +324,16 @@ ROWS = (
 _UNTRIED = """
     opaque_verdict_for_any_audience jwe_wrapped_unsigned_accepted verdict_outlives_key verdict_for_any_method
     verdict_for_any_path opaque_verdict_for_any_method inactive_accepted introspected_audience_ignored
-    fractional_exp_refused connection_authorised_once typ_ignored alg_of_token_obeyed jku_trusted x5u_trusted
-    enc_key_verifies respelled_token_accepted zip_bomb_inflated p2c_obeyed malformed_hangs post_unchecked
-    put_unchecked delete_unchecked head_unchecked options_unchecked unknown_method_unchecked deep_path_unchecked
+    connection_authorised_once typ_ignored alg_of_token_obeyed jku_trusted x5u_trusted enc_key_verifies
+    respelled_token_accepted zip_bomb_inflated p2c_obeyed malformed_hangs post_unchecked put_unchecked
+    delete_unchecked head_unchecked options_unchecked unknown_method_unchecked deep_path_unchecked
     absolute_form_unchecked http10_unchecked second_authorization_counts token_in_query_accepted
     token_in_form_accepted token_in_cookie_accepted scheme_ignored encoded_path_bypass backslash_path_bypass
     underscore_headers_passed named_hop_headers_passed refusal_body_repeats_token refusal_header_repeats_token
-    outage_as_500 retry_after_missing unknown_key_breaks_set first_of_one_kid_counts keys_of_one_kid_dropped
-    nameless_key_breaks_set few_keys_read new_material_ignored jwks_without_timeout fail_open_on_timeout
-    jwks_size_unbounded gzip_unknown redirects_followed retry_after_ignored retry_after_unbounded max_age_obeyed
-    discovery_only_at_boot discovery_failure_final discovered_issuer_unchecked any_password code_replay_keeps_tokens
-    revocation_keeps_access_tokens revoked_jwt_active withdrawn_key_active code_never_expires
-    redirect_uri_not_compared anyone_may_introspect scope_widened_on_refresh error_repeats_credentials
-    idp_slower_after_fault
+    outage_as_500 retry_after_missing new_material_ignored jwks_without_timeout fail_open_on_timeout
+    jwks_size_unbounded retry_after_unbounded any_password code_replay_keeps_tokens revocation_keeps_access_tokens
+    revoked_jwt_active withdrawn_key_active code_never_expires redirect_uri_not_compared anyone_may_introspect
+    scope_widened_on_refresh error_repeats_credentials idp_slower_after_fault
 """
 WITHOUT_ROW: dict[str, str] = dict.fromkeys(_UNTRIED.split(), "nothing looks for it yet")
 """Defects that nothing looks for, and why."""
