@@ -130,10 +130,12 @@ COVERAGE = (
 )
 
 BEYOND = (
-    Case("incidents of 3 s", partial(incidents, lasting=3.0), 60, 100, 0.1),
-    Case("incidents of 3 s", partial(incidents, lasting=3.0), 300, 100, 0.1),
+    *(
+        Case(f"incidents of {lasting} s", partial(incidents, lasting=float(lasting)), seconds, 100, share)
+        for lasting, seconds, share in ((3, 60, 0.1), (3, 120, 0.1), (3, 300, 0.1), (3, 300, 0.02), (6, 300, 0.1))
+    ),
 )
-"""Seconds that are not independent. Not promised, but told."""
+"""Seconds that are not independent: promised where there are incidents enough to see that. Told."""
 
 POWER = (
     (Case(*INDEPENDENT, 12, 250, 0.0), 0.005),
@@ -194,7 +196,7 @@ class Decided:
 def wrong(case: Case, rng: np.random.Generator, rounds: int) -> Wrong:
     """Both errors where the truth lies on the bound."""
     sizes, good = case.draw(rng, rounds)
-    found, seen = clusters.bounds(sizes, good), good.sum(-1) < sizes.sum(-1)
+    found, seen = clusters.bounds_in_time(sizes, good), good.sum(-1) < sizes.sum(-1)
     passed, failed = found.low > 1 - case.share, found.high < 1 - case.share
     runs = max(1, int(seen.sum()))
     error = 2 * math.sqrt(stats.ALPHA * (1 - stats.ALPHA) / runs)
@@ -209,7 +211,7 @@ def wrong(case: Case, rng: np.random.Generator, rounds: int) -> Wrong:
 
 def decided(case: Case, limit: float, rng: np.random.Generator, rounds: int) -> Decided:
     """What comes of an objective that asks for at most ``limit`` failures."""
-    found = clusters.bounds(*case.draw(rng, rounds))
+    found = clusters.bounds_in_time(*case.draw(rng, rounds))
     passed, failed = np.mean(found.low >= 1 - limit), np.mean(found.high < 1 - limit)
     return Decided(case.how, case.seconds, case.rate, case.share, limit, float(passed), float(failed))
 
@@ -244,7 +246,7 @@ def few_seconds() -> list[dict[str, float | str]]:
     for failures in FEW_SECONDS:
         bad = np.array(failures, dtype=float)
         sizes = np.full(len(bad), 45.0)
-        judged = 1 - float(clusters.bounds(sizes, sizes - bad).high)
+        judged = 1 - float(clusters.bounds_in_time(sizes, sizes - bad).high)
         bet = betting_low(sizes, bad, stats.ALPHA)
         said = " ".join(map(str, failures))
         found.append({"failures": said, "share": float(bad.sum() / sizes.sum()), "judged": judged, "betting": bet})

@@ -19,6 +19,8 @@ ALPHA = 0.05
 TINY = 1e-9
 DENSE = 100_000
 """Empty clusters between the others that may be counted along: cheaper than to sort all samples."""
+FEWEST = 4
+"""Blocks of seconds that tell anything of how they differ."""
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +55,50 @@ def bounds(sizes: Floats, good: Floats) -> Bounds:
     share = good.sum(-1) / sizes.sum(-1)
     below, above = effective_sizes(sizes, good)
     return Bounds(share, clopper_pearson(share, below)[0], clopper_pearson(share, above)[1], below, above)
+
+
+def bounds_in_time(sizes: Floats, good: Floats) -> Bounds:
+    """As :func:`bounds`, of clusters in the order of time: an incident that lasts for several seconds is one
+    observation of how failures come.
+
+    While neighbours are alike (:func:`alike`), they are taken together by twos, fours, and so on, as batch means are
+    (Schmeiser, Operations Research 30, 1982), down to :data:`FEWEST` blocks; on each side the widest bound holds.
+    """
+    found = bounds(sizes, good)
+    lasting = np.ones(sizes.shape[:-1], dtype=np.bool_)
+    while sizes.shape[-1] >= 2 * FEWEST and (lasting := lasting & alike(sizes, good)).any():
+        sizes, good = _by_twos(sizes), _by_twos(good)
+        found = _wider(found, bounds(sizes, good), lasting)
+    return found
+
+
+def alike(sizes: Floats, good: Floats) -> NDArray[np.bool_]:
+    """Whether neighbours fail more alike than chance would have it, by a one-sided test of the first autocorrelation
+    (its standard error is 1 / √m where there is none: Bartlett, JRSS Suppl. 8, 1946).
+    """
+    residuals = good - (good.sum(-1) / sizes.sum(-1))[..., None] * sizes
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first = (residuals[..., 1:] * residuals[..., :-1]).sum(-1) / (residuals**2).sum(-1)
+    found: NDArray[np.bool_] = np.nan_to_num(first) * np.sqrt(sizes.shape[-1]) > stats.norm.ppf(1 - ALPHA)
+    return found
+
+
+def _by_twos(totals_: Floats) -> Floats:
+    even = np.concatenate([totals_, np.zeros((*totals_.shape[:-1], totals_.shape[-1] % 2))], axis=-1)
+    found: Floats = even[..., ::2] + even[..., 1::2]
+    return found
+
+
+def _wider(found: Bounds, other: Bounds, where: NDArray[np.bool_]) -> Bounds:
+    """On each side the bound that lies further out, of the runs in question."""
+    lower, higher = where & (other.low < found.low), where & (other.high > found.high)
+    return Bounds(
+        found.share,
+        np.where(lower, other.low, found.low),
+        np.where(higher, other.high, found.high),
+        np.where(lower, other.below, found.below),
+        np.where(higher, other.above, found.above),
+    )
 
 
 def clopper_pearson(share: Floats | np.float64, n: Floats | np.float64) -> tuple[Floats, Floats]:

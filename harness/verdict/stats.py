@@ -65,12 +65,14 @@ def clopper_pearson(share: float, n: float) -> tuple[float, float]:
 
 
 def proportion(good: Bools, seconds: Ints) -> Estimate:
-    """The share of ``good``, with bounds for seconds that differ: see :func:`idchaos.verdict.clusters.bounds`."""
+    """The share of ``good``, with bounds for seconds that differ, and may be alike for a while: see
+    :func:`idchaos.verdict.clusters.bounds_in_time`.
+    """
     n = len(good)
     if n == 0:
         return Estimate(math.nan, 0.0, 1.0, 0, 0.0)
     sizes, fine = clusters.totals(seconds, good)
-    found = clusters.bounds(sizes, fine)
+    found = clusters.bounds_in_time(sizes, fine)
     effective = min(float(found.below), float(found.above))
     return Estimate(float(found.share), float(found.low), float(found.high), n, effective, len(sizes))
 
@@ -120,7 +122,8 @@ def quantile(values: Floats, q: float, seconds: Ints) -> Estimate:
     value = float(ordered[max(0, math.ceil(q * n - 1e-9) - 1)])
     # Few values lie above the quantile: bounding it from above is bounding their share from above.
     sizes, within = clusters.totals(seconds, values <= value)
-    above, below = map(float, clusters.effective_sizes(sizes, within))
+    shared = clusters.bounds_in_time(sizes, within)
+    above, below = float(shared.below), float(shared.above)
     low_rank, high_rank = bounding_ranks(q, below)[0] * n / below, bounding_ranks(q, above)[1] * n / above
     low = float(ordered[math.floor(low_rank + 1e-9) - 1]) if low_rank >= 1 else min(0.0, float(ordered[0]))
     high = float(ordered[math.ceil(high_rank - 1e-9) - 1]) if high_rank <= n + 1e-9 else math.inf
@@ -185,7 +188,8 @@ def censored_quantile(times: Floats, censored: Bools, q: float, seconds: Ints) -
     reached = survival.quantiles[survival.probabilities <= 1 - q + 1e-12]
     value = float(reached[0]) if len(reached) else math.inf
     sizes, within = clusters.totals(seconds, times <= min(value, float(times.max())))
-    effective = float(min(clusters.effective_sizes(sizes, within)))
+    shared = clusters.bounds_in_time(sizes, within)
+    effective = min(float(shared.below), float(shared.above))
     # The variance grows by n / effective, hence the normal quantile by its square root.
     z = float(stats.norm.ppf(1 - ALPHA)) * math.sqrt(n / effective)
     level = min(1 - 1e-12, 2 * float(stats.norm.cdf(z)) - 1)

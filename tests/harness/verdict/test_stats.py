@@ -90,9 +90,34 @@ def test_a_healthy_half_minute_shows_99_percent() -> None:
 def test_one_failure_says_nothing_of_how_failures_come() -> None:
     """At 99.5 %, bursts would leave one in 12 s more often than 5 times in 100. Several alike, apart, tell more."""
     one = stats.proportion(*by_second([1] + [0] * 11, 250))
-    three = stats.proportion(*by_second([1, 1, 1] + [0] * 9, 250))
+    three = stats.proportion(*by_second([1, 0, 0, 0] * 3, 250))
     assert one.low < 0.995 <= three.low
     assert stats.proportion(*by_second([3] + [0] * 11, 250)).low < one.low
+
+
+def test_an_incident_that_lasts_is_one_observation() -> None:
+    """Dead seconds in a row tell less of how often that happens than as many apart: PASS and FAIL are further away."""
+    apart = stats.proportion(*by_second([50, 0, 0, 0] * 15, 50))
+    in_a_row = stats.proportion(*by_second([50] * 3 + [0] * 17 + [50] * 6 + [0] * 14 + [50] * 6 + [0] * 14, 50))
+    assert apart.value == in_a_row.value
+    assert in_a_row.low < apart.low
+    assert in_a_row.high > apart.high
+
+
+def test_neighbours_that_differ_by_chance_alone_are_not_taken_together() -> None:
+    failures = np.random.default_rng(1).permutation([1] * 30 + [0] * 30).astype(float)
+    sizes = np.full(60, 50.0)
+    assert not clusters.alike(sizes, sizes - failures)
+    assert clusters.alike(sizes, sizes - np.sort(failures))
+
+
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=40))
+def test_what_is_taken_together_only_widens_the_interval(failures: list[int]) -> None:
+    sizes = np.full(len(failures), 20.0)
+    good = sizes - np.array(failures)
+    apart, found = clusters.bounds(sizes, good), clusters.bounds_in_time(sizes, good)
+    assert found.low <= apart.low
+    assert apart.high <= found.high
 
 
 def test_a_second_is_at_least_one_observation() -> None:
@@ -199,7 +224,7 @@ def test_the_maximum_of_59_bounds_the_95th_percentile() -> None:
     """1 - 0.95⁵⁹ = 95.2 %: the classical sample size (Wilks 1941)."""
     assert stats.samples_for_quantile(0.95) == 59
     assert stats.samples_for_quantile(0.99) == 299
-    values = np.arange(1.0, 60.0)
+    values = np.random.default_rng(1).permutation(np.arange(1.0, 60.0))
     assert stats.bounding_ranks(0.95, 59)[1] <= 59
     assert math.isinf(stats.bounding_ranks(0.95, 58)[1])
     every_second = np.arange(59)
@@ -345,7 +370,8 @@ def test_without_censoring_it_is_the_plain_quantile() -> None:
 def test_a_quantile_beyond_the_last_event_is_unbounded() -> None:
     """30 of 40 ended within 3 s, 10 were still going at 32 s: p95 is beyond 32 s, p50 is known."""
     times = np.concatenate([np.linspace(0.1, 3.0, 30), np.full(10, 32.0)])
-    censored = np.arange(40) >= 30
+    times = np.random.default_rng(1).permutation(times)
+    censored = times == 32.0
     p95 = stats.censored_quantile(times, censored, 0.95, np.arange(40))
     assert math.isinf(p95.value)
     assert math.isinf(p95.high)
