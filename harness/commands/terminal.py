@@ -30,7 +30,9 @@ SHOWN = 4
 
 def show_verdict(verdict: RunVerdict) -> None:
     """The verdict, what decided it, and last the sentence that matters, where the report is, and what to do next."""
-    from idchaos.report.summary import headline, next_step, reasons, replays, tried, unspoken
+    from idchaos.report.steps import next_step
+    from idchaos.report.story import story
+    from idchaos.report.summary import headline, reasons, replays, tried, unspoken
 
     console = _console()
     head = Text(headline(verdict), style=COLOURS[verdict.verdict])
@@ -55,6 +57,8 @@ def show_verdict(verdict: RunVerdict) -> None:
     shown = follow[:SHOWN] if verdict.status == "completed" else []
     for reason in shown:
         console.print(_indented(reason))
+    if told := story(verdict):
+        console.print(_indented(told))
     if len(follow) > len(shown):
         console.print(_indented(f"and {len(follow) - len(shown)} more, in the report"))
     console.print(_indented(f"report: {verdict.run_dir}/report.html"))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 from idchaos.experiment import PhaseName, Verdict
 from idchaos.record.record import Event, FaultRecord, RunRecord
 from idchaos.report import words
+from idchaos.report.advice import glossary, of_invariant, slug
+from idchaos.report.breaches import Group, groups
 from idchaos.report.canvas import NARROW, WIDE
 from idchaos.report.data import canary_table
 from idchaos.report.findings import duration, of_paging, windows
 from idchaos.report.gallery import Gallery
 from idchaos.report.page import filled
+from idchaos.report.steps import mend, steps
+from idchaos.report.story import story
+from idchaos.report.strip import strip
 from idchaos.report.summary import (
     changed_settings,
     checks,
@@ -22,14 +28,18 @@ from idchaos.report.summary import (
     flat_settings,
     headline,
     met,
+    named_kinds,
     own_reason,
     reasons,
+    tried,
     unspoken,
 )
 from idchaos.verdict.measures import Measure
 from idchaos.verdict.verdict import FaultVerdict, InvariantVerdict, ObjectiveVerdict, RunVerdict, SliValue
 
 MOST_JOURNAL_LINES = 2_000
+MOST_REASONS = 5
+Judged = TypeVar("Judged", ObjectiveVerdict, InvariantVerdict)
 MOMENTS = ("before", "during", "after")
 SOURCES = {"control": "control plane", "probe": "probe through the path", "target": "target itself"}
 
@@ -38,6 +48,8 @@ Cells = dict[str, Any]
 
 def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
     """The report as HTML."""
+    known = _known(record)
+    counts = _counts(verdict)
     return filled(
         "report.html.j2",
         wide=WIDE,
@@ -50,21 +62,36 @@ def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
         when=words.utc(verdict.started_at),
         summary=words.plain(extra(record, "summary") or ""),
         wrong=defects_asked_for(record),
-        reasons=reasons(verdict),
+        story=story(verdict),
+        strip=strip(record, gallery.axis),
+        steps=steps(record, verdict),
+        reasons=reasons(verdict)[:MOST_REASONS],
+        more_reasons=reasons(verdict)[MOST_REASONS:],
         checks=checks(verdict),
         asked=_asked(record, verdict),
         settings=_settings(record),
-        objectives=[_objective(row) for row in verdict.objectives],
+        objectives={
+            "open": [_objective(row, verdict) for row in _worst_first(verdict.objectives)],
+            "met": [_objective(row, verdict) for row in verdict.objectives if row.verdict is Verdict.PASS],
+        },
         measures=[_measure(row) for row in verdict.measures],
         nervous=of_paging(verdict.paging, gallery.axis.origin)
         if verdict.paging and verdict.paging.paged_in_baseline
         else "",
-        invariants=[_invariant(row) for row in verdict.invariants],
-        breaches=[_breach(record, row, breach) for row in verdict.invariants for breach in row.evidence],
+        invariants={
+            "open": [_invariant(row, known) for row in _worst_first(verdict.invariants)],
+            "held": [_invariant(row, known) for row in verdict.invariants if row.verdict is Verdict.PASS],
+        },
+        tried=f"{words.sentence('; '.join(tried(verdict)))}" if tried(verdict) else "",
+        breaches=[_breach(group, known) for row in verdict.invariants for group in groups(record, row)],
+        explained=[_explained(kind, known[kind]) for kind in _broken(verdict) if kind in known],
+        glossary=glossary(),
+        slug=slug,
         canaries=_canaries(record),
         faults=_faults(record, verdict),
         cleanup=_cleanup(verdict),
-        counts=_counts(verdict),
+        counts=counts,
+        reconciled=all(row["verdict"] == Verdict.PASS for row in counts),
         generator=_generator(verdict),
         gallery=gallery,
         fault_windows=windows(gallery.axis.faults),
@@ -113,7 +140,7 @@ def _versions(record: RunRecord) -> list[tuple[str, str]]:
     return [*_named(record.manifest.versions.items()), *([("host", words.plain(host))] if host else [])]
 
 
-def _objective(row: ObjectiveVerdict) -> Cells:
+def _objective(row: ObjectiveVerdict, verdict: RunVerdict) -> Cells:
     return {
         "name": words.title(row.name),
         "sli": row.sli,
@@ -125,6 +152,7 @@ def _objective(row: ObjectiveVerdict) -> Cells:
         "verdict": row.verdict.value,
         "reason": own_reason(row),
         "why": row.why if row.verdict is Verdict.FAIL else "",
+        "mend": mend(row, verdict) if row.verdict is Verdict.FAIL else "",
     }
 
 
@@ -143,31 +171,48 @@ def _measure(row: Measure) -> Cells:
     }
 
 
-def _invariant(row: InvariantVerdict) -> Cells:
+def _worst_first(rows: Sequence[Judged]) -> list[Judged]:
+    """Those that are no PASS: broken ones first."""
+    return [row for wanted in (Verdict.FAIL, Verdict.INCONCLUSIVE) for row in rows if row.verdict is wanted]
+
+
+def _known(record: RunRecord) -> dict[str, dict[str, str]]:
+    """What the load generator says of each kind of bad token, where the run tells: what, bad, why, source."""
+    told = extra(record, "canaries")
+    kinds = told if isinstance(told, dict) else {}
+    return {str(kind): {key: str(value) for key, value in each.items()} for kind, each in kinds.items()}
+
+
+def _broken(verdict: RunVerdict) -> list[str]:
+    """Kinds of bad tokens that were accepted, each once."""
+    return list(
+        dict.fromkeys(str(each["canary"]) for row in verdict.invariants for each in row.evidence if each.get("canary"))
+    )
+
+
+def _explained(kind: str, known: dict[str, str]) -> Cells:
+    told = {key: known.get(key, "") for key in ("what", "bad", "source")}
+    return {"id": slug(f"kind {kind}"), "kind": kind, "name": words.title(kind), **told}
+
+
+def _invariant(row: InvariantVerdict, known: dict[str, dict[str, str]]) -> Cells:
+    failed = row.verdict is Verdict.FAIL
+    kinds = [str(row.evidence[0].get("canary", ""))] if row.evidence else []
     return {
         "name": words.title(row.name),
         "verdict": row.verdict.value,
         "attempts": f"{row.attempts:,}",
         "breaches": f"{row.breaches:,}",
         "breached": row.breaches > 0,
-        "reason": row.reason.removeprefix(f"{row.name}: "),
+        "reason": words.sentence(named_kinds(row)) if row.reason else "",
+        "why": next((known[kind].get("why", "") for kind in kinds if kind in known), "") if failed else "",
+        "mend": of_invariant(row.name) if failed else "",
     }
 
 
-def _breach(record: RunRecord, row: InvariantVerdict, breach: dict[str, str | float | int]) -> Cells:
-    zero = record.load_started_at or 0.0
-    told = {
-        key: value for key, value in breach.items() if key not in ("at", "canary", "phase", "replay") and value != ""
-    }
-    at = breach.get("at")
-    return {
-        "invariant": words.title(row.name),
-        "at": f"{at - zero:.2f}" if isinstance(at, int | float) else words.NOTHING,
-        "what": f"{words.title(str(breach['canary']))} accepted" if "canary" in breach else words.title(row.name),
-        "phase": str(breach.get("phase", "")),
-        "details": words.plain(told),
-        "replay": str(breach.get("replay", "")),
-    }
+def _breach(group: Group, known: dict[str, dict[str, str]]) -> Cells:
+    explained = slug(f"kind {group.kind}") if group.kind in known else ""
+    return {**dataclasses.asdict(group), "explained": explained}
 
 
 def _canaries(record: RunRecord) -> Cells | None:

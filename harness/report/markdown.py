@@ -8,6 +8,7 @@ from idchaos.experiment import Verdict
 from idchaos.record.record import RunRecord
 from idchaos.report import words
 from idchaos.report.findings import of_paging
+from idchaos.report.story import story
 from idchaos.report.summary import (
     GLYPHS,
     checks,
@@ -35,6 +36,7 @@ def summary(record: RunRecord, verdict: RunVerdict) -> str:
     wrong = defects_asked_for(record)
     lines += [f"**{escape(wrong)}**", ""] if wrong else []
     lines += [f"- {escape(text)}" for text in unspoken(verdict)]
+    lines += [escape(told), ""] if (told := story(verdict)) else []
     why = reasons(verdict)
     lines += [f"- {escape(reason.text)}" for reason in why[:MOST_REASONS]]
     if len(why) > MOST_REASONS:

@@ -13,7 +13,7 @@ from idchaos.report import words
 from idchaos.topologies import DEFAULT_TOPOLOGY
 from idchaos.verdict.measures import Measure
 from idchaos.verdict.missable import REMEDY, shown
-from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
+from idchaos.verdict.verdict import InvariantVerdict, ObjectiveVerdict, RunVerdict
 
 GLYPHS = {Verdict.PASS.value: "✓", Verdict.FAIL.value: "✕", Verdict.INCONCLUSIVE.value: "?"}
 
@@ -32,6 +32,10 @@ def unspoken(verdict: RunVerdict) -> list[str]:
         *(f"Not observed: {words.title(each.name)}: {each.why}." for each in verdict.not_observed),
         *(f"Left out: {words.title(each.name)}: {each.why}." for each in verdict.left_out),
     ]
+
+
+MANY = 3
+"""Undecided invariants that are named; more are counted."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,46 @@ def _of_verdict(verdict: RunVerdict) -> list[Reason]:
     if verdict.reasons:
         return [
             _missed(missed[text]) if text in missed else Reason(words.sentence(_readable(text, verdict)))
-            for text in verdict.reasons
+            for text in _folded(verdict)
         ]
     if verdict.verdict is Verdict.PASS:
         proved = "Every objective was met, every invariant held, and every fault proved its effect."
         plain = "Every objective was met and every invariant held; no fault was planned."
         return [Reason(proved if verdict.faults else plain), *_of_the_unseen(verdict)]
     return [Reason("The verdict came without a reason.")]
+
+
+def _folded(verdict: RunVerdict) -> list[str]:
+    """The reasons, with what was seen of one fault at several places as one, and invariants that stayed undecided as
+    one where they are many.
+    """
+    texts = list(verdict.reasons)
+    for each in verdict.faults:
+        own = [text for text in texts if text.startswith(f"fault {each.name}: ")]
+        heads = {text.partition(" force: ")[0] for text in own}
+        if len(own) > 1 and len(heads) == 1:
+            seen = _same_once([text.partition(" force: ")[2] for text in own])
+            texts[texts.index(own[0])] = f"{own[0].partition(' force: ')[0]} force: {seen}"
+            texts = [text for text in texts if text not in own[1:]]
+    undecided = {each.reason: each for each in verdict.invariants if each.verdict is Verdict.INCONCLUSIVE}
+    untold = [text for text in texts if text in undecided]
+    if len(untold) > MANY:
+        names = ", ".join(words.title(undecided[text].name) for text in untold[:MANY])
+        texts = [text for text in texts if text not in untold]
+        texts.append(
+            f"{len(untold)} invariants stay undecided ({names} and {len(untold) - MANY} more): "
+            f"too few of their bad tokens were answered with a yes or no"
+        )
+    return texts
+
+
+def _same_once(seen: list[str]) -> str:
+    """``gateway-1: nothing; gateway-2: nothing`` as ``gateway-1, gateway-2: nothing``."""
+    found: dict[str, list[str]] = {}
+    for text in seen:
+        who, _, what = text.partition(": ")
+        found.setdefault(what, []).append(who)
+    return "; ".join(f"{', '.join(who)}: {what}" if what else ", ".join(who) for what, who in found.items())
 
 
 def _of_the_unseen(verdict: RunVerdict) -> list[Reason]:
@@ -97,18 +134,35 @@ def _missed(row: ObjectiveVerdict) -> Reason:
 
 
 def _readable(text: str, verdict: RunVerdict) -> str:
-    """A reason that begins with the name of what was judged, with that name as words."""
-    names = [*(row.name for row in verdict.objectives), *(row.name for row in verdict.invariants)]
-    for name in names:
+    """A reason that begins with the name of what was judged, with that name as words; of an invariant, whether it does
+    not hold or stays undecided: "audience enforced: 26 of 28 accepted" would contradict itself.
+    """
+    text = words.signs(text)
+    for row in verdict.invariants:
+        if text.startswith(f"{row.name}:"):
+            how = "does not hold" if row.verdict is Verdict.FAIL else "stays undecided"
+            return f"“{words.title(row.name)}” {how}: {named_kinds(row)}"
+    for name in (row.name for row in verdict.objectives):
         if text.startswith((f"{name} ", f"{name}:")):
             return words.title(name) + text[len(name) :]
+    return text
+
+
+def named_kinds(row: InvariantVerdict) -> str:
+    """An invariant's reason, with kinds of bad tokens as words."""
+    text = row.reason.removeprefix(f"{row.name}: ")
+    of_all = [*(each.get("canary") for each in row.evidence), *(each.get("canary") for each in row.by_canary)]
+    for kind in {str(kind) for kind in of_all if kind}:
+        text = text.replace(kind, words.title(kind))
     return text
 
 
 def own_reason(row: ObjectiveVerdict) -> str:
     """What to say beside an objective beyond its numbers: why it is undecided, or a note about what was measured."""
     if row.verdict is Verdict.INCONCLUSIVE:
-        return words.sentence(row.reason.removeprefix(f"{row.name} in {row.phase}: ")) if row.reason else ""
+        return (
+            words.sentence(words.signs(row.reason).removeprefix(f"{row.name} in {row.phase}: ")) if row.reason else ""
+        )
     return words.sentence(row.note) if row.note else ""
 
 
@@ -127,7 +181,7 @@ def checks(verdict: RunVerdict) -> list[Check]:
         Check("Objectives", f"{met} of {len(objectives)} met", Verdict.worst(objectives)),
         Check(
             "Invariants",
-            "; ".join(tried(verdict)) or "nothing was tried",
+            _invariants(verdict),
             Verdict.worst([each.verdict for each in verdict.invariants]),
         ),
         Check(
@@ -155,18 +209,14 @@ def replays(verdict: RunVerdict) -> list[tuple[str, str]]:
     return [(name, command) for name, command in first if command]
 
 
-def next_step(verdict: RunVerdict) -> str:
-    """What to do now; empty where nothing needs to be done."""
-    if verdict.cleanup.problem or verdict.cleanup.clean is None:
-        return "idchaos recover"
-    if verdict.verdict is Verdict.PASS:
-        return ""
-    if verdict.verdict is Verdict.FAIL:
-        commands = [command for _, command in replays(verdict)]
-        return commands[0] if commands else "the report says why it matters, since when, and at which replica"
-    if verdict.status != "completed":
-        return "mend what ended it, and run it again"
-    return f"idchaos validate {verdict.scenario} --profile {verdict.profile} says what it takes to decide"
+def _invariants(verdict: RunVerdict) -> str:
+    found = [each.verdict for each in verdict.invariants]
+    if not found:
+        return "none was tried"
+    broken, undecided = found.count(Verdict.FAIL), found.count(Verdict.INCONCLUSIVE)
+    parts = [f"{found.count(Verdict.PASS)} of {len(found)} held"]
+    parts += [f"{broken} broken"] if broken else []
+    return ", ".join([*parts, *([f"{undecided} undecided"] if undecided else [])])
 
 
 def tried(verdict: RunVerdict) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from idchaos.report.findings import duration, percent
@@ -16,6 +17,18 @@ NOTHING, ENDLESS = "–", "∞"
 def title(name: str) -> str:
     """A name as words: ``api_success_fault`` is ``api success fault``."""
     return name.replace("_", " ")
+
+
+def signs(text: str) -> str:
+    """``>=`` and ``<=`` as one sign."""
+    for operator, sign in OPERATORS.items():
+        text = text.replace(operator, sign)
+    return text
+
+
+def listed(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def sentence(text: str) -> str:

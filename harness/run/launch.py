@@ -17,6 +17,8 @@ from pydantic import ValidationError
 
 from idchaos.contract import NotObserved
 from idchaos.errors import UsageError
+from idchaos.experiment import Plan
+from idchaos.load.canaries.catalogue import kinds
 from idchaos.record.rundir import RunDirectory
 from idchaos.run.added import check_separable, with_faults
 from idchaos.run.declared import seen_by
@@ -231,6 +233,7 @@ def manifest(prepared: Prepared, target: Target) -> dict[str, Any]:
         "settings": prepared.settings.model_dump(mode="json"),
         "changed_settings": differing(prepared.settings),
         "plan": plan.model_dump(mode="json"),
+        "canaries": explained(plan),
         "faults": [
             {"name": fault.title, "phase": phase}
             for phase, faults in prepared.experiment.faults.items()
@@ -241,6 +244,17 @@ def manifest(prepared: Prepared, target: Target) -> dict[str, Any]:
         "repeat": repeat_command(prepared),
         "versions": versions(),
         "host": {"system": platform.platform(), "machine": platform.machine(), "python": platform.python_version()},
+    }
+
+
+def explained(plan: Plan) -> dict[str, dict[str, str]]:
+    """What each planned kind of bad token is, why it is surely bad, and what a breach means: for who reads a report."""
+    known = kinds()
+    planned = [str(kind) for invariant in plan.invariants for kind in invariant.canaries]
+    return {
+        name: {"what": kind.made, "bad": kind.bad, "why": kind.why, "source": kind.source}
+        for name in dict.fromkeys(planned)
+        if (kind := known.get(name))
     }
 
 

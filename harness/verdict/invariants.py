@@ -76,7 +76,7 @@ def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgeme
     decided = _decided(tried)
     judgement = Judgement(Verdict.PASS)
     if len(breaches):
-        judgement = _breached(invariant.name, breaches, _decided(sent), "canaries")
+        judgement = _breached(invariant.name, breaches, _decided(sent), "bad tokens")
     elif missing := _missing(invariant, record, tried, decided):
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{invariant.name}: {missing}")
     counts = tuple((kind, phase.value, _count(decided, kind, phase)) for kind in kinds for phase in record.windows)
@@ -122,7 +122,7 @@ def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
     if len(breaches):
         judgement = _breached(WITHDRAWN_KEYS, breaches, decided, "requests")
     elif untried:
-        what = f"no decided attempt with {', '.join(untried)} after caches must have forgotten it"
+        what = f"nobody said yes or no to a token of {', '.join(untried)} after caches must have forgotten that key"
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{WITHDRAWN_KEYS}: {what}")
     return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches))
 
@@ -150,13 +150,13 @@ def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decid
     planned = record.plan.load.canaries
     for kind in invariant.canaries:
         if planned is None or kind not in planned.kinds:
-            return f"no canary of kind {kind} was planned"
+            return f"no bad token of the kind {kind} was planned"
         if not (decided["canary"] == str(kind)).any():
             skipped = record.generator.get("skipped")
             unmade = skipped.get(str(kind)) if isinstance(skipped, dict) else None
-            return f"no decided attempt of {kind}" + (f" ({unmade} were due and could not be made)" if unmade else "")
+            return _unanswered(kind) + (f" ({unmade} were due and could not be made)" if unmade else "")
     if len(decided) < invariant.min_attempts:
-        return f"{len(decided):,} decided attempts, needs {invariant.min_attempts:,}"
+        return f"{len(decided):,} bad tokens were answered with a yes or no, where it takes {invariant.min_attempts:,}"
     if missing := _silent(invariant, record, decided) or _missing_after_healing(invariant, record, decided):
         return missing
     held = tried[(tried["decision"] != "undecided") | tried["error_code"].isin(WITHHELD)]
@@ -164,7 +164,7 @@ def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decid
     for phase in record.windows:
         for kind in invariant.canaries:
             if phase is not PhaseName.WARMUP and kind not in once and not _count(held, kind, phase):
-                return f"no decided attempt of {kind} in {phase}"
+                return _unanswered(kind, f" in {phase}")
     return ""
 
 
@@ -178,11 +178,11 @@ def _silent(invariant: Invariant, record: RunRecord, decided: pd.DataFrame) -> s
         mine = decided[decided["canary"] == str(kind)]
         asked = set(mine["replica"])
         if asked != {""} and (missed := deciders - asked):
-            return f"no decided attempt of {kind} at {', '.join(sorted(missed))}"
+            return _unanswered(kind, f" at {', '.join(sorted(missed))}")
         if planned is None or kind not in SHOWN_WHILE_GOOD or not planned.shows_in(record.lasted_s):
             continue
         if missed := deciders - set(mine.loc[mine["way"] == SHOWN, "replica"]):
-            return f"no decided attempt of {kind} that was shown while good at {', '.join(sorted(missed))}"
+            return _unanswered(kind, f" that was shown while good at {', '.join(sorted(missed))}")
     return ""
 
 
@@ -198,7 +198,7 @@ def _missing_after_healing(invariant: Invariant, record: RunRecord, decided: pd.
         return ""
     for kind in (kind for kind in REVOKED if kind in invariant.canaries):
         if not ((decided["canary"] == str(kind)) & (decided["sent_at"] > due)).any():
-            return f"no decided attempt of {kind} after the fault was healed"
+            return _unanswered(kind, " after the fault was healed")
     return ""
 
 
@@ -219,6 +219,10 @@ def _never_heard(record: RunRecord, sent: pd.DataFrame) -> pd.Series:
 
 def _hearing_s(planned: CanaryPlan) -> float:
     return planned.revoked_after_s + RIPENING_S / 2
+
+
+def _unanswered(kind: str, which: str = "") -> str:
+    return f"nobody said yes or no to a bad token of the kind {kind}{which}"
 
 
 def _count(canaries: pd.DataFrame, kind: str, phase: PhaseName) -> int:

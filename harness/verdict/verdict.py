@@ -22,6 +22,7 @@ from idchaos.record import host
 from idchaos.record.record import Cleanup, Effect, RunRecord
 from idchaos.values import Interval, Value, number
 from idchaos.verdict import sli, stats
+from idchaos.verdict.felt import Felt, felt
 from idchaos.verdict.generator_health import GeneratorHealth, baseline_reasons, generator_health
 from idchaos.verdict.invariants import (
     ISOLATION,
@@ -186,6 +187,8 @@ class RunVerdict(Value):
     slis: tuple[SliValue, ...]
     measures: tuple[Measure, ...] = ()
     """The guide's, over the whole run: they inform, and change no verdict."""
+    felt: Felt | None = None
+    """What became of good requests."""
     paging: Paging | None = None
     """Would it have paged? ``null`` where nothing came after the warm-up."""
     changes: tuple[SliValue, ...] = ()
@@ -267,6 +270,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
         slis=_slis(record, PER_PHASE, record.windows),
         changes=_slis(record, CHANGES, [name for name in record.windows if name in AFTERWARDS]),
         measures=measures(record, health),
+        felt=felt(record),
         paging=paging(record, health),
         revocation_lag=_revocation_lag(record),
         reconciliation=tuple(_count(row) for row in counts),

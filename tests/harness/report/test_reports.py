@@ -18,6 +18,7 @@ from idchaos.errors import StoreError
 from idchaos.experiment import Verdict
 from idchaos.record.record import Event, Manifest, RunRecord, load
 from idchaos.report import html, junit, markdown
+from idchaos.report.advice import glossary, slug
 from idchaos.report.gallery import Gallery, gallery
 from idchaos.report.write import write
 from idchaos.verdict.verdict import RunVerdict, judge_run
@@ -138,6 +139,7 @@ def test_the_page_loads_nothing_and_runs_nothing(page: str):
 def test_the_page_says_everything_that_was_judged(page: str, verdict: RunVerdict):
     for row in (*verdict.objectives, *verdict.invariants, *verdict.faults, *verdict.reconciliation):
         assert (row.what if hasattr(row, "what") else row.name) in page
+    assert all(f'id="{slug(term)}"' in page for term in glossary())
     for text in (
         "86.1 %",
         "≥ 99.5 %",
@@ -148,7 +150,8 @@ def test_the_page_says_everything_that_was_judged(page: str, verdict: RunVerdict
     ):
         assert text in page
     order = [
-        page.index(text) for text in ("FAIL", ">What was asked</h2>", ">Faults and their proof</h2>", ">Plots</h2>")
+        page.index(text)
+        for text in ("FAIL", ">What to do next</h2>", ">Objectives</h2>", ">Plots</h2>", ">Faults and their proof</h2>")
     ]
     assert order == sorted(order)
 
@@ -202,13 +205,14 @@ def test_a_breach_says_what_is_needed_to_replay_it(record: RunRecord, verdict_do
     }
     verdict_document["invariants"][0] |= {"verdict": "FAIL", "breaches": 1, "evidence": [breach]}
     text = html.page(record, RunVerdict.model_validate_json(json.dumps(verdict_document)), drawn)
-    assert "expired accepted" in text
-    assert "status: 200; replica: gateway-1; jti: j-1" in text
+    assert "canary: expired; replica: gateway-1; jti: j-1" in text
+    assert ">15.2 s, fault<" in text
+    assert ">HTTP 200<" in text
 
 
 def test_measures_are_met_missed_or_say_why_nobody_knows(page: str):
     table = page[page.index(">The guide’s measures</h2>") : page.index(">SLIs by phase</h2>")]
-    for text in ("✓</span>met", "✕</span>missed", "not enough samples", "it takes about 2,995", "no data", "no target"):
+    for text in (">met<", ">missed<", "not enough samples", "it takes about 2,995", "no data", "no target"):
         assert text in table
 
 
@@ -246,10 +250,23 @@ def test_junit_counts_are_those_of_its_cases(record: RunRecord, verdict: RunVerd
     assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure")) == 2
     assert int(suite.attrib["errors"]) == len(suite.findall("testcase/error")) == 1
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", suite.attrib["timestamp"])
+    assert cases[0].attrib["name"] == "verdict"
     for case in cases:
         assert case.attrib["name"]
         assert case.attrib["classname"].startswith("idchaos.jwks_outage.")
         float(case.attrib["time"])
+
+
+def test_of_a_run_that_was_cut_short_what_ended_it_is_the_one_error(
+    record: RunRecord, verdict_document: dict[str, Any]
+) -> None:
+    verdict_document |= {"status": "interrupted", "verdict": "INCONCLUSIVE", "reasons": ["interrupted"]}
+    for row in (*verdict_document["objectives"], *verdict_document["invariants"]):
+        row["verdict"] = "INCONCLUSIVE"
+    (suite,) = Xml.fromstring(junit.suite(record, RunVerdict.model_validate_json(json.dumps(verdict_document))))
+    assert (suite.attrib["errors"], suite.attrib["skipped"]) == ("1", "4")
+    assert suite.findall("testcase")[0].find("error") is not None
+    assert all(skip.attrib["message"] == "follows from: Interrupted." for skip in suite.findall("testcase/skipped"))
 
 
 def test_junit_of_hostile_strings_is_xml(record: RunRecord, verdict_document: dict[str, Any]):

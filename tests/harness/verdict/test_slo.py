@@ -392,7 +392,7 @@ def test_who_decides_everyday_requests_must_have_decided_each_kind(
     at_second = canaries((kind,))
     found = invariants.judge_invariant(never, make_record([*traffic(100, 130), *at_second], plan=plan)).judgement
     assert found.verdict is Verdict.INCONCLUSIVE
-    assert found.reason == f"never: no decided attempt of {kind} at gateway-1"
+    assert found.reason == f"never: nobody said yes or no to a bad token of the kind {kind} at gateway-1"
     at_both = [*at_second, at_second[0] | {"replica": "gateway-1"}]
     found = invariants.judge_invariant(never, make_record([*traffic(100, 130), *at_both], plan=plan)).judgement
     assert found.verdict is Verdict.PASS
@@ -415,7 +415,10 @@ def test_in_a_run_that_is_long_enough_an_expired_token_must_have_been_shown_whil
 
     assert judged(short, *both).verdict is Verdict.PASS
     untried = judged(long_enough, *both)
-    assert untried.reason == "never: no decided attempt of expired that was shown while good at gateway-2"
+    assert (
+        untried.reason
+        == "never: nobody said yes or no to a bad token of the kind expired that was shown while good at gateway-2"
+    )
     assert judged(long_enough, *both, both[-1] | {"way": SHOWN}).verdict is Verdict.PASS
 
 
@@ -444,7 +447,7 @@ def test_one_accepted_canary_fails_with_what_is_needed_to_find_it(make_record: M
     found = invariants.judge_invariant(NEVER, make_record(rows, plan=make_plan(canaries=CANARIES)))
     assert found.judgement.verdict is Verdict.FAIL
     assert found.judgement.reason == (
-        "no bad token is accepted: 1 of 18 canaries were accepted, first alg_none in fault by gateway-2"
+        "no bad token is accepted: 1 of 18 bad tokens were accepted, first alg_none in fault by gateway-2"
     )
     (breach,) = found.evidence
     assert breach == {
@@ -473,11 +476,14 @@ def test_a_breach_during_warm_up_or_between_phases_counts(make_record: Make, mak
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([], "no decided attempt of expired"),
-        (canaries(spans=(100,)), "6 decided attempts, needs 10"),
-        (canaries(spans=(100, 120)), "no decided attempt of expired in fault"),
-        (canaries((Canary.EXPIRED,)) * 2, "no decided attempt of alg_none"),
-        ([row | {"decision": "undecided", "status": 503} for row in canaries()], "no decided attempt of expired"),
+        ([], "nobody said yes or no to a bad token of the kind expired"),
+        (canaries(spans=(100,)), "6 bad tokens were answered with a yes or no, where it takes 10"),
+        (canaries(spans=(100, 120)), "nobody said yes or no to a bad token of the kind expired in fault"),
+        (canaries((Canary.EXPIRED,)) * 2, "nobody said yes or no to a bad token of the kind alg_none"),
+        (
+            [row | {"decision": "undecided", "status": 503} for row in canaries()],
+            "nobody said yes or no to a bad token of the kind expired",
+        ),
     ],
 )
 def test_what_was_not_tried_is_not_shown(
@@ -524,13 +530,16 @@ def test_canaries_that_could_not_be_made_are_told(make_record: Make, make_plan: 
         canaries((Canary.EXPIRED,)), plan=make_plan(canaries=CANARIES), generator={"skipped": {"alg_none": 9}}
     )
     found = invariants.judge_invariant(NEVER, record)
-    assert "no decided attempt of alg_none (9 were due and could not be made)" in found.judgement.reason
+    assert (
+        "nobody said yes or no to a bad token of the kind alg_none (9 were due and could not be made)"
+        in found.judgement.reason
+    )
 
 
 def test_a_canary_that_was_not_planned_is_not_shown(make_record: Make, make_plan: MakePlan) -> None:
     plan = make_plan(canaries=CanaryPlan(kinds=(Canary.EXPIRED,), clock_margin_s=10.0))
     found = invariants.judge_invariant(NEVER, make_record(canaries(), plan=plan))
-    assert found.judgement.reason == "no bad token is accepted: no canary of kind alg_none was planned"
+    assert found.judgement.reason == "no bad token is accepted: no bad token of the kind alg_none was planned"
 
 
 # --- faults
@@ -556,23 +565,25 @@ def test_a_fault_that_proved_itself() -> None:
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        (0, "no proof from before it"),
-        (1, "no proof by control during it"),
-        (2, "no proof by probe during it"),
-        (3, "no proof by target during it"),
-        (4, "no proof from after it"),
+        (0, "nobody looked before it"),
+        (1, "the control plane was not asked while it was in force"),
+        (2, "the probe through the path was not asked while it was in force"),
+        (3, "the target itself was not asked while it was in force"),
+        (4, "nobody looked after it was healed"),
     ],
 )
 def test_each_missing_proof_is_named(missing: int, said: str) -> None:
     kept = [item for index, item in enumerate(PROOF) if index != missing]
-    assert proofs.fault_reasons(fault(kept)) == (f"fault down: {said}",)
+    assert proofs.fault_reasons(fault(kept)) == (f"fault down: not proved: {said}",)
 
 
 @pytest.mark.parametrize("failed", range(5))
 def test_each_failed_proof_is_named(failed: int) -> None:
     moment, source, _ = PROOF[failed]
     spoilt = [*PROOF[:failed], (moment, source, False), *PROOF[failed + 1 :]]
-    assert proofs.fault_reasons(fault(spoilt)) == (f"fault down: the proof by {source} {moment} it failed: seen",)
+    (said,) = proofs.fault_reasons(fault(spoilt))
+    assert said.startswith(f"fault down: not proved: {proofs.WHO[source]} did not show ")
+    assert said.endswith(f"{proofs.WHEN[moment]}: seen")
 
 
 def test_a_fault_that_was_not_applied_or_not_healed() -> None:

@@ -143,7 +143,7 @@ def test_a_breach_fails_whatever_else_is_wrong(build: Build) -> None:
 
     verdict = judge_run(build(accept, status="interrupted", events=EVENTS[:1]))
     assert verdict.verdict is Verdict.FAIL
-    assert verdict.reasons[0].startswith("no bad token: 1 of 12 canaries were accepted")
+    assert verdict.reasons[0].startswith("no bad token: 1 of 12 bad tokens were accepted")
     assert "the run was not completed: interrupted" in verdict.reasons
 
 
@@ -154,10 +154,13 @@ def test_a_breach_fails_whatever_else_is_wrong(build: Build) -> None:
         ({"status": "unfinished"}, "the run was not completed: unfinished"),
         ({"damage": ("journal.jsonl line 3 is damaged",)}, "journal.jsonl line 3 is damaged"),
         ({"counts": {}}, "counts do not reconcile: no counts were recorded"),
-        ({"events": [*EVENTS[:3], *EVENTS[4:]]}, "fault down: no proof by control during it"),
+        (
+            {"events": [*EVENTS[:3], *EVENTS[4:]]},
+            "fault down: not proved: the control plane was not asked while it was in force",
+        ),
         (
             {"events": [*EVENTS[:5], proof("during", "target", 119.9, ok=False), *EVENTS[6:]]},
-            "fault down: the proof by",
+            "fault down: not proved: the target itself did not show it",
         ),
         ({"windows": {"baseline": (100, 110), "fault": (110, 120)}}, "phases that never began: recovery"),
     ],
@@ -322,7 +325,7 @@ def test_a_withdrawn_key_that_is_refused_in_time_passes(build: Build) -> None:
 def test_a_withdrawn_key_that_nobody_presented_again_shows_nothing(build: Build) -> None:
     verdict = judge_run(build(events=[*EVENTS, WITHDRAWN | {"kid": "other"}]))
     assert verdict.verdict is Verdict.INCONCLUSIVE
-    assert "no decided attempt with other" in verdict.reasons[0]
+    assert "nobody said yes or no to a token of other" in verdict.reasons[0]
 
 
 def test_what_no_invariant_watches_is_a_breach_all_the_same(build: Build) -> None:

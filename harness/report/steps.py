@@ -1,0 +1,124 @@
+"""What to do next: the setting that explains what failed, how it is mended, the page and the command. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from idchaos.experiment import Verdict
+from idchaos.record.record import RunRecord
+from idchaos.report import advice, words
+from idchaos.report.story import mend as mend_error
+from idchaos.report.story import settings
+from idchaos.report.summary import changed_settings, command_line, flat_settings, replays
+from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
+
+MOST_REPLAYS = 3
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to do; ``command`` may be empty, ``page`` is one of the docs."""
+
+    text: str
+    command: str = ""
+    page: str = ""
+
+
+def steps(record: RunRecord, verdict: RunVerdict) -> list[Step]:
+    """What to do, most urgent first; never empty."""
+    found = []
+    if verdict.cleanup.problem or verdict.cleanup.clean is None:
+        found.append(Step("See to what may have been left running.", "idchaos recover"))
+    if verdict.verdict is Verdict.FAIL:
+        found += [*_of_defects(record), *_of_breaches(verdict), *_of_objectives(record, verdict)]
+    if verdict.verdict is Verdict.INCONCLUSIVE:
+        found += _of_the_undecided(record, verdict)
+    if verdict.verdict is Verdict.PASS:
+        more = f"idchaos run {verdict.scenario} --profile {verdict.profile} --repeat 5"
+        found.append(Step("Nothing has to be done. More runs see what is rarer.", more, "docs/statistics.md"))
+    return found or [Step("Run it again with the same plan.", command_line(record))]
+
+
+def _of_defects(record: RunRecord) -> list[Step]:
+    if not record.manifest.defects:
+        return []
+    named = ", ".join(record.manifest.defects)
+    return [
+        Step(f"The stand-ins were told to misbehave ({named}): this FAIL is what was to be seen.", "", "docs/zoo.md")
+    ]
+
+
+def _of_breaches(verdict: RunVerdict) -> list[Step]:
+    found = []
+    commands = dict(replays(verdict))
+    for row in [each for each in verdict.invariants if each.verdict is Verdict.FAIL][:MOST_REPLAYS]:
+        text = advice.of_invariant(row.name) or f"Find out why {words.title(row.name)} does not hold."
+        kind = str(row.evidence[0].get("canary", "")) if row.evidence else ""
+        page = f"docs/canaries.md#{kind}" if kind else "docs/canaries.md"
+        found.append(Step(f"{text} Send it again:" if row.name in commands else text, commands.get(row.name, ""), page))
+    return found
+
+
+def _of_objectives(record: RunRecord, verdict: RunVerdict) -> list[Step]:
+    missed = [row for row in verdict.objectives if row.verdict is Verdict.FAIL]
+    if not missed:
+        return []
+    found = []
+    if told := _settings(record, settings(verdict.felt)):
+        found.append(Step(f"Settings that bear on this error: {told}. Try another value with --set."))
+    texts = dict.fromkeys(filter(None, (mend(row, verdict) for row in missed)))
+    found += [Step(text) for text in texts]
+    return [*found, Step("The same plan and seed again:", command_line(record))]
+
+
+def mend(row: ObjectiveVerdict, verdict: RunVerdict) -> str:
+    """How a missed objective is mended: by its error, where it counts failures of users, else by what it measures."""
+    of_users = row.sli.startswith(("success_rate", "unavailable_rate", "wrongly_denied_rate"))
+    return (mend_error(verdict.felt) if of_users else "") or advice.of_sli(row.sli)
+
+
+def _of_the_undecided(record: RunRecord, verdict: RunVerdict) -> list[Step]:
+    if verdict.status != "completed":
+        return [Step("Mend what ended it, and run it again.", command_line(record))]
+    unproved = [fault for fault in verdict.faults if not fault.effect_proved]
+    if unproved:
+        page = "docs/write-a-scenario.md"
+        text = (
+            "The fault was not felt, so nothing can be said of it: let it last longer than what carries users over it"
+        )
+        told = _settings(record, tuple(name for name in CARRIES if name in flat_settings(record.manifest.settings)))
+        return [Step(f"{text} ({told})." if told else f"{text}.", "", page)]
+    words_ = ["idchaos", "validate", verdict.scenario, "--profile", verdict.profile]
+    return [Step("See how long, or how much load, it takes to decide.", shlex.join(words_), "docs/validate.md")]
+
+
+CARRIES = ("fault.duration_s", "gateway.jwks_cache_s", "gateway.introspection_cache_s")
+"""What has to be shorter than the fault, after the fault's own length."""
+
+
+def _settings(record: RunRecord, names: tuple[str, ...]) -> str:
+    """``gateway.jwks_stale_s = 0 (changed), gateway.jwks_cache_s = 4``."""
+    values, changed = flat_settings(record.manifest.settings), changed_settings(record) or {}
+    told = [
+        f"{name} = {words.plain(values[name])}" + (" (changed)" if name in changed else "")
+        for name in names
+        if name in values
+    ]
+    return ", ".join(sorted(told, key=lambda text: "(changed)" not in text))
+
+
+def next_step(verdict: RunVerdict) -> str:
+    """What to do now, in one line, by the verdict alone; empty where nothing needs to be done."""
+    if verdict.cleanup.problem or verdict.cleanup.clean is None:
+        return "idchaos recover"
+    if verdict.verdict is Verdict.PASS:
+        return ""
+    if verdict.verdict is Verdict.FAIL:
+        commands = [command for _, command in replays(verdict)]
+        told = ", ".join(settings(verdict.felt))
+        bears = f"look at {told}: " if told else ""
+        return commands[0] if commands else f"{bears}the report says how it is mended, and how to run it again"
+    if verdict.status != "completed":
+        return "mend what ended it, and run it again"
+    return f"idchaos validate {verdict.scenario} --profile {verdict.profile} says what it takes to decide"

@@ -1,0 +1,128 @@
+"""What matters most, in words: what was let in, what users felt, and what to do about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from idchaos.experiment import Verdict
+from idchaos.load.canaries.catalogue import invariants
+from idchaos.record.record import RunRecord
+from idchaos.report import advice, story
+from idchaos.report.axis import time_axis
+from idchaos.report.breaches import groups
+from idchaos.report.steps import next_step, steps
+from idchaos.report.strip import strip
+from idchaos.verdict.felt import Felt, felt
+from idchaos.verdict.invariants import IN_EVERY_RUN
+from idchaos.verdict.sli import names
+from idchaos.verdict.verdict import RunVerdict
+
+DENIED = {"outcome": "wrongly_denied", "decision": "deny", "error_code": "kid_unknown", "status": 401}
+Make = Callable[..., RunRecord]
+Traffic = Callable[..., list[dict[str, Any]]]
+
+
+def of(document: dict[str, Any], **changes: Any) -> RunVerdict:
+    return RunVerdict.model_validate_json(json.dumps({**document, **changes}))
+
+
+def test_what_users_felt_is_counted_by_when_where_and_why(make_record: Make, traffic: Traffic) -> None:
+    rows = traffic(100, 130)
+    bad = [row | DENIED for row in rows if 112 <= row["due_at"] < 114 and row["replica"] == "gateway-2"]
+    kept = [row for row in rows if not (112 <= row["due_at"] < 114 and row["replica"] == "gateway-2")]
+    found = felt(make_record([*kept, *bad]))
+    assert (found.requests, found.failed, found.phase) == (600, 20, "fault")
+    assert found.replicas == {"gateway-2": 20}
+    assert (found.error, found.error_count, found.status) == ("kid_unknown", 20, 401)
+
+
+def test_the_sentence_says_how_many_since_when_where_and_by_which_error(verdict_document: dict[str, Any]) -> None:
+    told = Felt(
+        requests=1000, failed=250, phase="fault", first_s=12.0, last_s=20.5, after_fault_s=1.5,
+        replicas={"gateway-2": 200, "gateway-1": 50}, error="jwks_unavailable", error_count=250, status=503,
+    )  # fmt: skip
+    said = story.story(of(verdict_document, felt=told.model_dump()))
+    assert said == (
+        "250 of 1,000 good requests (25 %) went wrong: from 12.0 s to 20.5 s (in fault, 1.50 s after it began), "
+        "80 % of them at gateway-2, all by jwks_unavailable (HTTP 503): validators had no usable key left and could "
+        "not fetch any."
+    )
+    assert story.settings(told) == ("gateway.jwks_stale_s", "gateway.jwks_cache_s")
+
+
+def test_where_nothing_failed_it_says_so_and_without_data_that_nobody_knows(verdict_document: dict[str, Any]) -> None:
+    fine, none = (of(verdict_document, felt={"requests": count, "failed": 0}) for count in (10, 0))
+    assert story.story(fine) == "Users felt nothing: all 10 good requests after the warm-up were served."
+    assert "nobody knows" in story.story(none)
+
+
+def breached(document: dict[str, Any]) -> RunVerdict:
+    breach = {"at": 1.0, "status": 200, "canary": "expired", "phase": "fault", "replica": "gateway-1", "replay": "send"}
+    row = document["invariants"][0] | {"verdict": "FAIL", "breaches": 3, "evidence": [breach]}
+    return of(document, invariants=[row | {"name": "expired_tokens_refused"}])
+
+
+def test_what_was_let_in_comes_first(verdict_document: dict[str, Any]) -> None:
+    assert story.story(breached(verdict_document)).startswith(
+        "3 bad tokens were accepted (expired), by gateway-1, first in fault."
+    )
+
+
+def test_after_a_breach_comes_how_it_is_mended_and_the_command_that_sends_it_again(
+    record: RunRecord, verdict_document: dict[str, Any]
+) -> None:
+    found = steps(record, breached(verdict_document))
+    assert found[0].text.startswith(advice.of_invariant("expired_tokens_refused"))
+    assert (found[0].command, found[0].page) == ("send", "docs/canaries.md#expired")
+    assert next_step(breached(verdict_document)) == "send"
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_there_is_always_something_to_do(record: RunRecord, verdict_document: dict[str, Any], verdict: Verdict) -> None:
+    assert steps(record, of(verdict_document, verdict=verdict.value))
+
+
+def test_a_setting_that_bears_on_the_error_is_named_with_its_value(
+    record: RunRecord, verdict_document: dict[str, Any]
+) -> None:
+    told = {"requests": 10, "failed": 5, "phase": "fault", "error": "jwks_unavailable", "error_count": 5}
+    found = steps(record, of(verdict_document, felt=told))
+    assert "gateway.jwks_stale_s = 0 (changed)" in found[0].text
+
+
+def test_breaches_are_put_together_by_kind_replica_and_route(
+    make_record: Make, verdict_document: dict[str, Any]
+) -> None:
+    sent = {"flow": "canary", "canary": "expired", "expected": "deny", "replica": "gateway-1", "status": 200}
+    accepted = {"decision": "accept", "outcome": "wrongly_accepted"}
+    rows = [{**sent, **accepted, "due_at": 111.0 + number, "endpoint": f"/orders/{number}"} for number in range(3)]
+    refused = {**sent, "decision": "deny", "outcome": "denied", "due_at": 112.5, "endpoint": "/orders/9"}
+    (group,) = groups(make_record([*rows, refused]), breached(verdict_document).invariants[0])
+    assert (group.what, group.replica, group.route) == ("expired", "gateway-1", "/orders/…")
+    assert (group.count, group.of, group.replay) == (3, 4, "send")
+
+
+def test_the_strip_shows_phases_faults_and_failures(record: RunRecord) -> None:
+    drawn = strip(record, time_axis(record))
+    assert drawn is not None
+    assert [each.name for each in drawn.phases] == ["warmup", "baseline", "fault", "recovery"]
+    assert sum(each.width for each in drawn.phases) == pytest.approx(100)
+    assert drawn.bars
+    assert all(0 < each.height <= 100 for each in drawn.bars)
+    nothing = dataclasses.replace(record, samples=record.samples.iloc[:0])
+    assert strip(nothing, time_axis(nothing)) is None
+
+
+def test_how_an_invariant_is_mended_is_said_of_those_that_there_are() -> None:
+    assert set(advice.texts()["invariants"]) <= {*invariants(), *IN_EVERY_RUN}
+    assert advice.of_invariant("one_of_tomorrow") == ""
+
+
+def test_what_is_said_by_sli_is_said_of_some() -> None:
+    assert [start for start in advice.texts()["slis"] if not any(name.startswith(start) for name in names())] == []
+    assert advice.of_sli("revocation_lag_p95{format=jwt}").startswith("Shorten the cache")
