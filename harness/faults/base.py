@@ -96,8 +96,8 @@ class Fault(Value):
         """
         return False
 
-    def unprovable(self, graph: Graph) -> str:
-        """Why nothing at such a target could prove that it was felt, in one line; empty: something can. Known before
+    def unprovable(self, target: Target) -> str:
+        """Why nothing at this target could prove that it was felt, in one line; empty: something can. Known before
         the start.
         """
         return ""

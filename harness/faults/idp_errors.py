@@ -9,10 +9,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from idchaos.faults import wire
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually, relies_on
 from idchaos.faults.endpoint_effects import met_by_answer, met_by_fetch, met_by_fetches, patience_s, well
 from idchaos.faults.fetches import fetches_of
 from idchaos.faults.symptoms import Met, symptom_of
+from idchaos.faults.wire import is_observed, link_of, links_observed, tells_fetches, unseen
 from idchaos.graph import Graph, Link
 from idchaos.targets.base import (
     EndpointError,
@@ -43,8 +45,9 @@ EMPTY = EndpointError(status=200, body='{"keys":[]}', content_type="application/
 class EndpointFault(Fault):
     """Endpoints of the IdP answer with ``error`` instead of what they should, or later, as a share of their requests.
 
-    Keys are probed by those who fetch them, the validators; every other endpoint by the harness, through the clients'
-    own link. What proves that it was felt are the requests of others: none of the harness's own count.
+    Keys are probed by those who fetch them, the validators, where they can be asked to; every other endpoint by the
+    harness, through the clients' own link. What proves that it was felt are the requests of others, by their own word
+    or as they were seen on the wire: none of the harness's own count.
     """
 
     kind: Literal["endpoint", "transform"] = "endpoint"
@@ -52,7 +55,7 @@ class EndpointFault(Fault):
     error: EndpointError
     label: str
 
-    needs: ClassVar[tuple[type, ...]] = (InjectsErrors, ProbesUpstream, ReportsState)
+    needs: ClassVar[tuple[type, ...]] = (InjectsErrors, ReportsState)
 
     @property
     def title(self) -> str:
@@ -71,11 +74,15 @@ class EndpointFault(Fault):
         if link.idle or link.provider != graph.idp:
             return False
         keys = JWKS in self.endpoints and set(link.consumers) & set(graph.keepers_of_keys)
-        return bool(keys or (self._ours and set(link.consumers) & set(graph.clients)))
+        return bool(keys or (set(self.endpoints) - {JWKS} and set(link.consumers) & set(graph.clients)))
 
     def hides_revocations(self, graph: Graph) -> bool:
         """Those endpoints tell of revocations."""
         return bool({"revocations", "introspect", "all"} & set(self.endpoints))
+
+    def unprovable(self, target: Target) -> str:
+        """Of some who fetch keys nobody could tell what they met."""
+        return unseen(target, target.graph.keepers_of_keys) if JWKS in self.endpoints else ""
 
     def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
         """The endpoints answer normally."""
@@ -86,7 +93,10 @@ class EndpointFault(Fault):
         """What the IdP has injected, and what validators have met."""
         counts: dict[str, object] = {endpoint: _counts(target, endpoint) for endpoint in self.endpoints}
         if JWKS in self.endpoints:
-            counts |= {name: fetches_of(target, name) for name in target.graph.keepers_of_keys}
+            telling, seen = _sources(target)
+            links = links_observed(target) if seen else {}
+            counts |= {name: fetches_of(target, name) for name in telling}
+            counts |= {name: link_of(target, name, links).of(JWKS) for name in seen}
         return counts
 
     def check_before(self, target: Target) -> tuple[Evidence, ...]:
@@ -102,11 +112,11 @@ class EndpointFault(Fault):
     def check_applied(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The IdP says so, and probes meet it."""
         evidence = [self._reported(target, endpoint, active=True) for endpoint in self.endpoints]
-        if JWKS in self.endpoints:
-            evidence += [self._fetched(target, name) for name in target.graph.keepers_of_keys]
-        if self._ours:
+        evidence += [self._fetched(target, name) for name in self._probers(target)]
+        ours = self._ours(target)
+        if ours:
             with _client(target, self.error) as oidc:
-                evidence += [self._met(oidc, endpoint) for endpoint in self._ours]
+                evidence += [self._met(oidc, endpoint) for endpoint in ours]
         return tuple(evidence)
 
     def _fetched(self, target: Target, validator: str) -> Evidence:
@@ -137,13 +147,20 @@ class EndpointFault(Fault):
     def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The IdP served it to others, in proportion, and (for keys) every validator met it."""
         evidence = [self._in_proportion(target, endpoint, before[endpoint]) for endpoint in self.endpoints]
-        if JWKS in self.endpoints:
-            for name in target.graph.keepers_of_keys:
-                fetches = fetches_of(target, name).since(before[name])
-                met = sum(met_by_fetch(self.error, fetch.error, fetch.met) for fetch in fetches)
-                what = f"{name}: {met} of its last {len(fetches)} key fetches met it"
-                evidence.append(Evidence(source="target", ok=met_by_fetches(self.error, fetches), what=what))
-        return tuple(evidence)
+        if JWKS not in self.endpoints:
+            return tuple(evidence)
+        telling, seen = _sources(target)
+        for name in telling:
+            fetches = fetches_of(target, name).since(before[name])
+            met = sum(met_by_fetch(self.error, fetch.error, fetch.met) for fetch in fetches)
+            what = f"{name}: {met} of its last {len(fetches)} key fetches met it"
+            evidence.append(Evidence(source="target", ok=met_by_fetches(self.error, fetches), what=what))
+        links = links_observed(target) if seen else {}
+        for name in seen:
+            passed = link_of(target, name, links).of(JWKS).since(before[name])
+            what = f"{name}, as seen on the wire: {wire.said(passed)}"
+            evidence.append(Evidence(source="target", ok=wire.met(self.error, passed), what=what))
+        return (*evidence, *_unseen(target))
 
     def _in_proportion(self, target: Target, endpoint: str, before: tuple[int, int]) -> Evidence:
         """Each request is hit with probability ``share`` by itself, so the hits are binomial."""
@@ -169,14 +186,14 @@ class EndpointFault(Fault):
 
     def _clear(self, target: Target, probes: int) -> tuple[Evidence, ...]:
         evidence = [self._reported(target, endpoint, active=False) for endpoint in self.endpoints]
-        if JWKS in self.endpoints:
-            evidence += [
-                Evidence(source="probe", ok=result.ok and bool(result.kids), what=f"{name}: {_described(result)}")
-                for name, result in _probe_all(target)
-            ]
-        if self._ours:
+        for name in self._probers(target):
+            result = required(target, ProbesUpstream).probe(name, target.graph.idp)
+            ok = result.ok and bool(result.kids)
+            evidence.append(Evidence(source="probe", ok=ok, what=f"{name}: {_described(result)}"))
+        ours = self._ours(target)
+        if ours:
             with _client(target, self.error) as oidc:
-                evidence += [self._spared(oidc, endpoint, probes) for endpoint in self._ours]
+                evidence += [self._spared(oidc, endpoint, probes) for endpoint in ours]
         return tuple(evidence)
 
     def _spared(self, oidc: OidcClient, endpoint: str, probes: int) -> Evidence:
@@ -185,10 +202,15 @@ class EndpointFault(Fault):
         what = f"{endpoint}: {_said(worst)}" + (f", the worst of {probes} probes" if probes > 1 else "")
         return Evidence(source="probe", ok=well(self.error, worst), what=what)
 
-    @property
-    def _ours(self) -> tuple[str, ...]:
+    def _probers(self, target: Target) -> tuple[str, ...]:
+        """Who fetches keys, and can be asked for a probe."""
+        can_be_asked = JWKS in self.endpoints and target.capability(ProbesUpstream) is not None
+        keepers = target.graph.keepers_of_keys if can_be_asked else ()
+        return tuple(name for name in keepers if tells_fetches(target, name))
+
+    def _ours(self, target: Target) -> tuple[str, ...]:
         """Endpoints that the harness itself probes."""
-        return tuple(endpoint for endpoint in self.endpoints if endpoint != JWKS)
+        return tuple(each for each in self.endpoints if each != JWKS or not self._probers(target))
 
     def _reported(self, target: Target, endpoint: str, *, active: bool) -> Evidence:
         rule = required(target, ReportsState).state(target.graph.idp)["errors"].get(endpoint)
@@ -211,9 +233,16 @@ def _said(answer: Answer) -> str:
     return f"{answer.status or answer.error or 'no answer'} in {answer.elapsed_s * 1000:.0f} ms"
 
 
-def _probe_all(target: Target) -> list[tuple[str, ProbeResult]]:
-    probes = required(target, ProbesUpstream)
-    return [(name, probes.probe(name, target.graph.idp)) for name in target.graph.keepers_of_keys]
+def _sources(target: Target) -> tuple[list[str], list[str]]:
+    """Who fetches keys and tells what came of it, and who else does and is observed."""
+    keepers = target.graph.keepers_of_keys
+    telling = [name for name in keepers if tells_fetches(target, name)]
+    return telling, [name for name in keepers if name not in telling and is_observed(target, name)]
+
+
+def _unseen(target: Target) -> tuple[Evidence, ...]:
+    why = unseen(target, target.graph.keepers_of_keys)
+    return (Evidence(source="target", ok=False, what=why),) if why else ()
 
 
 def _described(result: ProbeResult) -> str:

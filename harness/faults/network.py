@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from idchaos.contract import Fact
+from idchaos.errors import UsageError, unknown
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually
 from idchaos.faults.counts import asked, by_reason
 from idchaos.faults.fetches import fetches_of
 from idchaos.faults.link_effects import LARGEST_SHARE, MEASURABLE_S, LinkEffect, Mode, ToxicOrder, told
 from idchaos.faults.symptoms import Met, symptom_of
+from idchaos.faults.wire import is_observed, link_of, links_observed, tells_fetches
 from idchaos.graph import Graph
 from idchaos.targets.base import ProbeResult, ProbesUpstream, ReportsState, Target
 from idchaos.targets.capabilities import required
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 A_CLIENT = "a client"
 CLIENT_PATIENCE_S = 5.0
+OWN_PROBES = 1
+"""Connections through a proxy that are our own while a fault is in force."""
 UPSTREAM_FAILURES = ("upstream_unavailable", "upstream_timeout")
 LARGEST_ANSWER = 4096
 """Bytes of the answer that a probe waits for: a JWK set."""
@@ -48,8 +53,6 @@ class LinkFault(Fault):
     jitter_s: float = Field(0.0, ge=0)
     rate_kbs: int = Field(1, ge=1)
     share: float = Field(0.5, ge=0.05, le=1)
-
-    needs: ClassVar[tuple[type, ...]] = (ProbesUpstream, ReportsState)
 
     @model_validator(mode="after")
     def _can_be_proved(self) -> Self:
@@ -95,9 +98,12 @@ class LinkFault(Fault):
         """All proxies of the links.
 
         Raises:
-            KeyError: the target has no such link.
+            UsageError: the target has no such link.
         """
-        return tuple(dict.fromkeys(proxy for link in self.links for proxy in graph.links_of(link)))
+        try:
+            return tuple(dict.fromkeys(proxy for link in self.links for proxy in graph.links_of(link)))
+        except KeyError as missing:
+            raise UsageError(unknown(self.title, str(missing.args[0]), graph.groups)) from None
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
         """The links; and those at their ends must live."""
@@ -110,13 +116,9 @@ class LinkFault(Fault):
         """Validators read the feed of revocations, and introspect, over their links to the IdP."""
         return any(upstream in graph.idps for _, upstream in self._consumers(graph))
 
-    def unprovable(self, graph: Graph) -> str:
+    def unprovable(self, target: Target) -> str:
         """Nobody at the links tells what its own requests met."""
-        try:
-            consumers = self._consumers(graph)
-        except KeyError as unknown:
-            return f"the target has no link {unknown.args[0]}; it has {', '.join(graph.groups)}"
-        if any(_tells(graph, who, upstream, self.effect) for who, upstream in consumers):
+        if self._telling(target) or self._swallowed(target):
             return ""
         return f"no part of the target can tell that it felt {self.mode} on {', '.join(self.links)}"
 
@@ -127,8 +129,9 @@ class LinkFault(Fault):
 
     def snapshot(self, target: Target) -> Snapshot:
         """What the components behind the links have met so far."""
-        consumers = self._telling(target.graph)
+        consumers, links = self._telling(target), links_observed(target)
         return {
+            **{who: link_of(target, who, links) for who in self._swallowed(target)},
             **{who: fetches_of(target, who) for who, upstream in consumers if upstream in target.graph.idps},
             **{who: _failed_calls(target, who) for who, upstream in consumers if upstream not in target.graph.idps},
         }
@@ -158,7 +161,7 @@ class LinkFault(Fault):
         """Toxiproxy says so, and fresh connections meet it."""
         states = target.links.state()
         proxies = self.proxies(target.graph)
-        probers = [(self._among(states, proxy), *pair) for proxy in proxies for pair in _probers(target.graph, proxy)]
+        probers = [(self._among(states, proxy), proxy, *pair) for proxy in proxies for pair in _probers(target, proxy)]
         # Side by side: each may have to wait for a while, and the fault ends when it is due.
         with ThreadPoolExecutor(max(1, len(probers))) as pool:
             probed = tuple(pool.map(lambda prober: self._probed(target, *prober), probers))
@@ -184,9 +187,10 @@ class LinkFault(Fault):
         )
         return Evidence(source="control", ok=ok, what=f"{proxy} is {state}")
 
-    def _probed(self, target: Target, effect: LinkEffect, who: str, upstream: str) -> Evidence:
+    def _probed(self, target: Target, effect: LinkEffect, proxy: str, who: str, upstream: str) -> Evidence:
         tries = effect.probes_needed if self.mode == "partial" else 1
-        met = [_met(_probe(target, who, upstream, effect.patience_s(LARGEST_ANSWER))) for _ in range(tries)]
+        patience_s = effect.patience_s(LARGEST_ANSWER)
+        met = [_met(_probe(target, proxy, who, upstream, patience_s)) for _ in range(tries)]
         ok = effect.is_share(met) if self.mode == "partial" else effect.met_by_probe(met[0])
         return Evidence(source="probe", ok=ok, what=f"{who} to {upstream} during: {told(met)}")
 
@@ -197,8 +201,21 @@ class LinkFault(Fault):
             self._felt(target, who, self._among(states, _proxy(graph, who, upstream)), before)
             if upstream in graph.idps
             else _calls_failed(target, who, before[who])
-            for who, upstream in self._telling(graph)
-        )
+            for who, upstream in self._telling(target)
+        ) + self._seen(target, before)
+
+    def _seen(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
+        """Of those that tell nothing: they came as far as the observer behind the link, and none of their requests
+        did. Who was refused had not come, and who was reset had asked.
+        """
+        links = links_observed(target) if (mute := self._swallowed(target)) else {}
+        found = []
+        for who in mute:
+            now, then = link_of(target, who, links), before[who]
+            came, asked_for = now.connections - then.connections - OWN_PROBES, now.asked - then.asked
+            what = f"{who}, as seen on the wire: {came} connections, {asked_for} requests"
+            found.append(Evidence(source="target", ok=came > 0 and 2 * asked_for <= came, what=what))
+        return tuple(found)
 
     def _felt(self, target: Target, component: str, effect: LinkEffect, before: Snapshot) -> Evidence:
         met = [fetch.met for fetch in fetches_of(target, component).since(before[component])]
@@ -212,7 +229,8 @@ class LinkFault(Fault):
     def _felt_in_part(self, target: Target, component: str, met: list[Met]) -> tuple[bool, str]:
         """A window has few fetches: probes by the same component make up for those that lack, but for the first."""
         tries = max(0, self.effect.probes_needed - len(met))
-        probed = [_met(_probe(target, component, target.graph.idp, None)) for _ in range(tries)]
+        proxy = _proxy(target.graph, component, target.graph.idp)
+        probed = [_met(_probe(target, proxy, component, target.graph.idp, None)) for _ in range(tries)]
         ok = bool(met) and self.effect.is_share([*met, *probed])
         return ok, f"key fetches: {told(met)}; and {tries} probes: {told(probed)}"
 
@@ -236,8 +254,8 @@ class LinkFault(Fault):
             state = states.get(proxy)
             clear = state is not None and state.enabled and not any(toxic.ours for toxic in state.toxics)
             evidence.append(Evidence(source="control", ok=clear, what=f"{proxy} is {state or 'not there'}"))
-            for who, upstream in _probers(target.graph, proxy):
-                result = _probe(target, who, upstream, None)
+            for who, upstream in _probers(target, proxy):
+                result = _probe(target, proxy, who, upstream, None)
                 evidence.append(Evidence(source="probe", ok=result.ok, what=f"{who} to {upstream}: {_outcome(result)}"))
         return tuple(evidence)
 
@@ -245,16 +263,27 @@ class LinkFault(Fault):
         """Parts of the target that ask something over the links, and whom."""
         return tuple(pair for proxy in self.proxies(graph) for pair in graph.probers.get(proxy, ()))
 
-    def _telling(self, graph: Graph) -> tuple[tuple[str, str], ...]:
+    def _telling(self, target: Target) -> tuple[tuple[str, str], ...]:
         """Those of them that tell what their requests met."""
-        return tuple(pair for pair in self._consumers(graph) if _tells(graph, *pair, self.effect))
+        return tuple(pair for pair in self._consumers(target.graph) if _tells(target, *pair, self.effect))
+
+    def _swallowed(self, target: Target) -> tuple[str, ...]:
+        """Those that tell nothing, and of whom an observer behind the link sees that their requests are swallowed. Of
+        other faults it sees nothing that it would not see without them.
+        """
+        told = {who for who, _ in self._telling(target)}
+        asking = {who for who, upstream in self._consumers(target.graph) if upstream == target.graph.idp}
+        mute = sorted(asking - told) if self.mode == "timeout" else ()
+        return tuple(who for who in mute if is_observed(target, who))
 
 
-def _tells(graph: Graph, who: str, upstream: str, effect: LinkEffect) -> bool:
+def _tells(target: Target, who: str, upstream: str, effect: LinkEffect) -> bool:
     """Whether a component tells what its requests over a link met: key fetches, each; calls of services that failed."""
-    if upstream in graph.idps:
-        return who in graph.keepers_of_keys
-    return who in graph.gateways and not effect.delays
+    if upstream in target.graph.idps:
+        return who in target.graph.keepers_of_keys and tells_fetches(target, who)
+    reports = target.capability(ReportsState)
+    tells = reports is not None and Fact.REASONS in reports.tells(who)
+    return tells and who in target.graph.gateways and not effect.delays
 
 
 def _proxy(graph: Graph, who: str, upstream: str) -> str:
@@ -262,23 +291,40 @@ def _proxy(graph: Graph, who: str, upstream: str) -> str:
     return link.name if link is not None else ""
 
 
-def _probers(graph: Graph, proxy: str) -> tuple[tuple[str, str], ...]:
-    """Who can send a probe through a proxy, and to whom. The clients' own way to the IdP is probed by ourselves."""
-    for link in graph.links:
-        if link.name == proxy and link.provider in graph.idps and set(link.consumers) & set(graph.clients):
-            return ((A_CLIENT, link.provider),)
-    return graph.probers.get(proxy, ())
+def _probers(target: Target, proxy: str) -> tuple[tuple[str, str], ...]:
+    """Who can send a probe through a proxy, and to whom: those that ask over it, where they can be told to. By
+    ourselves is probed what leads to an IdP otherwise, the clients' own way above all.
+    """
+    found = []
+    for link in target.graph.links:
+        if link.name != proxy or link.idle:
+            continue
+        for who in link.consumers:
+            if _can_probe(target, who):
+                found.append((who, link.provider))
+            elif link.provider in target.graph.idps:
+                found.append((A_CLIENT, link.provider))
+    return tuple(dict.fromkeys(found))
 
 
-def _probe(target: Target, who: str, upstream: str, patience_s: float | None) -> ProbeResult:
+def _can_probe(target: Target, who: str) -> bool:
+    reports = target.capability(ReportsState)
+    told = reports.tells(who) if reports is not None and who in target.graph.parts else frozenset()
+    return bool(told) and target.capability(ProbesUpstream) is not None
+
+
+def _probe(target: Target, proxy: str, who: str, upstream: str, patience_s: float | None) -> ProbeResult:
     if who == A_CLIENT:
-        return _ask_as_client(target, patience_s or CLIENT_PATIENCE_S)
+        return _ask_ourselves(target, proxy, patience_s or CLIENT_PATIENCE_S)
     return required(target, ProbesUpstream).probe(who, upstream, patience_s)
 
 
-def _ask_as_client(target: Target, patience_s: float) -> ProbeResult:
-    """Discovery: no part of the target uses the clients' link."""
-    oidc = OidcClient(target.endpoints, target.sent, target.unanswered, patience_s)
+def _ask_ourselves(target: Target, proxy: str, patience_s: float) -> ProbeResult:
+    """Discovery: by the clients' link as they do, by another one at the proxy itself."""
+    endpoints, graph = target.endpoints, target.graph
+    if not any(link.name == proxy and set(link.consumers) & set(graph.clients) for link in graph.links):
+        endpoints = endpoints.model_copy(update={"idp_url": f"http://{target.links.state()[proxy].listen}"})
+    oidc = OidcClient(endpoints, target.sent, target.unanswered, patience_s)
     try:
         answer = oidc.ask("discovery")
     finally:

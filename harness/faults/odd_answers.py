@@ -11,11 +11,10 @@ from pydantic import model_validator
 from idchaos.faults.base import NOTHING, Applied, Evidence, Snapshot, Touch, eventually
 from idchaos.faults.idp_errors import EndpointFault
 from idchaos.faults.transforms import CHANGES, LIMIT, Change, Look, is_well
+from idchaos.faults.wire import Links, is_observed, link_of, links_observed, unseen
 from idchaos.graph import Graph, Link
-from idchaos.record.observed import LinkObserved
 from idchaos.targets.base import InjectsErrors, ReportsState, Target
 from idchaos.targets.capabilities import EndpointError, Transform, required
-from idchaos.targets.observer import ObservesLinks
 from idchaos.targets.oidc import OidcClient, Seen
 
 ANSWER = "answer"
@@ -78,11 +77,12 @@ class OddAnswers(EndpointFault):
     def _probes_over(self, graph: Graph, link: Link) -> bool:
         return not link.idle and link.provider == graph.idp
 
-    def unprovable(self, graph: Graph) -> str:
-        """Nobody asks that endpoint."""
-        if self.consumers(graph):
-            return ""
-        return f"no part of the target asks the IdP's {self.endpoint} endpoint"
+    def unprovable(self, target: Target) -> str:
+        """Nobody asks that endpoint, or of somebody who does nobody could tell."""
+        consumers = self.consumers(target.graph)
+        if not consumers:
+            return f"no part of the target asks the IdP's {self.endpoint} endpoint"
+        return unseen(target, consumers)
 
     def consumers(self, graph: Graph) -> tuple[str, ...]:
         """Who asks that endpoint, of the target's parts."""
@@ -149,14 +149,12 @@ class OddAnswers(EndpointFault):
 
     def _asked(self, target: Target) -> Mapping[str, int]:
         """How often each consumer asked the endpoint: as seen on the wire, or by its own word where nobody looks."""
-        observes, graph = target.capability(ObservesLinks), target.graph
-        links = observes.observed() if observes is not None else {}
-        return {name: self._asked_by(target, name, links) for name in self.consumers(graph)}
+        links = links_observed(target)
+        return {name: self._asked_by(target, name, links) for name in self.consumers(target.graph)}
 
-    def _asked_by(self, target: Target, name: str, links: Mapping[str, LinkObserved]) -> int:
-        link = target.graph.link_between(name, target.graph.idp)
-        if link is not None and link.name in links:
-            return links[link.name].of(self.endpoint).requests
+    def _asked_by(self, target: Target, name: str, links: Links) -> int:
+        if is_observed(target, name):
+            return link_of(target, name, links).of(self.endpoint).requests
         told = required(target, ReportsState).state(name)
         cache = {"jwks": "jwks", "discovery": "discovery", "introspect": "introspection"}[self.endpoint]
         return int(told.get(cache, {}).get("fetches", 0))

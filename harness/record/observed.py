@@ -79,6 +79,11 @@ class LinkObserved(Value):
     probes: Mapping[str, EndpointCounts] = {}
     """Of requests that the harness itself caused: never evidence that a target felt something."""
 
+    @property
+    def asked(self) -> int:
+        """Requests that came, to any endpoint; the harness's own probes too."""
+        return sum(counts.requests for counts in (*self.endpoints.values(), *self.probes.values()))
+
     def all(self, endpoint: str) -> tuple[EndpointCounts, EndpointCounts]:
         """The counts of an endpoint, and those of the harness's own probes there."""
         return self.of(endpoint), self.probes.get(endpoint, EndpointCounts())

@@ -94,8 +94,8 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     check_separable(experiment, topology.graph)
     target, _ = make_target(request.target, settings, new_run_id(), chosen)
     check_capabilities(experiment, target)
-    check_provable(experiment, target)
     experiment, hidden = seen_by(experiment, target)
+    hidden += unprovable(experiment, target)
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
     return Prepared(request, scenario, settings, experiment, seed, chosen, hidden)
 
@@ -151,16 +151,11 @@ def check_capabilities(experiment: Experiment, target: Target) -> None:
             raise UsageError(f"--target {target.name}: {fault.title} needs a target with {', '.join(missing)}")
 
 
-def check_provable(experiment: Experiment, target: Target) -> None:
-    """Refuse faults of which nothing at a target could show that they were felt.
-
-    Raises:
-        UsageError: names the fault, and why not.
-    """
-    for fault in (fault for faults in experiment.faults.values() for fault in faults):
-        why_not = fault.unprovable(target.graph)
-        if why_not:
-            raise UsageError(f"--target {target.name}: {fault.title}: {why_not}")
+def unprovable(experiment: Experiment, target: Target) -> tuple[NotObserved, ...]:
+    """Faults of which nothing at a target could show that they were felt, and why not: such a run is INCONCLUSIVE."""
+    faults = (fault for faults in experiment.faults.values() for fault in faults)
+    reasons = ((fault.title, fault.unprovable(target)) for fault in faults)
+    return tuple(NotObserved(name=f"fault {title}", why=why) for title, why in reasons if why)
 
 
 def target_type(name: str) -> type:

@@ -245,7 +245,7 @@ class FakeOidc:
         if endpoint == "discovery" and "client-to-idp" in self.target.links.off:
             return Answer(0, 0.001, error="connect_refused")
         if error is not None and self.asked % round(1 / error.share) == 0:
-            return Answer(error.status or 200, error.delay_s + 0.001)
+            return Answer(error.status or 200, error.delay_s + 0.001, (error.body or "").encode())
         return Answer({"login": 400, "userinfo": 401}.get(endpoint, 200), 0.001)
 
     def close(self) -> None:

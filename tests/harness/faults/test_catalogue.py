@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -14,6 +14,7 @@ from idchaos.faults.transforms import CHANGES
 from idchaos.fixtures.idp.faults import Transform as Known
 from idchaos.targets.capabilities import Transform
 from idchaos.topologies import TOPOLOGIES
+from tests.harness.faults.conftest import FakeTarget
 
 PAGE = Path(__file__).parents[3] / "docs" / "faults.md"
 GRAPH = TOPOLOGIES["gateway"].graph
@@ -79,10 +80,9 @@ def test_the_page_of_faults_is_what_the_catalogue_says() -> None:
 
 
 def test_a_fault_that_nothing_at_a_target_could_show_is_known_beforehand() -> None:
-    assert "no part of the target can tell" in fault_of("slow:link=client-to-gateway", GRAPH).unprovable(GRAPH)
-    assert fault_of("slow", GRAPH).unprovable(GRAPH) == ""
-    introspecting = TOPOLOGIES["introspection"].graph
-    assert (
-        fault_of("odd_jwks", introspecting).unprovable(introspecting)
-        == "no part of the target asks the IdP's jwks endpoint"
-    )
+    target: Any = FakeTarget()
+    assert "no part of the target can tell" in fault_of("slow:link=client-to-gateway", GRAPH).unprovable(target)
+    assert fault_of("slow", GRAPH).unprovable(target) == ""
+    target = FakeTarget(graph=TOPOLOGIES["introspection"].graph)
+    why = fault_of("odd_jwks", target.graph).unprovable(target)
+    assert why == "no part of the target asks the IdP's jwks endpoint"
