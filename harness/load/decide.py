@@ -16,6 +16,7 @@ from idchaos.reasons import UNDECIDED_REASONS
 from idchaos.record.samples import Decision
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_OF_ITS_SHAPE = (400, 404, 405, 414, 431, 501)
 _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -26,10 +27,13 @@ def at_gateway(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision,
 
 def at_odd_request(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
     """The same of a request whose shape may be refused before anybody looks at its token: as bad, at a place where
-    nothing is, by a method that is not offered (RFC 9110 sections 15.5.1, 15.5.5, 15.5.6 and 15.6.2).
+    nothing is, by a method that is not offered (RFC 9110 sections 15.5.1, 15.5.5, 15.5.6 and 15.6.2), or as too long
+    (RFC 9110 section 15.5.15, RFC 6585 section 5).
     """
     decision, code = dialect.read(answer)
-    refused = decision == "undecided" and answer.status in (400, 404, 405, 501) and code not in UNDECIDED_REASONS
+    refused = (
+        decision == "undecided" and answer.status in (400, 404, 405, 414, 431, 501) and code not in UNDECIDED_REASONS
+    )
     return ("deny", code) if refused else (decision, code)
 
 
