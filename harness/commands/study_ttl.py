@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 @click.option("--calls-per-session", type=float, default=0.05, show_default=True, help="API calls per second.")
 @click.option("--leeway", type=DURATION, default="5s", show_default=True, help="Validators' tolerance on exp.")
 @click.option("--revocation-within", type=DURATION, help="A revoked token is refused everywhere after so long.")
-@click.option("--key-withdrawn-within", type=DURATION, help="So is one of a withdrawn key.")
+@click.option(
+    "--stolen-within", type=DURATION, help="A token whose theft nobody notices is worth nothing after so long."
+)
+@click.option(
+    "--key-withdrawn-within", type=DURATION, help="A token of a withdrawn key is refused everywhere after so long."
+)
 @click.option("--survive-outage", type=DURATION, help="No session notices an outage of the IdP of this length.")
 @click.option(
     "--revocation",
@@ -55,6 +60,7 @@ def ttl(
     calls_per_session: float,
     leeway: float,
     revocation_within: float | None,
+    stolen_within: float | None,
     key_withdrawn_within: float | None,
     survive_outage: float | None,
     strategies: tuple[Revocation, ...],
@@ -82,6 +88,7 @@ def ttl(
     words = ("idchaos", *sys.argv[1:])
     constraints = Constraints(
         revocation_within_s=revocation_within,
+        stolen_within_s=stolen_within,
         key_withdrawn_within_s=key_withdrawn_within,
         survive_outage_s=survive_outage,
         idp_rps_max=idp_rps_max,

@@ -19,6 +19,7 @@ class Constraints(Value):
     """What must hold; ``None``: no matter."""
 
     revocation_within_s: float | None = None
+    stolen_within_s: float | None = None
     key_withdrawn_within_s: float | None = None
     survive_outage_s: float | None = None
     idp_rps_max: float | None = None
@@ -27,6 +28,7 @@ class Constraints(Value):
         """The names of those that a choice does not meet."""
         checks = {
             "revocation_within_s": (assessed.exposure.revoked_worst_s, self.revocation_within_s),
+            "stolen_within_s": (assessed.exposure.stolen_worst_s, self.stolen_within_s),
             "key_withdrawn_within_s": (assessed.exposure.key_worst_s, self.key_withdrawn_within_s),
             "idp_rps_max": (assessed.cost.idp_rps, self.idp_rps_max),
             "survive_outage_s": (
@@ -81,7 +83,7 @@ def choices(
 
 
 def frontier(assessed: Sequence[Assessed]) -> tuple[Assessed, ...]:
-    """Those of which no other is as good in cost, both exposures and outage survived, and better in one.
+    """Those of which no other is as good in cost, every exposure and outage survived, and better in one.
 
     In the order of their cost.
     """
@@ -162,6 +164,7 @@ def _merits(assessed: Assessed) -> tuple[float, ...]:
     return (
         assessed.cost.idp_rps,
         assessed.exposure.revoked_worst_s,
+        assessed.exposure.stolen_worst_s,
         assessed.exposure.key_worst_s,
         -assessed.availability.unnoticed_s,
     )

@@ -85,6 +85,8 @@ class Exposure(Value):
     revoked_worst_s: float
     """After a revocation: what is left of the token, and leeway; with a list or introspection no longer than a cache.
     A session's token is 0 to T (r - j/2) old at a random moment, so T (1 - (r - j/2) / 2) are left on average."""
+    stolen_worst_s: float
+    """After a theft that nobody notices: what is left of the token, and leeway, at most T + leeway."""
     key_worst_s: float
     """After a signing key was withdrawn because it leaked: the cache of keys (C), whatever tokens say."""
 
@@ -141,7 +143,9 @@ def exposure(choice: Choice, world: World) -> Exposure:
     else:
         cache = choice.revocation_cache_s
         mean, worst = min(cache / 2, left_mean), min(cache, left_worst)
-    return Exposure(revoked_mean_s=mean, revoked_worst_s=worst, key_worst_s=choice.jwks_cache_s)
+    return Exposure(
+        revoked_mean_s=mean, revoked_worst_s=worst, stolen_worst_s=left_worst, key_worst_s=choice.jwks_cache_s
+    )
 
 
 def unnoticed_s(choice: Choice, world: World) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from idchaos.report.canvas import NARROW, WIDE, Mark, Picture, Size, box, picture
 from idchaos.report.page import filled
@@ -18,10 +20,12 @@ from idchaos.studies.lifetimes.study import Study
 PAGE = "study.html"
 WORDS = {
     "revocation_within_s": "revocation within",
+    "stolen_within_s": "a stolen token worthless within",
     "key_withdrawn_within_s": "a leaked key out within",
     "survive_outage_s": "an outage unnoticed up to",
     "idp_rps_max": "requests/s at the IdP at most",
 }
+MOST_ROWS = 40
 OUTAGES_S = (60.0, 600.0, 3_600.0)
 
 
@@ -35,16 +39,17 @@ def page(study: Study, command: str) -> str:
         world=world,
         sentence=sentence(found, constraints),
         asked=[f"{WORDS[name]} {shown(name, getattr(constraints, name))}" for name in constraints.asked],
-        rows=[_row(each, chosen=each == found.chosen, knee=each == study.knee) for each in front],
+        rows=[_row(each, chosen=each == found.chosen, knee=each == study.knee) for each in _thinned(study)],
+        left_out=len(front) - len(_thinned(study)),
         chosen=None if found.chosen is None else _row(found.chosen),
         prices=[
             {
                 "name": WORDS[price.constraint],
                 "value": shown(price.constraint, getattr(constraints, price.constraint)),
-                "without": f"{price.without_rps:,.4g}",
-                "dearer": f"{price.dearer:+.0%}",
+                "without": _rate(price.without_rps),
+                "dearer": f"{price.dearer:+.0%}" if price.dearer < 1 else f"{1 + price.dearer:.3g} times as much",
                 "steps": [
-                    {"value": shown(price.constraint, value), "rps": "none" if rps is None else f"{rps:,.4g}"}
+                    {"value": shown(price.constraint, value), "rps": "none" if rps is None else _rate(rps)}
                     for value, rps in study.tightened[price.constraint]
                 ],
             }
@@ -71,21 +76,33 @@ def sentence(found: Recommendation, constraints: Constraints) -> str:
     }[choice.revocation]
     return (
         f"access tokens of {time(choice.access_ttl_s)}, keys cached for {time(choice.jwks_cache_s)} and used "
-        f"{time(choice.jwks_stale_s)} longer without the IdP, {how}: {found.chosen.cost.idp_rps:,.4g} requests/s"
+        f"{time(choice.jwks_stale_s)} longer without the IdP, {how}: {_rate(found.chosen.cost.idp_rps)} requests/s"
     )
 
 
 def time(seconds: float) -> str:
-    """``90 s``, ``10 min``, ``4 h``."""
+    """``90 s``, ``10 min``, ``4.8 h``: in the largest unit of which there are two, or one exactly."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
+        if seconds >= 2 * size or seconds == size:
+            return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.3g} s"
 
 
 def shown(constraint: str, value: float) -> str:
     """A constraint's value in its unit."""
-    return f"{value:,.4g}" if constraint == "idp_rps_max" else time(value)
+    return f"{value:,.0f}" if constraint == "idp_rps_max" else time(value)
+
+
+def _thinned(study: Study) -> list[Assessed]:
+    """As many of the frontier as a person reads: evenly taken, and the recommended one and the knee in any case."""
+    front = study.frontier
+    step = max(1, math.ceil(len(front) / MOST_ROWS))
+    named = (study.recommendation.chosen, study.knee)
+    return [each for number, each in enumerate(front) if number % step == 0 or each in named]
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"
 
 
 def _row(each: Assessed, *, chosen: bool = False, knee: bool = False) -> dict[str, Any]:
@@ -96,8 +113,9 @@ def _row(each: Assessed, *, chosen: bool = False, knee: bool = False) -> dict[st
         "keys": f"{time(choice.jwks_cache_s)} + {time(choice.jwks_stale_s)}",
         "revocation": choice.revocation
         + ("" if choice.revocation == "expiry" else f", {time(choice.revocation_cache_s)}"),
-        "rps": f"{each.cost.idp_rps:,.4g}",
+        "rps": _rate(each.cost.idp_rps),
         "revoked": f"{time(round(each.exposure.revoked_worst_s))} ({time(round(each.exposure.revoked_mean_s))})",
+        "stolen": time(round(each.exposure.stolen_worst_s)),
         "key": time(each.exposure.key_worst_s),
         "unnoticed": time(round(each.availability.unnoticed_s)),
     }
@@ -109,7 +127,7 @@ def _outage(outage_s: float, chosen: Assessed, world: World) -> dict[str, str]:
     return {
         "length": time(outage_s),
         "refused": f"{refused_share(outage_s, chosen.choice, world):.0%}",
-        "herd": f"{herd_rps(outage_s, chosen.choice, world):,.4g}",
+        "herd": _rate(herd_rps(outage_s, chosen.choice, world)),
         "times": f"{herd_rps(outage_s, chosen.choice, world) / steady:,.3g}",
         "drained": "never" if drained is None else time(round(drained)),
     }
@@ -137,12 +155,16 @@ def _plot(front: Sequence[Assessed], chosen: Assessed | None) -> Picture:
                 s=150,
                 linewidths=2,
             )
-        axes.set_xlabel("requests/s at the IdP", color=ink("muted"))
-        axes.set_title("worst exposure after a revocation, s", loc="left", fontsize=11, color=ink("muted"))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_minor_locator(NullLocator())
 
     return picture(
         "frontier",
-        "What exposure costs",
+        "Worst exposure after a revocation (s), over requests/s at the IdP",
         draw,
         height=340,
         finding=f"{len(front)} choices of which no other is as good in everything.",

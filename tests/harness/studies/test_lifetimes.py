@@ -130,6 +130,7 @@ def test_a_recommendation_meets_what_is_asked_at_the_least_cost() -> None:
     ("name", "harder"),
     [
         ("revocation_within_s", (86_400, 3_600, 900, 300, 60, 30, 10, 1)),
+        ("stolen_within_s", (90_000, 3_600, 900, 300, 65)),
         ("key_withdrawn_within_s", (86_400, 3_600, 900, 300, 60)),
         ("survive_outage_s", (0, 60, 600, 3_600)),
         ("idp_rps_max", (1e9, 1e5, 1e4, 1e3, 500)),

@@ -103,7 +103,14 @@ def test_what_is_no_quantity_is_refused(kind: Any, text: str) -> None:
 
 def test_sizes_and_times_are_shown_as_people_read_them() -> None:
     assert SIZE.convert("2M", None, None) == 2e6
-    assert [time(seconds) for seconds in (0.25, 90, 600, 3_600, 86_400)] == ["0.25 s", "90 s", "10 min", "1 h", "1 d"]
+    assert [time(each) for each in (0.25, 90, 600, 3_600, 17_280, 86_400)] == [
+        "0.25 s",
+        "90 s",
+        "10 min",
+        "1 h",
+        "4.8 h",
+        "1 d",
+    ]
 
 
 def test_the_command_tells_constraints_that_exclude_each_other(
