@@ -9,12 +9,14 @@ from pathlib import Path
 from idchaos.commands.live import watching
 from idchaos.commands.outcome import show
 from idchaos.commands.terminal import show_joint
+from idchaos.errors import StoreError, told
 from idchaos.record.rundir import write_atomically
 from idchaos.report import together
 from idchaos.report.write import JUNIT, MARKDOWN
 from idchaos.run.launch import Prepared
 from idchaos.studies import single
 from idchaos.studies.batch import run_all
+from idchaos.studies.history import write_index
 from idchaos.studies.repeated import Joint, judge_together, with_seeds
 from idchaos.studies.single import NotStored
 from idchaos.verdict.verdict import RunVerdict
@@ -70,6 +72,15 @@ class Batch:
             write_atomically(junit, together.junit(_reports(self.verdicts, JUNIT), error))
         if summary is not None:
             write_atomically(summary, together.summary(_reports((*self.again, *self.verdicts), MARKDOWN), error))
+
+    def keep_index(self, reports: Path) -> None:
+        """Write the page of all runs anew. That it can't be written changes no verdict, and is told."""
+        if not reports.is_dir():
+            return
+        try:
+            write_index(reports)
+        except StoreError as error:
+            print(f"idchaos: the index of runs was not written: {told(error)}", file=sys.stderr)
 
     def _execute(self, prepared: Prepared) -> RunVerdict:
         with watching(prepared, quiet=self._quiet and not sys.stderr.isatty()) as observer:

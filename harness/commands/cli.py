@@ -14,7 +14,22 @@ import click
 
 from idchaos.errors import ExitCode, IdchaosError, Interrupted, told
 
-COMMANDS = ("list", "run", "validate", "canary", "zoo", "study", "analyze", "report", "new", "up", "down", "recover")
+COMMANDS = (
+    "list",
+    "run",
+    "validate",
+    "canary",
+    "zoo",
+    "study",
+    "analyze",
+    "report",
+    "compare",
+    "history",
+    "new",
+    "up",
+    "down",
+    "recover",
+)
 """In the order in which help shows them. Each is the ``command`` of the module of its name in ``idchaos.commands``."""
 
 

@@ -109,6 +109,7 @@ def command(
             joint=batch.joint,
         )
         batch.write(junit, summary, error)
+        batch.keep_index(request["reports"])
     return code
 
 

@@ -14,8 +14,11 @@ from rich.text import Text
 from idchaos.experiment import Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from idchaos.studies.repeated import Joint
     from idchaos.studies.zoo.results import Detection, Matrix
+    from idchaos.verdict.comparison import Comparison
     from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
 
 COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
@@ -178,6 +181,28 @@ def show_joint(joint: Joint) -> None:
     if missed:
         console.print(_indented(words.sentence(missed[0])))
     console.print(_indented(f"report: {joint.report}"))
+
+
+def show_comparison(found: Comparison, page: Path) -> None:
+    """What is worse and what can't be told, then whether the second run is worse at all."""
+    from idchaos.report import words
+    from idchaos.report.compared import WORST_FIRST, sentence
+
+    console = _console()
+    colours = dict(zip(WORST_FIRST, (COLOURS["FAIL"], COLOURS["INCONCLUSIVE"], COLOURS["PASS"]), strict=True))
+    for how in WORST_FIRST:
+        for row in (row for row in found.objectives if row.change is how):
+            console.print(Text.assemble("  ", (row.change.value, colours[how]), f"  {row.name}"))
+            values = f"{words.number(row.first, row.unit)} → {words.number(row.second, row.unit)}"
+            said = f"{row.phase}: {values}, {words.change(row.difference, row.unit)}"
+            console.print(
+                Padding(Text(f"{said} ({words.change_interval(row.interval, row.unit)})", "dim"), (0, 0, 0, 6))
+            )
+        for each in (each for each in found.invariants if each.change is how and how is not WORST_FIRST[-1]):
+            console.print(Text.assemble("  ", (each.change.value, colours[how]), f"  {each.name}"))
+    console.print()
+    console.print(Text.assemble((found.change.value, colours[found.change]), f"  {sentence(found)}"))
+    console.print(_indented(f"page: {page}"))
 
 
 def show_verdicts(verdicts: Sequence[RunVerdict], joint: Sequence[Joint] = ()) -> None:

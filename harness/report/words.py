@@ -61,7 +61,11 @@ def change(value: float | None, unit: str) -> str:
     if value is None:
         return NOTHING
     sign = "+" if value > 0 else "−" if value < 0 else "±"
-    size = f"{abs(value) * 100:.3g} points" if unit == "share" else number(abs(value), unit)
+    size = (
+        f"{(points := f'{abs(value) * 100:.3g}')} {'point' if points == '1' else 'points'}"
+        if unit == "share"
+        else number(abs(value), unit)
+    )
     return f"{sign}{size}"
 
 
