@@ -29,6 +29,7 @@ class Fact(StrEnum):
     KEYS_HELD = "keys held"
     KEYS_USED = "keys used"
     KEY_FETCHES = "key fetches"
+    KEY_FETCHES_SEEN = "key fetches that arrived"
     EACH_KEY_FETCH = "each key fetch"
     REVOCATIONS = "revocations"
     INTROSPECTIONS = "introspections"
@@ -45,6 +46,7 @@ OF_VALIDATORS: Final = frozenset(
         Fact.KEYS_HELD,
         Fact.KEYS_USED,
         Fact.KEY_FETCHES,
+        Fact.KEY_FETCHES_SEEN,
         Fact.EACH_KEY_FETCH,
         Fact.REVOCATIONS,
         Fact.INTROSPECTIONS,
@@ -184,6 +186,7 @@ class ComponentDocument(Document):
             Fact.KEYS_HELD: jwks is not None and jwks.kids is not None,
             Fact.KEYS_USED: self.kids_used is not None,
             Fact.KEY_FETCHES: jwks is not None and None not in (jwks.fetches, jwks.fetch_failures),
+            Fact.KEY_FETCHES_SEEN: jwks is not None and jwks.fetches is not None,
             Fact.EACH_KEY_FETCH: jwks is not None and jwks.recent_fetches is not None,
             Fact.REVOCATIONS: self.revocations is not None,
             Fact.INTROSPECTIONS: self.introspection is not None,

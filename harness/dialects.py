@@ -143,8 +143,20 @@ ENVOY: Final = Dialect(
 )
 """Envoy's ``jwt_authn`` filter, and what its router says of services behind it."""
 
-DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (GENERIC, STAND_IN, ENVOY)}
+DESCRIBED: Final = Dialect(name="described", tells_reasons=True)
+"""Of a gateway whose adapter or file says how it tells reasons: those rules go with its address."""
+
+DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (GENERIC, STAND_IN, ENVOY, DESCRIBED)}
 """Every dialect by name."""
+
+
+def known_as(dialect: Dialect) -> str:
+    """The name in :data:`DIALECTS` by which a graph tells of a dialect."""
+    return (
+        dialect.name
+        if DIALECTS.get(dialect.name) == dialect
+        else (DESCRIBED if dialect.tells_reasons else GENERIC).name
+    )
 
 
 def dialect_named(name: str) -> Dialect:

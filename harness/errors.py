@@ -4,6 +4,7 @@
 
     IdchaosError
     ├── UsageError          64  the user asked for something that cannot be (unknown name, bad value, bad file)
+    │   └── Unsuited        64  a scenario needs what this target has not
     ├── TargetError         70  a part of the target did not start, or died
     │   └── EngineMissing   70  no Docker engine, or no Compose
     ├── UndecidableError     2  the run was ended because nothing could be concluded from it
@@ -47,6 +48,12 @@ class UsageError(IdchaosError):
 
     code = "bad_usage"
     exit_code = ExitCode.USAGE
+
+
+class Unsuited(UsageError):
+    """A scenario needs what this very target has not. Of all scenarios, such a one is skipped, and named."""
+
+    code = "unsuited"
 
 
 class TargetError(IdchaosError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -124,6 +125,9 @@ class CanaryPlan(Value):
     """A used refresh token may be used again within the IdP's grace; earlier replays are not sent."""
     revoked_after_s: Seconds = 0.0
     """A revoked token may still be accepted from caches for this long; earlier canaries are not sent."""
+    unpromised: Mapping[str, str] = Field(default_factory=dict)
+    """Kinds that the target does not promise to refuse, or one way of a kind (``odd_times:iat_ahead``), and why not:
+    what becomes of them is told, and not judged."""
     around: tuple[str, ...] = ()
     """Every second one of these is sent to a service directly, around the gateways."""
 

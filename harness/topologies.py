@@ -5,6 +5,8 @@
     gateway         clients ─► gateways ─► services      gateways check JWTs by keys, and introspect opaque tokens
     library         clients ─► gateways ─► services      services do all of that; gateways pass everything on
     introspection   clients ─► gateways ─► services      gateways ask the IdP about every token; all are opaque
+    edge            clients ─► gateways ─► services      gateways check JWTs by keys, and nobody checks again: what a
+                                                         gateway of somebody else's making is tried in
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from idchaos.dialects import STAND_IN
 from idchaos.errors import UsageError
 from idchaos.graph import Component, Graph, Link, Role, Route, TokenFormat
 
-TopologyName = Literal["gateway", "library", "introspection"]
+TopologyName = Literal["gateway", "library", "introspection", "edge"]
 DEFAULT_TOPOLOGY: TopologyName = "gateway"
+EDGE: TopologyName = "edge"
 
 CLIENTS = "client"
 IDP = "idp"
@@ -33,6 +36,7 @@ class Need(StrEnum):
 
     KEYS = "validators that keep the IdP's keys"
     REPLICAS = "two replicas that keep keys and serve the same, so that one can restart"
+    INTROSPECTION = "validators that ask the IdP about tokens"
 
 
 def offers(graph: Graph) -> frozenset[Need]:
@@ -41,6 +45,8 @@ def offers(graph: Graph) -> frozenset[Need]:
     found = {Need.KEYS} if keepers else set()
     if any(len(keepers & set(members)) > 1 for members in graph.replicas.values()):
         found.add(Need.REPLICAS)
+    if any(component.introspects for component in graph.components):
+        found.add(Need.INTROSPECTION)
     return frozenset(found)
 
 
@@ -178,6 +184,17 @@ def gateways_introspect() -> Graph:
     )
 
 
+def edge_validates() -> Graph:
+    """The gateways decide about JWTs; services serve whomever they pass on, and are reached by no other way."""
+    found = _system(
+        ("jwt",),
+        (_gateway(name, decides=True, keys=True, asking=()) for name in GATEWAYS),
+        (_validator(name, Role.SERVICE) for name in SERVICES),
+    )
+    around = {f"client-to-{name}" for name in SERVICES}
+    return found.model_copy(update={"links": tuple(link for link in found.links if link.name not in around)})
+
+
 TOPOLOGIES: Mapping[TopologyName, Topology] = {
     topology.name: topology
     for topology in (
@@ -195,6 +212,11 @@ TOPOLOGIES: Mapping[TopologyName, Topology] = {
             name="introspection",
             meaning="All tokens are opaque; the gateways ask the IdP about every token, JWTs too.",
             graph=gateways_introspect(),
+        ),
+        Topology(
+            name="edge",
+            meaning="The gateways alone validate, JWTs only; services take what they pass on.",
+            graph=edge_validates(),
         ),
     )
 }

@@ -23,7 +23,7 @@ from idchaos.run.building import (
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.targets.base import EndpointError
-from idchaos.topologies import TOPOLOGIES
+from idchaos.topologies import TOPOLOGIES, Need
 from idchaos.values import Value
 
 Mode = Literal["partial", "slow", "down", "timeouts", "fractional"]
@@ -175,5 +175,6 @@ SCENARIO = Scenario(
     variants={mode: {"brownout.mode": mode} for mode in get_args(Mode)},
     variant_of=lambda settings: settings.brownout.mode,
     design=design,
+    needs=(Need.INTROSPECTION,),
     profiles={"quick": {"gateway.introspection_cache_s": 4}, "ci": {"gateway.introspection_cache_s": 4}},
 )

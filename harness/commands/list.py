@@ -20,16 +20,23 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.option("--defects", is_flag=True, help="List the defects that the stand-ins can be given instead.")
 @click.option("--faults", is_flag=True, help="List the faults that can be added to any scenario instead.")
+@click.option("--gateways", is_flag=True, help="List the gateways that can be tested, and what installs them, instead.")
 @options.as_json
-def command(*, defects: bool, faults: bool, as_json: bool) -> int:
+def command(*, defects: bool, faults: bool, gateways: bool, as_json: bool) -> int:
     """List the scenarios, their variants, and what they cover: ours, and those in ./scenarios.
 
     Exit code 64: a file there is broken, or takes another's name.
     """
-    if defects and faults:
-        raise UsageError("list: --defects or --faults, not both")
-    if defects or faults:
-        (_list_defects if defects else _list_faults)(as_json)
+    instead = {
+        "--defects": (defects, _list_defects),
+        "--faults": (faults, _list_faults),
+        "--gateways": (gateways, _list_gateways),
+    }
+    asked = [name for name, (wanted, _) in instead.items() if wanted]
+    if len(asked) > 1:
+        raise UsageError(f"list: {' or '.join(asked)}, not both")
+    if asked:
+        instead[asked[0]][1](as_json)
         return ExitCode.PASS
     from idchaos.run.scenarios import find_scenarios
 
@@ -112,3 +119,27 @@ def _list_faults(as_json: bool) -> None:
         print(f"{name:<{width}}  {entry.meaning}")
         for key, (default, what) in parameters(entry).items():
             print(f"{'':<{width}}  {key}={default}: {what}" if default != "" else f"{'':<{width}}  {key}: {what}")
+
+
+def _list_gateways(as_json: bool) -> None:
+    from idchaos.targets.gateways.catalogue import adapters
+
+    told = [
+        {
+            "name": each.name,
+            "meaning": each.meaning,
+            "installed": not each.missing(),
+            "version": "" if each.missing() else each.version(),
+            "install": each.install,
+            "settings": dict(each.knobs),
+            "unpromised": dict(each.unpromised),
+        }
+        for each in adapters().values()
+    ]
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    width = max(len(name) for name in adapters())
+    for each in told:
+        state = f"installed: {each['version']}" if each["installed"] else f"not installed: {each['install']}"
+        print(f"{each['name']:<{width}}  {each['meaning']}\n{'':<{width}}  {state}")

@@ -14,7 +14,13 @@ from idchaos.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 target = click.option("--target", default="local", show_default=True, help="local (processes) or docker.")
-gateway = click.option("--gateway", default="standin", show_default=True, help="Which gateway is tested.")
+gateway = click.option(
+    "--gateway",
+    default="standin",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="Which gateway is tested: a name of list --gateways, or a file of your own.",
+)
 topology = click.option(
     "--topology",
     default=DEFAULT_TOPOLOGY,

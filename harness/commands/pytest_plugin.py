@@ -23,7 +23,7 @@ PREFIX = "--idchaos-"
 DEFINES = "\nSCENARIO = "
 OPTIONS: dict[str, dict[str, Any]] = {
     "target": {"default": "local", "help": "local (processes) or docker"},
-    "gateway": {"default": "standin", "help": "which gateway is tested"},
+    "gateway": {"default": "standin", "help": "which gateway is tested, by name or file"},
     "topology": {"default": "gateway", "help": "where it is decided whether a token is good"},
     "profile": {"default": "quick", "help": "how long and how much: quick, ci, gameday"},
     "seed": {"type": int, "default": None, "help": "same seed, same plan"},
@@ -104,14 +104,12 @@ class ScenarioTest(pytest.Item):
 
     def runtest(self) -> None:
         """Run it; anything but PASS fails the test, for no data is no pass, and so does what was left behind."""
+        from idchaos.errors import Unsuited
         from idchaos.run.launch import Request, prepare
         from idchaos.run.scenarios import handle
         from idchaos.settings import parse_assignments
         from idchaos.studies.single import run
 
-        why_not = self.scenario.why_not_on(self._option("topology"))
-        if why_not:
-            pytest.skip(why_not)
         request = Request(
             scenario=handle(self.scenario, self.path),
             target=self._option("target"),
@@ -124,7 +122,11 @@ class ScenarioTest(pytest.Item):
             reports=Path(self._option("reports")),
             command=("pytest", *self.config.invocation_params.args),
         )
-        verdict = run(prepare(request, self.scenario))
+        try:
+            prepared = prepare(request, self.scenario)
+        except Unsuited as lacking:
+            pytest.skip(str(lacking))
+        verdict = run(prepared)
         self.user_properties += [("verdict", str(verdict.verdict)), ("report", f"{verdict.run_dir}/report.html")]
         self.add_report_section("call", "report", f"{verdict.run_dir}/report.html")
         if verdict.verdict != "PASS":

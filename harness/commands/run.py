@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from idchaos.commands import options
-from idchaos.errors import IdchaosError, UsageError, told, unknown
+from idchaos.errors import IdchaosError, Unsuited, UsageError, told, unknown
 from idchaos.settings import parse_assignments
+
+if TYPE_CHECKING:
+    from idchaos.run.launch import Prepared
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -63,7 +67,7 @@ def command(
     """Run scenarios one after the other; the worst verdict decides the exit code.
 
     SCENARIO is a name that `idchaos list` shows, or a file: ./my_outage.py. With --all, scenarios that need what the
-    topology has not are skipped, and named.
+    target has not are skipped, and named.
 
     With --repeat, the runs of a plan are judged together, so that what differs from run to run counts; the exit code is
     that of this judgement.
@@ -77,14 +81,15 @@ def command(
 
     if times > 1 and retries:
         raise UsageError("run: --repeat or --retry-inconclusive, not both: runs judged together all count")
-    scenarios, skipped = chosen(scenarios, every, request["topology"])
+    names = chosen(scenarios, every)
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
     overrides |= options.STRICT if strict else {}
     words = ("idchaos", *sys.argv[1:])
-    prepared = [
-        prepare(Request(name, overrides=settings_of(name, variant) | overrides, command=words, **request))
-        for name in scenarios
-    ]
+
+    def made(name: str) -> Prepared:
+        return prepare(Request(name, overrides=settings_of(name, variant) | overrides, command=words, **request))
+
+    prepared, skipped = suited(names, made) if every else ([made(name) for name in names], None)
     if not as_json:
         show_skipped(skipped or {})
     batch = Batch(as_json)
@@ -129,11 +134,11 @@ def settings_of(scenario: str, variant: str | None) -> dict[str, Any]:
     return dict(variants[variant])
 
 
-def chosen(scenarios: tuple[str, ...], every: bool, topology: str) -> tuple[tuple[str, ...], dict[str, str] | None]:
-    """What is to be run; and, of all scenarios, what is not: by name, why.
+def chosen(scenarios: tuple[str, ...], every: bool) -> tuple[str, ...]:
+    """What is asked for, by name.
 
     Raises:
-        UsageError: neither scenarios nor all of them are asked for, or both, or none can be run there.
+        UsageError: neither scenarios nor all of them are asked for, or both.
     """
     from idchaos.run.scenarios import all_scenarios
 
@@ -141,10 +146,21 @@ def chosen(scenarios: tuple[str, ...], every: bool, topology: str) -> tuple[tupl
         raise UsageError(f"run: {' '.join(scenarios)} or --all, not both")
     if not every and not scenarios:
         raise UsageError("run: name scenarios, or ask for --all of them; `idchaos list` shows what there is")
-    if not every:
-        return scenarios, None
-    found = {name: scenario.why_not_on(topology) for name, scenario in all_scenarios().items()}
-    suited = tuple(name for name, why_not in found.items() if not why_not)
-    if not suited:
-        raise UsageError(f"run: no scenario can be run on the topology {topology}")
-    return suited, {name: why_not for name, why_not in found.items() if why_not}
+    return tuple(all_scenarios()) if every else scenarios
+
+
+def suited(names: Iterable[str], made: Callable[[str], Prepared]) -> tuple[list[Prepared], dict[str, str]]:
+    """Of all scenarios those that can be run here; and of the others, by name, why not.
+
+    Raises:
+        UsageError: something else is wrong, or none can be run.
+    """
+    prepared, skipped = [], {}
+    for name in names:
+        try:
+            prepared.append(made(name))
+        except Unsuited as error:
+            skipped[name] = str(error)
+    if not prepared:
+        raise UsageError(f"run: no scenario can be run here: {next(iter(skipped.values()), 'there is none')}")
+    return prepared, skipped

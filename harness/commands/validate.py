@@ -13,6 +13,7 @@ from idchaos.settings import parse_assignments
 
 @click.command()
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@options.gateway
 @options.topology
 @options.profile
 @options.faults
@@ -22,6 +23,7 @@ from idchaos.settings import parse_assignments
 def command(
     *,
     scenarios: tuple[str, ...],
+    gateway: str,
     topology: str,
     profile: str,
     faults: tuple[str, ...],
@@ -39,7 +41,16 @@ def command(
 
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
     prepared = [
-        prepare(Request(scenario=name, topology=topology, profile=profile, faults=faults, overrides=overrides))
+        prepare(
+            Request(
+                scenario=name,
+                gateway=gateway,
+                topology=topology,
+                profile=profile,
+                faults=faults,
+                overrides=overrides,
+            )
+        )
         for name in scenarios
     ]
     found = [forecast(each) for each in prepared]

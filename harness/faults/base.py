@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
+from idchaos.contract import Fact
 from idchaos.graph import Graph
 from idchaos.targets.base import Target
 from idchaos.undo.ledger import Undo
@@ -109,6 +110,10 @@ class Fault(Value):
     def clock_error_s(self, lasting_s: float) -> float:
         """By how much it makes a clock wrong, at most, when it lasts so long; in seconds."""
         return 0.0
+
+    def asks(self, graph: Graph) -> Mapping[Fact, tuple[str, ...]]:
+        """What its proofs need, of such a target, that components tell."""
+        return {}
 
     def steps(self) -> tuple[float, ...]:
         """When each step is due, in seconds from the fault's start. Most faults have one step, at once."""

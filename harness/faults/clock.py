@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
+from idchaos.contract import Fact
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually, relies_on
 from idchaos.faults.counts import asked, token_answers
 from idchaos.graph import Graph
@@ -52,6 +54,10 @@ class ClockSkew(Fault):
     def clock_error_s(self, lasting_s: float) -> float:
         """The greatest offset, and what the drift adds to it."""
         return max(map(abs, self.offsets_s)) + abs(self.drift_ppm) * 1e-6 * lasting_s
+
+    def asks(self, graph: Graph) -> Mapping[Fact, tuple[str, ...]]:
+        """The clock that it makes wrong."""
+        return {Fact.CLOCK: (self.component,)}
 
     def steps(self) -> tuple[float, ...]:
         """One step per offset."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from idchaos.contract import Fact
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
 from idchaos.faults.counts import by_reason
+from idchaos.graph import Graph
 from idchaos.load.idp.tokens import b64
 from idchaos.targets.base import ReportsState, Target
 from idchaos.targets.capabilities import required
@@ -35,6 +37,10 @@ class JunkKids(Fault):
     def title(self) -> str:
         """What it does, in a few words."""
         return f"{self.rate:g} tokens with made-up kids per second"
+
+    def asks(self, graph: Graph) -> Mapping[Fact, tuple[str, ...]]:
+        """Why each gateway refuses, and how often it asks for keys."""
+        return dict.fromkeys((Fact.REASONS, Fact.KEY_FETCHES), graph.validators_of_tokens)
 
     def snapshot(self, target: Target) -> Snapshot:
         """The time, and what each gateway has refused and fetched."""

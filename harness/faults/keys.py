@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from idchaos.contract import Fact
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually
 from idchaos.faults.keyring import (
     described,
@@ -136,7 +137,7 @@ class KeyRotation(Fault):
         evidence = []
         for name in target.graph.validators_of_tokens:
             accepted = _accepted(target, name).get(kid, 0) - before[name].get(kid, 0)
-            what = f"{name} accepted {accepted} tokens of {kid or 'no new key'}"
+            what = f"{name} {_did(target, name)} of {kid or 'no new key'}: {accepted}"
             evidence.append(Evidence(source="target", ok=accepted > 0, what=what))
         return tuple(evidence)
 
@@ -185,5 +186,15 @@ def _done(event: str, **fields: Any) -> Applied:
 
 
 def _accepted(target: Target, component: str) -> dict[str, int]:
-    used = required(target, ReportsState).state(component)["kids_used"]
+    """By kid, the tokens that it accepted; of one that does not tell, the key sets that it was given."""
+    state = required(target, ReportsState).state(component)
+    used = state["kids_used"] if _tells_use(target, component) else state["jwks"]["kids_served"]
     return {str(kid): int(count) for kid, count in used.items()}
+
+
+def _tells_use(target: Target, component: str) -> bool:
+    return Fact.KEYS_USED in required(target, ReportsState).tells(component)
+
+
+def _did(target: Target, component: str) -> str:
+    return "accepted tokens" if _tells_use(target, component) else "was given key sets"

@@ -11,12 +11,13 @@ from pydantic import Field, model_validator
 
 from idchaos.contract import Fact
 from idchaos.errors import UsageError, unknown
+from idchaos.faults.arrivals import arrived, felt
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually
 from idchaos.faults.counts import asked, by_reason
 from idchaos.faults.fetches import fetches_of
 from idchaos.faults.link_effects import LARGEST_SHARE, MEASURABLE_S, LinkEffect, Mode, ToxicOrder, told
 from idchaos.faults.symptoms import Met, symptom_of
-from idchaos.faults.wire import is_observed, link_of, links_observed, tells_fetches
+from idchaos.faults.wire import is_observed, tells_fetches
 from idchaos.graph import Graph
 from idchaos.targets.base import ProbeResult, ProbesUpstream, ReportsState, Target
 from idchaos.targets.capabilities import required
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 A_CLIENT = "a client"
 CLIENT_PATIENCE_S = 5.0
-OWN_PROBES = 1
-"""Connections through a proxy that are our own while a fault is in force."""
 UPSTREAM_FAILURES = ("upstream_unavailable", "upstream_timeout")
 LARGEST_ANSWER = 4096
 """Bytes of the answer that a probe waits for: a JWK set."""
@@ -118,7 +117,7 @@ class LinkFault(Fault):
 
     def unprovable(self, target: Target) -> str:
         """Nobody at the links tells what its own requests met."""
-        if self._telling(target) or self._swallowed(target):
+        if self._telling(target) or self._seen_only(target):
             return ""
         return f"no part of the target can tell that it felt {self.mode} on {', '.join(self.links)}"
 
@@ -129,9 +128,9 @@ class LinkFault(Fault):
 
     def snapshot(self, target: Target) -> Snapshot:
         """What the components behind the links have met so far."""
-        consumers, links = self._telling(target), links_observed(target)
+        consumers = self._telling(target)
         return {
-            **{who: link_of(target, who, links) for who in self._swallowed(target)},
+            **{who: arrived(target, who) for who in self._seen_only(target)},
             **{who: fetches_of(target, who) for who, upstream in consumers if upstream in target.graph.idps},
             **{who: _failed_calls(target, who) for who, upstream in consumers if upstream not in target.graph.idps},
         }
@@ -202,20 +201,7 @@ class LinkFault(Fault):
             if upstream in graph.idps
             else _calls_failed(target, who, before[who])
             for who, upstream in self._telling(target)
-        ) + self._seen(target, before)
-
-    def _seen(self, target: Target, before: Snapshot) -> tuple[Evidence, ...]:
-        """Of those that tell nothing: they came as far as the observer behind the link, and none of their requests
-        did. Who was refused had not come, and who was reset had asked.
-        """
-        links = links_observed(target) if (mute := self._swallowed(target)) else {}
-        found = []
-        for who in mute:
-            now, then = link_of(target, who, links), before[who]
-            came, asked_for = now.connections - then.connections - OWN_PROBES, now.asked - then.asked
-            what = f"{who}, as seen on the wire: {came} connections, {asked_for} requests"
-            found.append(Evidence(source="target", ok=came > 0 and 2 * asked_for <= came, what=what))
-        return tuple(found)
+        ) + tuple(felt(who, self.mode, before[who], arrived(target, who)) for who in self._seen_only(target))
 
     def _felt(self, target: Target, component: str, effect: LinkEffect, before: Snapshot) -> Evidence:
         met = [fetch.met for fetch in fetches_of(target, component).since(before[component])]
@@ -267,13 +253,13 @@ class LinkFault(Fault):
         """Those of them that tell what their requests met."""
         return tuple(pair for pair in self._consumers(target.graph) if _tells(target, *pair, self.effect))
 
-    def _swallowed(self, target: Target) -> tuple[str, ...]:
-        """Those that tell nothing, and of whom an observer behind the link sees that their requests are swallowed. Of
-        other faults it sees nothing that it would not see without them.
+    def _seen_only(self, target: Target) -> tuple[str, ...]:
+        """Those that tell nothing of what they ask the IdP, and are seen by an observer behind their link. A share of
+        connections can't be told there from none.
         """
         told = {who for who, _ in self._telling(target)}
         asking = {who for who, upstream in self._consumers(target.graph) if upstream == target.graph.idp}
-        mute = sorted(asking - told) if self.mode == "timeout" else ()
+        mute = sorted(asking - told) if self.mode != "partial" else ()
         return tuple(who for who in mute if is_observed(target, who))
 
 

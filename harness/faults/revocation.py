@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar, Literal
 
+from idchaos.contract import Fact
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
 from idchaos.faults.counts import by_reason
+from idchaos.graph import Graph
 from idchaos.targets.base import ReportsState, Target
 from idchaos.targets.capabilities import required
 from idchaos.targets.endpoints import Client
@@ -31,6 +33,10 @@ class Revocations(Fault):
     def title(self) -> str:
         """What it does, in a few words."""
         return "tokens revoked under load"
+
+    def asks(self, graph: Graph) -> Mapping[Fact, tuple[str, ...]]:
+        """Why each gateway refuses."""
+        return {Fact.REASONS: graph.validators_of_tokens}
 
     def snapshot(self, target: Target) -> Snapshot:
         """Revocations at the IdP, and refusals for that reason at each gateway."""

@@ -15,7 +15,12 @@ from idchaos.dialects import dialect_named
 from idchaos.experiment import Invariant, Objective, Plan
 from idchaos.graph import Graph
 
-OF_KEY_FETCHES: Final = frozenset({"jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate_max"})
+OF_KEY_FETCHES: Final[Mapping[str, Fact]] = {
+    "jwks_fetch_failures": Fact.KEY_FETCHES,
+    # What never arrives burdens nobody.
+    "jwks_fetch_rate": Fact.KEY_FETCHES_SEEN,
+    "jwks_fetch_rate_max": Fact.KEY_FETCHES_SEEN,
+}
 OF_REASONS: Final = frozenset({"refusals_told_as_errors", "outages_told_as_refusals"})
 
 
@@ -58,12 +63,27 @@ def observable(plan: Plan, graph: Graph, sight: Sight) -> tuple[Plan, tuple[NotO
     )
 
 
+def promised(plan: Plan, unpromised: Mapping[str, str]) -> Plan:
+    """The plan with invariants of what is promised alone. All its canaries are sent."""
+    if plan.load.canaries is None or not unpromised:
+        return plan
+    told = {what: why for what, why in unpromised.items() if what.partition(":")[0] in plan.load.canaries.kinds}
+    canaries = plan.load.canaries.model_copy(update={"unpromised": told})
+    kept = (_made(each, told) for each in plan.invariants)
+    return plan.model_copy(
+        update={
+            "load": plan.load.model_copy(update={"canaries": canaries}),
+            "invariants": tuple(each for each in kept if each is not None),
+        }
+    )
+
+
 def _why_not(objective: Objective, graph: Graph, sight: Sight) -> str:
     """Why an objective can't be measured; empty when it can."""
     name, _, where = objective.sli.partition("{")
     keepers = graph.keepers_of_keys
     if name in OF_KEY_FETCHES:
-        return _untold(sight, {Fact.KEY_FETCHES: keepers})
+        return _untold(sight, {OF_KEY_FETCHES[name]: keepers})
     if name == "jwks_fetches_per_1000":
         deciding = tuple(each for each in keepers if each in graph.validators_of_tokens)
         return _untold(sight, {Fact.KEY_FETCHES: deciding, Fact.REQUESTS: deciding})

@@ -12,6 +12,20 @@ BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 """Upper bounds of the times that an observer counts together."""
 
 
+class Exchange(Value):
+    """One request for keys that is over, as it went by."""
+
+    number: int
+    """Among the requests of its endpoint over its link, from 1."""
+    at: float
+    """When it went by, Unix time."""
+    took_s: float
+    status: int = 0
+    """0: no whole answer."""
+    error: str = ""
+    """What ended it then; or ``no_keys``: a whole answer that is no key set, or an empty one."""
+
+
 class EndpointCounts(Value):
     """Exchanges with one endpoint over one link. They only ever grow: a window is the difference of two readings."""
 
@@ -29,6 +43,9 @@ class EndpointCounts(Value):
     """Of the last key set that was served whole."""
     kids_served: Mapping[str, int] = {}
     """In how many of the key sets that were served whole each key id was."""
+
+    recent: tuple[Exchange, ...] = ()
+    """Of key sets, the last exchanges, oldest first."""
 
     @property
     def answered(self) -> int:
@@ -51,6 +68,7 @@ class EndpointCounts(Value):
             within=_more(self.within, before.within),
             kids=self.kids,
             kids_served=_added(self.kids_served, before.kids_served),
+            recent=tuple(each for each in self.recent if each.number > before.requests),
         )
 
 
@@ -87,6 +105,16 @@ class LinkObserved(Value):
     def all(self, endpoint: str) -> tuple[EndpointCounts, EndpointCounts]:
         """The counts of an endpoint, and those of the harness's own probes there."""
         return self.of(endpoint), self.probes.get(endpoint, EndpointCounts())
+
+    def sums(self) -> LinkObserved:
+        """The same without single exchanges, of which whoever reads again and again has no need."""
+        sides = {"endpoints": self.endpoints, "probes": self.probes}
+        return self.model_copy(
+            update={
+                side: {name: counts.model_copy(update={"recent": ()}) for name, counts in found.items()}
+                for side, found in sides.items()
+            }
+        )
 
     def of(self, endpoint: str) -> EndpointCounts:
         """The counts of an endpoint; zeros where nobody asked."""

@@ -13,6 +13,7 @@ from idchaos.report import words
 from idchaos.topologies import DEFAULT_TOPOLOGY
 from idchaos.verdict.measures import Measure
 from idchaos.verdict.missable import REMEDY, shown
+from idchaos.verdict.observation import Unpromised
 from idchaos.verdict.verdict import InvariantVerdict, ObjectiveVerdict, RunVerdict
 
 GLYPHS = {Verdict.PASS.value: "✓", Verdict.FAIL.value: "✕", Verdict.INCONCLUSIVE.value: "?"}
@@ -20,22 +21,29 @@ GLYPHS = {Verdict.PASS.value: "✓", Verdict.FAIL.value: "✕", Verdict.INCONCLU
 
 def headline(verdict: RunVerdict) -> str:
     """The verdict in a line: a PASS that does not speak of everything says so."""
-    count = len(verdict.not_observed)
-    if verdict.verdict is not Verdict.PASS or not count:
-        return verdict.verdict.value
-    return f"{verdict.verdict} ({count} {'invariant was' if count == 1 else 'invariants were'} not tried)"
+    untried, unpromised = len(verdict.not_observed), len(verdict.unpromised)
+    unsaid = [f"{untried} {'invariant was' if untried == 1 else 'invariants were'} not tried"] if untried else []
+    kinds = "kind of bad token is" if unpromised == 1 else "kinds of bad tokens are"
+    unsaid += [f"{unpromised} {kinds} not promised to be refused"] if unpromised else []
+    return f"{verdict.verdict} ({', '.join(unsaid)})" if verdict.verdict is Verdict.PASS and unsaid else verdict.verdict
 
 
 def unspoken(verdict: RunVerdict) -> list[str]:
     """What the verdict does not speak of, and why, one sentence each."""
     return [
         *(f"Not observed: {words.title(each.name)}: {each.why}." for each in verdict.not_observed),
+        *(_not_promised(each) for each in verdict.unpromised),
         *(f"Left out: {words.title(each.name)}: {each.why}." for each in verdict.left_out),
     ]
 
 
 MANY = 3
 """Undecided invariants that are named; more are counted."""
+
+
+def _not_promised(each: Unpromised) -> str:
+    tried = f"{each.accepted:,} of {each.attempts:,} were accepted" if each.attempts else "none was decided"
+    return f"Not promised: to refuse {words.title(each.canary.replace(':', ', '))}: {each.why}; {tried}."
 
 
 @dataclass(frozen=True)

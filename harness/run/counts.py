@@ -67,6 +67,6 @@ def _observed(target: Target) -> tuple[Json, ...]:
     by_provider: dict[str, Any] = {}
     for link in target.graph.links:
         if link.name in links:
-            counts = links[link.name].model_dump(mode="json", exclude_defaults=True)
+            counts = links[link.name].sums().model_dump(mode="json", exclude_defaults=True)
             by_provider.setdefault(link.provider, {})[link.name] = counts
     return (by_provider,)

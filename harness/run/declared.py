@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from idchaos.contract import NotObserved
-from idchaos.load.canaries.catalogue import LACKING, unmakeable
-from idchaos.planning.observability import Sight, observable
+from idchaos.load.canaries.catalogue import LACKING, kind_named, unmakeable
+from idchaos.planning.observability import Sight, observable, promised
 from idchaos.run.scenario import Experiment
 from idchaos.targets.base import Target
-from idchaos.targets.capabilities import KeepsLogs, ReportsState, RotatesKeys
+from idchaos.targets.capabilities import KeepsLogs, LimitsPromises, ReportsState, RotatesKeys
 
 RETIRED = "retired_key"
 
@@ -18,8 +19,21 @@ def seen_by(experiment: Experiment, target: Target) -> tuple[Experiment, tuple[N
     """What of an experiment the target can show, and what it can't."""
     canaries = experiment.plan.load.canaries
     sight = sight_of(target, canaries.kinds if canaries is not None else ())
-    plan, hidden = observable(experiment.plan, target.graph, sight)
+    limits = target.capability(LimitsPromises)
+    asked = promised(experiment.plan, _known(limits.unpromised()) if limits is not None else {})
+    plan, hidden = observable(asked, target.graph, sight)
     return replace(experiment, plan=plan), hidden
+
+
+def _known(unpromised: Mapping[str, str]) -> Mapping[str, str]:
+    """The same, once it is seen that there are such canaries.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    for kind in unpromised:
+        kind_named(kind.partition(":")[0])
+    return unpromised
 
 
 def sight_of(target: Target, kinds: tuple[str, ...]) -> Sight:

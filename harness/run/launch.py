@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from idchaos.contract import NotObserved
-from idchaos.errors import UsageError
+from idchaos.errors import Unsuited, UsageError
 from idchaos.experiment import Plan
 from idchaos.load.canaries.catalogue import kinds
 from idchaos.record.rundir import RunDirectory
@@ -28,15 +28,15 @@ from idchaos.run.runner import Run
 from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario
 from idchaos.run.scenarios import scenario_named
 from idchaos.settings import CommonSettings, differing, plain, profile
-from idchaos.targets.base import Target
+from idchaos.targets.base import ReportsState, Target
+from idchaos.targets.gateways.catalogue import STAND_IN, adapter_named
 from idchaos.targets.standin import defects
 from idchaos.targets.standin.guests import Guests
-from idchaos.topologies import DEFAULT_TOPOLOGY, topology_named
+from idchaos.topologies import DEFAULT_TOPOLOGY, EDGE, topology_named
 from idchaos.undo.ledger import Containers, Processes, Undo
 
 TARGETS = ("local", "docker")
-DEFAULT_GATEWAY = "standin"
-GATEWAYS = (DEFAULT_GATEWAY,)
+DEFAULT_GATEWAY = STAND_IN
 PACKAGES = ("idchaos", "locust", "joserfc", "cryptography", "aiohttp", "pandas", "scipy", "toxiproxy-python")
 
 
@@ -78,21 +78,22 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     """Check everything that can be checked before anything starts. Without ``scenario``, it is found by its name.
 
     Raises:
+        Unsuited: the target lacks what the scenario needs.
         UsageError: what is wrong, where, and what would be right.
     """
     scenario = scenario or scenario_named(request.scenario)
     check_target(request.target, request.gateway)
     profile(request.profile)
     chosen = defects.known(request.defects)
-    topology = topology_named(request.topology)
+    topology = topology_named(topology_for(request.gateway, request.topology))
     why_not = scenario.why_not_on(topology.name)
     if why_not:
-        raise UsageError(f"--topology: {why_not}")
+        raise Unsuited(f"--topology: {why_not}")
     defects.by_part(chosen, topology)
     settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
     experiment = with_faults(_designed(scenario, settings, request), request.faults, topology.graph)
     check_separable(experiment, topology.graph)
-    target, _ = make_target(request.target, settings, new_run_id(), chosen)
+    target, _ = make_target(request.target, settings, new_run_id(), chosen, gateway=request.gateway)
     check_capabilities(experiment, target)
     experiment, hidden = seen_by(experiment, target)
     hidden += unprovable(experiment, target)
@@ -120,7 +121,7 @@ def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Reques
 def _is_sound(scenario: Scenario[Any], request: Request, *, without: str) -> bool:
     rest = {name: value for name, value in request.overrides.items() if name != without}
     try:
-        topology = topology_named(request.topology).name
+        topology = topology_named(topology_for(request.gateway, request.topology)).name
         scenario.design(scenario.fill(request.profile, rest, topology=topology))
     except (ValidationError, ArithmeticError, UsageError):
         return False
@@ -135,20 +136,38 @@ def check_target(target: str, gateway: str) -> None:
     """
     if target not in TARGETS:
         raise UsageError(f"--target: {target!r} is unknown; there are {', '.join(TARGETS)}")
-    if gateway not in GATEWAYS:
-        raise UsageError(f"--gateway: {gateway!r} is unknown; there are {', '.join(GATEWAYS)}")
+    if adapter_named(gateway) is not None and target != "local":
+        raise UsageError(f"--gateway {gateway}: needs --target local, for it is started on this machine")
+
+
+def topology_for(gateway: str, topology: str) -> str:
+    """The topology that a gateway is tried in: what the default means for one of somebody else's making.
+
+    Raises:
+        UsageError: it is asked for in another one.
+    """
+    if gateway == DEFAULT_GATEWAY:
+        return topology
+    if topology not in (DEFAULT_TOPOLOGY, EDGE):
+        raise UsageError(f"--topology {topology}: --gateway {gateway} is tried in the topology {EDGE} alone")
+    return EDGE
 
 
 def check_capabilities(experiment: Experiment, target: Target) -> None:
     """Refuse faults that this very target can't carry out or prove.
 
     Raises:
-        UsageError: names the fault and the capabilities that are missing.
+        Unsuited: names the fault and the capabilities that are missing.
     """
+    reports = target.capability(ReportsState)
     for fault in (fault for faults in experiment.faults.values() for fault in faults):
         missing = [need.__name__ for need in fault.needs if target.capability(need) is None]
         if missing:
-            raise UsageError(f"--target {target.name}: {fault.title} needs a target with {', '.join(missing)}")
+            raise Unsuited(f"--target {target.name}: {fault.title} needs a target with {', '.join(missing)}")
+        for fact, components in fault.asks(target.graph).items():
+            mute = [name for name in components if reports is None or fact not in reports.tells(name)]
+            if mute:
+                raise Unsuited(f"--target {target.name}: {fault.title}: {', '.join(mute)} can't tell of {fact}")
 
 
 def unprovable(experiment: Experiment, target: Target) -> tuple[NotObserved, ...]:
@@ -170,13 +189,38 @@ def target_type(name: str) -> type:
 
 
 def make_target(
-    name: str, settings: CommonSettings, run_id: str, wrong: tuple[str, ...] = (), guests: Guests | None = None
+    name: str,
+    settings: CommonSettings,
+    run_id: str,
+    wrong: tuple[str, ...] = (),
+    guests: Guests | None = None,
+    *,
+    gateway: str = DEFAULT_GATEWAY,
 ) -> tuple[Target, tuple[Undo, ...]]:
     """A target of that name with the defects ``wrong``, not started, and what the ledger must promise before it is."""
     topology = topology_named(settings.topology)
+    adapter = adapter_named(gateway)
+    if adapter is not None:
+        from idchaos.targets.gateways.target import GatewayTarget
+
+        wanted = GatewayTarget(adapter, settings, run_id, _of_stand_ins(wrong, gateway), guests)
+        return wanted, (Processes(run_id=run_id),)
     target: Target = target_type(name)(settings, run_id, defects.by_part(wrong, topology), guests)
     processes = Processes(run_id=run_id)
     return target, (Containers(run_id=run_id), processes) if name == "docker" else (processes,)
+
+
+def _of_stand_ins(wrong: tuple[str, ...], gateway: str) -> dict[str, tuple[str, ...]]:
+    """Defects by component, where the gateways are none of ours.
+
+    Raises:
+        UsageError: one would be a gateway's.
+    """
+    edge = topology_named(EDGE)
+    for name in wrong:
+        if set(defects.by_part((name,), edge)) & set(edge.graph.gateways):
+            raise UsageError(f"--defect {name}: --gateway {gateway} can't be told to be wrong, only be configured so")
+    return defects.by_part(wrong, edge)
 
 
 def new_run_id() -> str:
@@ -193,7 +237,9 @@ def assemble(
         StoreError: the directory can't be made.
     """
     request, run_id = prepared.request, new_run_id()
-    target, undos = at or make_target(request.target, prepared.settings, run_id, prepared.defects)
+    target, undos = at or make_target(
+        request.target, prepared.settings, run_id, prepared.defects, gateway=request.gateway
+    )
     directory = RunDirectory.create(request.reports, prepared.scenario.name, manifest(prepared, target))
     execution = Run(
         prepared.experiment,
@@ -220,7 +266,7 @@ def manifest(prepared: Prepared, target: Target) -> dict[str, Any]:
         "profile": request.profile,
         "target": target.name,
         "gateway": request.gateway,
-        "topology": request.topology,
+        "topology": prepared.settings.topology,
         "graph": target.graph.model_dump(mode="json"),
         "not_observed": [each.model_dump() for each in prepared.not_observed],
         "seed": prepared.seed,

@@ -11,7 +11,8 @@ from idchaos.undo.safety import Safety
 
 
 def check_links(target: Target, directory: RunDirectory, safety: Safety) -> None:
-    """Try every link whose users can send a probe. Else traffic takes another way, and nobody knows.
+    """Try every link whose users can send a probe. Else traffic takes another way, and nobody knows: a target whose
+    parts can't be asked looks for their traffic on the link when it starts.
 
     Raises:
         UndecidableError: a fault on a link would have no effect, so nothing could be concluded.
@@ -23,6 +24,8 @@ def check_links(target: Target, directory: RunDirectory, safety: Safety) -> None
     outlives = target.capability(OutlivesRun) is not None
     for link, probers in target.graph.probers.items():
         for component, upstream in probers:
+            if not probes.asks_itself(component):
+                continue
             with safety.promised([ToxicsOff(api=target.links.api, proxy=link)] if outlives else []):
                 target.links.disable(link)
                 try:

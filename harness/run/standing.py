@@ -111,11 +111,11 @@ def bring_up(
         UsageError: one is up already, or a name or setting is wrong.
         TargetError: it did not start; nothing of it is left.
     """
-    from idchaos.run.launch import check_target, make_target, new_run_id
+    from idchaos.run.launch import check_target, make_target, new_run_id, topology_for
 
     check_target(target, gateway)
     chosen = known(defects)
-    where = topology_named(topology)
+    where = topology_named(topology_for(gateway, topology))
     by_part(chosen, where)
     note = state_dir() / UP_FILE
     if note.exists():
@@ -123,7 +123,7 @@ def bring_up(
     layer = {name: value for name, value in profile_named(profile).items() if not name.startswith("fault.")}
     settings = fill(CommonSettings, layer, FOR_PEOPLE, overrides).model_copy(update={"topology": where.name})
     run_id = new_run_id()
-    started, undos = make_target(target, settings, run_id, chosen, guests)
+    started, undos = make_target(target, settings, run_id, chosen, guests, gateway=gateway)
     ledger = Ledger(run_id)
     for undo in undos:
         ledger.write(undo)

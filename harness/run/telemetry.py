@@ -31,7 +31,8 @@ def readings(target: Target) -> dict[str, Read]:
 
 
 def _observed(observes: ObservesLinks) -> Mapping[str, Any]:
-    return {name: counts.model_dump(mode="json", exclude_defaults=True) for name, counts in observes.observed().items()}
+    links = observes.observed().items()
+    return {name: counts.sums().model_dump(mode="json", exclude_defaults=True) for name, counts in links}
 
 
 class Scraper:

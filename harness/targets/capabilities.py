@@ -156,6 +156,14 @@ class ReportsState(Protocol):
 
 
 @runtime_checkable
+class LimitsPromises(Protocol):
+    """Its validators don't promise to refuse everything that they should: claims of the component."""
+
+    def unpromised(self) -> Mapping[str, str]:
+        """Kinds of canaries, each with the reason; known before the start. All others are promised."""
+
+
+@runtime_checkable
 class KeepsLogs(Protocol):
     """Its parts' logs are in the run's directory when it has stopped."""
 
@@ -172,6 +180,11 @@ class ProbesUpstream(Protocol):
         (:data:`PROBE_HEADER`) that it is one.
 
         ``patience_s``: how long to wait for the answer; ``None``: as long as the component waits for its own.
+        """
+
+    def asks_itself(self, component: str) -> bool:
+        """Whether a probe is that component's own request. Else it is the harness's, over the component's link: it
+        shows what requests meet there, and not that the component takes that way.
         """
 
 

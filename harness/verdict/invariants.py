@@ -68,7 +68,7 @@ def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgeme
     """
     kinds = [str(kind) for kind in invariant.canaries]
     traffic = traffic_of(record)
-    sent = _rows(traffic, traffic.equal("canary", *kinds))
+    sent = _rows(traffic, traffic.equal("canary", *kinds) & ~_unpromised(traffic))
     wrongly = (sent["outcome"] == str(Outcome.WRONGLY_ACCEPTED)) | _never_heard(record, sent)
     breaches = sent[wrongly]
     # A service that refuses whoever comes around its gateway has not looked at the token: that shows nothing of it.
@@ -98,7 +98,8 @@ def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement
     of_age = traffic.equal("flow", "refresh") & traffic.equal("canary", "")
     accepted = traffic.equal("outcome", str(Outcome.WRONGLY_ACCEPTED))
     foreign = traffic.equal("error_code", FOREIGN_ANSWER)
-    unwatched = _rows(traffic, accepted & ~foreign & ~of_keys & ~of_age & ~traffic.equal("canary", *watched))
+    judged = accepted & ~foreign & ~of_keys & ~of_age & ~_unpromised(traffic)
+    unwatched = _rows(traffic, judged & ~traffic.equal("canary", *watched))
     found = []
     if keys:
         found.append((WITHDRAWN_KEYS, _withdrawn(keys, _rows(traffic, of_keys))))
@@ -106,6 +107,16 @@ def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement
         judgement = _breached(BAD_TOKENS, unwatched, _decided(unwatched), "requests")
         found.append((BAD_TOKENS, InvariantJudgement(len(unwatched), len(unwatched), judgement, _evidence(unwatched))))
     return tuple(found)
+
+
+def _unpromised(traffic: Traffic) -> Bools:
+    """Requests with bad tokens that the target does not promise to refuse."""
+    planned = traffic.record.plan.load.canaries
+    mask = traffic.equal("canary")
+    for what in planned.unpromised if planned is not None else ():
+        kind, _, way = what.partition(":")
+        mask = mask | (traffic.equal("canary", kind) & (traffic.equal("way", way) if way else True))
+    return mask
 
 
 def _rows(traffic: Traffic, mask: Bools) -> pd.DataFrame:

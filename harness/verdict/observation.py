@@ -45,6 +45,32 @@ def too_short_for(plan: Plan, invariant: Invariant, lasting_s: float) -> str:
     return f"tokens that were shown while good: {lasting_s:.0f} s are too short for one to have expired for everybody"
 
 
+class Unpromised(Value):
+    """A kind of bad token that the target does not promise to refuse, and what became of it."""
+
+    canary: str
+    why: str
+    attempts: int
+    """Decided ones."""
+    accepted: int
+
+
+def unpromised(record: RunRecord) -> tuple[Unpromised, ...]:
+    """One for each kind that the plan names as such."""
+    planned = record.plan.load.canaries
+    if planned is None or not planned.unpromised:
+        return ()
+    samples = record.samples
+    found = []
+    for kind, why in planned.unpromised.items():
+        name, _, way = kind.partition(":")
+        chosen = (samples["canary"] == name) & ((samples["way"] == way) | (not way))
+        decisions = samples.loc[chosen, "decision"]
+        attempts, accepted = int((decisions != "undecided").sum()), int((decisions == "accept").sum())
+        found.append(Unpromised(canary=kind, why=why, attempts=attempts, accepted=accepted))
+    return tuple(found)
+
+
 def strict(record: RunRecord) -> bool:
     """Whether a run that could not look at everything is no PASS (the setting ``slo.strict_observation``)."""
     group = record.manifest.settings.get("slo")

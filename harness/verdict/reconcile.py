@@ -100,7 +100,12 @@ def reconcile(record: RunRecord) -> tuple[Row, ...]:
     unsure = int((asked["status"] == 0).sum()) + int(asked["retry"].sum())
     return (
         *(_asked(record, name, asked[via == name], ("requests", "total")) for name in gateways),
-        *(_passed_on(record, name, gateways, around[around["service"] == name], unsure) for name in services),
+        *(
+            _passed_on(record, name, gateways, around[around["service"] == name], unsure)
+            if gateways or not len(asked)
+            else _served(record, name, asked[asked["service"] == name], unsure)
+            for name in services
+        ),
         *(
             _asked(record, name, sent[sent["endpoint"] == endpoint], ("requests", endpoint, "total"), endpoint)
             for name in idps
@@ -165,6 +170,22 @@ def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], around:
     worst = noted[0] if noted else seen
     what, low, high = f"gateways and {service}", max(0, total - slack), total + slack
     return Row(what, low, high, seen.count, (), worst.note, worst.excused)
+
+
+def _served(record: RunRecord, service: str, asked: pd.DataFrame, unsure: int) -> Row:
+    """Clients and a service behind gateways that count nothing: whoever was let in was served by it, and nobody else
+    can have asked.
+    """
+    let_in = int(asked["status"].between(200, 299).sum())
+    own = int(sum(as_number(count) or 0 for count in _own(record).values()))
+    seen = growth(record, service, "requests", "total")
+    return Row(f"clients and {service}", let_in, len(asked) + unsure + own, seen.count, (), seen.note, seen.excused)
+
+
+def _own(record: RunRecord) -> dict[str, JsonValue]:
+    """The harness's own requests to others than IdPs, by whom they asked."""
+    own = record.counts.get("own")
+    return {name: count for name, count in own.items() if "/" not in name} if isinstance(own, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

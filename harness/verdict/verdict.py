@@ -36,7 +36,7 @@ from idchaos.verdict.leaks import judge_logs
 from idchaos.verdict.measures import Measure, measures
 from idchaos.verdict.missable import Missable, missable
 from idchaos.verdict.objectives import Judgement, deciding, judge
-from idchaos.verdict.observation import Unseen, left_out, not_observed, strict, untried
+from idchaos.verdict.observation import Unpromised, Unseen, left_out, not_observed, strict, unpromised, untried
 from idchaos.verdict.paging import Paging, paging
 from idchaos.verdict.proofs import fault_reasons
 from idchaos.verdict.reconcile import Row, reconcile
@@ -177,6 +177,8 @@ class RunVerdict(Value):
     status: str
     not_observed: tuple[Unseen, ...] = ()
     """What could not be looked at, since the target declares that it can't show it. A PASS does not speak of these."""
+    unpromised: tuple[Unpromised, ...] = ()
+    """Bad tokens that the target does not promise to refuse, and what became of them: told, and not judged."""
     left_out: tuple[Unseen, ...] = ()
     """Objectives that the scenario has and this run was not asked for, and what it was too short to try."""
     objectives: tuple[ObjectiveVerdict, ...]
@@ -262,6 +264,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
         started_at=number(record.started_at, 3),
         status=record.status,
         not_observed=unseen,
+        unpromised=unpromised(record),
         left_out=(*left_out(record), *untried(record)),
         objectives=objectives,
         invariants=invariants,

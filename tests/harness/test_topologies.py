@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from idchaos.fixtures.gateway.settings import GatewaySettings
 from idchaos.fixtures.service.settings import ServiceSettings
 from idchaos.load.engine.job import Roles
 from idchaos.load.flows.catalogue import flows_of
-from idchaos.run.launch import Request, make_target, manifest, prepare
+from idchaos.run.launch import Prepared, Request, make_target, manifest, prepare
 from idchaos.run.scenarios import all_scenarios, scenario_named
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.local import local_layout
@@ -34,7 +35,7 @@ EVERY = pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)
 RUNS = [
     (name, topology, profile)
     for (name, scenario), topology, profile in product(
-        all_scenarios().items(), ("library", "introspection"), ("quick", "ci")
+        all_scenarios().items(), ("library", "introspection", "edge"), ("quick", "ci")
     )
     if not scenario.why_not_on(topology)
 ]
@@ -115,20 +116,23 @@ def test_where_a_scenario_can_be_run_it_can_be_decided_and_the_load_be_made(
     flows_of(plan.load, found, Roles.of(found.clients))
 
 
+def suited(names: Iterable[str], topology: str) -> tuple[list[Prepared], dict[str, str]]:
+    return run_command.suited(names, lambda name: prepare(Request(name, topology=topology)))
+
+
 def test_of_all_scenarios_those_that_cannot_be_run_are_skipped_and_named() -> None:
-    chosen, skipped = run_command.chosen((), every=True, topology="introspection")
-    assert skipped is not None
-    assert {*chosen, *skipped} == set(all_scenarios())
-    assert not {*chosen} & {*skipped}
-    assert all(why.startswith(f"{name} needs ") for name, why in skipped.items())
-    assert run_command.chosen((), every=True, topology="gateway") == (tuple(all_scenarios()), {})
+    every = run_command.chosen((), every=True)
+    assert set(every) == set(all_scenarios())
+    prepared, skipped = suited(every, "introspection")
+    assert {*(each.scenario.name for each in prepared), *skipped} == set(every)
+    assert len(prepared) + len(skipped) == len(every)
+    assert all(why.startswith(f"--topology: {name} needs ") for name, why in skipped.items())
+    assert suited(["jwks_outage"], "gateway")[1] == {}
 
 
-def test_nothing_to_run_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    only = {"jwks_outage": scenario_named("jwks_outage")}
-    monkeypatch.setattr("idchaos.run.scenarios.all_scenarios", lambda: only)
-    with pytest.raises(UsageError, match="no scenario can be run on the topology introspection"):
-        run_command.chosen((), every=True, topology="introspection")
+def test_nothing_to_run_is_no_pass() -> None:
+    with pytest.raises(UsageError, match="no scenario can be run here: --topology: jwks_outage needs"):
+        suited(["jwks_outage"], "introspection")
 
 
 def test_a_topology_is_in_the_manifest_and_in_the_command_that_repeats_the_run() -> None:
@@ -172,4 +176,5 @@ def test_the_list_says_where_a_scenario_can_be_run(capsys: pytest.CaptureFixture
     assert ended.value.code == 0
     found = {each["name"]: each["topologies"] for each in json.loads(capsys.readouterr().out)}
     assert found["audience_confusion"] == list(TOPOLOGIES)
-    assert found["cold_start"] == ["gateway"]
+    assert found["cold_start"] == ["gateway", "edge"]
+    assert found["introspection_brownout"] == ["gateway", "library", "introspection"]

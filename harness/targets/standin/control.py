@@ -43,8 +43,12 @@ class ControlClient:
     ``RotatesSecrets``, ``SkewsClock``, ``InjectsErrors``, ``FlushesCaches`` and ``ObservesLinks``.
     """
 
-    def __init__(self, control: Mapping[str, str], secret: str, graph: Graph) -> None:
+    def __init__(
+        self, control: Mapping[str, str], secret: str, graph: Graph, mute: frozenset[str] = frozenset()
+    ) -> None:
+        """``mute``: components of somebody else's making, which have no control API and tell nothing."""
         self._control = control
+        self._mute = mute
         self._graph = graph
         self.sent: Counter[str] = Counter()
         self.unanswered: Counter[str] = Counter()
@@ -67,6 +71,8 @@ class ControlClient:
     def tells(self, component: str) -> frozenset[Fact]:
         """All that the contract knows of, by what a component is."""
         itself = self._graph.named(component)
+        if component in self._mute:
+            return frozenset()
         if itself.is_a(Role.IDP):
             return OF_EVERYBODY | OF_IDPS
         told = OF_EVERYBODY | {Fact.REQUESTS, Fact.REASONS}
@@ -93,6 +99,10 @@ class ControlClient:
         order = {"upstream": upstream, "timeout_s": patience_s}
         answer = self._ask(component, "POST", "/probe", order, timeout=PROBE_TIMEOUT_S + (patience_s or 0.0))
         return ProbeResult.model_validate({name: answer.get(name) for name in ProbeResult.model_fields})
+
+    def asks_itself(self, component: str) -> bool:
+        """A stand-in does."""
+        return component not in self._mute
 
     def keys(self) -> tuple[KeyInfo, ...]:
         """All keys that the IdP knows."""
@@ -156,6 +166,8 @@ class ControlClient:
                 return
 
     def _ask(self, component: str, method: str, path: str, body: Any = None, *, timeout: float = 5.0) -> Any:
+        if component in self._mute:
+            raise TargetError(f"{component} has no control API")
         url = f"http://{self._control[component]}{path}"
         try:
             response = self._http.request(method, url, json=body, timeout=timeout)

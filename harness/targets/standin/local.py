@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from idchaos.errors import FaultError, TargetError
 from idchaos.graph import Graph
@@ -20,7 +20,7 @@ from idchaos.targets.standin.addresses import SHARED, free_ports, own_address, w
 from idchaos.targets.standin.control import ControlClient, granted
 from idchaos.targets.standin.guests import Guests
 from idchaos.targets.standin.observing import MODULE, OBSERVER, observed_links, observer_settings
-from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process
+from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process, Runs
 from idchaos.targets.standin.topology import (
     Credentials,
     Layout,
@@ -68,8 +68,10 @@ class LocalTarget:
         run_id: str,
         defects: Mapping[str, tuple[str, ...]] | None = None,
         guests: Guests | None = None,
+        graph: Graph | None = None,
     ) -> None:
-        self.graph = TOPOLOGIES[settings.topology].graph
+        """``graph``: of a system that differs from the topology's in what its parts are called or say."""
+        self.graph = graph or TOPOLOGIES[settings.topology].graph
         self.credentials = Credentials.generate(guests)
         self.layout = local_layout(self.graph, own_address(run_id))
         self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph)
@@ -78,7 +80,7 @@ class LocalTarget:
         self._settings = settings
         self._defects = defects or {}
         self._run_id = run_id
-        self._processes: dict[str, Process] = {}
+        self._processes: dict[str, Runs] = {}
         self._down: set[str] = set()
         self._links: Links | None = None
 
@@ -115,25 +117,13 @@ class LocalTarget:
         return None
 
     def _start(self, logs: Path) -> None:
-        documents = settings_documents(self.layout, self._settings, self.credentials, self._defects)
-        documents[OBSERVER] = observer_settings(self.layout, self.graph)
-        self._processes["toxiproxy"] = self._toxiproxy(logs)
-        for name, document in documents.items():
-            self._processes[name] = Process(
-                name=name,
-                command=[*PYTHON_MODULE, MODULE if name == OBSERVER else module_of(self.graph, name)],
-                environment={
-                    "IDCHAOS_SETTINGS": json.dumps(document),
-                    "IDCHAOS_CONTROL_SECRET": self.credentials.control_secret,
-                },
-                run_id=self._run_id,
-                log_path=logs / f"{name}.log",
-            )
-        self._processes["toxiproxy"].spawn()
+        toxiproxy = self._toxiproxy(logs)
+        self._processes = {"toxiproxy": toxiproxy, **self._components(logs)}
+        toxiproxy.spawn()
         self._processes[OBSERVER].spawn()
         for name in self.graph.idps:
             self._processes[name].spawn()
-        self._links = self._connect_toxiproxy()
+        self._links = self._connect_toxiproxy(toxiproxy)
         for link in self.graph.links:
             self._links.create(link.name, listen=self.layout.listen[link.name], upstream=self.layout.upstream(link))
         for name in (OBSERVER, *self.graph.idps):
@@ -145,8 +135,34 @@ class LocalTarget:
         deadline = time.monotonic() + READY_WITHIN_S
         for name in others:
             self._processes[name].wait_ready()
-        for name in documents:
-            self.control.wait_healthy(name, deadline)
+        for name in (OBSERVER, *self.graph.parts):
+            self._wait_healthy(name, deadline)
+
+    def _components(self, logs: Path) -> dict[str, Runs]:
+        """What runs as each component, and who observes links; nothing is started."""
+        documents = self._documents()
+        documents[OBSERVER] = observer_settings(self.layout, self.graph)
+        return {name: self._standin(name, document, logs) for name, document in documents.items()}
+
+    def _documents(self) -> dict[str, dict[str, Any]]:
+        """The settings of every stand-in."""
+        return settings_documents(self.layout, self._settings, self.credentials, self._defects)
+
+    def _standin(self, name: str, document: Mapping[str, Any], logs: Path) -> Process:
+        return Process(
+            name=name,
+            command=[*PYTHON_MODULE, MODULE if name == OBSERVER else module_of(self.graph, name)],
+            environment={
+                "IDCHAOS_SETTINGS": json.dumps(document),
+                "IDCHAOS_CONTROL_SECRET": self.credentials.control_secret,
+            },
+            run_id=self._run_id,
+            log_path=logs / f"{name}.log",
+        )
+
+    def _wait_healthy(self, name: str, deadline: float) -> None:
+        """Return when a component does its work, which is later than that it listens."""
+        self.control.wait_healthy(name, deadline)
 
     def _toxiproxy(self, logs: Path) -> Process:
         host, _, port = self.layout.toxiproxy_api.partition(":")
@@ -162,8 +178,7 @@ class LocalTarget:
             prints_ready=real is None,
         )
 
-    def _connect_toxiproxy(self) -> Links:
-        process = self._processes["toxiproxy"]
+    def _connect_toxiproxy(self, process: Process) -> Links:
         if process.prints_ready:
             process.wait_ready()
         links = Links(self.layout.toxiproxy_api)
@@ -224,5 +239,5 @@ class LocalTarget:
         elif process.state().status == "dead":
             process.spawn()
             process.wait_ready()
-        self.control.wait_healthy(component, time.monotonic() + READY_WITHIN_S)
+        self._wait_healthy(component, time.monotonic() + READY_WITHIN_S)
         self._down.discard(component)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import psutil
 
@@ -25,9 +25,44 @@ READY_WITHIN_S = 20.0
 PYTHON_MODULE = (sys.executable, "-P", "-m")
 
 
+class Runs(Protocol):
+    """A component that the harness starts and ends: one process, or several that belong together."""
+
+    def spawn(self) -> None:
+        """Start it; returns at once."""
+
+    def wait_ready(self) -> None:
+        """Return when it serves.
+
+        Raises:
+            TargetError: it does not; with its last words.
+        """
+
+    def last_words(self) -> str:
+        """What it said last, in one line."""
+
+    def ended(self) -> int | None:
+        """How it ended (negative: by a signal), or ``None`` while it lives."""
+
+    def state(self) -> ProcessState:
+        """How it is, as the system says."""
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it still lives."""
+
+    def pause(self) -> None:
+        """Freeze it; returns when it stands still."""
+
+    def stop(self) -> None:
+        """End it, at once if it does not do so by itself."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
 @dataclass
 class Process:
-    """One child. ``command`` never holds a secret: those are in ``environment``."""
+    """One child, and whatever it starts. ``command`` never holds a secret: those are in ``environment``."""
 
     name: str
     command: Sequence[str]
@@ -81,11 +116,15 @@ class Process:
 
     def last_words(self) -> str:
         """The last line of its log."""
-        try:
-            lines = self.log_path.read_text(errors="replace").strip().splitlines()
-        except OSError:
-            return ""
+        lines = self.log()
         return lines[-1][:300] if lines else ""
+
+    def log(self) -> list[str]:
+        """The lines of its log; none where there is none."""
+        try:
+            return self.log_path.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            return []
 
     def ended(self) -> int | None:
         """Its exit code (negative: the signal), or ``None`` while it lives."""
@@ -99,9 +138,14 @@ class Process:
         return ProcessState(status="paused" if stopped else "running", incarnation=str(self._child.pid))
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal, if it still lives."""
+        """Send a signal to it and to what it has started, if it still lives."""
         if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(number)
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._child.pid, number)
 
     def pause(self) -> None:
         """SIGSTOP; returns when it stands still, which takes a busy machine a moment."""
@@ -118,9 +162,15 @@ class Process:
         try:
             self._child.wait(patience_s)
         except subprocess.TimeoutExpired:
-            self._child.kill()
+            self._note(f"idchaos: {self.name} did not end within {patience_s:g} s of SIGTERM, and was killed")
+            self.signal(signal.SIGKILL)
             self._child.wait()
+        self._send(signal.SIGKILL)  # what it has started, and left behind
         self._release()
+
+    def _note(self, line: str) -> None:
+        if self._log is not None:
+            self._log.write(f"{line}\n".encode())
 
     def kill(self) -> None:
         """SIGKILL, at once; reaps it."""

@@ -149,10 +149,9 @@ def clients(credentials: Credentials, graph: Graph) -> tuple[Client, ...]:
             for name in PARTNERS
         ),
     )  # fmt: skip
-    return tuple(
-        client if client.token_format in graph.formats else client.model_copy(update={"token_format": "opaque"})
-        for client in found
-    )
+    if "jwt" in graph.formats:
+        return tuple(client for client in found if client.token_format in graph.formats)
+    return tuple(client.model_copy(update={"token_format": "opaque"}) for client in found)
 
 
 def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:

@@ -167,6 +167,9 @@ class FakeTarget:
             },
         }
 
+    def asks_itself(self, component: str) -> bool:
+        return True
+
     def probe(self, component: str, upstream: str, patience_s: float | None = None) -> ProbeResult:
         proxy = next(p for p, who in self.graph.probers.items() if (component, upstream) in who)
         if not self.around_the_proxy:

@@ -1,0 +1,166 @@
+"""What an adapter says of its gateway: how it is had, started and understood, and what it promises. Pure.
+
+An adapter is a file of its own in this package: a subclass of :class:`Adapter`, and a template of its configuration in
+``templates/``. :mod:`idchaos.targets.gateways.catalogue` finds it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import ClassVar, Final
+
+from jinja2 import Environment, StrictUndefined
+
+from idchaos.dialects import GENERIC, Dialect
+from idchaos.graph import Graph
+from idchaos.settings import GatewaySettings
+from idchaos.topologies import EDGE, TOPOLOGIES
+from idchaos.values import Value
+
+TOKEN: Final = "token"
+"""The gateway tells services who calls by the token alone, which it passes on."""
+NO_REVOCATION: Final = "it asks nobody about a token that its keys vouch for"
+NO_SCOPES: Final = "scopes are left to the services"
+NO_TYPE: Final = "it does not look at what kind of token a JWT is (RFC 9068 is not promised)"
+_VERSION: Final = re.compile(r"\d+\.\d+[\w.+-]*")
+
+
+class Address(Value):
+    """A host and a port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, text: str) -> Address:
+        """Of ``host:port``."""
+        host, _, port = text.rpartition(":")
+        return cls(host=host, port=int(port))
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Upstream(Value):
+    """A service behind a gateway: what is asked for below ``prefix`` goes there, over its link."""
+
+    name: str
+    prefix: str
+    address: Address
+    audience: str
+    scope: str
+
+
+class Wiring(Value):
+    """All that one replica is told: where it listens, whom it trusts, and where its keys and services are."""
+
+    name: str
+    listen: Address
+    spare: Address
+    """Another free port of its own, for a second process or an administrator's page."""
+    issuer: str
+    idp: Address
+    """The IdP through this replica's own link."""
+    jwks_path: str
+    services: tuple[Upstream, ...]
+    knobs: GatewaySettings
+    folder: Path
+    """Its own, to write files into."""
+
+    @property
+    def jwks_uri(self) -> str:
+        """Where its keys are."""
+        return f"http://{self.idp}{self.jwks_path}"
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Of all services, each once."""
+        return tuple(dict.fromkeys(each.audience for each in self.services))
+
+
+class Program(Value):
+    """One process of a replica. Its command and files hold no secret that is used anywhere else."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = {}
+    files: Mapping[str, str] = {}
+    """Names below the replica's folder, and what is in them."""
+
+
+class Adapter(ABC):
+    """One gateway in one configuration."""
+
+    name: ClassVar[str]
+    meaning: ClassVar[str]
+    """One sentence: what it is, and how it is configured."""
+    install: ClassVar[str]
+    """The one command that installs it."""
+    needs: ClassVar[tuple[str, ...]]
+    """The programs that must be there."""
+    dialect: ClassVar[Dialect] = GENERIC
+    caller: ClassVar[str] = TOKEN
+    """The header in which it names the caller to services; :data:`TOKEN`: none."""
+    unpromised: ClassVar[Mapping[str, str]] = {}
+    """Kinds of canaries that it does not promise to refuse, and why not. They are sent all the same, and what became of
+    them is told; all others are invariants."""
+    knobs: ClassVar[Mapping[str, str]] = {}
+    """Our settings of the group ``gateway`` that it has, and what it calls them. The others have no effect."""
+    asks_version: ClassVar[tuple[str, ...]] = ("--version",)
+
+    @abstractmethod
+    def programs(self, wiring: Wiring) -> Sequence[Program]:
+        """What runs as one replica; the first is who listens."""
+
+    @property
+    def graph(self) -> Graph:
+        """The system that it is tried in."""
+        return TOPOLOGIES[EDGE].graph
+
+    def missing(self) -> tuple[str, ...]:
+        """The programs that it needs and that are not here."""
+        return tuple(name for name in self.needs if which(name) is None)
+
+    def version(self) -> str:
+        """Of its first program; empty where it does not say."""
+        found = _VERSION.search(said_of(self.needs[0], *self.asks_version))
+        return found.group() if found else ""
+
+
+def which(program: str) -> str | None:
+    """Where a program is: beside this Python, on the PATH, or where Debian keeps what only root runs."""
+    for path in (str(Path(sys.executable).parent), None, "/usr/sbin:/usr/local/sbin"):
+        found = shutil.which(program, path=path)
+        if found:
+            return found
+    return None
+
+
+def said_of(program: str, *arguments: str) -> str:
+    """The first line that a program prints; empty where it prints none, or is not there."""
+    path = which(program)
+    if path is None:
+        return ""
+    try:
+        told = subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = (told.stdout or told.stderr).strip().splitlines()
+    return lines[0].strip() if lines else ""
+
+
+def rendered(template: str, wiring: Wiring, **more: object) -> str:
+    """A template of this package, filled in for one replica.
+
+    Raises:
+        jinja2.UndefinedError: it asks for what there is not.
+    """
+    text = files("idchaos.targets.gateways").joinpath("templates", template).read_text(encoding="utf-8")
+    environment = Environment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - no HTML
+    return environment.from_string(text).render(wiring=wiring, **more) + "\n"

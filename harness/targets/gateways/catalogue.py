@@ -1,0 +1,50 @@
+"""All adapters, found in this package: a new gateway is a new file."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from idchaos.errors import UsageError, unknown
+from idchaos.targets import gateways as package
+from idchaos.targets.gateways.base import Adapter
+
+STAND_IN: Final = "standin"
+"""The gateways that come with the project, which are no adapter."""
+
+
+@cache
+def adapters() -> Mapping[str, Adapter]:
+    """Every adapter by its name, in alphabetical order."""
+    found = sorted((each() for each in _classes()), key=lambda each: each.name)
+    return MappingProxyType({each.name: each for each in found})
+
+
+def adapter_named(name: str) -> Adapter | None:
+    """The adapter of that name; ``None``: the stand-ins are meant.
+
+    Raises:
+        UsageError: there is none, or its gateway is not installed: says what installs it.
+    """
+    if name == STAND_IN:
+        return None
+    if name not in adapters():
+        raise UsageError(unknown("--gateway", name, (STAND_IN, *adapters())))
+    adapter = adapters()[name]
+    missing = adapter.missing()
+    if missing:
+        raise UsageError(f"--gateway {name}: {', '.join(missing)} is not installed here: {adapter.install}")
+    return adapter
+
+
+def _classes() -> Iterator[type[Adapter]]:
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for found in vars(module).values():
+            own = isinstance(found, type) and issubclass(found, Adapter) and found.__module__ == module.__name__
+            if own and hasattr(found, "name"):
+                yield found

@@ -1,0 +1,154 @@
+"""The stand-in system on local processes, with real gateways in the place of its own.
+
+They tell nothing of themselves: what they do is seen by their answers, on the links behind them, and at the services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from idchaos.dialects import known_as
+from idchaos.graph import Graph
+from idchaos.settings import CommonSettings
+from idchaos.targets.capabilities import (
+    ControlsProcesses,
+    Granted,
+    InjectsErrors,
+    KeepsLogs,
+    LimitsPromises,
+    ProbesUpstream,
+    ReportsState,
+    RotatesKeys,
+    RotatesSecrets,
+    SkewsClock,
+)
+from idchaos.targets.endpoints import Endpoints
+from idchaos.targets.gateways.base import Adapter, Address, Upstream, Wiring
+from idchaos.targets.gateways.checks import check_before_load
+from idchaos.targets.gateways.replica import Replica
+from idchaos.targets.gateways.witness import Witness
+from idchaos.targets.observer import ObservesLinks
+from idchaos.targets.standin.control import ControlClient
+from idchaos.targets.standin.guests import Guests
+from idchaos.targets.standin.local import LocalTarget
+from idchaos.targets.standin.processes import Runs
+from idchaos.targets.standin.topology import issuer
+
+JWKS_PATH = "/jwks"
+"""Of the stand-in IdP."""
+
+
+class GatewayTarget(LocalTarget):
+    """Implements ``Target`` and ``ControlsProcesses``; what the stand-ins behind it can do, a control client does."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        settings: CommonSettings,
+        run_id: str,
+        defects: Mapping[str, tuple[str, ...]] | None = None,
+        guests: Guests | None = None,
+    ) -> None:
+        self.adapter = adapter
+        super().__init__(settings, run_id, defects, guests, _speaking(adapter))
+        mute = frozenset(self.graph.gateways)
+        self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph, mute)
+        self.sent, self.unanswered = self.control.sent, self.control.unanswered
+        witness = Witness(self.control, self.graph, self, lambda link: self.layout.through[link])
+        of_stand_ins: tuple[type, ...] = (
+            KeepsLogs, RotatesKeys, RotatesSecrets, SkewsClock, InjectsErrors, ObservesLinks,
+        )  # fmt: skip
+        self._granted = Granted(
+            {
+                **dict.fromkeys(of_stand_ins, self.control),
+                ReportsState: witness,
+                ProbesUpstream: witness,
+                ControlsProcesses: self,
+                LimitsPromises: self,
+            }
+        )
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where everything is; gateways with the dialect of their adapter."""
+        known = super().endpoints
+        gateways = tuple(each.model_copy(update={"dialect": self.adapter.dialect}) for each in known.gateways)
+        return known.model_copy(update={"gateways": gateways, "gateway_secret": None})
+
+    def unpromised(self) -> Mapping[str, str]:
+        """What the adapter says."""
+        return self.adapter.unpromised
+
+    def start(self, logs: Path) -> None:
+        """Start everything, and see that each replica does what a run takes for granted.
+
+        Raises:
+            TargetError: a part did not start, or a good token does not pass, or a bad one does.
+            UndecidableError: a replica gets its keys by another way than its link.
+        """
+        super().start(logs)
+        check_before_load(self.endpoints, self.graph, self.control)
+
+    def _components(self, logs: Path) -> dict[str, Runs]:
+        return {**super()._components(logs), **{name: self._replica(name, logs) for name in self.graph.gateways}}
+
+    def _documents(self) -> dict[str, dict[str, Any]]:
+        """Of the stand-ins that are left; services take the caller from whatever the gateways pass on."""
+        documents = super()._documents()
+        behind = {"caller": self.adapter.caller, "gateway_secret": None}
+        return {
+            name: document | (behind if name in self.graph.services else {})
+            for name, document in documents.items()
+            if name not in self.graph.gateways
+        }
+
+    def _replica(self, name: str, logs: Path) -> Replica:
+        wiring = self.wiring(name, logs)
+        return Replica(name, wiring.listen, wiring.folder, self.adapter.programs(wiring), self._run_id)
+
+    def wiring(self, name: str, logs: Path) -> Wiring:
+        """What one replica is told."""
+        through = {
+            provider: Address.of(self.layout.through[link.name])
+            for provider in (self.graph.idp, *self.graph.services)
+            if (link := self.graph.link_between(name, provider))
+        }
+        listen, spare = (Address.of(each) for each in self.layout.bind[name])
+        return Wiring(
+            name=name,
+            listen=listen,
+            spare=spare,
+            issuer=issuer(self.layout, self.graph),
+            idp=through[self.graph.idp],
+            jwks_path=JWKS_PATH,
+            services=tuple(
+                Upstream(
+                    name=route.service,
+                    prefix=f"/{route.service}",
+                    address=through[route.service],
+                    audience=route.audience,
+                    scope=route.scope,
+                )
+                for route in self.graph.routes
+            ),
+            knobs=self._settings.gateway,
+            folder=logs / name,
+        )
+
+    def _wait_healthy(self, name: str, deadline: float) -> None:
+        """A gateway has no state to ask for: that it listens is all that it tells."""
+        if name not in self.graph.gateways:
+            super()._wait_healthy(name, deadline)
+
+
+def _speaking(adapter: Adapter) -> Graph:
+    """The adapter's graph, with its gateways' dialect."""
+    graph, spoken = adapter.graph, known_as(adapter.dialect)
+    changed: Mapping[str, str] = dict.fromkeys(graph.gateways, spoken)
+    components = tuple(
+        each.model_copy(update={"dialect": changed[each.name]}) if each.name in changed else each
+        for each in graph.components
+    )
+    return graph.model_copy(update={"components": components})
