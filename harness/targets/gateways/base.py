@@ -114,9 +114,15 @@ class Adapter(ABC):
     """Our settings of the group ``gateway`` that it has, and what it calls them. The others have no effect."""
     asks_version: ClassVar[tuple[str, ...]] = ("--version",)
 
+    fixed: ClassVar[Mapping[str, float]] = {}
+    """Our settings that are as they are in it, whatever is asked for, and how: what is expected of it follows them."""
+
     @abstractmethod
     def programs(self, wiring: Wiring) -> Sequence[Program]:
         """What runs as one replica; the first is who listens."""
+
+    def __str__(self) -> str:
+        return self.name
 
     @property
     def graph(self) -> Graph:

@@ -79,3 +79,43 @@ def test_what_a_run_was_too_short_to_try_is_named(make_record: Callable[..., Run
         planned = CanaryPlan(kinds=(Canary.EXPIRED,), clock_margin_s=30.0, expired_after_s=over_s)
         found = judge_run(make_record([], plan=make_plan((), (never,), canaries=planned)))
         assert [each.name for each in found.left_out] == names
+
+
+def taken(canary: str, at: float, decision: str, way: str = "") -> dict[str, Any]:
+    return {
+        "due_at": at, "flow": "canary", "canary": canary, "expected": "deny", "decision": decision, "way": way,
+        "endpoint": "/orders", "replica": "gateway-1", "status": 200 if decision == "accept" else 401,
+    }  # fmt: skip
+
+
+def test_what_is_not_promised_is_told_and_not_judged(
+    make_record: Callable[..., RunRecord], make_plan: Callable[..., Any]
+) -> None:
+    canaries = CanaryPlan(
+        kinds=("revoked", "odd_times"),
+        clock_margin_s=10.0,
+        unpromised={"revoked": "it asks nobody", "odd_times:iat_ahead": "it does not look at iat"},
+    )
+    plan = make_plan((), (Invariant(name="times_are_checked", canaries=("odd_times",)),), canaries=canaries)
+    rows = [
+        taken("revoked", 112.0, "accept"),
+        taken("revoked", 113.0, "deny"),
+        taken("odd_times", 114.0, "accept", "iat_ahead"),
+    ]
+    found = judge_run(record(make_record, plan, rows))
+    assert not any(each.breaches for each in found.invariants)
+    assert unspoken(found) == [
+        "Not promised: to refuse revoked: it asks nobody; 1 of 2 were accepted.",
+        "Not promised: to refuse odd times, iat ahead: it does not look at iat; 1 of 1 were accepted.",
+    ]
+    passed = found.model_copy(update={"verdict": Verdict.PASS})
+    assert headline(passed) == "PASS (2 kinds of bad tokens are not promised to be refused)"
+
+
+def test_another_way_of_the_same_kind_is_a_breach(
+    make_record: Callable[..., RunRecord], make_plan: Callable[..., Any]
+) -> None:
+    canaries = CanaryPlan(kinds=("odd_times",), clock_margin_s=10.0, unpromised={"odd_times:iat_ahead": "no"})
+    plan = make_plan((), (Invariant(name="times_are_checked", canaries=("odd_times",)),), canaries=canaries)
+    found = judge_run(record(make_record, plan, [taken("odd_times", 114.0, "accept", "no_exp")]))
+    assert {each.name: each.breaches for each in found.invariants}["times_are_checked"] == 1
