@@ -63,6 +63,21 @@ def observable(plan: Plan, graph: Graph, sight: Sight) -> tuple[Plan, tuple[NotO
     )
 
 
+def without(plan: Plan, kinds: Iterable[str]) -> Plan:
+    """The plan without canaries that mean nothing at its target."""
+    gone, canaries = dict.fromkeys(kinds, ""), plan.load.canaries
+    if canaries is None or not gone:
+        return plan
+    left = canaries.model_copy(update={"kinds": tuple(kind for kind in canaries.kinds if kind not in gone)})
+    kept = (_made(each, gone) for each in plan.invariants)
+    return plan.model_copy(
+        update={
+            "load": plan.load.model_copy(update={"canaries": left}),
+            "invariants": tuple(each for each in kept if each is not None),
+        }
+    )
+
+
 def promised(plan: Plan, unpromised: Mapping[str, str]) -> Plan:
     """The plan with invariants of what is promised alone. All its canaries are sent."""
     if plan.load.canaries is None or not unpromised:
@@ -83,7 +98,7 @@ def _why_not(objective: Objective, graph: Graph, sight: Sight) -> str:
     name, _, where = objective.sli.partition("{")
     keepers = graph.keepers_of_keys
     if name in OF_KEY_FETCHES:
-        return _untold(sight, {OF_KEY_FETCHES[name]: keepers})
+        return _untold(sight, {Fact.KEY_FETCHES: sight.lacking(OF_KEY_FETCHES[name], keepers)})
     if name == "jwks_fetches_per_1000":
         deciding = tuple(each for each in keepers if each in graph.validators_of_tokens)
         return _untold(sight, {Fact.KEY_FETCHES: deciding, Fact.REQUESTS: deciding})

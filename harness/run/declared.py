@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from idchaos.contract import NotObserved
+from idchaos.experiment import Plan
 from idchaos.load.canaries.catalogue import LACKING, kind_named, unmakeable
-from idchaos.planning.observability import Sight, observable, promised
+from idchaos.planning.observability import Sight, observable, promised, without
 from idchaos.run.scenario import Experiment
 from idchaos.targets.base import Target
 from idchaos.targets.capabilities import KeepsLogs, LimitsPromises, ReportsState, RotatesKeys
@@ -17,12 +18,21 @@ RETIRED = "retired_key"
 
 def seen_by(experiment: Experiment, target: Target) -> tuple[Experiment, tuple[NotObserved, ...]]:
     """What of an experiment the target can show, and what it can't."""
-    canaries = experiment.plan.load.canaries
+    plan = without(experiment.plan, _of_no_token(experiment.plan, target))
+    canaries = plan.load.canaries
     sight = sight_of(target, canaries.kinds if canaries is not None else ())
     limits = target.capability(LimitsPromises)
-    asked = promised(experiment.plan, _known(limits.unpromised()) if limits is not None else {})
+    asked = promised(plan, _known(limits.unpromised()) if limits is not None else {})
     plan, hidden = observable(asked, target.graph, sight)
     return replace(experiment, plan=plan), hidden
+
+
+def _of_no_token(plan: Plan, target: Target) -> tuple[str, ...]:
+    """Canaries about opaque tokens, where there are none."""
+    planned = plan.load.canaries
+    if planned is None or "opaque" in target.graph.formats:
+        return ()
+    return tuple(kind for kind in planned.kinds if "opaque_tokens" in kind_named(kind).needs)
 
 
 def _known(unpromised: Mapping[str, str]) -> Mapping[str, str]:

@@ -87,10 +87,12 @@ def test_a_gateway_for_each_service_and_two_idps() -> None:
     assert graph.links_to_idp == ("gateway-to-idp",)
     assert graph.probers["orders-proxy-to-partner-idp"] == (("orders-proxy", "partner-idp"),)
     assert graph.link_between("stock-proxy", "partner-idp") is None
-    assert not graph.services_decide and offers(graph) == {Need.KEYS}
+    assert not graph.services_decide and offers(graph) == {Need.KEYS, Need.INTROSPECTION}
 
 
-@pytest.mark.parametrize(("count", "offered"), [(1, {Need.KEYS}), (2, set(Need)), (5, set(Need))])
+@pytest.mark.parametrize(
+    ("count", "offered"), [(1, {Need.KEYS}), (2, {Need.KEYS, Need.REPLICAS}), (5, {Need.KEYS, Need.REPLICAS})]
+)
 def test_any_number_of_replicas(count: int, offered: set[Need]) -> None:
     graph = replicas(count)
     assert len(graph.gateways) == len(graph.groups["gateway-to-idp"]) == count

@@ -6,7 +6,7 @@ import pytest
 
 from idchaos.faults.arrivals import Arrived, felt
 
-EVERY_4_S = Arrived(now=100.0, connections=3, fetches=5, at=(83.0, 87.0, 91.0, 95.0, 99.0))
+EVERY_4_S = Arrived(now=100.0, connections=3, asked=5, at=(83.0, 87.0, 91.0, 95.0, 99.0))
 
 
 def later(seconds: float, *, connections: int = 0, at: tuple[float, ...] = ()) -> Arrived:
@@ -17,7 +17,7 @@ def test_who_asked_every_four_seconds_and_is_not_heard_for_twelve_met_a_closed_d
     found = felt("gateway-1", "refused", EVERY_4_S, later(12))
     assert found.ok
     assert found.what == (
-        "gateway-1: 0 key fetches arrived meanwhile, none for 13.0 s; before, one came at least every 4.0 s"
+        "gateway-1, as seen on the wire: 0 key fetches, none for 13.0 s; before, one came at least every 4.0 s"
     )
 
 
@@ -44,10 +44,11 @@ def test_slow_answers_are_felt_by_who_asks() -> None:
 
 
 def test_a_black_hole_is_met_by_connections_that_bring_no_request() -> None:
-    assert felt("gateway-1", "timeout", EVERY_4_S, later(12, connections=3)).ok
+    assert felt("gateway-1", "timeout", EVERY_4_S, later(12, connections=4)).ok
     assert not felt("gateway-1", "timeout", EVERY_4_S, later(3)).ok
 
 
 def test_a_reset_is_met_by_a_connection() -> None:
-    assert felt("gateway-1", "reset", EVERY_4_S, later(12, connections=1)).ok
+    assert felt("gateway-1", "reset", EVERY_4_S, later(12, connections=2)).ok
+    assert not felt("gateway-1", "reset", EVERY_4_S, later(12, connections=1)).ok
     assert not felt("gateway-1", "reset", EVERY_4_S, later(12)).ok

@@ -139,6 +139,5 @@ def test_a_black_hole_is_connections_that_bring_no_requests_our_own_not_counted(
     assert [item.ok for item in fault.check_held(target, before)] == [proved, proved]
 
 
-@pytest.mark.parametrize("mode", ["refused", "reset", "slow", "bandwidth", "partial"])
-def test_what_an_observer_behind_a_link_cannot_see_is_not_proved_by_it(mode: Any, target: MuteTarget) -> None:
-    assert "no part of the target can tell" in LinkFault(links=("gateway-to-idp",), mode=mode).unprovable(target)
+def test_a_share_of_connections_can_not_be_told_from_none_behind_a_link(target: MuteTarget) -> None:
+    assert "no part of the target can tell" in LinkFault(links=("gateway-to-idp",), mode="partial").unprovable(target)
