@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,3 +69,14 @@ def test_it_works_where_folders_of_these_names_hold_something_else(wheel: Path, 
         env=os.environ | {"PYTHONPATH": str(installed)},
     )  # fmt: skip
     assert all(Path(file).is_relative_to(installed) for file in where.stdout.split())
+
+
+def test_a_package_index_is_shown_no_link_into_the_repository(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    text = archive.read(metadata).decode()
+    assert "Content-Type: text/markdown" in text
+    assert "# idchaos" in text
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert links
+    assert [link for link in links if not link.startswith("https://")] == []
