@@ -9,7 +9,7 @@ FOLDERS = {"idchaos": "harness", "idchaos.scenarios": "scenarios", "idchaos.fixt
 
 
 def described(readme: str) -> str:
-    """The README as a package index shows it: links into the repository lead nowhere there, so their words stay alone."""
+    """The README as a package index shows it: links into the repository lead nowhere there, so only words are left."""
     without_pictures = re.sub(r"^!\[[^\]]*\]\((?!https?://)[^)]*\)\n+", "", readme, flags=re.MULTILINE)
     return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?://)[^)]*\)", r"\1", without_pictures)
 

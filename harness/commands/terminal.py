@@ -64,9 +64,10 @@ def show_verdict(verdict: RunVerdict) -> None:
         console.print(_indented(told))
     if len(follow) > len(shown):
         console.print(_indented(f"and {len(follow) - len(shown)} more, in the report"))
-    console.print(_indented(f"report: {verdict.run_dir}/report.html"))
+    # Not folded: whatever is copied from here is copied whole.
+    console.print(f"  report: {verdict.run_dir}/report.html", soft_wrap=True)
     if step := next_step(verdict):
-        console.print(_indented(f"next: {step}"))
+        console.print(f"  next: {step}", soft_wrap=True)
 
 
 def _objectives(rows: Sequence[ObjectiveVerdict], width: int) -> RenderableType:
@@ -79,21 +80,22 @@ def _objectives(rows: Sequence[ObjectiveVerdict], width: int) -> RenderableType:
             heading, justify="right" if heading in ("value", "samples") else "left", no_wrap=heading == "objective"
         )
     for row in rows:
-        figures = (_number(row.value), _interval(row), f"{row.samples:,}")
-        table.add_row(_verdict(row.verdict), row.name, row.phase, *figures, row.bound)
+        table.add_row(_verdict(row.verdict), row.name, row.phase, *_figures(row))
     return table
 
 
 def _two_lines(row: ObjectiveVerdict) -> tuple[RenderableType, RenderableType]:
-    said = f"{row.phase}: {_number(row.value)} ({_interval(row)}) of {row.samples:,}; bound {row.bound}"
+    value, interval, samples, bound = _figures(row)
+    said = f"{row.phase}: {value} ({interval}) of {samples}; bound {bound}"
     return Text.assemble("  ", _verdict(row.verdict), f" {row.name}"), Padding(Text(said, style="dim"), (0, 0, 0, 6))
 
 
-def _interval(row: ObjectiveVerdict) -> str:
-    if row.interval is None:
-        return "no interval"
-    low, high = row.interval
-    return f"{'-∞' if low is None else _number(low)} … {'∞' if high is None else _number(high)}"
+def _figures(row: ObjectiveVerdict) -> tuple[str, str, str, str]:
+    """Value, interval, samples, bound: in units, as the report has them."""
+    from idchaos.report import words
+
+    value = words.value(row.value, row.unit, endless=row.endless)
+    return value, words.interval(row.interval, row.unit), f"{row.samples:,}", words.bound(row.bound, row.unit)
 
 
 def _console() -> Console:
@@ -180,7 +182,7 @@ def show_joint(joint: Joint) -> None:
     missed = [each.could_have_missed.text for each in judged.objectives if each.could_have_missed]
     if missed:
         console.print(_indented(words.sentence(missed[0])))
-    console.print(_indented(f"report: {joint.report}"))
+    console.print(f"  report: {joint.report}", soft_wrap=True)
 
 
 def show_comparison(found: Comparison, page: Path) -> None:
@@ -202,7 +204,7 @@ def show_comparison(found: Comparison, page: Path) -> None:
             console.print(Text.assemble("  ", (each.change.value, colours[how]), f"  {each.name}"))
     console.print()
     console.print(Text.assemble((found.change.value, colours[found.change]), f"  {sentence(found)}"))
-    console.print(_indented(f"page: {page}"))
+    console.print(f"  page: {page}", soft_wrap=True)
 
 
 def show_verdicts(verdicts: Sequence[RunVerdict], joint: Sequence[Joint] = ()) -> None:
@@ -225,7 +227,3 @@ def show_skipped(skipped: Mapping[str, str]) -> None:
     console = _console()
     for reason in skipped.values():
         console.print(Text.assemble(("  SKIPPED", "dim"), f"  {reason}"))
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"

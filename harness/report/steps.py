@@ -121,4 +121,6 @@ def next_step(verdict: RunVerdict) -> str:
         return commands[0] if commands else f"{bears}the report says how it is mended, and how to run it again"
     if verdict.status != "completed":
         return "mend what ended it, and run it again"
+    if not all(fault.effect_proved for fault in verdict.faults):
+        return f"let the fault outlast what carries users over it: see {', '.join(CARRIES)}"
     return f"idchaos validate {verdict.scenario} --profile {verdict.profile} says what it takes to decide"
