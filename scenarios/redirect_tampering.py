@@ -15,7 +15,7 @@ class TamperingLoad(LoadSettings):
     """As ever, but with more canaries: there are some forty ways to tamper with a redirect URI."""
 
     canaries_per_kind: float = Field(
-        5, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
+        2, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
     )
     native_rate: float = Field(8, gt=0, le=200, description="logins per second from apps at a port of the moment")
 

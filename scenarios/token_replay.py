@@ -17,7 +17,7 @@ class ReplayLoad(LoadSettings):
     """As ever, but with more canaries: codes, refresh tokens and assertions that were used before are among them."""
 
     canaries_per_kind: float = Field(
-        3, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
+        1.4, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
     )
 
 

@@ -18,6 +18,10 @@ SHORT = {
     "load.rate": 100,
     # Over both replicas.
     "load.canaries_per_kind": 2,
+    # A mistyped password now and then is too seldom in some seconds.
+    "load.typo_share": 0.3,
+    # Of tokens asked for in a recovery of two seconds the median must be known.
+    "load.machine_rate": 10,
     # A few hundred requests a phase can't prove more nines than this.
     "slo.success": 0.97,
     # Phases as short as these must not hang on one bad second of a busy machine's scheduler.
@@ -94,7 +98,13 @@ ROLLOUT = Trial(
 TAMPERED = Trial(
     scenario="redirect_tampering",
     settings=SHORT
-    | {"load.canaries_per_kind": 4, "fault.duration_s": 7, "fault.native_success": 0.9, "phases.recovery_s": 2},
+    | {
+        "load.rate": 60,
+        "load.canaries_per_kind": 4,
+        "fault.duration_s": 7,
+        "fault.native_success": 0.9,
+        "phases.recovery_s": 2,
+    },
 )
 REPLAYED = Trial(
     scenario="token_replay",
@@ -211,6 +221,40 @@ _NARROW = (
     ("identity_of_another", "answers_are_ones_own"),
     ("answer_of_another", "answers_are_ones_own"),
     ("no_cooldown", "key_fetches_bounded"),
+    ("opaque_verdict_for_any_audience", "audience_enforced"),
+    ("introspected_audience_ignored", "audience_enforced"),
+    ("jwe_wrapped_unsigned_accepted", "encrypted_tokens_refused"),
+    ("verdict_outlives_key", "retired_keys_refused"),
+    ("verdict_for_any_method", "writes_need_their_scope"),
+    ("opaque_verdict_for_any_method", "writes_need_their_scope"),
+    ("typ_ignored", "id_tokens_refused"),
+    ("jku_trusted", "named_urls_not_fetched"),
+    ("x5u_trusted", "named_urls_not_fetched"),
+    ("put_unchecked", "every_method_guarded"),
+    ("delete_unchecked", "every_method_guarded"),
+    ("head_unchecked", "every_method_guarded"),
+    ("options_unchecked", "odd_requests_guarded"),
+    ("unknown_method_unchecked", "odd_requests_guarded"),
+    ("deep_path_unchecked", "odd_requests_guarded"),
+    ("absolute_form_unchecked", "odd_requests_guarded"),
+    ("http10_unchecked", "odd_requests_guarded"),
+    ("second_authorization_counts", "one_authorization_header"),
+    ("token_in_query_accepted", "tokens_only_in_the_header"),
+    ("token_in_form_accepted", "tokens_only_in_the_header"),
+    ("token_in_cookie_accepted", "tokens_only_in_the_header"),
+    ("scheme_ignored", "tokens_only_in_the_header"),
+    ("redirect_uri_not_compared", "codes_bound_to_redirect_uris"),
+    ("code_replay_keeps_tokens", "code_reuse_ends_its_tokens"),
+    ("scope_widened_on_refresh", "scopes_not_widened"),
+    ("revocation_keeps_access_tokens", "revocation_ends_the_grant"),
+    ("revoked_jwt_active", "bad_tokens_told_inactive"),
+    ("withdrawn_key_active", "bad_tokens_told_inactive"),
+    ("any_password", "wrong_passwords_refused"),
+    ("refusal_body_repeats_token", "refusals_repeat_no_token"),
+    ("refusal_header_repeats_token", "refusals_repeat_no_token"),
+    ("error_repeats_credentials", "refusals_repeat_no_token"),
+    ("malformed_hangs", "junk_refused_at_once"),
+    ("outage_as_500", "outages_are_5xx"),
 )
 """Defects that fail nothing but the one name that names them."""
 
@@ -224,6 +268,12 @@ def _narrow(defect: str, name: str) -> Row:
 
 ROWS = (
     *(_narrow(defect, name) for defect, name in _NARROW),
+    _in_outage("p2c_obeyed", "junk_refused_at_once", elsewhere=AUDIENCES),
+    Row(defect="idp_slower_after_fault", trial=DOWN, caught_by=("token_latency_p50_recovery",)),
+    _in_outage("post_unchecked", "every_method_guarded", elsewhere=AUDIENCES),
+    _in_outage("verdict_for_any_path", "audience_enforced", "writes_need_their_scope"),
+    _in_outage("inactive_accepted", "unknown_opaque_refused", elsewhere=AUDIENCES),
+    _in_outage("connection_authorised_once", "answers_are_ones_own", elsewhere=AUDIENCES),
     _in_outage("fail_open_on_jwks_outage", "unknown_keys_refused", "retired_keys_refused"),
     _in_outage("fail_open_on_introspection_outage", "unknown_opaque_refused", elsewhere=DOWN),
     _in_outage("no_aud_check", "audience_enforced", elsewhere=AUDIENCES),
@@ -321,19 +371,20 @@ ROWS = (
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
-_UNTRIED = """
-    opaque_verdict_for_any_audience jwe_wrapped_unsigned_accepted verdict_outlives_key verdict_for_any_method
-    verdict_for_any_path opaque_verdict_for_any_method inactive_accepted introspected_audience_ignored
-    connection_authorised_once typ_ignored alg_of_token_obeyed jku_trusted x5u_trusted enc_key_verifies
-    respelled_token_accepted zip_bomb_inflated p2c_obeyed malformed_hangs post_unchecked put_unchecked
-    delete_unchecked head_unchecked options_unchecked unknown_method_unchecked deep_path_unchecked
-    absolute_form_unchecked http10_unchecked second_authorization_counts token_in_query_accepted
-    token_in_form_accepted token_in_cookie_accepted scheme_ignored encoded_path_bypass backslash_path_bypass
-    underscore_headers_passed named_hop_headers_passed refusal_body_repeats_token refusal_header_repeats_token
-    outage_as_500 retry_after_missing new_material_ignored jwks_without_timeout fail_open_on_timeout
-    jwks_size_unbounded retry_after_unbounded any_password code_replay_keeps_tokens revocation_keeps_access_tokens
-    revoked_jwt_active withdrawn_key_active code_never_expires redirect_uri_not_compared anyone_may_introspect
-    scope_widened_on_refresh error_repeats_credentials idp_slower_after_fault
+_OF_TRANSPORT = """
+    new_material_ignored jwks_without_timeout fail_open_on_timeout jwks_size_unbounded retry_after_unbounded
 """
-WITHOUT_ROW: dict[str, str] = dict.fromkeys(_UNTRIED.split(), "nothing looks for it yet")
+WITHOUT_ROW: dict[str, str] = dict.fromkeys(_OF_TRANSPORT.split(), "nothing looks for it yet") | {
+    "alg_of_token_obeyed": "to sign by another algorithm of the same key takes the IdP's private key",
+    "enc_key_verifies": "the IdP publishes no key for encryption",
+    "respelled_token_accepted": "no harm by itself; that it dodges a revocation has a row",
+    "zip_bomb_inflated": "what fits into a header inflates to some megabytes: done before anybody notices",
+    "encoded_path_bypass": "no service here serves two APIs, so the way out of one leads nowhere",
+    "backslash_path_bypass": "no service here serves two APIs, so the way out of one leads nowhere",
+    "underscore_headers_passed": "no service here reads headers in that spelling",
+    "named_hop_headers_passed": "what is passed on is the client's own, and no service here reads it",
+    "retry_after_missing": "Retry-After is optional with 503 (RFC 9110 section 15.6.4)",
+    "code_never_expires": "a code may live for ten minutes (RFC 6749 section 4.1.2), longer than such a run",
+    "anyone_may_introspect": "which clients may ask is the IdP's own policy (RFC 7662 section 2.1)",
+}
 """Defects that nothing looks for, and why."""

@@ -203,7 +203,8 @@ def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objecti
             "outages_told_as_refusals",
             name="outages_are_5xx",
             phase="all",
-            why="An outage that is answered with 4xx logs good users out: clients throw their tokens away.",
+            why="An outage that is answered with 4xx logs good users out, and one with 500 looks like a bug: only 502, "
+            "503 and 504 say that somebody else is away.",
         ),
     )
     # A sound validator asks again when keys have aged, or a cooldown after the last time, whatever tokens it is sent.
@@ -227,6 +228,14 @@ def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objecti
             name="api_latency_p50_recovery",
             phase=PhaseName.RECOVERY,
             why="Users wait although the fault is over: something was not put back. p95 leaves room for that.",
+        ),
+        at_most(
+            settings.slo.latency_p50_s,
+            "s",
+            "latency_p50{flow=machine,endpoint=token}",
+            name="token_latency_p50_recovery",
+            phase=PhaseName.RECOVERY,
+            why="Clients wait for tokens although the fault is over: the IdP has not recovered.",
         ),
     )
 

@@ -42,7 +42,12 @@ phase; it is no decided attempt, and none of these alone makes PASS.
 LOGS_INVARIANT = "no_tokens_in_logs"
 ISOLATION = "answers_are_ones_own"
 """See :mod:`idchaos.verdict.isolation`."""
-IN_EVERY_RUN = (WITHDRAWN_KEYS, BAD_TOKENS, LOGS_INVARIANT, ISOLATION)
+REFUSALS = "refusals_repeat_no_token"
+"""See :mod:`idchaos.verdict.leaks`."""
+PROMPTNESS = "junk_refused_at_once"
+"""See :mod:`idchaos.verdict.promptness`."""
+PASSWORDS = "wrong_passwords_refused"
+IN_EVERY_RUN = (WITHDRAWN_KEYS, BAD_TOKENS, PASSWORDS, LOGS_INVARIANT, ISOLATION, REFUSALS, PROMPTNESS)
 """Invariants that no plan names: each run that has what they are about is judged by them."""
 
 
@@ -87,8 +92,8 @@ def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement
     """What no plan needs to ask for, each with its name: whatever was wrongly accepted is a breach, planned or not.
 
     :data:`WITHDRAWN_KEYS`, of runs that withdrew a key: nobody takes its tokens once caches must have forgotten it,
-    be they of sessions or of canaries; PASS takes a decided attempt for each key. :data:`BAD_TOKENS`: breaches
-    that no invariant watches.
+    be they of sessions or of canaries; PASS takes a decided attempt for each key. :data:`PASSWORDS`, of runs in which
+    users mistype theirs. :data:`BAD_TOKENS`: breaches that no invariant watches.
     """
     traffic = traffic_of(record)
     keys = sorted({event.text("kid") for event in record.named("key_withdrawn")})
@@ -98,9 +103,15 @@ def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement
     of_age = traffic.equal("flow", "refresh") & traffic.equal("canary", "")
     accepted = traffic.equal("outcome", str(Outcome.WRONGLY_ACCEPTED))
     foreign = traffic.equal("error_code", FOREIGN_ANSWER)
-    judged = accepted & ~foreign & ~of_keys & ~of_age & ~_unpromised(traffic)
-    unwatched = _rows(traffic, judged & ~traffic.equal("canary", *watched))
+    mistyped = traffic.equal("flow", "login") & traffic.equal("endpoint", "login") & traffic.equal("expected", "deny")
+    rest = ~foreign & ~of_keys & ~of_age & ~mistyped & ~_unpromised(traffic) & ~traffic.equal("canary", *watched)
+    unwatched = _rows(traffic, accepted & rest)
     found = []
+    if tried := len(decided := _decided(_rows(traffic, mistyped))):
+        breaches = decided[decided["decision"] == "accept"]
+        held = _breached(PASSWORDS, breaches, decided, "logins") if len(breaches) else Judgement(Verdict.PASS)
+        judged = InvariantJudgement(tried, len(breaches), held, _evidence(breaches), counted="wrong passwords accepted")
+        found.append((PASSWORDS, judged))
     if keys:
         found.append((WITHDRAWN_KEYS, _withdrawn(keys, _rows(traffic, of_keys))))
     if len(unwatched):
@@ -241,6 +252,8 @@ def _count(canaries: pd.DataFrame, kind: str, phase: PhaseName) -> int:
 
 
 def _breach(row: pd.Series) -> dict[str, str | float | int]:
+    """``page``: where it stands what such a breach means, and how to mend it."""
     names = ("canary", "phase", "replica", "service", "endpoint", "error_code", "kid", "jti", "session", "way")
     at = row["sent_at"] if pd.notna(row["sent_at"]) else row["due_at"]
-    return {"at": round(float(at), 3), "status": int(row["status"]), **{name: str(row[name]) for name in names}}
+    page = {"page": f"docs/canaries.md#{row['canary']}"} if row["canary"] else {}
+    return {"at": round(float(at), 3), "status": int(row["status"]), **{name: str(row[name]) for name in names}, **page}

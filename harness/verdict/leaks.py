@@ -1,10 +1,10 @@
-"""Were secrets found in the logs. Pure."""
+"""Were secrets found in the logs, or in what refuses them. Pure."""
 
 from __future__ import annotations
 
 from idchaos.experiment import Verdict
 from idchaos.record.record import Json, RunRecord, as_number
-from idchaos.verdict.invariants import LOGS_INVARIANT, InvariantJudgement
+from idchaos.verdict.invariants import LOGS_INVARIANT, REFUSALS, InvariantJudgement
 from idchaos.verdict.objectives import Judgement
 
 OWN_LOG = "load.log"
@@ -57,3 +57,28 @@ def _leak(found: Json) -> dict[str, str | float | int]:
         "characters": numbers["length"],
         "hash": str(found.get("hash", "")),
     }
+
+
+def judge_refusals(record: RunRecord) -> InvariantJudgement | None:
+    """FAIL when an answer that let nobody in quotes the token, code or secret that was sent. Attempts: refusals that
+    were looked through, by the load generator, as they came. ``None`` where none was, as in runs of before.
+    """
+    searched, found = (_by_part(record, name) for name in ("refusals_searched", "refusals_quoting"))
+    tried, quoting = sum(searched.values()), sum(found.values())
+    if not tried:
+        return None
+    judgement = Judgement(Verdict.PASS)
+    if quoting:
+        by = ", ".join(f"{count:,} by {part}" for part, count in sorted(found.items()) if count)
+        judgement = Judgement(Verdict.FAIL, f"{REFUSALS}: {quoting:,} of {tried:,} refusals quote what was sent: {by}")
+    evidence: tuple[dict[str, str | float | int], ...] = tuple(
+        {"replica": part, "quoting": count, "refusals": searched.get(part, 0)}
+        for part, count in sorted(found.items())
+        if count
+    )
+    return InvariantJudgement(tried, quoting, judgement, evidence, counted="refusals that quote a secret")
+
+
+def _by_part(record: RunRecord, name: str) -> dict[str, int]:
+    found = record.generator.get(name)
+    return {str(part): int(as_number(n) or 0) for part, n in found.items()} if isinstance(found, dict) else {}

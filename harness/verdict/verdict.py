@@ -22,22 +22,26 @@ from idchaos.record import host
 from idchaos.record.record import Cleanup, Effect, RunRecord
 from idchaos.values import Interval, Value, number
 from idchaos.verdict import sli, stats
+from idchaos.verdict.coverage import Covered, coverage
 from idchaos.verdict.felt import Felt, felt
 from idchaos.verdict.generator_health import GeneratorHealth, baseline_reasons, generator_health
 from idchaos.verdict.invariants import (
     ISOLATION,
     LOGS_INVARIANT,
+    PROMPTNESS,
+    REFUSALS,
     InvariantJudgement,
     implied_invariants,
     judge_invariant,
 )
 from idchaos.verdict.isolation import judge_isolation
-from idchaos.verdict.leaks import judge_logs
+from idchaos.verdict.leaks import judge_logs, judge_refusals
 from idchaos.verdict.measures import Measure, measures
 from idchaos.verdict.missable import Missable, missable
 from idchaos.verdict.objectives import Judgement, deciding, judge
 from idchaos.verdict.observation import Unpromised, Unseen, left_out, not_observed, strict, unpromised, untried
 from idchaos.verdict.paging import Paging, paging
+from idchaos.verdict.promptness import judge_promptness
 from idchaos.verdict.proofs import fault_reasons
 from idchaos.verdict.reconcile import Row, reconcile
 from idchaos.verdict.traffic import Traffic, traffic_of
@@ -198,6 +202,9 @@ class RunVerdict(Value):
     revocation_lag: tuple[dict[str, JsonValue], ...]
     reconciliation: tuple[Count, ...]
     generator: tuple[Generator, ...]
+    coverage: tuple[Covered, ...] = ()
+    """What was tried of canaries, by kind, phase, decider, route and method, and from which share of acceptances on
+    that would have shown them."""
 
     def document(self) -> dict[str, JsonValue]:
         """As JSON values, in the order of ``verdict.json``."""
@@ -227,13 +234,13 @@ def judge_run(record: RunRecord) -> RunVerdict:
     )
     planned = ((invariant.name, judge_invariant(invariant, record)) for invariant in record.plan.invariants)
     logs = (LOGS_INVARIANT, judge_logs(record))
-    own = judge_isolation(record)
-    isolation = ((ISOLATION, own),) if own else ()
+    every = ((ISOLATION, judge_isolation), (REFUSALS, judge_refusals), (PROMPTNESS, judge_promptness))
+    own = tuple((name, found) for name, judged in every if (found := judged(record)) is not None)
     unseen = not_observed(record)
     hidden = {each.name for each in unseen}
     invariants = tuple(
         _invariant(name, found)
-        for name, found in (*planned, logs, *isolation, *implied_invariants(record))
+        for name, found in (*planned, logs, *own, *implied_invariants(record))
         if found.breaches or name not in hidden or (found.attempts and name != LOGS)
     )
     objectives = tuple(
@@ -278,6 +285,7 @@ def judge_run(record: RunRecord) -> RunVerdict:
         revocation_lag=_revocation_lag(record),
         reconciliation=tuple(_count(row) for row in counts),
         generator=tuple(_generator(name, health[name]) for name in record.windows),
+        coverage=coverage(record),
     )
 
 

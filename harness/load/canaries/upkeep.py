@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import count
 from math import inf
 
 import gevent
 
-from idchaos.experiment import CanaryPlan
+from idchaos.experiment import SHOWN, CanaryPlan
 from idchaos.graph import TokenFormat
 from idchaos.load.canaries.at_idp import Desk
-from idchaos.load.canaries.base import SESSION, IdpKind, Kind, Moment, Order, TokenKind
+from idchaos.load.canaries.base import LIFE_S, SESSION, IdpKind, Kind, Moment, Order, TokenKind
 from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.catalogue import kind_named
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid, junk
@@ -55,9 +55,12 @@ class Canaries:
             kind.name: Shelf(depth * kind.makes, kind.reuse) for kind in self._tokens.values()
         }
         self._shown: dict[str, Shelf[Call]] = {name: Shelf(max(_SHOWN, depth), "always") for name in self._tokens}
-        """Tokens that have turned bad since they were shown. Every second one of their kind is one, if there is one."""
+        """Tokens that have turned bad since they were shown, or were shown where they are good. Every second one of
+        their kind is one, if there is one."""
         self._shown_next: set[str] = set()
         self._never_known: set[str] = set()
+        self._presented: dict[str, str] = {}
+        """Tokens that everybody has accepted, by their key."""
         self._rounds = 0
         self._turns: dict[tuple[str, str], Iterator[int]] = {}
         """Each make of a kind is sent by all ways to all routes in turn."""
@@ -175,6 +178,8 @@ class Canaries:
         """A key is no longer published: tokens of it are canaries from ``key.forgotten_from`` on."""
         if _RETIRED in self._tokens and key.kid not in self._never_known:
             self.bench.withdrawn[key.kid] = key.forgotten_from
+            if value := self._presented.get(key.kid):  # a verdict that was remembered of it is out of date as well
+                self.bench.put(self._shown[_RETIRED], value, way=SHOWN, bad_from=key.forgotten_from)
             self.keepers.append(self._scene.spawn(self._fill_ordered))
 
     @property
@@ -187,8 +192,11 @@ class Canaries:
 
     def _present(self, kid: str) -> bool:
         """Show a token of this key to every replica at every route; whether all accepted it."""
-        (value,) = self.bench.mint([TokenSpec(kid=kid)])
-        return value is not None and self.bench.present(value, _PRESENT_AGAIN_S, _PRESENT_ATTEMPTS)
+        (value,) = self.bench.mint([TokenSpec({"exp": int(self.bench.now + LIFE_S)}, kid=kid)])
+        if value is None or not self.bench.present(value, _PRESENT_AGAIN_S, _PRESENT_ATTEMPTS):
+            return False
+        self._presented[kid] = value
+        return True
 
     def _keep(self) -> None:
         while self._scene.rest(PERIOD_S):
@@ -241,7 +249,7 @@ class Canaries:
             if value is None:
                 continue
             if not order.shown:
-                self._put_ordered(name, order, value)
+                self._put_ordered(name, order, value, self.stock)
             elif self.bench.under_load:  # whoever answers late must not keep the others from being made
                 self._scene.spawn(self._show_ordered, name, order, value)
             else:
@@ -254,13 +262,14 @@ class Canaries:
     def _show_ordered(self, name: str, order: Order, value: str) -> None:
         """What is another audience's is bad here, shown or not; what is good everywhere must have been seen."""
         until = float(order.claims.get("exp", inf))
-        if self.bench.show(value, audience=order.good_for, until=until) or order.good_for:
-            self._put_ordered(name, order, value)
+        if self.bench.show(value, audience=order.good_for, until=until):
+            self._put_ordered(name, order, value, self._shown)
+        elif order.good_for:
+            self._put_ordered(name, order, value, self.stock)
 
-    def _put_ordered(self, name: str, order: Order, value: str) -> None:
-        ripens = order.shown and not order.good_for
+    def _put_ordered(self, name: str, order: Order, value: str, shelves: Mapping[str, Shelf[Call]]) -> None:
         self.bench.put(
-            self._shown[name] if ripens else self.stock[name],
+            shelves[name],
             value,
             way=order.way,
             bad_from=order.bad_from,

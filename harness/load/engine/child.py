@@ -100,6 +100,8 @@ class Child:
             resent=dict(recorder.resent),
             echoed=dict(recorder.echoed),
             unechoed=dict(recorder.unechoed),
+            refusals_searched=dict(generator.scene.idp.quotes.searched),
+            refusals_quoting=dict(generator.scene.idp.quotes.found),
             interrupted=isinstance(self._error, Interrupted),
         )
 

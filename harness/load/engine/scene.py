@@ -21,6 +21,7 @@ from idchaos.graph import Route
 from idchaos.load.canaries.mints import Mints
 from idchaos.load.engine.isolation import ECHO, whose
 from idchaos.load.engine.job import Roles
+from idchaos.load.engine.quotes import secrets_in
 from idchaos.load.engine.recorder import NOTHING, About, Recorder
 from idchaos.load.engine.response import Sends
 from idchaos.load.idp.client import NEVER_ARRIVED, Idp, Step
@@ -149,6 +150,8 @@ class Scene:
         decision, code = decide(answer, gate.dialect) if decide else gate.dialect.read(answer)
         offset = self.clock.offset
         where = self.endpoints.routes[route]
+        if decision != "accept":
+            self.idp.quotes.look(gate.name, answer, secrets_in(bearer, body))
         if decision == "accept" and not canary and expected != "deny":
             told = whose(answer.body, echo, token.subject)
             (self.recorder.unechoed if told == "untold" else self.recorder.echoed)[where.service] += 1

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 from idchaos.errors import LoadError, UsageError
 from idchaos.load.decide import at_idp, at_redirect, at_registration, json_object, redirect_error, token_answer
 from idchaos.load.engine.job import check_host
+from idchaos.load.engine.quotes import Quotes, secrets_in
 from idchaos.load.engine.response import Response, Sends
 from idchaos.load.idp.assertion import assertion, assertion_form
 from idchaos.load.idp.handed_out import HandedOut
@@ -36,6 +38,8 @@ _ENDPOINTS: Final = {
     "register": "registration_endpoint",
     "introspect": "introspection_endpoint",
 }
+_SECRET_MEMBERS: Final = ("code", "code_verifier", "refresh_token", "token", "client_assertion")
+"""Of a form that a client posts."""
 _FORM_PAGE: Final = (200, 401)
 """401: the form again, after a wrong password."""
 NEVER_ARRIVED: Final = frozenset({"connect_refused", "connect_timeout"})
@@ -109,6 +113,8 @@ class Idp:
         self._urls: dict[str, str] = {}
         self._names_issuer = False
         self.handed_out = HandedOut()
+        self.quotes = Quotes()
+        """Refusals of the IdP, and those of whoever else is asked for it."""
 
     # --- discovery ---
 
@@ -423,7 +429,12 @@ class Idp:
         else:
             pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-        return self._post(url, urlencode(form).encode(), headers, replayable=replayable)
+        answer = self._post(url, urlencode(form).encode(), headers, replayable=replayable)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            told = [form[name] for name in _SECRET_MEMBERS if name in form] + [client.client_secret or ""]
+            proof = headers.get("Authorization", "").encode()
+            self.quotes.look("idp", answer, [*secrets_in(proof), *(secret.encode() for secret in told)])
+        return answer
 
     def _post(self, url: str, body: bytes, headers: dict[str, str], *, replayable: bool) -> Response:
         site, target = self._at(url)

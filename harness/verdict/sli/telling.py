@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from idchaos.indicators import Selector
 from idchaos.reasons import UNDECIDED_REASONS
 from idchaos.record.record import When
@@ -41,8 +43,11 @@ def _refusal_as_error(traffic: Traffic) -> Bools:
 
 
 def _outage_as_refusal(traffic: Traffic) -> Bools:
-    """It could not be decided: yet 4xx, as if it had been."""
-    return (traffic.samples["status"].to_numpy() < 500) & traffic.equal("error_code", *UNDECIDED_REASONS)
+    """It could not be decided: yet 4xx, as if it had been, or 500, as if whoever should decide were broken. That nobody
+    could serve is told by 502, 503 or 504 (RFC 9110 section 15.6).
+    """
+    unserved = np.isin(traffic.samples["status"].to_numpy(), (502, 503, 504))
+    return ~unserved & traffic.equal("error_code", *UNDECIDED_REASONS)
 
 
 SLIS = tuple(

@@ -10,6 +10,7 @@ import pytest
 
 from idchaos.experiment import LoadPlan, Stream
 from idchaos.graph import Route
+from idchaos.load.engine.quotes import Quotes
 from idchaos.load.engine.recorder import Recorder
 from idchaos.load.engine.response import Response
 from idchaos.load.engine.scene import Clock, Gate, Scene
@@ -33,6 +34,7 @@ class World:
 
     def __init__(self):
         self.handed_out = HandedOut()
+        self.quotes = Quotes()
         self.now = 1_000.0
         self.away = False
         self.revoked = set()

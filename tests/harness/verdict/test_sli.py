@@ -270,6 +270,7 @@ NO_REASON = BAD | {"decision": "undecided", "status": 500, "error_code": "http_5
         ((REFUSAL, OUTAGE), 0, 0, 2),
         ((REFUSAL, REFUSAL_AS_500, OUTAGE), 1, 0, 3),
         ((REFUSAL, OUTAGE_AS_401, OUTAGE_AS_401), 0, 2, 3),
+        ((REFUSAL, OUTAGE | {"status": 500}, OUTAGE | {"status": 502}, OUTAGE | {"status": 504}), 0, 1, 4),
         # Who does not say why can't contradict himself; nor can who did not answer.
         ((REFUSAL, NO_REASON, BAD | TIMED_OUT), 0, 0, 1),
     ],

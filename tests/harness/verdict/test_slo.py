@@ -463,6 +463,7 @@ def test_one_accepted_canary_fails_with_what_is_needed_to_find_it(make_record: M
         "jti": "alg_none-111",
         "session": "",
         "way": "",
+        "page": "docs/canaries.md#alg_none",
     }
 
 
@@ -639,3 +640,22 @@ def test_a_part_whose_log_is_missing_was_not_searched(make_record: Make) -> None
     judged = leaks.judge_logs(make_record(events=[found], counts={"before": {"gateway-1": {}, "gateway-2": {}}}))
     assert judged.judgement.verdict is Verdict.INCONCLUSIVE
     assert "there is no log of gateway-2 to search" in judged.judgement.reason
+
+
+def test_refusals_that_quote_what_was_sent_are_a_breach(make_record: Make) -> None:
+    told = {"refusals_searched": {"gateway-1": 40, "idp": 10}, "refusals_quoting": {"gateway-1": 0, "idp": 2}}
+    found = leaks.judge_refusals(make_record([], generator=told))
+    assert found is not None
+    assert (found.judgement.verdict, found.attempts, found.breaches) == (Verdict.FAIL, 50, 2)
+    assert found.judgement.reason == "refusals_repeat_no_token: 2 of 50 refusals quote what was sent: 2 by idp"
+    held = leaks.judge_refusals(make_record([], generator=told | {"refusals_quoting": {}}))
+    assert held is not None
+    assert held.judgement.verdict is Verdict.PASS
+    assert leaks.judge_refusals(make_record([])) is None
+
+
+@pytest.mark.parametrize(("decision", "verdict"), [("deny", Verdict.PASS), ("accept", Verdict.FAIL)])
+def test_a_login_with_a_wrong_password_must_be_refused(make_record: Make, decision: str, verdict: Verdict) -> None:
+    mistyped = {"due_at": 105.0, "flow": "login", "endpoint": "login", "expected": "deny", "decision": decision}
+    ((name, found),) = invariants.implied_invariants(make_record([mistyped]))
+    assert (name, found.judgement.verdict, found.attempts) == ("wrong_passwords_refused", verdict, 1)

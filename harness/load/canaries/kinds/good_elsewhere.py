@@ -42,7 +42,7 @@ def elsewhere(token: str) -> dict[str, Call]:
 
     return {
         "query": call(suffix=f"?access_token={token}"),
-        "form": call(method="POST", lines=_FORM, body=b"access_token=" + value),
+        "post_form": call(method="POST", lines=_FORM, body=b"access_token=" + value),
         "cookie": call(lines=b"Cookie: access_token=%s\r\n" % value),
         "basic": call(lines=b"Authorization: Basic %s\r\n" % value),
         "token_scheme": call(lines=b"Authorization: Token %s\r\n" % value),

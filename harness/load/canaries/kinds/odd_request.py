@@ -7,11 +7,9 @@ from typing import Final
 
 from idchaos.load.canaries.base import TokenKind
 from idchaos.load.canaries.bench import Bench
-from idchaos.load.canaries.kinds.tampered import Tampered
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.decide import at_odd_request, at_preflight
 from idchaos.load.engine.recorder import About
-from idchaos.load.idp.tokens import bearer_line
 
 ODD: Final = {
     "http10": Call(about=About(), lines=b"", decide=at_odd_request, form="http10"),
@@ -30,19 +28,16 @@ class OddRequest(TokenKind):
     invariant = "odd_requests_guarded"
     made = (
         "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or backslashes, by "
-        "OPTIONS and PROPFIND: without a token, and with a tampered one."
+        "OPTIONS and PROPFIND: without a token."
     )
     bad = "From birth: nobody has said who asks. OPTIONS counts when the service itself has answered."
     why = "One spelling of a request goes past the check that all others meet."
     source = "RFC 9110 section 9, RFC 9112 section 3.2, CAPEC-126, OWASP API5:2023"
-    makes = len(ODD) * 2
+    makes = len(ODD)
     reuse = "always"
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
-        """Once a load: a request without a token doesn't age, and a tampered one is bad for ever."""
-        if bench.good is None or shelf.lasting(bench.now):
-            return
-        tampered = Tampered().forge(bench.good, 0)
-        for odd, call in ODD.items():
-            for way, lines in (("none", b""), ("tampered", bearer_line(tampered) if tampered else b"")):
-                shelf.put(replace(call, about=About(way=f"{odd}_{way}"), lines=lines))
+        """Once a load: a request without a token doesn't age."""
+        if not shelf.lasting(bench.now):
+            for odd, call in ODD.items():
+                shelf.put(replace(call, about=About(way=odd)))

@@ -22,4 +22,4 @@ class ReadOnly(TokenKind):
         for token_format in moment.shows:
             claims = moment.good(scope=" ".join(moment.scopes))
             opaque = token_format == "opaque"
-            yield Order(claims, opaque=opaque, shown=True, method="POST", way=f"shown_{token_format}")
+            yield Order(claims, opaque=opaque, shown=True, method="POST", way=f"post_{token_format}")
