@@ -230,7 +230,7 @@ def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objecti
             why="Users wait although the fault is over: something was not put back. p95 leaves room for that.",
         ),
         at_most(
-            settings.slo.latency_p50_s,
+            settings.slo.token_latency_p50_s,
             "s",
             "latency_p50{flow=machine,endpoint=token}",
             name="token_latency_p50_recovery",
