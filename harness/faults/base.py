@@ -72,6 +72,11 @@ class Touch(Value):
     """``uses``: its proofs need it as it is · ``delays``: answers come later by it, which adds up · ``changes``."""
 
 
+def later(after_s: float) -> str:
+    """For a title: when it begins, where that is not with its phase."""
+    return f", after {after_s:g} s" if after_s else ""
+
+
 def relies_on(component: str) -> tuple[Touch, ...]:
     """That a component lives, and remembers what it was told."""
     return Touch(what=component, how="uses"), Touch(what=f"{component}'s state", how="uses")

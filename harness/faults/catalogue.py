@@ -6,6 +6,7 @@
     slow:link=gateway-to-service,latency_s=0.5   a link is a group's name or one proxy's; several are joined by +
     idp_error:endpoint=token,status=500,share=0.3
     clock:component=gateway-1,offset_s=-120
+    pause:component=gateway-2,after_s=4          begins later than its phase
 """
 
 from __future__ import annotations
@@ -38,7 +39,13 @@ ENDPOINTS = (
 """Of an IdP: those that somebody can probe."""
 
 
-class OfLink(Value):
+class OfAny(Value):
+    """Settings of any fault."""
+
+    after_s: float = Field(0.0, ge=0, description="how long after the phase's start it begins")
+
+
+class OfLink(OfAny):
     """Settings of a fault on links."""
 
     link: str = Field("", description="where; several joined by +; by default those by which validators ask the IdP")
@@ -63,7 +70,7 @@ class OfPartOfLink(OfLink):
     share: float = Field(0.5, description="of connections, those that are reset")
 
 
-class OfKeys(Value):
+class OfKeys(OfAny):
     """Settings of a poisoned key set."""
 
     share: float = Field(1.0, gt=0, le=1, description="of requests, those that are hit")
@@ -83,7 +90,7 @@ class OfLateAnswers(OfKeys):
     delay_s: float = Field(3.0, ge=0.05, description="how much later it answers")
 
 
-class OfOddKeys(Value):
+class OfOddKeys(OfAny):
     """Settings of a key set that is changed."""
 
     transform: str = Field("unknown_kty", description="how it is changed: a name of the table below")
@@ -91,19 +98,19 @@ class OfOddKeys(Value):
     max_age_s: int = Field(0, ge=0, le=10**9, description="with cache_control: how long the answer may be kept")
 
 
-class OfOddMetadata(Value):
+class OfOddMetadata(OfAny):
     """Settings of metadata that are changed."""
 
     transform: str = Field("other_jwks_uri", description="how they are changed: a name of the table below")
 
 
-class OfOddIntrospection(Value):
+class OfOddIntrospection(OfAny):
     """Settings of introspection that is changed."""
 
     transform: str = Field("fractional_exp", description="how it is changed: a name of the table below")
 
 
-class OfComponent(Value):
+class OfComponent(OfAny):
     """Settings of a fault of one component."""
 
     component: str = Field("", description="which; by default the IdP")
@@ -141,13 +148,16 @@ def _link(mode: Mode) -> Make:
 
 def _errors(given: OfErrors, _: Graph) -> Fault:
     error = EndpointError(status=given.status, share=given.share)
-    return EndpointFault(endpoints=_endpoints(given.endpoint), error=error, label=str(given.status))
+    return _endpoint_fault(given, error, str(given.status))
 
 
 def _late(given: OfLateAnswers, _: Graph) -> Fault:
     error = EndpointError(delay_s=given.delay_s, share=given.share)
-    label = f"answers {given.delay_s:g} s late"
-    return EndpointFault(endpoints=_endpoints(given.endpoint), error=error, label=label)
+    return _endpoint_fault(given, error, f"answers {given.delay_s:g} s late")
+
+
+def _endpoint_fault(given: OfErrors | OfLateAnswers, error: EndpointError, label: str) -> Fault:
+    return EndpointFault(endpoints=_endpoints(given.endpoint), error=error, label=label, after_s=given.after_s)
 
 
 def _endpoints(given: str) -> tuple[str, ...]:
@@ -159,7 +169,8 @@ def _endpoints(given: str) -> tuple[str, ...]:
 
 def _keys(error: EndpointError, label: str) -> Make:
     def make(given: OfKeys, _: Graph) -> Fault:
-        return EndpointFault(endpoints=(JWKS,), error=error.model_copy(update={"share": given.share}), label=label)
+        of_share = error.model_copy(update={"share": given.share})
+        return EndpointFault(endpoints=(JWKS,), error=of_share, label=label, after_s=given.after_s)
 
     return make
 
@@ -175,12 +186,17 @@ def _odd(endpoint: str) -> Make:
 
 
 def _clock(given: OfClock, graph: Graph) -> Fault:
-    return ClockSkew(component=_part(given, graph), offsets_s=(given.offset_s,), drift_ppm=given.drift_ppm)
+    return ClockSkew(
+        component=_part(given, graph),
+        offsets_s=(given.offset_s,),
+        drift_ppm=given.drift_ppm,
+        after_s=given.after_s,
+    )
 
 
 def _process(how: str) -> Make:
     def make(given: OfComponent, graph: Graph) -> Fault:
-        return ProcessFault.model_validate({"component": _part(given, graph), "how": how})
+        return ProcessFault.model_validate({"component": _part(given, graph), "how": how, "after_s": given.after_s})
 
     return make
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from idchaos.contract import Fact
-from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually, relies_on
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually, later, relies_on
 from idchaos.faults.counts import asked, token_answers
 from idchaos.graph import Graph
 from idchaos.targets.base import OutlivesRun, ReportsState, SkewsClock, Target
@@ -32,13 +32,15 @@ class ClockSkew(Fault):
     offsets_s: tuple[float, ...] = Field(min_length=1)
     dwell_s: float = Field(0.0, ge=0)
     drift_ppm: float = 0.0
+    after_s: float = Field(0.0, ge=0)
+    """How long after the phase's start the first step is due."""
 
     needs: ClassVar[tuple[type, ...]] = (SkewsClock, ReportsState)
 
     @property
     def title(self) -> str:
         """What it does, in a few words."""
-        drift = f", drifting {self.drift_ppm:g} ppm" if self.drift_ppm else ""
+        drift = (f", drifting {self.drift_ppm:g} ppm" if self.drift_ppm else "") + later(self.after_s)
         if len(self.offsets_s) == 1:
             return f"{self.component}'s clock {self.offsets_s[0]:+g} s{drift}"
         return f"{self.component}'s clock from {min(self.offsets_s):+g} s to {max(self.offsets_s):+g} s{drift}"
@@ -61,7 +63,7 @@ class ClockSkew(Fault):
 
     def steps(self) -> tuple[float, ...]:
         """One step per offset."""
-        return tuple(index * self.dwell_s for index in range(len(self.offsets_s)))
+        return tuple(self.after_s + index * self.dwell_s for index in range(len(self.offsets_s)))
 
     def undos(self, target: Target, applied: Applied = NOTHING) -> tuple[Undo, ...]:
         """The clock put right."""
@@ -102,7 +104,7 @@ class ClockSkew(Fault):
         worked = Evidence(
             source="target", ok=work > 0, what=f"{self.component} issued or judged {work} tokens by its wrong clock"
         )
-        return worked, *self._wrong(target, self.offsets_s[-1], before["at"] + self.steps()[-1])
+        return worked, *self._wrong(target, self.offsets_s[-1], before["at"] + self.steps()[-1] - self.after_s)
 
     def heal(self, target: Target, applied: Applied = NOTHING) -> tuple[Event, ...]:
         """Put the clock right."""

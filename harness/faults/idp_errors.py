@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from idchaos.faults import wire
-from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually, relies_on
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually, later, relies_on
 from idchaos.faults.endpoint_effects import met_by_answer, met_by_fetch, met_by_fetches, patience_s, well
 from idchaos.faults.fetches import fetches_of
 from idchaos.faults.symptoms import Met, symptom_of
@@ -54,6 +54,8 @@ class EndpointFault(Fault):
     endpoints: tuple[str, ...] = Field(min_length=1)
     error: EndpointError
     label: str
+    after_s: float = Field(0.0, ge=0)
+    """How long after the phase's start."""
 
     needs: ClassVar[tuple[type, ...]] = (InjectsErrors, ReportsState)
 
@@ -62,7 +64,11 @@ class EndpointFault(Fault):
         """What it does, in a few words."""
         share = f" for {self.error.share:.0%}" if self.error.share < 1 else ""
         plural = "endpoints" if len(self.endpoints) > 1 else "endpoint"
-        return f"{self.label}{share} from the IdP's {', '.join(self.endpoints)} {plural}"
+        return f"{self.label}{share} from the IdP's {', '.join(self.endpoints)} {plural}{later(self.after_s)}"
+
+    def steps(self) -> tuple[float, ...]:
+        """One, when it is due."""
+        return (self.after_s,)
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
         """The endpoints; and the links by which they are probed."""
@@ -74,7 +80,8 @@ class EndpointFault(Fault):
         if link.idle or link.provider != graph.idp:
             return False
         keys = JWKS in self.endpoints and set(link.consumers) & set(graph.keepers_of_keys)
-        return bool(keys or (set(self.endpoints) - {JWKS} and set(link.consumers) & set(graph.clients)))
+        ours = set(self.endpoints) - {JWKS} or self.error.status == 200
+        return bool(keys or (ours and set(link.consumers) & set(graph.clients)))
 
     def hides_revocations(self, graph: Graph) -> bool:
         """Those endpoints tell of revocations."""
@@ -209,8 +216,10 @@ class EndpointFault(Fault):
         return tuple(name for name in keepers if tells_fetches(target, name))
 
     def _ours(self, target: Target) -> tuple[str, ...]:
-        """Endpoints that the harness itself probes."""
-        return tuple(each for each in self.endpoints if each != JWKS or not self._probers(target))
+        """Endpoints that the harness itself probes: keys too, where one unusable body must be told from another."""
+        return tuple(
+            each for each in self.endpoints if each != JWKS or self.error.status == 200 or not self._probers(target)
+        )
 
     def _reported(self, target: Target, endpoint: str, *, active: bool) -> Evidence:
         rule = required(target, ReportsState).state(target.graph.idp)["errors"].get(endpoint)

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from idchaos.contract import Fact
 from idchaos.errors import UsageError, unknown
 from idchaos.faults.arrivals import arrived, felt
-from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually
+from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually, later
 from idchaos.faults.counts import asked, by_reason
 from idchaos.faults.fetches import fetches_of
 from idchaos.faults.link_effects import LARGEST_SHARE, MEASURABLE_S, LinkEffect, Mode, ToxicOrder, told
@@ -52,6 +52,8 @@ class LinkFault(Fault):
     jitter_s: float = Field(0.0, ge=0)
     rate_kbs: int = Field(1, ge=1)
     share: float = Field(0.5, ge=0.05, le=1)
+    after_s: float = Field(0.0, ge=0)
+    """How long after the phase's start."""
 
     @model_validator(mode="after")
     def _can_be_proved(self) -> Self:
@@ -75,7 +77,11 @@ class LinkFault(Fault):
             "bandwidth": f" {self.rate_kbs} kB/s",
             "partial": f" {self.share:.0%}",
         }.get(self.mode, "")
-        return f"{self.mode}{detail} on {', '.join(self.links)}"
+        return f"{self.mode}{detail} on {', '.join(self.links)}{later(self.after_s)}"
+
+    def steps(self) -> tuple[float, ...]:
+        """One, when it is due."""
+        return (self.after_s,)
 
     @property
     def effect(self) -> LinkEffect:
@@ -105,10 +111,12 @@ class LinkFault(Fault):
             raise UsageError(unknown(self.title, str(missing.args[0]), graph.groups)) from None
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
-        """The links; and those at their ends must live."""
-        proxies = self.proxies(graph)
+        """The links; and those at their ends must live. Delays add up where they begin together: of requests that met
+        one alone, nobody could say which.
+        """
+        proxies, adds_up = self.proxies(graph), self.effect.delays and not self.after_s
         ends = {end for link in graph.links if link.name in proxies for end in (*link.consumers, link.provider)}
-        changed = tuple(Touch(what=proxy, how="delays" if self.effect.delays else "changes") for proxy in proxies)
+        changed = tuple(Touch(what=proxy, how="delays" if adds_up else "changes") for proxy in proxies)
         return (*changed, *(Touch(what=end, how="uses") for end in sorted(ends)))
 
     def hides_revocations(self, graph: Graph) -> bool:

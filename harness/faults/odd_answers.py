@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from idchaos.faults.base import NOTHING, Applied, Evidence, Snapshot, Touch, eventually
+from idchaos.faults.base import NOTHING, Applied, Evidence, Snapshot, Touch, eventually, later
 from idchaos.faults.idp_errors import EndpointFault
 from idchaos.faults.transforms import CHANGES, LIMIT, Change, Look, is_well
 from idchaos.faults.wire import Links, is_observed, link_of, links_observed, unseen
@@ -43,16 +43,16 @@ class OddAnswers(EndpointFault):
         return self
 
     @classmethod
-    def of(cls, transform: Transform, **options: Any) -> OddAnswers:
+    def of(cls, transform: Transform, after_s: float = 0.0, **options: Any) -> OddAnswers:
         """That change, at the endpoint that it is made for. ``options``: of :class:`EndpointError`."""
         change = CHANGES[transform]
         error = EndpointError(transform=transform, **options)
-        return cls(endpoints=(change.endpoint,), error=error, label=change.meaning)
+        return cls(endpoints=(change.endpoint,), error=error, label=change.meaning, after_s=after_s)
 
     @property
     def title(self) -> str:
         """What it does, in a few words."""
-        return f"{self.error.transform} from the IdP's {self.endpoint} endpoint"
+        return f"{self.error.transform} from the IdP's {self.endpoint} endpoint{later(self.after_s)}"
 
     @property
     def endpoint(self) -> str:

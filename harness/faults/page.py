@@ -21,7 +21,8 @@ Each is applied, proved by itself (by the control plane, by a probe, and by what
 and proved to be gone; the ledger undoes it should the run be killed. Faults that would hide each other are refused
 before anything starts. The scenario's objectives are asked as ever. `idchaos list --faults` shows this list, too.
 
-A `link` is the name of a group (`gateway-to-idp`) or of one proxy (`gateway-1-to-idp`); several are joined by `+`.
+Each begins with the phase, or `after_s` later, and ends with it. A `link` is the name of a group (`gateway-to-idp`) or
+of one proxy (`gateway-1-to-idp`); several are joined by `+`.
 """
 
 _CHANGED = """\
@@ -48,6 +49,8 @@ def _changes() -> list[str]:
 def _entry(name: str, entry: Entry) -> str:
     lines = [f"### {name}\n", f"{entry.meaning[:1].upper()}{entry.meaning[1:]}.\n"]
     for key, (default, what) in parameters(entry).items():
+        if key == "after_s":
+            continue  # every fault has it
         lines.append(f"- `{key}`: {what}" + (f" (`{default}`)" if default != "" else ""))
     return "\n".join((*lines, ""))
 

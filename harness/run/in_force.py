@@ -172,6 +172,8 @@ class FaultsInForce:
         the others.
         """
         for active, step in acts:
+            if step == 0 and active.fault.steps()[0] > 0:
+                active.before = active.fault.snapshot(self._target)
             self._act(active, step)
             self._promise(active)
         for active in (active for active, step in acts if step == 0):

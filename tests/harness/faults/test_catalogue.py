@@ -40,6 +40,8 @@ def test_every_name_means_a_fault_by_itself(name: str) -> None:
         ("odd_jwks:transform=retry_after,retry_after_s=5", "retry_after from the IdP's jwks endpoint"),
         ("odd_discovery", "other_jwks_uri from the IdP's discovery endpoint"),
         ("odd_introspection", "fractional_exp from the IdP's introspect endpoint"),
+        ("refused:link=service-to-idp,after_s=4", "refused on service-to-idp, after 4 s"),
+        ("keys_empty:after_s=2", "an empty key set from the IdP's jwks endpoint, after 2 s"),
         ("pause", "pause idp"),
         ("restart:component=gateway-2", "restart gateway-2"),
     ],

@@ -81,6 +81,13 @@ def test_faults_that_hide_each_other_are_refused_with_the_place_where_they_meet(
         prepared(*faults, scenario=scenario)
 
 
+def test_faults_may_overlap_in_time_within_the_phase() -> None:
+    found = prepared("refused:link=service-to-idp,after_s=4", "kill:component=gateway-2,after_s=8").experiment
+    assert [fault.steps() for fault in found.faults[PhaseName.FAULT]] == [(0.0,), (4.0,), (8.0,)]
+    with pytest.raises(UsageError, match="would begin 20 s into a phase of 12 s"):
+        prepared("refused:link=service-to-idp,after_s=20")
+
+
 def test_the_same_fault_twice_is_refused() -> None:
     with pytest.raises(UsageError, match="there are two of it"):
         prepared("slow", "slow")
