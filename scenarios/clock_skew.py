@@ -9,7 +9,16 @@ from pydantic import Field
 from idchaos.errors import UsageError
 from idchaos.experiment import Bound, Objective, PhaseName, Plan
 from idchaos.faults.clock import ClockSkew
-from idchaos.run.building import api_latency, api_success, at_most, every_run, everyday_load, invariants, phases
+from idchaos.run.building import (
+    api_latency,
+    api_success,
+    at_most,
+    every_run,
+    everyday_load,
+    invariants,
+    phases,
+    recovers,
+)
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.topologies import TOPOLOGIES, Need
@@ -101,10 +110,17 @@ def check(settings: ClockSkewSettings) -> None:
 
 
 def objectives(settings: ClockSkewSettings) -> tuple[Objective, ...]:
-    """A step must not be noticed. A sweep must find the thresholds where the settings put them."""
-    recovery = api_success(settings, PhaseName.RECOVERY)
+    """A step must not be noticed. A sweep must find the thresholds where the settings put them; it leaves tokens of a
+    wrong clock in use, which must be gone as soon as the longest of them can live.
+    """
     if settings.skew.mode == "step":
-        return api_success(settings, PhaseName.FAULT), api_latency(settings, PhaseName.FAULT), recovery
+        during = api_success(settings, PhaseName.FAULT), api_latency(settings, PhaseName.FAULT)
+        return *during, api_success(settings, PhaseName.RECOVERY)
+    recovery = recovers(
+        min(settings.tokens.access_ttl_s, settings.slo.refusals_s),
+        "api",
+        why="Good tokens are refused for longer than tokens of the wrong clock can be in use.",
+    )
     found: list[Objective] = []
     for side, threshold in zip(("ahead", "behind"), thresholds(settings), strict=True):
         tolerance = settings.skew.tolerance_s
@@ -138,7 +154,7 @@ def design(settings: ClockSkewSettings) -> Experiment:
     skew = fault(settings)
     sweeping = settings.skew.mode == "sweep"
     duration = len(skew.offsets_s) * skew.dwell_s if sweeping else settings.fault.duration_s
-    # Tokens of the wrong clock stay in use until they are refreshed; what they meet is not the recovery's fault.
+    # Tokens of the wrong clock stay in use until they are refreshed; the recovery must outlast them.
     recovery = settings.phases.recovery_s + (settings.tokens.access_ttl_s if sweeping else 0.0)
     spans = phases(settings, duration, recovery)
     return Experiment(
