@@ -27,6 +27,8 @@ class Reason(StrEnum):
     ISSUED_IN_FUTURE = "issued_in_future"
     TOKEN_REVOKED = "token_revoked"
     TOKEN_INACTIVE = "token_inactive"
+    TOKEN_BOUND = "token_bound"
+    """To a key (RFC 9449, RFC 8705), of which there is no proof."""
     SCOPE_INSUFFICIENT = "scope_insufficient"
     NOT_VIA_GATEWAY = "not_via_gateway"
     LOGIN_REQUIRED = "login_required"

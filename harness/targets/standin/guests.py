@@ -17,6 +17,14 @@ from idchaos.values import Value
 Guest = TypeVar("Guest", bound=Value)
 Alg = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
+Grant = Literal[
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:device_code",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+]
+
 
 def absolute(uri: str) -> str:
     """The URI, if it is one to redirect to (RFC 6749 section 3.1.2); ``ValueError`` otherwise."""
@@ -39,7 +47,7 @@ class GuestClient(Value):
     client_id: str = Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
     client_secret: str | None = Field(None, min_length=1, repr=False)
     public_jwk: dict[str, JsonValue] | None = None
-    grants: tuple[str, ...] = ("authorization_code", "refresh_token")
+    grants: tuple[Grant, ...] = ("authorization_code", "refresh_token")
     redirect_uris: tuple[RedirectUri, ...] = ()
     post_logout_redirect_uris: tuple[RedirectUri, ...] = ()
     scope: str | None = None
@@ -50,6 +58,10 @@ class GuestClient(Value):
     name: str = Field("", max_length=200)
     require_pkce: bool = True
     asks_consent: bool = False
+    require_par: bool = False
+    require_dpop: bool = False
+    backchannel_logout_uri: RedirectUri | None = None
+    claims: dict[str, JsonValue] = Field(default_factory=dict)
     id_token_alg: Alg | None = None
 
 
@@ -60,6 +72,7 @@ class GuestUser(Value):
     password: str = Field(min_length=1, repr=False)
     name: str = ""
     email: str = ""
+    claims: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Guests(Value):

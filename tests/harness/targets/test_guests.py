@@ -48,6 +48,7 @@ def test_guests_are_registered_beside_the_stand_ins_own(tmp_path: Path) -> None:
         ('[{"client_id": "a", "colour": "red"}]', "clients 1: colour: Extra inputs"),
         ('[{"client_id": "a", "redirect_uris": ["/cb"]}]', "a redirect URI is absolute"),
         ('[{"client_id": "a", "redirect_uris": ["http://[/"]}]', "a redirect URI is absolute"),
+        ('[{"client_id": "a", "grants": ["password"]}]', "clients 1: grants"),
         ('[{"client_id": "web"}]', "'web' is one of the stand-in's own"),
         ('[{"client_id": "a"}, {"client_id": "a"}]', "'a' is there twice"),
     ],
