@@ -55,6 +55,7 @@ __all__ = [
     "Json",
     "Manifest",
     "PlannedFault",
+    "Run",
     "RunRecord",
     "RunStatus",
     "Telemetry",
@@ -117,9 +118,9 @@ class Cleanup(Value):
         return f"the clean-up was not clean (to finish it: idchaos recover); left behind: {left}"
 
 
-@dataclass(frozen=True, eq=False)
-class RunRecord:
-    """One run, as stored."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Run:
+    """One run, as stored, but for its samples: all that a judgement and a report need beside what was measured."""
 
     run_dir: str
     """As given to :func:`load`."""
@@ -133,8 +134,6 @@ class RunRecord:
     """Phases whose end was not recorded."""
     faults: tuple[FaultRecord, ...]
     events: tuple[Event, ...]
-    samples: pd.DataFrame
-    """One row a request, see :mod:`idchaos.record.samples`, plus ``phase`` (``""`` outside all phases)."""
     telemetry: tuple[Telemetry, ...] = ()
     counts: Json = field(default_factory=dict)
     """See :mod:`idchaos.verdict.reconcile`."""
@@ -188,13 +187,6 @@ class RunRecord:
         judged = [window for name, window in self.windows.items() if name is not PhaseName.WARMUP]
         return (min(start for start, _ in judged), max(end for _, end in judged)) if judged else None
 
-    def in_phase(self, phase: When) -> pd.DataFrame:
-        """Samples due in a phase; none when it never began."""
-        window = self.window(phase)
-        if window is None:
-            return self.samples.iloc[0:0]
-        return self.samples[self.samples["due_at"].between(*window, inclusive="left")]
-
     def series(self, component: str, *path: str) -> list[tuple[float, float]]:
         """A number of a component's state over time: ``series("gateway-1", "jwks", "fetches")`` → [(Unix
         time, value)].
@@ -209,6 +201,21 @@ class RunRecord:
                 if number is not None:
                     found.append((point.at, number))
         return found
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RunRecord(Run):
+    """One run, as stored. Only what measures it sees the samples."""
+
+    samples: pd.DataFrame
+    """One row a request, see :mod:`idchaos.record.samples`, plus ``phase`` (``""`` outside all phases)."""
+
+    def in_phase(self, phase: When) -> pd.DataFrame:
+        """Samples due in a phase; none when it never began."""
+        window = self.window(phase)
+        if window is None:
+            return self.samples.iloc[0:0]
+        return self.samples[self.samples["due_at"].between(*window, inclusive="left")]
 
 
 def load(run_dir: Path | str) -> RunRecord:

@@ -9,7 +9,7 @@ import numpy as np
 from idchaos.experiment import Outcome
 from idchaos.report.axis import Span, TimeAxis
 from idchaos.report.data import NOT_SENT, ClockOffset, Fetches, Keys, LagCurve, Quantiles, Stack, SweepPoint
-from idchaos.verdict.measures import LifetimeBin
+from idchaos.verdict.lifetimes import LifetimeBin
 from idchaos.verdict.paging import Paging
 
 BAD = {

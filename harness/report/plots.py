@@ -23,7 +23,7 @@ from idchaos.report.data import (
     SweepPoint,
 )
 from idchaos.report.palette import ink, series
-from idchaos.verdict.measures import LifetimeBin
+from idchaos.verdict.lifetimes import LifetimeBin
 from idchaos.verdict.paging import Paging
 
 LOG_FROM_RATIO = 20.0

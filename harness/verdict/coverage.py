@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from idchaos.record.record import RunRecord
+from idchaos.record.record import Run
 from idchaos.values import Value
-from idchaos.verdict.traffic import traffic_of
+from idchaos.verdict.evidence import Evidence
 
 CONFIDENCE = 0.95
 METHODS = frozenset({"HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"})
@@ -33,13 +33,13 @@ def seen_from(attempts: int) -> float:
     return 1.0 - (1.0 - CONFIDENCE) ** (1.0 / attempts) if attempts > 0 else 1.0
 
 
-def coverage(record: RunRecord) -> tuple[Covered, ...]:
+def coverage(run: Run, evidence: Evidence) -> tuple[Covered, ...]:
     """Every cell that has a decided attempt, in alphabetical order: phases as they came."""
-    traffic = traffic_of(record)
-    tried = ~traffic.equal("canary", "") & traffic.equal("expected", "deny") & traffic.decided
-    rows = traffic.rows(tried, "canary", "phase", "replica", "endpoint", "way").astype(str)
+    asked = evidence.asked
+    tried = (asked["canary"] != "") & (asked["expected"] == "deny") & (asked["decision"] != "undecided")
+    rows = asked.loc[tried, ["canary", "phase", "replica", "endpoint", "way"]].astype(str)
     rows["method"] = [method_of(way, endpoint) for way, endpoint in zip(rows["way"], rows["endpoint"], strict=True)]
-    order = {phase.value: at for at, phase in enumerate(record.windows)}
+    order = {phase.value: at for at, phase in enumerate(run.windows)}
     counts = rows.groupby(_BY, observed=True).size().items() if len(rows) else ()
     found = [
         Covered(**dict(zip(_BY, map(str, place), strict=True)), attempts=int(n), seen_from=round(seen_from(int(n)), 4))

@@ -19,20 +19,14 @@ from idchaos.experiment import (
     Verdict,
 )
 from idchaos.reasons import FOREIGN_ANSWER
-from idchaos.record.record import RunRecord
-from idchaos.record.samples import AROUND
+from idchaos.record.record import Run, RunRecord
+from idchaos.verdict.evidence import Evidence, evidence_of
 from idchaos.verdict.objectives import Judgement
-from idchaos.verdict.stats import Bools
-from idchaos.verdict.traffic import Traffic, replicas, traffic_of
 
 REVOKED = (Canary.REVOKED, Canary.REVOKED_OPAQUE, Canary.GRANT_REVOKED)
 LASTING = 2
 """Whoever goes on for so many times as long as caches may, after the last fault, has not heard of it at all."""
 SHOWN_BREACHES = 20
-_TOLD = (
-    "due_at", "sent_at", "status", "decision", "expected", "outcome", "canary", "phase", "replica", "service",
-    "endpoint", "error_code", "kid", "jti", "session", "way", "subject_service", "flow", "format",
-)  # fmt: skip
 WITHDRAWN_KEYS, BAD_TOKENS = "withdrawn_keys_refused", "bad_tokens_refused"
 """See :func:`implied_invariants`."""
 WITHHELD = frozenset({"jwks_unavailable", "introspection_unavailable", "revocations_unavailable"})
@@ -68,13 +62,23 @@ class InvariantJudgement:
 
 
 def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgement:
+    """:func:`judge_planned` of a whole record."""
+    return judge_planned(invariant, record, evidence_of(record))
+
+
+def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement], ...]:
+    """:func:`judge_implied` of a whole record."""
+    return judge_implied(record, evidence_of(record))
+
+
+def judge_planned(invariant: Invariant, run: Run, evidence: Evidence) -> InvariantJudgement:
     """FAIL on any accepted canary, in any phase; PASS only if each planned kind was tried in each phase and
     refused.
     """
     kinds = [str(kind) for kind in invariant.canaries]
-    traffic = traffic_of(record)
-    sent = _rows(traffic, traffic.equal("canary", *kinds) & ~_unpromised(traffic))
-    wrongly = (sent["outcome"] == str(Outcome.WRONGLY_ACCEPTED)) | _never_heard(record, sent)
+    asked = evidence.asked
+    sent = asked[asked["canary"].isin(kinds) & ~_unpromised(run, asked)]
+    wrongly = (sent["outcome"] == str(Outcome.WRONGLY_ACCEPTED)) | _never_heard(run, sent)
     breaches = sent[wrongly]
     # A service that refuses whoever comes around its gateway has not looked at the token: that shows nothing of it.
     tried = sent[~sent["around"]]
@@ -82,58 +86,51 @@ def judge_invariant(invariant: Invariant, record: RunRecord) -> InvariantJudgeme
     judgement = Judgement(Verdict.PASS)
     if len(breaches):
         judgement = _breached(invariant.name, breaches, _decided(sent), "bad tokens")
-    elif missing := _missing(invariant, record, tried, decided):
+    elif missing := _missing(invariant, run, evidence, tried, decided):
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{invariant.name}: {missing}")
-    counts = tuple((kind, phase.value, _count(decided, kind, phase)) for kind in kinds for phase in record.windows)
+    counts = tuple((kind, phase.value, _count(decided, kind, phase)) for kind in kinds for phase in run.windows)
     return InvariantJudgement(len(decided), len(breaches), judgement, _evidence(breaches), counts)
 
 
-def implied_invariants(record: RunRecord) -> tuple[tuple[str, InvariantJudgement], ...]:
+def judge_implied(run: Run, evidence: Evidence) -> tuple[tuple[str, InvariantJudgement], ...]:
     """What no plan needs to ask for, each with its name: whatever was wrongly accepted is a breach, planned or not.
 
     :data:`WITHDRAWN_KEYS`, of runs that withdrew a key: nobody takes its tokens once caches must have forgotten it,
     be they of sessions or of canaries; PASS takes a decided attempt for each key. :data:`PASSWORDS`, of runs in which
     users mistype theirs. :data:`BAD_TOKENS`: breaches that no invariant watches.
     """
-    traffic = traffic_of(record)
-    keys = sorted({event.text("kid") for event in record.named("key_withdrawn")})
-    of_keys = traffic.equal("kid", *keys) & traffic.equal("canary", "", str(Canary.RETIRED_KEY))
-    watched = {str(kind) for invariant in record.plan.invariants for kind in invariant.canaries}
+    asked = evidence.asked
+    keys = sorted({event.text("kid") for event in run.named("key_withdrawn")})
+    of_keys = asked["kid"].isin(keys) & asked["canary"].isin(["", str(Canary.RETIRED_KEY)])
+    watched = {str(kind) for invariant in run.plan.invariants for kind in invariant.canaries}
     # A session refreshed beyond its age is counted by an SLI of its own: no bad token was taken.
-    of_age = traffic.equal("flow", "refresh") & traffic.equal("canary", "")
-    accepted = traffic.equal("outcome", str(Outcome.WRONGLY_ACCEPTED))
-    foreign = traffic.equal("error_code", FOREIGN_ANSWER)
-    mistyped = traffic.equal("flow", "login") & traffic.equal("endpoint", "login") & traffic.equal("expected", "deny")
-    rest = ~foreign & ~of_keys & ~of_age & ~mistyped & ~_unpromised(traffic) & ~traffic.equal("canary", *watched)
-    unwatched = _rows(traffic, accepted & rest)
+    of_age = (asked["flow"] == "refresh") & (asked["canary"] == "")
+    accepted = (asked["outcome"] == str(Outcome.WRONGLY_ACCEPTED)) & (asked["error_code"] != FOREIGN_ANSWER)
+    mistyped = (asked["flow"] == "login") & (asked["endpoint"] == "login") & (asked["expected"] == "deny")
+    rest = ~of_keys & ~of_age & ~mistyped & ~_unpromised(run, asked) & ~asked["canary"].isin(watched)
+    unwatched = asked[accepted & rest]
     found = []
-    if tried := len(decided := _decided(_rows(traffic, mistyped))):
+    if tried := len(decided := _decided(asked[mistyped])):
         breaches = decided[decided["decision"] == "accept"]
         held = _breached(PASSWORDS, breaches, decided, "logins") if len(breaches) else Judgement(Verdict.PASS)
         judged = InvariantJudgement(tried, len(breaches), held, _evidence(breaches), counted="wrong passwords accepted")
         found.append((PASSWORDS, judged))
     if keys:
-        found.append((WITHDRAWN_KEYS, _withdrawn(keys, _rows(traffic, of_keys))))
+        found.append((WITHDRAWN_KEYS, _withdrawn(keys, asked[of_keys])))
     if len(unwatched):
         judgement = _breached(BAD_TOKENS, unwatched, _decided(unwatched), "requests")
         found.append((BAD_TOKENS, InvariantJudgement(len(unwatched), len(unwatched), judgement, _evidence(unwatched))))
     return tuple(found)
 
 
-def _unpromised(traffic: Traffic) -> Bools:
+def _unpromised(run: Run, asked: pd.DataFrame) -> pd.Series:
     """Requests with bad tokens that the target does not promise to refuse."""
-    planned = traffic.record.plan.load.canaries
-    mask = traffic.equal("canary")
+    planned = run.plan.load.canaries
+    mask = pd.Series(False, index=asked.index)
     for what in planned.unpromised if planned is not None else ():
         kind, _, way = what.partition(":")
-        mask = mask | (traffic.equal("canary", kind) & (traffic.equal("way", way) if way else True))
+        mask |= (asked["canary"] == kind) & ((asked["way"] == way) | (not way))
     return mask
-
-
-def _rows(traffic: Traffic, mask: Bools) -> pd.DataFrame:
-    """What is told of these requests, in the order in which they were due; ``around``: sent to a service directly."""
-    told = traffic.rows(mask, *_TOLD).assign(around=traffic.starting("endpoint", AROUND)[mask])
-    return told.sort_values(["due_at", "sent_at"], kind="stable")
 
 
 def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
@@ -167,7 +164,7 @@ def _evidence(breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...
     return tuple(_breach(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
 
 
-def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decided: pd.DataFrame) -> str:
+def _missing(invariant: Invariant, record: Run, evidence: Evidence, tried: pd.DataFrame, decided: pd.DataFrame) -> str:
     """What is missing for PASS; empty when nothing is."""
     planned = record.plan.load.canaries
     for kind in invariant.canaries:
@@ -179,7 +176,7 @@ def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decid
             return _unanswered(kind) + (f" ({unmade} were due and could not be made)" if unmade else "")
     if len(decided) < invariant.min_attempts:
         return f"{len(decided):,} bad tokens were answered with a yes or no, where it takes {invariant.min_attempts:,}"
-    if missing := _silent(invariant, record, decided) or _missing_after_healing(invariant, record, decided):
+    if missing := _silent(invariant, record, evidence, decided) or _missing_after_healing(invariant, record, decided):
         return missing
     held = tried[(tried["decision"] != "undecided") | tried["error_code"].isin(WITHHELD)]
     once = planned.once if planned else ()
@@ -190,12 +187,11 @@ def _missing(invariant: Invariant, record: RunRecord, tried: pd.DataFrame, decid
     return ""
 
 
-def _silent(invariant: Invariant, record: RunRecord, decided: pd.DataFrame) -> str:
+def _silent(invariant: Invariant, record: Run, evidence: Evidence, decided: pd.DataFrame) -> str:
     """Who decided everyday requests and none of a kind: one replica of two may be wrong alone. So too of tokens that
     were shown while good, in a run that is long enough for them. Empty when nobody is.
     """
-    planned, traffic = record.plan.load.canaries, traffic_of(record)
-    deciders = set(replicas(traffic.rows(traffic.good & traffic.api & traffic.decided, "replica")))
+    planned, deciders = record.plan.load.canaries, evidence.deciders
     for kind in invariant.canaries:
         mine = decided[decided["canary"] == str(kind)]
         asked = set(mine["replica"])
@@ -208,7 +204,7 @@ def _silent(invariant: Invariant, record: RunRecord, decided: pd.DataFrame) -> s
     return ""
 
 
-def _missing_after_healing(invariant: Invariant, record: RunRecord, decided: pd.DataFrame) -> str:
+def _missing_after_healing(invariant: Invariant, record: Run, decided: pd.DataFrame) -> str:
     """A fault may keep the news of revocations from a replica; afterwards it must be heard again. Empty when that was
     tried, or when the recovery is too short for it.
     """
@@ -224,11 +220,11 @@ def _missing_after_healing(invariant: Invariant, record: RunRecord, decided: pd.
     return ""
 
 
-def _healed_at(record: RunRecord) -> float | None:
+def _healed_at(record: Run) -> float | None:
     return max((fault.healed_at for fault in record.faults if fault.healed_at is not None), default=None)
 
 
-def _never_heard(record: RunRecord, sent: pd.DataFrame) -> pd.Series:
+def _never_heard(record: Run, sent: pd.DataFrame) -> pd.Series:
     """Where a revoked token was accepted that its decider need not have heard of during a fault, so long after it was
     healed that caches are no reason.
     """

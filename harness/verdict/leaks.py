@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from idchaos.experiment import Verdict
-from idchaos.record.record import Json, RunRecord, as_number
+from idchaos.record.record import Json, Run, as_number
 from idchaos.verdict.invariants import LOGS_INVARIANT, REFUSALS, InvariantJudgement
 from idchaos.verdict.objectives import Judgement
 
@@ -11,7 +11,7 @@ OWN_LOG = "load.log"
 """The load generator's. A run in which only this was searched tells nothing of the target."""
 
 
-def judge_logs(record: RunRecord) -> InvariantJudgement:
+def judge_logs(record: Run) -> InvariantJudgement:
     """FAIL when the target's logs hold a secret that this run handed out; PASS only if all of it was looked for in all
     of them. Reads the event ``logs_searched`` (see :func:`idchaos.run.log_search.search_logs`).
     """
@@ -32,7 +32,7 @@ def judge_logs(record: RunRecord) -> InvariantJudgement:
     return InvariantJudgement(tried, leaked, judgement, evidence, counted="secrets found in logs")
 
 
-def _unsearched(record: RunRecord, searched: Json, logs: set[str], tried: int) -> str:
+def _unsearched(record: Run, searched: Json, logs: set[str], tried: int) -> str:
     """What is missing for PASS; empty when nothing is."""
     parts = record.counts.get("before")
     silent = sorted(name for name in (parts if isinstance(parts, dict) else ()) if f"{name}.log" not in logs)
@@ -59,7 +59,7 @@ def _leak(found: Json) -> dict[str, str | float | int]:
     }
 
 
-def judge_refusals(record: RunRecord) -> InvariantJudgement | None:
+def judge_refusals(record: Run) -> InvariantJudgement | None:
     """FAIL when an answer that let nobody in quotes the token, code or secret that was sent. Attempts: refusals that
     were looked through, by the load generator, as they came. ``None`` where none was, as in runs of before.
     """
@@ -79,6 +79,6 @@ def judge_refusals(record: RunRecord) -> InvariantJudgement | None:
     return InvariantJudgement(tried, quoting, judgement, evidence, counted="refusals that quote a secret")
 
 
-def _by_part(record: RunRecord, name: str) -> dict[str, int]:
+def _by_part(record: Run, name: str) -> dict[str, int]:
     found = record.generator.get(name)
     return {str(part): int(as_number(n) or 0) for part, n in found.items()} if isinstance(found, dict) else {}

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from idchaos.experiment import SHOWN_WHILE_GOOD, Invariant, Plan
-from idchaos.record.record import RunRecord
+from idchaos.record.record import Run, RunRecord
 from idchaos.values import Value
+from idchaos.verdict.evidence import Evidence
 
 
 class Unseen(Value):
@@ -19,19 +20,19 @@ class Unseen(Value):
     why: str
 
 
-def not_observed(record: RunRecord) -> tuple[Unseen, ...]:
+def not_observed(record: Run) -> tuple[Unseen, ...]:
     """What the target declares that it can't show: ``not_observed`` of the manifest, and the journal's events of that
     name; each name once.
     """
     return _each(record, "not_observed")
 
 
-def left_out(record: RunRecord) -> tuple[Unseen, ...]:
+def left_out(record: Run) -> tuple[Unseen, ...]:
     """Objectives of the scenario that this run's settings left out: ``left_out`` of the manifest and the journal."""
     return _each(record, "left_out")
 
 
-def untried(record: RunRecord) -> tuple[Unseen, ...]:
+def untried(record: Run) -> tuple[Unseen, ...]:
     """What this run's invariants do not speak of, since it was over too soon."""
     told = ((each.name, too_short_for(record.plan, each, record.lasted_s)) for each in record.plan.invariants)
     return tuple(Unseen(name=name, why=why) for name, why in told if why)
@@ -55,23 +56,21 @@ class Unpromised(Value):
     accepted: int
 
 
-def unpromised(record: RunRecord) -> tuple[Unpromised, ...]:
+def unpromised(record: Run, evidence: Evidence) -> tuple[Unpromised, ...]:
     """One for each kind that the plan names as such."""
-    planned = record.plan.load.canaries
+    planned, asked = record.plan.load.canaries, evidence.asked
     if planned is None or not planned.unpromised:
         return ()
-    samples = record.samples
     found = []
     for kind, why in planned.unpromised.items():
         name, _, way = kind.partition(":")
-        chosen = (samples["canary"] == name) & ((samples["way"] == way) | (not way))
-        decisions = samples.loc[chosen, "decision"]
+        decisions = asked.loc[(asked["canary"] == name) & ((asked["way"] == way) | (not way)), "decision"]
         attempts, accepted = int((decisions != "undecided").sum()), int((decisions == "accept").sum())
         found.append(Unpromised(canary=kind, why=why, attempts=attempts, accepted=accepted))
     return tuple(found)
 
 
-def strict(record: RunRecord) -> bool:
+def strict(record: Run) -> bool:
     """Whether a run that could not look at everything is no PASS (the setting ``slo.strict_observation``)."""
     group = record.manifest.settings.get("slo")
     return isinstance(group, dict) and group.get("strict_observation") is True
@@ -85,7 +84,7 @@ def strictly(record: RunRecord) -> RunRecord:
     return replace(record, manifest=record.manifest.model_copy(update={"settings": settings}))
 
 
-def _each(record: RunRecord, key: str) -> tuple[Unseen, ...]:
+def _each(record: Run, key: str) -> tuple[Unseen, ...]:
     declared = (record.manifest.model_extra or {}).get(key)
     told = [*_listed(declared), *(event.fields for event in record.named(key))]
     found = {str(item.get("name")): str(item.get("why") or "not said why") for item in told if item.get("name")}

@@ -12,7 +12,6 @@ known: at first, windows hold what there is of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,17 +19,16 @@ import numpy as np
 import numpy.typing as npt
 
 from idchaos.experiment import PhaseName
-from idchaos.record.record import RunRecord, as_number
+from idchaos.record.record import Run, as_number
 from idchaos.values import Value, number
-from idchaos.verdict.generator_health import GeneratorHealth
-from idchaos.verdict.traffic import traffic_of
+from idchaos.verdict.measurements import Measurements
+from idchaos.verdict.served import Counts
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 LONGEST_S = 3 * DAY
 DEFAULT_SLO = 0.999
 """The guide's starting target for the validation of tokens."""
 
-Counts = npt.NDArray[np.int64]
 Severity = Literal["page", "ticket"]
 
 
@@ -96,22 +94,23 @@ class Paging(Value):
     note: str = ""
 
 
-def paging(record: RunRecord, health: Mapping[PhaseName, GeneratorHealth]) -> Paging | None:
-    """Evaluate all rules over a run; ``None`` without a phase after the warm-up. ``health``: of the load generator."""
-    window = record.window("all")
+def paging(measured: Measurements) -> Paging | None:
+    """Evaluate all rules over a run; ``None`` without a phase after the warm-up."""
+    run = measured.run
+    window = run.window("all")
     if window is None:
         return None
     start, end = window
-    good, total = per_second(record, start, end)
+    good, total = measured.served
     if not len(total):  # cut short in the moment in which the first phase began
         return None
-    slo = slo_of(record)
+    slo = slo_of(run)
     rules = [scaled(rule, end - start, slo) for rule in RULES]
     alerts = [
         Alert(
             rule=rule.name,
             severity=rule.severity,
-            phase=_phase(record, start + first + 0.5),
+            phase=_phase(run, start + first + 0.5),
             fired_at=number(start + first + 1, 3) or 0.0,
             cleared_at=None if last is None else number(start + last + 1, 3),
         )
@@ -120,7 +119,7 @@ def paging(record: RunRecord, health: Mapping[PhaseName, GeneratorHealth]) -> Pa
     ]
     pages = [alert for alert in alerts if alert.severity == "page"]
     over = [alert.cleared_at for alert in pages if alert.cleared_at is not None]
-    late = any(each.reasons for phase, each in health.items() if phase is not PhaseName.WARMUP)
+    late = any(each.reasons for phase, each in measured.health.items() if phase is not PhaseName.WARMUP)
     return Paging(
         slo=slo,
         seconds_per_second=number(LONGEST_S / (end - start), 1) or 0.0,
@@ -134,25 +133,11 @@ def paging(record: RunRecord, health: Mapping[PhaseName, GeneratorHealth]) -> Pa
     )
 
 
-def slo_of(record: RunRecord) -> float:
+def slo_of(record: Run) -> float:
     """The run's own setting ``slo.success``; :data:`DEFAULT_SLO` for a scenario without it."""
     group = record.manifest.settings.get("slo")
     found = as_number(group.get("success")) if isinstance(group, dict) else None
     return found if found is not None and 0 < found < 1 else DEFAULT_SLO
-
-
-def per_second(record: RunRecord, start: float, end: float) -> tuple[Counts, Counts]:
-    """Good API requests due from ``start`` to ``end``: those that succeeded, and all, by the second after ``start`` in
-    which that was known. A request that timed out is an error when it did, not when it was sent.
-    """
-    traffic = traffic_of(record)
-    mask = traffic.good & traffic.equal("flow", "api", "opaque") & traffic.between(start, end)
-    known_at = traffic.floats("due_at")[mask] + np.nan_to_num(traffic.floats("latency_s")[mask])
-    seconds = np.floor(known_at - start).astype(np.int64)
-    length = max(int(np.ceil(end - start)), int(seconds.max()) + 1 if len(seconds) else 0)
-    ok = traffic.equal("outcome", "ok")[mask]
-    good, total = (np.bincount(chosen, minlength=length).astype(np.int64) for chosen in (seconds[ok], seconds))
-    return good, total
 
 
 def scaled(rule: Rule, run_s: float, slo: float) -> ScaledRule:
@@ -185,5 +170,5 @@ def _error_share(good: Counts, total: Counts, window: int) -> npt.NDArray[np.flo
     return errors / np.maximum(asked, 1)
 
 
-def _phase(record: RunRecord, at: float) -> str:
+def _phase(record: Run, at: float) -> str:
     return next((name.value for name, (start, end) in record.windows.items() if start <= at < end), "")

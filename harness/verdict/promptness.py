@@ -9,9 +9,9 @@ import pandas as pd
 from idchaos.experiment import PhaseName, Verdict
 from idchaos.reasons import UNDECIDED_REASONS
 from idchaos.record.record import RunRecord
+from idchaos.verdict.evidence import Evidence, evidence_of
 from idchaos.verdict.invariants import PROMPTNESS, SHOWN_BREACHES, InvariantJudgement
 from idchaos.verdict.objectives import Judgement
-from idchaos.verdict.traffic import traffic_of
 
 JUNK = ("malformed", "encrypted")
 """Kinds that a look at the token is enough for: nobody need be asked."""
@@ -25,12 +25,17 @@ _TOLD = ("due_at", "sent_at", "service_time_s", "status", "error_code", "canary"
 
 
 def judge_promptness(record: RunRecord) -> InvariantJudgement | None:
+    """:func:`judge_junk` of a whole record."""
+    return judge_junk(evidence_of(record))
+
+
+def judge_junk(evidence: Evidence) -> InvariantJudgement | None:
     """FAIL on any 5xx but for one that says that nobody could serve, and on a kind, or one way of it, whose attempts
     all took longer than :data:`LIMIT_S`. Attempts: answers, and time limits that were reached. A fault may keep any
     answer back, so slowness is judged outside of its phase. ``None`` without such canaries.
     """
-    traffic = traffic_of(record)
-    rows = traffic.rows(traffic.equal("canary", *JUNK) & traffic.sent, *_TOLD)
+    asked = evidence.asked
+    rows = asked.loc[asked["canary"].isin(JUNK) & asked["sent_at"].notna(), list(_TOLD)]
     rows = rows[(rows["status"] > 0) | (rows["error_code"] == "read_timeout")]
     if rows.empty:
         return None
@@ -44,9 +49,9 @@ def judge_promptness(record: RunRecord) -> InvariantJudgement | None:
         what = f"{first['status']}" if len(crashed) and first["status"] >= 500 else f"{first['service_time_s']:.1f} s"
         said = f"{len(breaches):,} of {len(rows):,} were not, first {first['canary']} ({first['way']}): {what}"
         judgement = Judgement(Verdict.FAIL, f"{PROMPTNESS}: {said} by {first['replica']}")
-    evidence = tuple(_shown(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
+    shown = tuple(_shown(row) for _, row in breaches.head(SHOWN_BREACHES).iterrows())
     return InvariantJudgement(
-        len(rows), len(breaches), judgement, evidence, counted="junk that was answered late or by 5xx"
+        len(rows), len(breaches), judgement, shown, counted="junk that was answered late or by 5xx"
     )
 
 

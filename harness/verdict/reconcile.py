@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 from pydantic import JsonValue
 
-from idchaos.record.record import RunRecord, as_number
+from idchaos.record.record import Run, RunRecord, as_number
 from idchaos.record.samples import AROUND
 
 _TOLD = ("sent_at", "endpoint", "flow", "status", "error_code", "retry", "replica", "service")
@@ -121,7 +121,7 @@ def _starting(sent: pd.DataFrame, prefix: str) -> pd.Series[bool]:
     return pd.Series(np.append(begins, False)[endpoints.codes].astype(bool), index=sent.index)
 
 
-def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[str], endpoint: str = "") -> Row:
+def _asked(record: Run, name: str, asked: pd.DataFrame, counter: Sequence[str], endpoint: str = "") -> Row:
     """Clients and whom they asked."""
     answered = asked[asked["status"] != 0]
     unsure = int(((asked["status"] == 0) & ~asked["error_code"].isin(NEVER_ARRIVED)).sum())
@@ -141,7 +141,7 @@ def _asked(record: RunRecord, name: str, asked: pd.DataFrame, counter: Sequence[
     return Row(what, low, low + unsure, seen.count, flows, seen.note, seen.excused)
 
 
-def _resent(record: RunRecord, asked: pd.DataFrame, endpoint: str) -> int:
+def _resent(record: Run, asked: pd.DataFrame, endpoint: str) -> int:
     """How often the transport sent a request again. At the IdP, ``retry`` counts a session's further attempts too, and
     each of those is a sample of its own; there the load generator's summary tells.
     """
@@ -151,7 +151,7 @@ def _resent(record: RunRecord, asked: pd.DataFrame, endpoint: str) -> int:
     return int(asked["retry"].sum())
 
 
-def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], around: pd.DataFrame, unsure: int) -> Row:
+def _passed_on(record: Run, service: str, gateways: Sequence[str], around: pd.DataFrame, unsure: int) -> Row:
     """Gateways and a service: a hop that failed, or whose client hung up, may or may not have arrived. ``around``: what
     was sent to the service directly.
     """
@@ -172,7 +172,7 @@ def _passed_on(record: RunRecord, service: str, gateways: Sequence[str], around:
     return Row(what, low, high, seen.count, (), worst.note, worst.excused)
 
 
-def _served(record: RunRecord, service: str, asked: pd.DataFrame, unsure: int) -> Row:
+def _served(record: Run, service: str, asked: pd.DataFrame, unsure: int) -> Row:
     """Clients and a service behind gateways that count nothing: whoever was let in was served by it, and nobody else
     can have asked.
     """
@@ -182,7 +182,7 @@ def _served(record: RunRecord, service: str, asked: pd.DataFrame, unsure: int) -
     return Row(f"clients and {service}", let_in, len(asked) + unsure + own, seen.count, (), seen.note, seen.excused)
 
 
-def _own(record: RunRecord) -> dict[str, JsonValue]:
+def _own(record: Run) -> dict[str, JsonValue]:
     """The harness's own requests to others than IdPs, by whom they asked."""
     own = record.counts.get("own")
     return {name: count for name, count in own.items() if "/" not in name} if isinstance(own, dict) else {}
@@ -197,7 +197,7 @@ class Grown:
     excused: bool = False
 
 
-def growth(record: RunRecord, name: str, *path: str) -> Grown:
+def growth(record: Run, name: str, *path: str) -> Grown:
     """Growth of a component's counter from before to after; a counter that is absent before was 0."""
     before, after = _side(record, "before").get(name), _side(record, "after").get(name)
     if before is None or after is None or _total(before) is None or _total(after) is None:
@@ -207,7 +207,7 @@ def growth(record: RunRecord, name: str, *path: str) -> Grown:
     return Grown(int((as_number(_dig(after, path)) or 0) - (as_number(_dig(before, path)) or 0)))
 
 
-def restarted(record: RunRecord, name: str, before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> bool:
+def restarted(record: Run, name: str, before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> bool:
     """A changed start id (``instance``, ``started`` or ``pid``), or a total that fell: in these reports, or between any
     in telemetry.
     """
@@ -222,7 +222,7 @@ def restarted(record: RunRecord, name: str, before: Mapping[str, JsonValue], aft
     return falls or (start is not None and end is not None and end < start)
 
 
-def killed(record: RunRecord, name: str) -> bool:
+def killed(record: Run, name: str) -> bool:
     """Whether a fault of the run, once applied, killed this component."""
     return any(
         isinstance(fault.detail, dict)
@@ -251,7 +251,7 @@ def _dig(state: JsonValue, path: Sequence[str]) -> JsonValue:
     return state
 
 
-def _side(record: RunRecord, side: str) -> dict[str, dict[str, JsonValue]]:
+def _side(record: Run, side: str) -> dict[str, dict[str, JsonValue]]:
     found = record.counts.get(side)
     return (
         {name: state for name, state in sorted(found.items()) if isinstance(state, dict)}

@@ -7,213 +7,62 @@ counts that do not reconcile.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import JsonValue
 
 from idchaos.contract import COUNTS, LOGS
-from idchaos.errors import UsageError
 from idchaos.experiment import Objective, PhaseName, Verdict
 from idchaos.record import host
-from idchaos.record.record import Cleanup, Effect, RunRecord
-from idchaos.values import Interval, Value, number
-from idchaos.verdict import sli, stats
-from idchaos.verdict.coverage import Covered, coverage
-from idchaos.verdict.felt import Felt, felt
-from idchaos.verdict.generator_health import GeneratorHealth, baseline_reasons, generator_health
+from idchaos.record.record import FaultRecord, Run, RunRecord
+from idchaos.values import number
+from idchaos.verdict import stats
+from idchaos.verdict.coverage import coverage
+from idchaos.verdict.document import (
+    Count,
+    FaultVerdict,
+    Generator,
+    InvariantVerdict,
+    ObjectiveVerdict,
+    RunVerdict,
+    SliValue,
+)
+from idchaos.verdict.generator_health import GeneratorHealth
 from idchaos.verdict.invariants import (
     ISOLATION,
     LOGS_INVARIANT,
     PROMPTNESS,
     REFUSALS,
     InvariantJudgement,
-    implied_invariants,
-    judge_invariant,
+    judge_implied,
+    judge_planned,
 )
-from idchaos.verdict.isolation import judge_isolation
+from idchaos.verdict.isolation import judge_answers
 from idchaos.verdict.leaks import judge_logs, judge_refusals
-from idchaos.verdict.measures import Measure, measures
+from idchaos.verdict.measurements import CHANGES, PER_PHASE, Answer, Asked, Measurements, measure_run
+from idchaos.verdict.measures import measures
 from idchaos.verdict.missable import Missable, missable
 from idchaos.verdict.objectives import Judgement, deciding, judge
-from idchaos.verdict.observation import Unpromised, Unseen, left_out, not_observed, strict, unpromised, untried
-from idchaos.verdict.paging import Paging, paging
-from idchaos.verdict.promptness import judge_promptness
+from idchaos.verdict.observation import left_out, not_observed, strict, unpromised, untried
+from idchaos.verdict.paging import paging
+from idchaos.verdict.promptness import judge_junk
 from idchaos.verdict.proofs import fault_reasons
-from idchaos.verdict.reconcile import Row, reconcile
-from idchaos.verdict.traffic import Traffic, traffic_of
-from idchaos.verdict.wire import on_the_wire
+from idchaos.verdict.reconcile import Row
+from idchaos.verdict.sli import Measurement
 
-SCHEMA = 1
-PER_PHASE = (
-    "success_rate{flow=api}",
-    "wrongly_denied_rate{flow=api}",
-    "unavailable_rate{flow=api}",
-    "success_rate{flow=opaque}",
-    "latency_p50{flow=api}",
-    "latency_p95{flow=api}",
-    "latency_p99{flow=api}",
-    "login_success_rate",
-    "refresh_error_rate",
-    "token_issuance_error_rate",
-    "jwks_fetch_rate",
-    "jwks_fetch_failures",
-)
-"""What the table of SLIs shows of every phase, objectives or not."""
-
-CHANGES = (
-    "success_rate_change{flow=api}",
-    "wrongly_denied_rate_change{flow=api}",
-    "unavailable_rate_change{flow=api}",
-    "latency_p50_change{flow=api}",
-    "latency_p95_change{flow=api}",
-    "latency_p99_change{flow=api}",
-)
-"""What is compared with the baseline, objectives or not."""
-AFTERWARDS = (PhaseName.FAULT, PhaseName.RECOVERY)
-
-
-class ObjectiveVerdict(Value):
-    """An objective, judged. ``value`` and bounds are ``null`` where nothing finite was observed; ``note``
-    says why.
-    """
-
-    name: str
-    sli: str
-    phase: str
-    value: float | None
-    interval: Interval
-    """The one that decided; ``null``: no end on that side."""
-    endless: bool = False
-    """Whether no end was seen: then there is no finite ``value``, though something was measured."""
-    samples: int
-    effective: float
-    unit: str
-    bound: str
-    verdict: Verdict
-    reason: str
-    note: str
-    why: str
-    could_have_missed: Missable | None = None
-    """Of a share that PASSed without any failure: what the phase is too short to show."""
-
-
-class InvariantVerdict(Value):
-    """An invariant, judged, with its denominators and what is needed to replay each breach."""
-
-    name: str
-    attempts: int
-    breaches: int
-    counted: str = "bad tokens accepted"
-    """What breaches are, of attempts."""
-    verdict: Verdict
-    reason: str
-    by_canary: tuple[dict[str, str | int], ...] = ()
-    evidence: tuple[dict[str, str | float | int], ...] = ()
-
-
-class FaultVerdict(Value):
-    """Whether a fault was in force when it should have been, and gone afterwards. Times are Unix seconds."""
-
-    name: str
-    phase: str | None
-    applied_at: float | None
-    healed_at: float | None
-    effect_proved: bool
-    evidence: tuple[Effect, ...]
-    reason: str
-
-
-class SliValue(Value):
-    """One SLI in one phase."""
-
-    sli: str
-    phase: str
-    value: float | None
-    interval: Interval
-    endless: bool = False
-    samples: int
-    unit: str
-    note: str = ""
-
-
-class Count(Value):
-    """One comparison of counts. See :mod:`idchaos.verdict.reconcile`."""
-
-    what: str
-    expected: tuple[int, int]
-    seen: int | None
-    agrees: bool
-    by_flow: dict[str, int]
-    note: str = ""
-
-
-class Generator(Value):
-    """How the load generator kept its schedule in a phase."""
-
-    phase: str
-    late_p99_s: float
-    late_limit_s: float
-    due: int
-    own_dropped: int
-    target_dropped: int
-    healthy: bool
-
-
-class RunVerdict(Value):
-    """``verdict.json``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
-
-    schema_version: Literal[1] = Field(1, alias="schema")
-    scenario: str
-    variant: str
-    profile: str
-    seed: int
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    """Why it is not PASS, worst first."""
-    run_dir: str
-    started_at: float | None
-    status: str
-    not_observed: tuple[Unseen, ...] = ()
-    """What could not be looked at, since the target declares that it can't show it. A PASS does not speak of these."""
-    unpromised: tuple[Unpromised, ...] = ()
-    """Bad tokens that the target does not promise to refuse, and what became of them: told, and not judged."""
-    left_out: tuple[Unseen, ...] = ()
-    """Objectives that the scenario has and this run was not asked for, and what it was too short to try."""
-    objectives: tuple[ObjectiveVerdict, ...]
-    invariants: tuple[InvariantVerdict, ...]
-    faults: tuple[FaultVerdict, ...]
-    cleanup: Cleanup
-    """Reported apart: it does not change the verdict, but PASS with a clean-up that was not clean is no exit code 0."""
-    slis: tuple[SliValue, ...]
-    measures: tuple[Measure, ...] = ()
-    """The guide's, over the whole run: they inform, and change no verdict."""
-    felt: Felt | None = None
-    """What became of good requests."""
-    paging: Paging | None = None
-    """Would it have paged? ``null`` where nothing came after the warm-up."""
-    changes: tuple[SliValue, ...] = ()
-    """SLIs of each phase after the baseline minus those of the baseline."""
-    revocation_lag: tuple[dict[str, JsonValue], ...]
-    reconciliation: tuple[Count, ...]
-    generator: tuple[Generator, ...]
-    coverage: tuple[Covered, ...] = ()
-    """What was tried of canaries, by kind, phase, decider, route and method, and from which share of acceptances on
-    that would have shown them."""
-
-    def document(self) -> dict[str, JsonValue]:
-        """As JSON values, in the order of ``verdict.json``."""
-        document: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True)
-        return document
-
-    def to_json(self) -> str:
-        """The text of ``verdict.json``."""
-        return json.dumps(self.document(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+__all__ = [
+    "Count",
+    "FaultVerdict",
+    "Generator",
+    "InvariantVerdict",
+    "ObjectiveVerdict",
+    "RunVerdict",
+    "SliValue",
+    "judge_measured",
+    "judge_run",
+]
 
 
 @dataclass(frozen=True)
@@ -225,68 +74,74 @@ class _Claim:
 
 
 def judge_run(record: RunRecord) -> RunVerdict:
-    """Judge a stored run."""
-    health = {name: generator_health(record, name) for name in record.windows}
-    baseline = baseline_reasons(record)
-    troubles = host.spans(record.events)
-    objectives = tuple(
-        _objective(record, objective, health, baseline, troubles) for objective in record.plan.objectives
-    )
-    planned = ((invariant.name, judge_invariant(invariant, record)) for invariant in record.plan.invariants)
-    logs = (LOGS_INVARIANT, judge_logs(record))
-    every = ((ISOLATION, judge_isolation), (REFUSALS, judge_refusals), (PROMPTNESS, judge_promptness))
-    own = tuple((name, found) for name, judged in every if (found := judged(record)) is not None)
-    unseen = not_observed(record)
+    """Measure and judge a stored run."""
+    return judge_measured(measure_run(record))
+
+
+def judge_measured(measured: Measurements) -> RunVerdict:
+    """Judge what was measured of a run."""
+    run = measured.run
+    unseen = not_observed(run)
     hidden = {each.name for each in unseen}
-    invariants = tuple(
-        _invariant(name, found)
-        for name, found in (*planned, logs, *own, *implied_invariants(record))
-        if found.breaches or name not in hidden or (found.attempts and name != LOGS)
+    invariants = tuple(_invariants(measured, hidden))
+    objectives = tuple(
+        _objective(measured, *each) for each in zip(run.plan.objectives, measured.objectives, strict=True)
     )
     objectives = tuple(
         each for each in objectives if each.samples or not {each.name, each.sli, each.sli.partition("{")[0]} & hidden
     )
-    faults = tuple(_fault(record, index) for index in range(len(record.faults)))
-    counts = (*reconcile(record), *on_the_wire(record))
+    faults = tuple(_fault(fault) for fault in run.faults)
     claims = [
         *(_Claim(each.verdict, each.reason) for each in invariants),
         *(_Claim(each.verdict, each.reason) for each in objectives),
     ]
     withheld = [
-        *_withheld(record, counts, hidden),
-        *(f"not observed: {each.name}: {each.why}" for each in unseen if strict(record)),
-        *baseline,
+        *_withheld(run, measured.counts, hidden),
+        *(f"not observed: {each.name}: {each.why}" for each in unseen if strict(run)),
+        *measured.baseline,
         *(reason for each in faults for reason in each.reason.split("\n") if reason),
     ]
     judged = [claim.verdict for claim in claims] or [Verdict.INCONCLUSIVE]
     overall = Verdict.worst([*judged, *(Verdict.INCONCLUSIVE for _ in withheld)])
     return RunVerdict(
-        scenario=record.manifest.scenario,
-        variant=record.manifest.variant,
-        profile=record.manifest.profile,
-        seed=record.manifest.seed,
+        scenario=run.manifest.scenario,
+        variant=run.manifest.variant,
+        profile=run.manifest.profile,
+        seed=run.manifest.seed,
         verdict=overall,
         reasons=_reasons(claims, withheld),
-        run_dir=record.manifest.run_dir or record.run_dir,
-        started_at=number(record.started_at, 3),
-        status=record.status,
+        run_dir=run.manifest.run_dir or run.run_dir,
+        started_at=number(run.started_at, 3),
+        status=run.status,
         not_observed=unseen,
-        unpromised=unpromised(record),
-        left_out=(*left_out(record), *untried(record)),
+        unpromised=unpromised(run, measured.evidence),
+        left_out=(*left_out(run), *untried(run)),
         objectives=objectives,
         invariants=invariants,
         faults=tuple(each.model_copy(update={"reason": each.reason.replace("\n", "; ")}) for each in faults),
-        cleanup=record.cleanup,
-        slis=_slis(record, PER_PHASE, record.windows),
-        changes=_slis(record, CHANGES, [name for name in record.windows if name in AFTERWARDS]),
-        measures=measures(record, health),
-        felt=felt(record),
-        paging=paging(record, health),
-        revocation_lag=_revocation_lag(record),
-        reconciliation=tuple(_count(row) for row in counts),
-        generator=tuple(_generator(name, health[name]) for name in record.windows),
-        coverage=coverage(record),
+        cleanup=run.cleanup,
+        slis=_slis(measured, PER_PHASE),
+        changes=_slis(measured, CHANGES),
+        measures=measures(measured),
+        felt=measured.felt,
+        paging=paging(measured),
+        revocation_lag=_revocation_lag(measured),
+        reconciliation=tuple(_count(row) for row in measured.counts),
+        generator=tuple(_generator(name, health) for name, health in measured.health.items()),
+        coverage=coverage(run, measured.evidence),
     )
+
+
+def _invariants(measured: Measurements, hidden: Collection[str]) -> Iterator[InvariantVerdict]:
+    """The plan's, and those of every run."""
+    run, evidence = measured.run, measured.evidence
+    found = [(invariant.name, judge_planned(invariant, run, evidence)) for invariant in run.plan.invariants]
+    found.append((LOGS_INVARIANT, judge_logs(run)))
+    own = (ISOLATION, judge_answers(run, evidence)), (REFUSALS, judge_refusals(run)), (PROMPTNESS, judge_junk(evidence))
+    found += [(name, each) for name, each in own if each is not None]
+    for name, each in (*found, *judge_implied(run, evidence)):
+        if each.breaches or name not in hidden or (each.attempts and name != LOGS):
+            yield _invariant(name, each)
 
 
 def _reasons(claims: Sequence[_Claim], withheld: Sequence[str]) -> tuple[str, ...]:
@@ -296,7 +151,7 @@ def _reasons(claims: Sequence[_Claim], withheld: Sequence[str]) -> tuple[str, ..
     return tuple(dict.fromkeys([*failed, *withheld, *undecided]))
 
 
-def _withheld(record: RunRecord, counts: Sequence[Row], hidden: Collection[str]) -> list[str]:
+def _withheld(record: Run, counts: Sequence[Row], hidden: Collection[str]) -> list[str]:
     """Why the run as a whole can't PASS."""
     reasons = []
     if not record.plan.objectives and not record.plan.invariants:
@@ -314,40 +169,18 @@ def _withheld(record: RunRecord, counts: Sequence[Row], hidden: Collection[str])
     return reasons
 
 
-def _objective(
-    record: RunRecord,
-    objective: Objective,
-    health: dict[PhaseName, GeneratorHealth],
-    baseline: Sequence[str],
-    troubles: Sequence[host.Span],
-) -> ObjectiveVerdict:
-    """``baseline``: why there is none to compare later phases with, so that nothing in them is the fault's doing.
-    ``troubles``: when the machine was not itself.
-    """
-    try:
-        measured, judged = _measured(traffic_of(record), objective)
-    except UsageError as error:
-        measured = sli.NO_DATA
-        judged = Judgement(Verdict.INCONCLUSIVE, f"{objective.name} in {objective.phase}: {error}")
-    phases = list(health) if objective.phase == "all" else [objective.phase]
-    # A difference is measured from the baseline too, and what upset that one upsets it either way.
-    compared = objective.sli.partition("{")[0].endswith("_change")
-    phases += [PhaseName.BASELINE] if compared else []
-    doubts: list[str] = []
-    if measured.of_generator or compared:
-        known = [health[phase] for phase in phases if phase in health]
-        doubts += [reason for each in known for reason in (*each.reasons, each.too_late_for(objective)) if reason]
-        doubts += baseline if objective.phase not in (PhaseName.WARMUP, PhaseName.BASELINE) else ()
-    if compared and (before := record.window(PhaseName.BASELINE)):
-        doubts += host.withheld(troubles, before)
-        doubts += [f"the machine was short of CPU ({span.why})" for span in host.starved(troubles, before)]
-    if window := record.window(objective.phase):
-        doubts += host.withheld(troubles, window)
-        if judged.verdict is Verdict.FAIL:
-            doubts += _starved(record, objective, measured, host.starved(troubles, window))
+def _objective(every: Measurements, objective: Objective, asked: Asked) -> ObjectiveVerdict:
+    window = every.run.window(objective.phase)
+    judged = _judged(every.run, objective, asked.answer)
+    if asked.unknown:
+        judged = Judgement(Verdict.INCONCLUSIVE, f"{objective.name} in {objective.phase}: {asked.unknown}")
+    doubts = _doubts(every, objective, asked.answer.measured)
+    if window and judged.verdict is Verdict.FAIL:
+        doubts += _starved(every, objective, asked, host.starved(every.troubles, window))
     if doubts and judged.verdict is not Verdict.INCONCLUSIVE:
         reason = f"{objective.name} in {objective.phase}: {judged.verdict} withheld: {'; '.join(dict.fromkeys(doubts))}"
         judged = Judgement(Verdict.INCONCLUSIVE, reason)
+    measured = deciding(asked.answer.measured, objective.bound, asked.answer.within)
     return ObjectiveVerdict(
         name=objective.name,
         sli=objective.sli,
@@ -363,52 +196,54 @@ def _objective(
         reason=judged.reason,
         note=measured.note,
         why=objective.why,
-        could_have_missed=_missable(record, objective, measured) if judged.verdict is Verdict.PASS else None,
+        could_have_missed=_missable(window, measured) if judged.verdict is Verdict.PASS else None,
     )
 
 
-def _missable(record: RunRecord, objective: Objective, measured: sli.Measurement) -> Missable | None:
+def _judged(run: Run, objective: Objective, answer: Answer) -> Judgement:
+    window = run.window(objective.phase)
+    return judge(objective, answer.measured, window[1] - window[0] if window else None, answer.within)
+
+
+def _doubts(every: Measurements, objective: Objective, measured: Measurement) -> list[str]:
+    """Why neither PASS nor FAIL can be trusted: the load generator, the baseline, the machine."""
+    health, troubles, run = every.health, every.troubles, every.run
+    phases = list(health) if objective.phase == "all" else [objective.phase]
+    # A difference is measured from the baseline too, and what upset that one upsets it either way.
+    compared = objective.sli.partition("{")[0].endswith("_change")
+    phases += [PhaseName.BASELINE] if compared else []
+    doubts: list[str] = []
+    if measured.of_generator or compared:
+        known = [health[phase] for phase in phases if phase in health]
+        doubts += [reason for each in known for reason in (*each.reasons, each.too_late_for(objective)) if reason]
+        # Without a baseline to compare later phases with, nothing in them is the fault's doing.
+        doubts += every.baseline if objective.phase not in (PhaseName.WARMUP, PhaseName.BASELINE) else ()
+    if compared and (before := run.window(PhaseName.BASELINE)):
+        doubts += host.withheld(troubles, before)
+        doubts += [f"the machine was short of CPU ({span.why})" for span in host.starved(troubles, before)]
+    if window := run.window(objective.phase):
+        doubts += host.withheld(troubles, window)
+    return doubts
+
+
+def _missable(window: tuple[float, float] | None, measured: Measurement) -> Missable | None:
     """Of shares alone. Where there are fewer samples than seconds, samples are what was seen."""
-    window = record.window(objective.phase)
     if measured.kind != "share" or window is None:
         return None
     return missable(measured.value, min(measured.samples, math.floor((window[1] - window[0]) / stats.BIN_S)))
 
 
-def _measured(traffic: Traffic, objective: Objective) -> tuple[sli.Measurement, Judgement]:
-    window = traffic.record.window(objective.phase)
-    measured = sli.measured_in(traffic, objective.sli, objective.phase)
-    within = sli.within_in(traffic, objective.sli, objective.phase, objective.bound.limit)
-    judged = judge(objective, measured, window[1] - window[0] if window else None, within)
-    return deciding(measured, objective.bound, within), judged
-
-
-BY_WAITING = ("token_expired",)
-"""Explicit refusals of good tokens that waiting can have caused."""
-
-
-def _starved(
-    record: RunRecord, objective: Objective, measured: sli.Measurement, starved: Sequence[host.Span]
-) -> list[str]:
+def _starved(every: Measurements, objective: Objective, asked: Asked, starved: Sequence[host.Span]) -> list[str]:
     """Why a FAIL may be the machine's doing; empty when it stands. The rule is that of :mod:`idchaos.record.host`."""
-    if not starved or not sli.describe(objective.sli)[0].worsened_by_waiting:
-        return []
-    traffic = traffic_of(record)
-    if measured.of_generator or measured.kind == "rate":
-        calm = traffic.without([(span.since - host.SLACK_S, span.until + host.SLACK_S) for span in starved])
-        rests = [calm, _not_waited(traffic, calm)] if measured.unit == "share" else [calm]
-        stands = any(_measured(rest, objective)[1].verdict is Verdict.FAIL for rest in rests)
+    if asked.moved_s is not None:
+        bound = objective.bound
+        stands = bound.op == "<=" and asked.answer.measured.low - asked.moved_s > bound.limit
     else:
-        moved = host.moved_s(record.samples, starved)
-        stands = objective.bound.op == "<=" and measured.low - moved > objective.bound.limit
+        # Nothing was measured again where waiting can't be the cause.
+        again = [_judged(every.run, objective, answer).verdict for answer in asked.calm]
+        stands = not again or Verdict.FAIL in again
     why = "; ".join(dict.fromkeys(span.why for span in starved))
     return [] if stands else [f"the machine was short of CPU for {host.starved_s(starved):.0f} s ({why})"]
-
-
-def _not_waited(traffic: Traffic, calm: Traffic) -> Traffic:
-    """The traffic without what waiting for a CPU can have spoilt: an explicit refusal stands on any machine."""
-    spoilt = ~traffic.decided | traffic.equal("error_code", *BY_WAITING)
-    return Traffic(traffic.record, calm.all | (traffic.all & ~spoilt))
 
 
 def _invariant(name: str, found: InvariantJudgement) -> InvariantVerdict:
@@ -424,9 +259,8 @@ def _invariant(name: str, found: InvariantJudgement) -> InvariantVerdict:
     )
 
 
-def _fault(record: RunRecord, index: int) -> FaultVerdict:
+def _fault(fault: FaultRecord) -> FaultVerdict:
     """``reason`` has one reason a line here."""
-    fault = record.faults[index]
     reasons = fault_reasons(fault)
     return FaultVerdict(
         name=fault.name,
@@ -439,32 +273,26 @@ def _fault(record: RunRecord, index: int) -> FaultVerdict:
     )
 
 
-def _slis(record: RunRecord, spellings: Iterable[str], phases: Iterable[PhaseName]) -> tuple[SliValue, ...]:
-    rows = []
-    for spelling in spellings:
-        for phase in phases:
-            measured = sli.measure(record, spelling, phase)
-            if measured.samples:
-                interval = (number(measured.low), number(measured.high))
-                value = number(measured.value)
-                rows.append(
-                    SliValue(
-                        sli=spelling,
-                        phase=phase.value,
-                        value=value,
-                        interval=interval,
-                        endless=measured.value == math.inf,
-                        samples=measured.samples,
-                        unit=measured.unit,
-                        note=measured.note,
-                    )
-                )
-    return tuple(rows)
+def _slis(every: Measurements, spellings: Sequence[str]) -> tuple[SliValue, ...]:
+    return tuple(
+        SliValue(
+            sli=spelling,
+            phase=phase.value,
+            value=number(measured.value),
+            interval=(number(measured.low), number(measured.high)),
+            endless=measured.value == math.inf,
+            samples=measured.samples,
+            unit=measured.unit,
+            note=measured.note,
+        )
+        for (spelling, phase), measured in every.slis.items()
+        if spelling in spellings and measured.samples
+    )
 
 
-def _revocation_lag(record: RunRecord) -> tuple[dict[str, JsonValue], ...]:
+def _revocation_lag(every: Measurements) -> tuple[dict[str, JsonValue], ...]:
     rows: list[dict[str, JsonValue]] = []
-    for row in sli.revocation_table(record).to_dict("records"):
+    for row in every.revocations.to_dict("records"):
         times = {str(key): number(float(value)) for key, value in row.items() if str(key).endswith(("_s", "_at"))}
         texts = {key: str(row[key]) for key in ("probe", "replica", "format", "note")}
         rows.append({**texts, **times, "censored": bool(row["censored"])})

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue, ValidationError
 
 from idchaos.record.observed import LinkObserved
-from idchaos.record.record import RunRecord
+from idchaos.record.record import Run
 from idchaos.verdict.reconcile import Row, growth
 
 UNKNOWN = (404, 405)
@@ -42,7 +42,7 @@ class Passed:
     """Over, and perhaps not counted."""
 
 
-def on_the_wire(record: RunRecord) -> tuple[Row, ...]:
+def on_the_wire(record: Run) -> tuple[Row, ...]:
     """One comparison for each endpoint that an IdP counts and somebody asked; none where no link was observed."""
     observed = record.counts.get("observed")
     if not isinstance(observed, dict):
@@ -53,7 +53,7 @@ def on_the_wire(record: RunRecord) -> tuple[Row, ...]:
     return tuple(row for provider in readings[-1] for row in _of_provider(record, provider, readings))
 
 
-def _of_provider(record: RunRecord, provider: str, readings: Sequence[Reading]) -> list[Row]:
+def _of_provider(record: Run, provider: str, readings: Sequence[Reading]) -> list[Row]:
     links = [reading.get(provider, {}) for reading in readings]
     unread = sum(link.unreadable for link in links[-1].values())
     found = []
@@ -73,7 +73,7 @@ def _of_provider(record: RunRecord, provider: str, readings: Sequence[Reading]) 
     return found
 
 
-def _counted(record: RunRecord, provider: str) -> list[str]:
+def _counted(record: Run, provider: str) -> list[str]:
     """The endpoints of which it tells a total."""
     after = record.counts.get("after")
     state = after.get(provider) if isinstance(after, dict) else None

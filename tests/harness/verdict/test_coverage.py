@@ -9,6 +9,7 @@ import pytest
 
 from idchaos.record.record import RunRecord
 from idchaos.verdict.coverage import coverage, method_of, seen_from
+from idchaos.verdict.evidence import evidence_of
 
 Make = Callable[..., RunRecord]
 
@@ -41,7 +42,8 @@ def test_attempts_are_counted_where_and_when_they_were_made(make_record: Make) -
     undecided = sent | {"due_at": 104.0, "decision": "undecided", "status": 503}
     good = {"due_at": 105.0, "endpoint": "/orders"}
     rows = [sent | {"due_at": at} for at in (101.0, 102.0, 115.0)]
-    found = coverage(make_record([*rows, sent | {"due_at": 103.0, "way": "post_none"}, undecided, good]))
+    record = make_record([*rows, sent | {"due_at": 103.0, "way": "post_none"}, undecided, good])
+    found = coverage(record, evidence_of(record))
     assert [(each.phase, each.method, each.attempts, each.seen_from) for each in found] == [
         ("baseline", "GET", 2, 0.7764),
         ("baseline", "POST", 1, 0.95),

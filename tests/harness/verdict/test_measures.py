@@ -13,7 +13,10 @@ from idchaos.experiment import Bound, Objective, PhaseName, Plan, Verdict
 from idchaos.record.record import RunRecord
 from idchaos.verdict import sli
 from idchaos.verdict.generator_health import GeneratorHealth
-from idchaos.verdict.measures import DEFINITIONS, Measure, lifetime_histogram, measures
+from idchaos.verdict.guide import DEFINITIONS
+from idchaos.verdict.lifetimes import lifetime_histogram
+from idchaos.verdict.measurements import measure_run
+from idchaos.verdict.measures import Measure, measures
 from idchaos.verdict.verdict import judge_run
 
 Make = Callable[..., RunRecord]
@@ -28,7 +31,8 @@ TIMED_OUT = {"decision": "undecided", "status": 0, "error_code": "read_timeout"}
 
 def of(record: RunRecord, **health: GeneratorHealth) -> dict[str, Measure]:
     by_phase = {PhaseName(name): each for name, each in health.items()}
-    return {each.id: each for each in measures(record, by_phase)}
+    measured = dataclasses.replace(measure_run(record), health=by_phase)
+    return {each.id: each for each in measures(measured)}
 
 
 def login(session: str, at: float, typos: int = 0, attempt: int = 0) -> Rows:
@@ -59,7 +63,7 @@ def counts(replays: int, foreign: int) -> dict[str, Any]:
 
 
 def test_the_guide_s_ten_in_its_order(make_record: Make) -> None:
-    found = measures(make_record(), {})
+    found = measures(measure_run(make_record()))
     assert [each.id for each in found] == [f"M{n}" for n in range(1, 11)]
     assert [each.target for each in found] == [
         *(">= 0.999", "<= 0.2 s", "<= 0.001", "<= 0", "<= 0.005"),
@@ -68,7 +72,7 @@ def test_the_guide_s_ten_in_its_order(make_record: Make) -> None:
 
 
 def test_a_run_without_traffic_for_a_measure_has_no_data_and_meets_nothing(make_record: Make) -> None:
-    for each in measures(make_record(), {}):
+    for each in measures(measure_run(make_record())):
         assert each.met is None, each.id
         assert each.note.startswith("no data"), each.id
         assert (each.value, each.interval, each.samples) == (None, (None, None), 0)

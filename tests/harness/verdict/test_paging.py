@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from idchaos.record.record import RunRecord
+from idchaos.verdict.measurements import measure_run
 from idchaos.verdict.paging import RULES, Paging, ScaledRule, firing, paging, scaled
 
 Make = Callable[..., RunRecord]
@@ -27,7 +28,7 @@ def rule(long_s: int, short_s: int, share: float) -> ScaledRule:
 
 
 def judged(record: RunRecord) -> Paging:
-    found = paging(record, {})
+    found = paging(measure_run(record))
     assert found is not None
     return found
 
@@ -134,4 +135,4 @@ def test_a_request_that_was_never_sent_is_known_at_once(make_record: Make, traff
 
 
 def test_a_run_that_never_got_past_its_warm_up_says_nothing(make_record: Make) -> None:
-    assert paging(make_record(windows={"warmup": (100.0, 110.0)}), {}) is None
+    assert paging(measure_run(make_record(windows={"warmup": (100.0, 110.0)}))) is None
