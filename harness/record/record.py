@@ -16,7 +16,6 @@ takes all of that as a reason to withhold PASS; it is never a reason to refuse r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-from pydantic import ConfigDict, Field, JsonValue, ValidationError
+from pydantic import JsonValue
 
 from idchaos.errors import StoreError
 from idchaos.experiment import PhaseName, Plan
@@ -42,6 +41,7 @@ from idchaos.record.journal import (
     read_events,
     read_telemetry,
 )
+from idchaos.record.manifest import SCHEMA, Manifest, read_manifest
 from idchaos.record.rejudge import Disturbance, Facts, Withdrawal, rejudge
 from idchaos.topologies import TOPOLOGIES
 from idchaos.values import Value
@@ -70,37 +70,10 @@ __all__ = [
     "with_phase",
 ]
 
-SCHEMA = 1
-"""The version of the run directory's layout that this code reads and writes."""
-
 When = PhaseName | Literal["all"]
 """A phase, or everything after the warm-up."""
 RunStatus = Literal["completed", "failed", "aborted", "interrupted", "unfinished"]
 """``unfinished``: the journal has no ``run_ended``, so the runner was killed."""
-
-
-class Manifest(Value):
-    """``manifest.json``: what was run, with every setting filled in. Fields that are not named here are
-    kept.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, populate_by_name=True)
-
-    schema_version: int = Field(SCHEMA, alias="schema")
-    scenario: str
-    variant: str
-    profile: str
-    seed: int
-    plan: Plan
-    faults: tuple[PlannedFault, ...] = ()
-    defects: tuple[str, ...] = ()
-    """What the stand-ins were told to do wrong."""
-    settings: dict[str, JsonValue] = Field(default_factory=dict)
-    versions: dict[str, JsonValue] = Field(default_factory=dict)
-    run_dir: str | None = None
-    """The run directory as the runner was given it. The verdict repeats it, wherever the directory is read
-    later.
-    """
 
 
 class Cleanup(Value):
@@ -263,36 +236,6 @@ def by_decider(samples: pd.DataFrame, topology: JsonValue) -> pd.DataFrame:
     asked, served = (samples[name].cat.set_categories(names).cat.codes for name in ("replica", "service"))
     decider = pd.Categorical.from_codes(np.where(called, served, asked).astype(np.int64), categories=pd.Index(names))
     return samples.assign(via=samples["replica"], replica=pd.Series(decider, index=samples.index))
-
-
-def read_manifest(directory: Path) -> Manifest:
-    """Read and check ``manifest.json``.
-
-    Raises:
-        StoreError: missing, not JSON, of another schema, or not what a manifest must hold.
-    """
-    path = directory / "manifest.json"
-    try:
-        raw = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise StoreError(f"{directory} is no run directory: it has no manifest.json") from None
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path} is not JSON: {error}") from error
-    if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
-        raise StoreError(f'{path} is no manifest of idchaos: it must be an object with "schema": {SCHEMA}')
-    if raw["schema"] != SCHEMA:
-        age = "a newer" if raw["schema"] > SCHEMA else "an older"
-        raise StoreError(
-            f"{path} was written by {age} version (schema {raw['schema']}); this one reads schema {SCHEMA}"
-        )
-    try:
-        return Manifest.model_validate_json(json.dumps(raw))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise StoreError(f"{path}: {where}: {first['msg']} ({error.error_count()} such errors)") from error
 
 
 def read_samples(directory: Path) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pandas as pd
 from idchaos.experiment import Outcome, PhaseName
 from idchaos.record.record import Json, Telemetry, as_number
 from idchaos.report.axis import Floats, Ints, TimeAxis, runs_of
-from idchaos.verdict.lags import SkewStep
+from idchaos.verdict.skew import SkewStep
 from idchaos.verdict.stats import Bools
 
 NOT_SENT = "not_sent"

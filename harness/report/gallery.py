@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from idchaos.record.record import RunRecord, as_number
-from idchaos.report import data, plots
+from idchaos.report import data, distributions, plots
 from idchaos.report.axis import TimeAxis, time_axis
 from idchaos.report.canvas import Picture
 from idchaos.report.summary import flat_settings
@@ -68,7 +68,7 @@ def _paging(verdict: RunVerdict, axis: TimeAxis) -> Picture | None:
 
 def _lifetimes(verdict: RunVerdict) -> Picture | None:
     bins = next((each.histogram for each in verdict.measures if each.histogram), ())
-    return plots.lifetimes(bins) if bins else None
+    return distributions.lifetimes(bins) if bins else None
 
 
 def _fetches(record: RunRecord, axis: TimeAxis) -> Picture | None:
@@ -94,7 +94,7 @@ def _no_skew(record: RunRecord) -> str:
 
 def _lag(record: RunRecord) -> Picture | None:
     curves = data.lag_curves(data.lags_of(sli.revocation_table(record)))
-    return plots.revocation_lag(curves, _lag_bound(record)) if curves else None
+    return distributions.revocation_lag(curves, _lag_bound(record)) if curves else None
 
 
 def _lag_bound(record: RunRecord) -> float | None:
@@ -105,7 +105,7 @@ def _lag_bound(record: RunRecord) -> float | None:
 def _sweep(record: RunRecord) -> Picture | None:
     points = data.skew_sweep(sli.skew_steps(record))
     return (
-        plots.skew_sweep(points, as_number(flat_settings(record.manifest.settings).get("gateway.leeway_s")))
+        distributions.skew_sweep(points, as_number(flat_settings(record.manifest.settings).get("gateway.leeway_s")))
         if points
         else None
     )

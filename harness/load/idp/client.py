@@ -6,79 +6,27 @@ import base64
 import hashlib
 import json
 import secrets
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from http import HTTPStatus
-from types import MappingProxyType
-from typing import Any, Final, Literal, get_args
-from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
+from dataclasses import replace
+from typing import Any, Final, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from idchaos.errors import LoadError, UsageError
+from idchaos.errors import UsageError
 from idchaos.load.decide import at_idp, at_redirect, at_registration, json_object, redirect_error, token_answer
 from idchaos.load.engine.job import check_host
-from idchaos.load.engine.quotes import Quotes, secrets_in
-from idchaos.load.engine.response import Response, Sends
-from idchaos.load.idp.assertion import assertion, assertion_form
-from idchaos.load.idp.handed_out import HandedOut
+from idchaos.load.engine.response import Response
 from idchaos.load.idp.journey import REDIRECTS, Cookies, End, Journey
 from idchaos.load.idp.page import filled_in
+from idchaos.load.idp.provider import Provider
+from idchaos.load.idp.steps import FLAWS, NEVER_ARRIVED, Code, Flaw, Registered, Step
 from idchaos.load.idp.tokens import peek
-from idchaos.record.samples import Decision, Expected
 from idchaos.targets.capabilities import PROBE_HEADER
-from idchaos.targets.endpoints import Client, Endpoints, User
+from idchaos.targets.endpoints import Client, User
 
-_FORM = "application/x-www-form-urlencoded"
-_ENDPOINTS: Final = {
-    "authorize": "authorization_endpoint",
-    "token": "token_endpoint",
-    "jwks": "jwks_uri",
-    "revoke": "revocation_endpoint",
-    "end_session": "end_session_endpoint",
-    "register": "registration_endpoint",
-    "introspect": "introspection_endpoint",
-}
-_SECRET_MEMBERS: Final = ("code", "code_verifier", "refresh_token", "token", "client_assertion")
-"""Of a form that a client posts."""
+__all__ = ["FLAWS", "NEVER_ARRIVED", "Code", "Downgrade", "Flaw", "Idp", "Observe", "Registered", "Step"]
+
 _FORM_PAGE: Final = (200, 401)
 """401: the form again, after a wrong password."""
-NEVER_ARRIVED: Final = frozenset({"connect_refused", "connect_timeout"})
-"""Failures of a request that surely did not reach anybody."""
-_OPTIONAL: Final = frozenset({"revoke", "end_session", "register", "introspect"})
-
-SiteFor = Callable[[str], Sends]
-"""The connections to the origin of a URL; the site's base is the origin."""
-
-
-Flaw = Literal["state_mismatch", "iss_mismatch", "nonce_mismatch"]
-"""``state`` (RFC 6749 section 10.12), ``iss`` (RFC 9207) or ``nonce`` (OpenID Connect Core section 3.1.3.7) is not that
-of the request, or missing.
-"""
-
-
-FLAWS: Final = frozenset(get_args(Flaw))
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One request at the IdP, and what came of it."""
-
-    endpoint: str
-    answer: Response
-    decision: Decision
-    code: str
-    expected: Expected = "accept"
-    """``deny``: the user made a mistake."""
-    flaw: Flaw | Literal[""] = ""
-    """Why a careful client would not take this answer for one to its own request."""
-
-    def with_care(self) -> Step:
-        """As a careful client takes it: an answer that is not bound to its request decides nothing."""
-        if self.decision != "accept" or not self.flaw:
-            return self
-        return replace(self, decision="undecided", code=self.flaw)
-
-
 Downgrade = Literal["no_challenge", "late_verifier", "plain"]
 Filled = tuple[str, bytes]
 """Where to post a login form, and its body."""
@@ -86,72 +34,8 @@ Observe = Callable[[Step], bool]
 """Told of each step; whether to go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """An authorization code with what its redemption must repeat and prove."""
-
-    value: str = field(repr=False)
-    redirect_uri: str
-    verifier: str = field(repr=False)
-    nonce: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A client that registered itself, and what it is managed by (RFC 7591 section 3.2.1)."""
-
-    client: Client
-    uri: str
-    access_token: str = field(repr=False)
-
-
-class Idp:
+class Idp(Provider):
     """Requests to the IdP through its link. No method raises for an answer, whatever it is."""
-
-    def __init__(self, endpoints: Endpoints, site_for: SiteFor, allow_hosts: tuple[str, ...] = ()) -> None:
-        self._endpoints, self._site_for, self._allow_hosts = endpoints, site_for, allow_hosts
-        self._urls: dict[str, str] = {}
-        self._names_issuer = False
-        self.handed_out = HandedOut()
-        self.quotes = Quotes()
-        """Refusals of the IdP, and those of whoever else is asked for it."""
-
-    # --- discovery ---
-
-    def discover(self) -> None:
-        """Read the provider's metadata (OpenID Connect Discovery 1.0 section 4).
-
-        Raises:
-            LoadError: no answer, another issuer, or an endpoint missing.
-            UsageError: an endpoint lies on a host that load may not be sent to.
-        """
-        url = self._endpoints.idp_url.rstrip("/") + "/.well-known/openid-configuration"
-        answer = self._get(url)
-        metadata = json_object(answer.body)
-        if answer.status != 200 or not metadata:
-            raise LoadError(f"{url}: no metadata (status {answer.status} {answer.error}); is the IdP healthy?")
-        if metadata.get("issuer") != self._endpoints.issuer:
-            raise LoadError(f"{url}: issuer {metadata.get('issuer')!r}, expected {self._endpoints.issuer!r}")
-        # RFC 9207 section 3: who says that it names itself in each answer has to.
-        self._names_issuer = metadata.get("authorization_response_iss_parameter_supported") is True
-        for name, member in _ENDPOINTS.items():
-            found = metadata.get(member)
-            if isinstance(found, str):
-                self._urls[name] = check_host(found, self._allow_hosts)
-            elif name not in _OPTIONAL:
-                raise LoadError(f"{url}: {member} is missing")
-
-    def has(self, endpoint: str) -> bool:
-        """Whether the IdP offers an optional endpoint."""
-        return endpoint in self._urls
-
-    def jwks(self) -> list[dict[str, Any]] | None:
-        """The published keys (RFC 7517 section 5); ``None`` without a proper answer."""
-        answer = self._get(self._urls["jwks"])
-        keys = json_object(answer.body).get("keys")
-        if answer.status != 200 or not isinstance(keys, list):
-            return None
-        return [key for key in keys if isinstance(key, dict)]
 
     # --- the token endpoint ---
 
@@ -160,12 +44,6 @@ class Idp:
         form = {"grant_type": "client_credentials", "scope": client.scope}
         # What may be used once is never sent again by itself.
         return self._token(client, form, replayable=client.private_jwk is None, assertion=assertion)
-
-    def assertion(self, client: Client) -> str:
-        """A new assertion of a client with a key."""
-        made = assertion(client, self._endpoints.issuer, time.time())
-        self.handed_out.add("client_assertion", made)
-        return made
 
     def refresh(self, client: Client, refresh_token: str, scope: str = "") -> tuple[Step, dict[str, Any]]:
         """RFC 6749 section 6. ``scope``: what is asked for; empty: what was granted."""
@@ -407,54 +285,6 @@ class Idp:
         answer = site.send(site.head("DELETE", target, headers), replayable=False)
         decision, code = at_idp(answer)
         return Step("unregister", answer, decision, code)
-
-    # --- plain HTTP ---
-
-    def _authenticated(
-        self,
-        client: Client,
-        url: str,
-        form: dict[str, str],
-        *,
-        replayable: bool,
-        assertion: str = "",
-        further: Mapping[str, str] = MappingProxyType({}),
-    ) -> Response:
-        """A form post with client authentication (RFC 6749 section 2.3.1, RFC 7523 section 2.2)."""
-        headers = dict(further)
-        if client.private_jwk is not None:
-            form = form | assertion_form(client, assertion or self.assertion(client))
-        elif client.client_secret is None:
-            form = form | {"client_id": client.client_id}
-        else:
-            pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
-            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-        answer = self._post(url, urlencode(form).encode(), headers, replayable=replayable)
-        if answer.status >= HTTPStatus.BAD_REQUEST:
-            told = [form[name] for name in _SECRET_MEMBERS if name in form] + [client.client_secret or ""]
-            proof = headers.get("Authorization", "").encode()
-            self.quotes.look("idp", answer, [*secrets_in(proof), *(secret.encode() for secret in told)])
-        return answer
-
-    def _post(self, url: str, body: bytes, headers: dict[str, str], *, replayable: bool) -> Response:
-        site, target = self._at(url)
-        everything = {"Accept": "application/json, text/html", "Content-Type": _FORM} | headers
-        return site.send(site.head("POST", target, everything), body, replayable=replayable)
-
-    def _send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Response:
-        """A request of a browser. A page may be asked for twice, a form is sent once."""
-        site, target = self._at(url)
-        everything = {"Accept": "text/html"} | ({"Content-Type": _FORM} if method == "POST" else {}) | dict(headers)
-        return site.send(site.head(method, target, everything), body, replayable=method == "GET")
-
-    def _get(self, url: str) -> Response:
-        site, target = self._at(url)
-        return site.send(site.head("GET", target, {"Accept": "application/json, text/html"}))
-
-    def _at(self, url: str) -> tuple[Sends, str]:
-        parts = urlsplit(url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return self._site_for(f"{parts.scheme}://{parts.netloc}"), target
 
 
 def _challenge(verifier: str) -> dict[str, str]:

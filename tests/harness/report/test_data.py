@@ -7,7 +7,7 @@ from idchaos.record.samples import frame_of
 from idchaos.report import data
 from idchaos.report.axis import TimeAxis
 from idchaos.report.data import Lag
-from idchaos.verdict.lags import SkewStep
+from idchaos.verdict.skew import SkewStep
 
 AXIS = TimeAxis(origin=100.0, ends_s=3.0)
 NAN = float("nan")

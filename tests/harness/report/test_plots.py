@@ -4,13 +4,13 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from idchaos.record.record import RunRecord
-from idchaos.report import data, plots
+from idchaos.report import data, distributions, plots
 from idchaos.report.axis import Span, TimeAxis
 from idchaos.report.canvas import Picture
 from idchaos.report.data import KeyLane, Keys, Lag, Stack
 from idchaos.report.gallery import gallery
 from idchaos.report.palette import DARK, LIGHT
-from idchaos.verdict.lags import SkewStep
+from idchaos.verdict.skew import SkewStep
 from idchaos.verdict.verdict import RunVerdict
 
 AXIS = TimeAxis(0.0, 2.0, phases=(Span("baseline", 0, 1), Span("fault", 1, 2)), faults=(Span("f", 1.1, 1.9),))
@@ -48,11 +48,11 @@ def test_names_in_plots_are_text_and_nothing_else(kid: str):
 
 def test_lags_that_are_all_censored_can_be_drawn():
     curves = data.lag_curves([Lag("gateway-1", "jwt", 5.0, censored=True)])
-    picture = plots.revocation_lag(curves, bound_s=3.0)
+    picture = distributions.revocation_lag(curves, bound_s=3.0)
     assert "1 still accepted when watching ended" in picture.finding
 
 
 def test_a_sweep_says_where_refusals_begin():
     steps = [SkewStep("idp", offset, 0, 1, 100, 100 * (abs(offset) > 5)) for offset in (-60, -5, 0, 5, 60)]
-    picture = plots.skew_sweep(data.skew_sweep(steps), leeway_s=5.0)
+    picture = distributions.skew_sweep(data.skew_sweep(steps), leeway_s=5.0)
     assert picture.finding.startswith("Nothing was refused from -5 s to +5 s; at -60 s, 100 %")
