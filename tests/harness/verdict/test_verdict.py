@@ -204,7 +204,7 @@ def test_what_follows_an_unsteady_baseline_is_not_the_faults_doing(build: Build)
     """Half of the good requests are refused in the fault, and some were before: who can say what it did?"""
 
     def worse(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [row | (DENIED if row["due_at"] < 104 and n % 3 == 0 else {}) for n, row in enumerate(refuse(rows))]
+        return [row | (DENIED if row["due_at"] < 110 and n % 6 == 0 else {}) for n, row in enumerate(refuse(rows))]
 
     in_baseline = success(PhaseName.BASELINE)
     verdict = judge_run(build(worse, objectives=(success(), in_baseline)))
