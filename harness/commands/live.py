@@ -6,14 +6,15 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from idchaos.experiment import Outcome, Phase
+from idchaos.experiment import Objective, Outcome, Phase
+from idchaos.report import words
 from idchaos.run.progress import Observer, Progress
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def watching(prepared: Prepared, *, quiet: bool) -> Iterator[Observer | None]:
         yield PhaseLines(title)
         return
     with Live(console=console, refresh_per_second=1 / REFRESH_S, transient=True) as live:
-        yield LiveView(title, plan.phases, live)
+        yield LiveView(title, plan.phases, plan.objectives, live)
 
 
 def _ahead(prepared: Prepared) -> str:
@@ -78,20 +79,23 @@ class PhaseLines:
 
 
 class LiveView:
-    """Phases, time left, rate, success, p95, faults in force; redrawn in place."""
+    """Phases, time left, rate, success, p95, faults in force, objectives of the phase; redrawn in place."""
 
-    def __init__(self, title: str, phases: Sequence[Phase], live: Live) -> None:
-        self._title, self._phases, self._live = title, phases, live
+    def __init__(self, title: str, phases: Sequence[Phase], objectives: Sequence[Objective], live: Live) -> None:
+        self._title, self._phases, self._objectives, self._live = title, phases, objectives, live
         self._drawn = 0.0
 
     def update(self, progress: Progress) -> None:
         """Redraw, a few times a second at most."""
         if time.monotonic() - self._drawn >= REFRESH_S:
             self._drawn = time.monotonic()
-            self._live.update(view(self._title, progress, self._phases, self._live.console.width))
+            width = self._live.console.width
+            self._live.update(view(self._title, progress, self._phases, width, self._objectives))
 
 
-def view(title: str, progress: Progress, phases: Sequence[Phase], width: int) -> RenderableType:
+def view(
+    title: str, progress: Progress, phases: Sequence[Phase], width: int, objectives: Sequence[Objective] = ()
+) -> RenderableType:
     """The live view at a width in columns. No line is longer: what is folded leaves its ghost when it is redrawn."""
     head = [Text(title, style="bold"), Text(progress.stage, style="cyan"), Text(f"{progress.left_s:.0f} s left")]
     fault = ", ".join(progress.active_faults)
@@ -100,6 +104,7 @@ def view(title: str, progress: Progress, phases: Sequence[Phase], width: int) ->
         bar(phases, progress.left_s, width),
         *_joined(_figures(progress), width),
         Text(f"in force: {fault}", style="yellow") if fault else Text("no fault in force", style="dim"),
+        *(standing(each, progress.load) for each in objectives if each.phase == progress.stage),
     ]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
@@ -118,6 +123,28 @@ def bar(phases: Sequence[Phase], left_s: float, width: int) -> Text:
         drawn.append(name[:done], style="reverse").append(name[done:], style="dim").append(" ")
         start += phase.duration_s
     return drawn
+
+
+def standing(objective: Objective, load: Mapping[str, Any]) -> Text:
+    """An objective of the phase under way, with what the last seconds of all traffic look like where that tells
+    something of it; the judge has the last word, over the whole phase.
+    """
+    name, bound = objective.name, words.bound(objective.bound.text, objective.bound.unit)
+    found, unit = _now(objective.sli, load)
+    if found is None:
+        return Text(f"  {name} {bound}: judged at the end", style="dim")
+    meets = found >= objective.bound.limit if objective.bound.op == ">=" else found <= objective.bound.limit
+    return Text.assemble(f"  {name} {bound}: ", (f"{words.number(found, unit)} now", "green" if meets else "red"))
+
+
+def _now(sli: str, load: Mapping[str, Any]) -> tuple[float | None, str]:
+    """What an SLI is at the moment, and its unit; ``None``: nobody knows before the end."""
+    good, bad = int(load.get("ok") or 0), int(load.get("bad") or 0)
+    if sli.startswith("success_rate{flow=api}") and good + bad:
+        return good / (good + bad), "share"
+    if sli.startswith("latency_p95{flow=api}") and load.get("p95_s") is not None:
+        return float(load["p95_s"]), "s"
+    return None, ""
 
 
 def _figures(progress: Progress) -> list[Text]:

@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from idchaos.commands.live import ahead, bar, view
-from idchaos.experiment import Phase, PhaseName
+from idchaos.commands.live import ahead, bar, standing, view
+from idchaos.experiment import Bound, Objective, Phase, PhaseName
 from idchaos.run.progress import Progress
 from idchaos.verdict.power import Forecast
 
@@ -35,6 +35,25 @@ def test_everything_is_there_and_no_line_is_too_long(width: int) -> None:
     for part in ("jwks_outage · refused · quick", "14 s left", "251 requests/s", "99.00% ok", "p95 12 ms",
                  "2 bad tokens accepted", "in force: gateway-to-idp refused"):  # fmt: skip
         assert part in text
+
+
+def asked(name: str, sli: str, bound: Bound) -> Objective:
+    return Objective(name=name, sli=sli, phase=PhaseName.FAULT, bound=bound, why="")
+
+
+def test_each_objective_of_the_phase_is_shown_as_it_stands() -> None:
+    served = asked("served", "success_rate{flow=api}", Bound(op=">=", limit=0.995))
+    soon = asked("soon", "latency_p95{flow=api}", Bound(op="<=", limit=0.5, unit="s"))
+    lag = asked("lag", "revocation_lag_p95", Bound(op="<=", limit=30, unit="s"))
+    assert [standing(each, LOAD).plain.strip() for each in (served, soon, lag)] == [
+        "served ≥ 99.5 %: 99 % now", "soon ≤ 500 ms: 12.3 ms now", "lag ≤ 30.0 s: judged at the end",
+    ]  # fmt: skip
+    assert standing(served, {}).plain.endswith("judged at the end")
+    assert standing(served, LOAD).spans[-1].style == "red"
+    shown = StringIO()
+    progress = Progress("recovery", 3.0, LOAD)
+    Console(width=80, file=shown).print(view("a run", progress, PHASES, 80, [served]))
+    assert "served" not in shown.getvalue()
 
 
 def test_before_the_first_answer_nothing_is_made_up() -> None:
