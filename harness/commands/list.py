@@ -70,6 +70,7 @@ def _document(scenario: Scenario[Any]) -> dict[str, Any]:
         "topologies": _topologies(scenario),
         "settings": {
             name: {"default": _default(scenario.settings, name), "description": description}
+            | _values(scenario.settings, name)
             for name, description in names(scenario.settings).items()
         },
     }
@@ -82,6 +83,18 @@ def _topologies(scenario: Scenario[Any]) -> list[str]:
 def _default(model: type[Any], name: str) -> Any:
     group, _, leaf = name.partition(".")
     return getattr(getattr(model(), group), leaf)
+
+
+RANGES = {"minimum": "at_least", "exclusiveMinimum": "above", "maximum": "at_most", "exclusiveMaximum": "below"}
+
+
+def _values(model: type[Any], name: str) -> dict[str, Any]:
+    """What a setting may be: ``choices``, or a range (``at_least``, ``above``, ``at_most``, ``below``)."""
+    group, _, leaf = name.partition(".")
+    schema = model.model_fields[group].annotation.model_json_schema()["properties"][leaf]
+    choices = schema.get("enum") or ([schema["const"]] if "const" in schema else None)
+    found = {told: schema[key] for key, told in RANGES.items() if key in schema}
+    return {**({"choices": choices} if choices else {}), **found}
 
 
 def _list_defects(as_json: bool) -> None:
