@@ -37,6 +37,11 @@ SLOW = Trial(
     scenario="jwks_outage",
     settings=SHORT | {"fault.mode": "slow", "fault.latency_s": 1, "fault.duration_s": 4, "phases.recovery_s": 3},
 )
+BLACK_HOLE = Trial(
+    scenario="jwks_outage",
+    settings=SHORT
+    | {"fault.mode": "timeout", "fault.duration_s": 5, "gateway.jwks_timeout_s": 0.5, "phases.recovery_s": 3},
+)
 GARBAGE = Trial(
     scenario="jwks_outage",
     settings=SHORT | {"fault.mode": "garbage", "fault.duration_s": 3, "phases.recovery_s": 3},
@@ -367,14 +372,16 @@ ROWS = (
     Row(defect="discovered_issuer_unchecked", trial=RESPELLED, caught_by=("api_success_fault",)),
     Row(defect="discovery_failure_final", trial=UNDISCOVERED, caught_by=("api_recovery",)),
     Row(defect="fractional_exp_refused", trial=FRACTIONS, caught_by=("opaque_success",)),
+    Row(defect="fail_open_on_timeout", trial=BLACK_HOLE, caught_by=("unknown_keys_refused",)),
     Row(defect="zero_leeway", trial=SKEW, caught_by=("api_success_fault",)),
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
-_OF_TRANSPORT = """
-    new_material_ignored jwks_without_timeout fail_open_on_timeout jwks_size_unbounded retry_after_unbounded
-"""
-WITHOUT_ROW: dict[str, str] = dict.fromkeys(_OF_TRANSPORT.split(), "nothing looks for it yet") | {
+WITHOUT_ROW: dict[str, str] = {
+    "new_material_ignored": "keys grow old soon enough here to be fetched again anyway",
+    "jwks_without_timeout": "it serves by the keys that it has; only tokens of unknown keys wait with it",
+    "jwks_size_unbounded": "reading too much does no harm that is seen from outside in so short a run",
+    "retry_after_unbounded": "a sound one waits for half a minute, longer than such a run",
     "alg_of_token_obeyed": "to sign by another algorithm of the same key takes the IdP's private key",
     "enc_key_verifies": "the IdP publishes no key for encryption",
     "respelled_token_accepted": "no harm by itself; that it dodges a revocation has a row",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from idchaos.targets.standin.defects.model import KEYS, listed
+from idchaos.topologies import Need
 
-MEMORY = listed(
+_OF_EVERYBODY = listed(
     {
         "verdict_outlives_expiry": "A JWT that was good once is let in for five minutes, also when it has expired.",
         "verdict_outlives_revocation": "A JWT that was good once is let in for five minutes, also when it is revoked.",
@@ -24,7 +25,6 @@ MEMORY = listed(
         "opaque_verdict_for_any_method": "An opaque token that was good for one method is let in by every other.",
         "inactive_accepted": "Introspection's answer is not read: that it came is enough.",
         "introspected_audience_ignored": "Of an opaque token the audience is not looked at.",
-        "fractional_exp_refused": "An introspected exp with a fraction of a second is taken for an outage.",
         "identity_of_another": "One request in a hundred is passed on as another user's.",
         "answer_of_another": "One request in a hundred is answered with another's body.",
         "connection_authorised_once": "Who comes over a connection after somebody who was let in, is let in as they.",
@@ -32,3 +32,9 @@ MEMORY = listed(
     },
     who=("deciders",),
 )
+_OF_THOSE_WHO_INTROSPECT = listed(
+    {"fractional_exp_refused": "An introspected exp with a fraction of a second is taken for an outage."},
+    who=("deciders",),
+    needs=(Need.INTROSPECTION,),
+)
+MEMORY = _OF_EVERYBODY + _OF_THOSE_WHO_INTROSPECT
