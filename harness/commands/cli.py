@@ -26,6 +26,8 @@ COMMANDS = (
     "compare",
     "history",
     "new",
+    "init",
+    "doctor",
     "up",
     "down",
     "recover",

@@ -8,7 +8,7 @@ import secrets
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from idchaos.targets.base import ReportsState, Target
 from idchaos.targets.gateways.catalogue import STAND_IN, adapter_named
 from idchaos.targets.standin import defects
 from idchaos.targets.standin.guests import Guests
-from idchaos.topologies import DEFAULT_TOPOLOGY, EDGE, topology_named
+from idchaos.topologies import DEFAULT_TOPOLOGY, EDGE, offers, topology_named
 from idchaos.undo.ledger import Containers, Processes, Undo
 
 TARGETS = ("local", "docker")
@@ -90,10 +90,14 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     if why_not:
         raise Unsuited(f"--topology: {why_not}")
     defects.by_part(chosen, topology)
+    request = replace(request, overrides=_with_fixed(request))
     settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
     experiment = with_faults(_designed(scenario, settings, request), request.faults, topology.graph)
     check_separable(experiment, topology.graph)
     target, _ = make_target(request.target, settings, new_run_id(), chosen, gateway=request.gateway)
+    lacking = [need for need in scenario.needs if need not in offers(target.graph)]
+    if lacking:
+        raise Unsuited(f"--gateway {request.gateway}: {scenario.name} needs {' and '.join(lacking)}")
     check_capabilities(experiment, target)
     experiment, hidden = seen_by(experiment, target)
     hidden += unprovable(experiment, target)
@@ -126,6 +130,20 @@ def _is_sound(scenario: Scenario[Any], request: Request, *, without: str) -> boo
     except (ValidationError, ArithmeticError, UsageError):
         return False
     return True
+
+
+def _with_fixed(request: Request) -> dict[str, Any]:
+    """The overrides, and the settings of the gateway that are as they are in it.
+
+    Raises:
+        UsageError: another value is asked for.
+    """
+    adapter = adapter_named(request.gateway)
+    fixed = {f"gateway.{name}": value for name, value in adapter.fixed.items()} if adapter is not None else {}
+    for name, value in fixed.items():
+        if request.overrides.get(name, value) != value:
+            raise UsageError(f"{name}={request.overrides[name]}: in --gateway {request.gateway} it is {value:g}")
+    return {**request.overrides, **fixed}
 
 
 def check_target(target: str, gateway: str) -> None:

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 
@@ -97,29 +97,36 @@ class Program(Value):
 class Adapter(ABC):
     """One gateway in one configuration."""
 
-    name: ClassVar[str]
-    meaning: ClassVar[str]
+    name: str
+    meaning: str
     """One sentence: what it is, and how it is configured."""
-    install: ClassVar[str]
+    install: str
     """The one command that installs it."""
-    needs: ClassVar[tuple[str, ...]]
+    needs: tuple[str, ...]
     """The programs that must be there."""
-    dialect: ClassVar[Dialect] = GENERIC
-    caller: ClassVar[str] = TOKEN
+    dialect: Dialect = GENERIC
+    caller: str = TOKEN
     """The header in which it names the caller to services; :data:`TOKEN`: none."""
-    unpromised: ClassVar[Mapping[str, str]] = {}
+    unpromised: Mapping[str, str] = {}
     """Kinds of canaries that it does not promise to refuse, and why not. They are sent all the same, and what became of
     them is told; all others are invariants."""
-    knobs: ClassVar[Mapping[str, str]] = {}
+    knobs: Mapping[str, str] = {}
     """Our settings of the group ``gateway`` that it has, and what it calls them. The others have no effect."""
-    asks_version: ClassVar[tuple[str, ...]] = ("--version",)
+    asks_version: tuple[str, ...] = ("--version",)
 
-    fixed: ClassVar[Mapping[str, float]] = {}
+    fixed: Mapping[str, float] = {}
     """Our settings that are as they are in it, whatever is asked for, and how: what is expected of it follows them."""
 
     @abstractmethod
     def programs(self, wiring: Wiring) -> Sequence[Program]:
         """What runs as one replica; the first is who listens."""
+
+    urls: tuple[Address, ...] = ()
+    """Where its replicas are, if they run already."""
+
+    def listens(self, graph: Graph) -> Mapping[str, str]:
+        """By link, where its proxy must listen; none for a gateway that is told when it is started."""
+        return {}
 
     def __str__(self) -> str:
         return self.name

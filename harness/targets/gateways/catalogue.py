@@ -6,12 +6,15 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from idchaos.errors import UsageError, unknown
 from idchaos.targets import gateways as package
 from idchaos.targets.gateways.base import Adapter
+from idchaos.targets.gateways.file import SUFFIX
+from idchaos.targets.gateways.own import Own
 
 STAND_IN: Final = "standin"
 """The gateways that come with the project, which are no adapter."""
@@ -25,16 +28,19 @@ def adapters() -> Mapping[str, Adapter]:
 
 
 def adapter_named(name: str) -> Adapter | None:
-    """The adapter of that name; ``None``: the stand-ins are meant.
+    """The adapter of that name, or of that file; ``None``: the stand-ins are meant.
 
     Raises:
         UsageError: there is none, or its gateway is not installed: says what installs it.
     """
     if name == STAND_IN:
         return None
-    if name not in adapters():
+    if name.endswith(SUFFIX) or "/" in name:
+        adapter: Adapter = Own(Path(name))
+    elif name in adapters():
+        adapter = adapters()[name]
+    else:
         raise UsageError(unknown("--gateway", name, (STAND_IN, *adapters())))
-    adapter = adapters()[name]
     missing = adapter.missing()
     if missing:
         raise UsageError(f"--gateway {name}: {', '.join(missing)} is not installed here: {adapter.install}")

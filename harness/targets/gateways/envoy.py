@@ -5,8 +5,7 @@ https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/jwt_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
 
 from idchaos.dialects import ENVOY
 from idchaos.targets.gateways.base import (
@@ -32,20 +31,20 @@ class Envoy(Adapter):
     needs = ("envoy",)
     dialect = ENVOY
     caller = "X-User-Id"
-    unpromised: ClassVar = {
+    unpromised: Mapping[str, str] = {
         "revoked": NO_REVOCATION,
         "wrong_scope": NO_SCOPES,
         "id_token": NO_TYPE,
         "critical_header": "it does not read `crit` (RFC 7515 section 4.1.11)",
         "odd_times:iat_ahead": "it does not look at `iat`, which no RFC asks for",
     }
-    knobs: ClassVar = {
+    knobs: Mapping[str, str] = {
         "jwks_cache_s": "remote_jwks.cache_duration",
         "jwks_timeout_s": "remote_jwks.http_uri.timeout",
         "leeway_s": "clock_skew_seconds",
     }
-    ahead: ClassVar = False
-    caches_tokens: ClassVar = False
+    ahead = False
+    caches_tokens = False
 
     def programs(self, wiring: Wiring) -> Sequence[Program]:
         """One process; without hot restart, which would let two replicas meet in shared memory."""

@@ -6,12 +6,15 @@ They tell nothing of themselves: what they do is seen by their answers, on the l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from idchaos.dialects import known_as
+from idchaos.errors import TargetError
 from idchaos.graph import Graph
 from idchaos.settings import CommonSettings
+from idchaos.targets.base import ProcessState
 from idchaos.targets.capabilities import (
     ControlsProcesses,
     Granted,
@@ -27,14 +30,14 @@ from idchaos.targets.capabilities import (
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.gateways.base import Adapter, Address, Upstream, Wiring
 from idchaos.targets.gateways.checks import check_before_load
-from idchaos.targets.gateways.replica import Replica
+from idchaos.targets.gateways.replica import Replica, listens
 from idchaos.targets.gateways.witness import Witness
 from idchaos.targets.observer import ObservesLinks
 from idchaos.targets.standin.control import ControlClient
 from idchaos.targets.standin.guests import Guests
 from idchaos.targets.standin.local import LocalTarget
 from idchaos.targets.standin.processes import Runs
-from idchaos.targets.standin.topology import issuer
+from idchaos.targets.standin.topology import Layout, issuer
 
 JWKS_PATH = "/jwks"
 """Of the stand-in IdP."""
@@ -52,21 +55,24 @@ class GatewayTarget(LocalTarget):
         guests: Guests | None = None,
     ) -> None:
         self.adapter = adapter
+        self._running = dict(zip(adapter.graph.gateways, adapter.urls, strict=False))
+        """Gateways that run already, and where."""
         super().__init__(settings, run_id, defects, guests, _speaking(adapter))
         mute = frozenset(self.graph.gateways)
         self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph, mute)
         self.sent, self.unanswered = self.control.sent, self.control.unanswered
         witness = Witness(self.control, self.graph, self, lambda link: self.layout.through[link])
         of_stand_ins: tuple[type, ...] = (
-            KeepsLogs, RotatesKeys, RotatesSecrets, SkewsClock, InjectsErrors, ObservesLinks,
+            RotatesKeys, RotatesSecrets, SkewsClock, InjectsErrors, ObservesLinks,
         )  # fmt: skip
         self._granted = Granted(
             {
                 **dict.fromkeys(of_stand_ins, self.control),
                 ReportsState: witness,
                 ProbesUpstream: witness,
-                ControlsProcesses: self,
                 LimitsPromises: self,
+                KeepsLogs: self,
+                **({} if self._running else {ControlsProcesses: self}),
             }
         )
 
@@ -76,6 +82,10 @@ class GatewayTarget(LocalTarget):
         known = super().endpoints
         gateways = tuple(each.model_copy(update={"dialect": self.adapter.dialect}) for each in known.gateways)
         return known.model_copy(update={"gateways": gateways, "gateway_secret": None})
+
+    def logged(self) -> tuple[str, ...]:
+        """Whoever is started here writes a log."""
+        return tuple(name for name in self.graph.parts if name not in self._running)
 
     def unpromised(self) -> Mapping[str, str]:
         """What the adapter says."""
@@ -88,11 +98,22 @@ class GatewayTarget(LocalTarget):
             TargetError: a part did not start, or a good token does not pass, or a bad one does.
             UndecidableError: a replica gets its keys by another way than its link.
         """
-        super().start(logs)
+        self.bring_up(logs)
         check_before_load(self.endpoints, self.graph, self.control)
 
+    def bring_up(self, logs: Path) -> None:
+        """Start everything, and look no further.
+
+        Raises:
+            TargetError: a part did not start.
+        """
+        super().start(logs)
+
     def _components(self, logs: Path) -> dict[str, Runs]:
-        return {**super()._components(logs), **{name: self._replica(name, logs) for name in self.graph.gateways}}
+        return {
+            **super()._components(logs),
+            **{name: self._replica(name, logs) for name in self.graph.gateways if name not in self._running},
+        }
 
     def _documents(self) -> dict[str, dict[str, Any]]:
         """Of the stand-ins that are left; services take the caller from whatever the gateways pass on."""
@@ -137,10 +158,25 @@ class GatewayTarget(LocalTarget):
             folder=logs / name,
         )
 
+    def _laid_out(self) -> Layout:
+        """Gateways that run already are where they are; what they were told beforehand is where they were told."""
+        layout = super()._laid_out()
+        data = {**layout.data, **{name: str(address) for name, address in self._running.items()}}
+        listen = {**layout.listen, **self.adapter.listens(self.graph)}
+        return replace(layout, data=data, listen=listen, through=listen)
+
+    def process(self, component: str) -> ProcessState:
+        """How its process is; one that ran before is taken to run."""
+        if component in self._running:
+            return ProcessState(status="running", incarnation="")
+        return super().process(component)
+
     def _wait_healthy(self, name: str, deadline: float) -> None:
         """A gateway has no state to ask for: that it listens is all that it tells."""
         if name not in self.graph.gateways:
             super()._wait_healthy(name, deadline)
+        elif name in self._running and not listens(self._running[name]):
+            raise TargetError(f"{name}: nobody listens on {self._running[name]}: start it, and try again")
 
 
 def _speaking(adapter: Adapter) -> Graph:

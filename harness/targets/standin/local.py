@@ -73,7 +73,8 @@ class LocalTarget:
         """``graph``: of a system that differs from the topology's in what its parts are called or say."""
         self.graph = graph or TOPOLOGIES[settings.topology].graph
         self.credentials = Credentials.generate(guests)
-        self.layout = local_layout(self.graph, own_address(run_id))
+        self._run_id = run_id
+        self.layout = self._laid_out()
         self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph)
         self.sent, self.unanswered = self.control.sent, self.control.unanswered
         self._granted = granted(self.control, self)
@@ -112,9 +113,13 @@ class LocalTarget:
                 if last or not was_taken(error):
                     raise
             self._stop_processes()
-            self.layout = local_layout(self.graph, own_address(self._run_id))
+            self.layout = self._laid_out()
             self.control.move(self.layout.control)
         return None
+
+    def _laid_out(self) -> Layout:
+        """Free ports for everything, on the run's own address."""
+        return local_layout(self.graph, own_address(self._run_id))
 
     def _start(self, logs: Path) -> None:
         toxiproxy = self._toxiproxy(logs)
@@ -129,7 +134,7 @@ class LocalTarget:
         for name in (OBSERVER, *self.graph.idps):
             self._processes[name].wait_ready()
         # Validators start once the way to their keys is open: a failed first fetch would be of our own making.
-        others = [name for name in self.graph.parts if name not in self.graph.idps]
+        others = [name for name in self.graph.parts if name in self._processes and name not in self.graph.idps]
         for name in others:
             self._processes[name].spawn()
         deadline = time.monotonic() + READY_WITHIN_S

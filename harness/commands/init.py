@@ -1,0 +1,72 @@
+"""``idchaos init gateway``: the file that describes a gateway of one's own, by asking, or by options alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import click
+
+from idchaos.commands.new import written
+from idchaos.errors import StoreError, UsageError
+from idchaos.targets.gateways.file import SUFFIX
+
+
+@click.group()
+def command() -> None:
+    """Write a file that describes a part of your own."""
+
+
+@command.command("gateway")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=Path("gateway.toml"))
+@click.option("--name", help="What it is called in reports.")
+@click.option("--command", "start", help="What starts one replica, in the foreground; idchaos starts two.")
+@click.option("--url", "urls", multiple=True, help="Where a replica is that runs already; once for each.")
+@click.option("--config", help="A file beside it whose places ({listen} ...) are filled in for each replica.")
+def gateway(*, file: Path, name: str | None, start: str | None, urls: tuple[str, ...], config: str | None) -> None:
+    """Write FILE (gateway.toml), with a comment on everything that can stand in it. Asks for what no option says.
+
+    Next: idchaos doctor FILE; idchaos run jwks_outage --gateway FILE.
+    """
+    if file.suffix != SUFFIX:
+        raise UsageError(f"init: {file} should be called *{SUFFIX}")
+    if file.exists():
+        raise UsageError(f"init: {file} is there already")
+    if start and urls:
+        raise UsageError("init: --command (idchaos starts it) or --url (it runs already), not both")
+    name = name or click.prompt("What is it called? (small letters)", default="mine")
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
+        raise UsageError(f"init: {name!r} should be small letters, digits and -")
+    if not start and not urls:
+        start = click.prompt("What starts it, in the foreground? (empty: it runs already)", default="")
+    if not start and not urls:
+        urls = tuple(click.prompt("Where is it? (http://HOST:PORT of each replica, a space between)").split())
+    if start and config is None:
+        config = click.prompt("Its configuration, a file beside this one? (empty: none)", default="") or None
+    _write(file, written("gateway.toml.tmpl", _words(name, start or "", urls, config or "")))
+    print(file)
+    print(f"next: idchaos doctor {file}; idchaos run jwks_outage --gateway {file if '/' in str(file) else f'./{file}'}")
+
+
+def _words(name: str, start: str, urls: tuple[str, ...], config: str) -> dict[str, str]:
+    try:
+        command = json.dumps(shlex.split(start))
+    except ValueError as error:
+        raise UsageError(f"init: --command {start!r}: {error}") from None
+    had = f"command = {command}" if start else f"url = {json.dumps(list(urls))}"
+    if config:
+        had += f"\nconfig = {json.dumps(config)}"
+    ports = [19_001 + number for number in range(max(len(urls), 1))]
+    fixed = f"[ports]\nissuer = 19000\nidp = {json.dumps(ports)}\norders = 19010\naccounts = 19011"
+    return {"name": name, "had": had, "ports": fixed if urls else "# " + fixed.replace("\n", "\n# ")}
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
