@@ -345,6 +345,7 @@ def test_up_leaves_a_target_running_and_down_stops_it(idchaos: Idchaos) -> None:
     assert up.returncode == 0, up.stderr
     where = json.loads(up.stdout)
     assert set(where) >= {"issuer", "gateways", "services", "toxiproxy", "control", "clients", "users"}
+    assert [client["client_id"] for client in where["clients"] if client.get("introspects")] == ["gateway"]
     again = idchaos("up", "--json", short=False)
     assert again.returncode == 64
     assert "up already" in again.stderr
