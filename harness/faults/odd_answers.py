@@ -92,11 +92,7 @@ class OddAnswers(EndpointFault):
 
     def snapshot(self, target: Target) -> Snapshot:
         """What was served and asked so far."""
-        return {
-            "served": self._served(target),
-            "exposed": _count(target, "exposed", self.endpoint),
-            "asked": self._asked(target),
-        }
+        return {"served": self._served(target), "asked": self._asked(target)}
 
     def apply(self, target: Target, step: int, so_far: Applied = NOTHING) -> Applied:
         """Change the answer, and note how it was."""
@@ -114,8 +110,7 @@ class OddAnswers(EndpointFault):
 
     def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:
         """The IdP served it to whoever asked, and every consumer did ask."""
-        served = self._served(target) - before["served"]
-        exposed = _count(target, "exposed", self.endpoint) - before["exposed"]
+        served, exposed = (now - then for now, then in zip(self._served(target), before["served"], strict=True))
         what = f"{self.endpoint}: the IdP served {self._transform} to {served} of {exposed} requests of others than the"
         account = Evidence(source="target", ok=0 < served == exposed, what=f"{what} harness")
         asked = self._asked(target)
@@ -142,10 +137,11 @@ class OddAnswers(EndpointFault):
         with _client(target) as oidc:
             return oidc.look(self.endpoint, LOOK_S, 2 * LIMIT)
 
-    def _served(self, target: Target) -> int:
-        """How often it was served to others."""
+    def _served(self, target: Target) -> tuple[int, int]:
+        """How often it was served to others, and how often it might have been: of one moment."""
         state = required(target, ReportsState).state(target.graph.idp)
-        return int(state.get("injected_kinds", {}).get(self.endpoint, {}).get(self._transform, 0))
+        of_kinds = state.get("injected_kinds", {}).get(self.endpoint, {})
+        return int(of_kinds.get(self._transform, 0)), int(state["exposed"].get(self.endpoint, 0))
 
     def _asked(self, target: Target) -> Mapping[str, int]:
         """How often each consumer asked the endpoint: as seen on the wire, or by its own word where nobody looks."""
@@ -169,10 +165,6 @@ def _asked_since(name: str, count: int, endpoint: str) -> Evidence:
     return Evidence(
         source="target", ok=count > 0, what=f"{name} asked {endpoint} {count} times during the fault{doubt}"
     )
-
-
-def _count(target: Target, what: str, endpoint: str) -> int:
-    return int(required(target, ReportsState).state(target.graph.idp)[what].get(endpoint, 0))
 
 
 def _described(seen: Seen) -> str:
