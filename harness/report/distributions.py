@@ -113,8 +113,10 @@ def revocation_lag(curves: list[LagCurve], bound_s: float | None) -> Picture:
     )
 
 
-def skew_sweep(points: list[SweepPoint], leeway_s: float | None) -> Picture:
-    """The share of good requests refused against the clock offset in force."""
+def skew_sweep(points: list[SweepPoint], expected_s: Sequence[float] = ()) -> Picture:
+    """The share of good requests refused against the clock offset in force; ``expected_s``: the offsets from which on
+    refusals are right.
+    """
     components = sorted({point.component for point in points})
 
     def draw(figure: Figure, size: Size) -> None:
@@ -129,7 +131,7 @@ def skew_sweep(points: list[SweepPoint], leeway_s: float | None) -> Picture:
                 linewidth=1.8,
                 markersize=5,
             )
-        for edge in (-leeway_s, leeway_s) if leeway_s else ():
+        for edge in expected_s:
             axes.axvline(edge, color=ink("bound"), linewidth=1.2, linestyle=(0, (2, 3)))
         axes.set_ylim(-0.02, 1.04)
         axes.margins(x=0.04)
@@ -137,7 +139,8 @@ def skew_sweep(points: list[SweepPoint], leeway_s: float | None) -> Picture:
         axes.xaxis.set_major_locator(MaxNLocator(5 if size.narrow else 10))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g} s" if value else "0 s"))
 
-    note = f"Dotted: the gateways' leeway, {leeway_s:g} s on both sides." if leeway_s else ""
+    edges = " and ".join(f"{edge:+g} s" for edge in sorted(expected_s))
+    note = f"Dotted: from where on refusals are right, by leeway and the life of tokens: {edges}." if edges else ""
     return picture(
         "skew-sweep",
         "Refusals by clock offset",

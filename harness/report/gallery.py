@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from idchaos.record.record import RunRecord, as_number
+from idchaos.record.record import RunRecord
 from idchaos.report import data, distributions, plots
 from idchaos.report.axis import TimeAxis, time_axis
 from idchaos.report.canvas import Picture
-from idchaos.report.summary import flat_settings
 from idchaos.verdict import sli
 from idchaos.verdict.verdict import RunVerdict
 
@@ -104,8 +103,17 @@ def _lag_bound(record: RunRecord) -> float | None:
 
 def _sweep(record: RunRecord) -> Picture | None:
     points = data.skew_sweep(sli.skew_steps(record))
-    return (
-        distributions.skew_sweep(points, as_number(flat_settings(record.manifest.settings).get("gateway.leeway_s")))
-        if points
-        else None
-    )
+    return distributions.skew_sweep(points, _expected(record)) if points else None
+
+
+def _expected(record: RunRecord) -> list[float]:
+    """From which offsets on refusals are right: in the middle between what the plan's objectives ask on each side."""
+    found = []
+    for side, sign in (("ahead", 1), ("behind", -1)):
+        limits = [
+            each.bound.limit
+            for each in record.plan.objectives
+            if each.sli.startswith("skew_threshold") and f"side={side}" in each.sli
+        ]
+        found += [sign * sum(limits) / len(limits)] if limits else []
+    return found

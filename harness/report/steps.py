@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 
@@ -89,10 +90,38 @@ def _of_the_undecided(record: RunRecord, verdict: RunVerdict) -> list[Step]:
         )
         told = _settings(record, tuple(name for name in CARRIES if name in flat_settings(record.manifest.settings)))
         return [Step(f"{text} ({told})." if told else f"{text}.", "", page)]
-    words_ = ["idchaos", "validate", verdict.scenario, "--profile", verdict.profile]
-    return [Step("See how long, or how much load, it takes to decide.", shlex.join(words_), "docs/validate.md")]
+    found = []
+    if any(BUSY.search(reason) for reason in verdict.reasons):
+        found.append(
+            Step("The machine was too busy to judge by: run it alone, or with less load.", again_lighter(record))
+        )
+    return [
+        *found,
+        Step("See how long, or how much load, it takes to decide.", validate_command(record), "docs/validate.md"),
+    ]
 
 
+def again_lighter(record: RunRecord) -> str:
+    """The run's own command with half its load."""
+    rate = flat_settings(record.manifest.settings).get("load.rate")
+    half = f" --set load.rate={rate / 2:g}" if isinstance(rate, int | float) else ""
+    return f"{command_line(record)}{half}"
+
+
+def validate_command(record: RunRecord) -> str:
+    """What says whether this run's plan can decide anything: the run's own command with another verb."""
+    words_ = shlex.split(command_line(record))
+    kept, skip = ["idchaos", "validate", *words_[2:3]], False
+    for word in words_[3:]:
+        if not skip and word not in NOT_FOR_VALIDATE:
+            kept.append(word)
+        skip = not skip and word in NOT_FOR_VALIDATE
+    return shlex.join(kept)
+
+
+BUSY = re.compile(r"load generator was late|short of CPU|machine")
+NOT_FOR_VALIDATE = ("--target", "--seed", "--defect")
+"""Options, each with a value, that bear on no plan."""
 CARRIES = ("fault.duration_s", "gateway.jwks_cache_s", "gateway.introspection_cache_s")
 """What has to be shorter than the fault, after the fault's own length."""
 

@@ -54,5 +54,6 @@ def test_lags_that_are_all_censored_can_be_drawn():
 
 def test_a_sweep_says_where_refusals_begin():
     steps = [SkewStep("idp", offset, 0, 1, 100, 100 * (abs(offset) > 5)) for offset in (-60, -5, 0, 5, 60)]
-    picture = distributions.skew_sweep(data.skew_sweep(steps), leeway_s=5.0)
+    picture = distributions.skew_sweep(data.skew_sweep(steps), (5.0, -25.0))
     assert picture.finding.startswith("Nothing was refused from -5 s to +5 s; at -60 s, 100 %")
+    assert picture.note.endswith("-25 s and +5 s.")

@@ -15,7 +15,7 @@ from idchaos.record.record import RunRecord
 from idchaos.report import advice, story
 from idchaos.report.axis import time_axis
 from idchaos.report.breaches import groups
-from idchaos.report.steps import next_step, steps
+from idchaos.report.steps import next_step, steps, validate_command
 from idchaos.report.strip import strip
 from idchaos.verdict.felt import Felt, felt
 from idchaos.verdict.invariants import IN_EVERY_RUN
@@ -126,3 +126,20 @@ def test_how_an_invariant_is_mended_is_said_of_those_that_there_are() -> None:
 def test_what_is_said_by_sli_is_said_of_some() -> None:
     assert [start for start in advice.texts()["slis"] if not any(name.startswith(start) for name in names())] == []
     assert advice.of_sli("revocation_lag_p95{format=jwt}").startswith("Shorten the cache")
+
+
+def test_what_says_whether_a_plan_can_decide_has_the_settings_of_the_run(record: RunRecord) -> None:
+    told = "idchaos run jwks_outage --target local --profile ci --seed 7 --defect x --set fault.mode=slow"
+    manifest = type(record.manifest).model_validate(record.manifest.model_dump() | {"repeat": told})
+    run = dataclasses.replace(record, manifest=manifest)
+    assert validate_command(run) == "idchaos validate jwks_outage --profile ci --set fault.mode=slow"
+
+
+def test_a_machine_that_was_too_busy_is_said_to_be(record: RunRecord, verdict_document: dict[str, Any]) -> None:
+    late = of(
+        verdict_document,
+        verdict="INCONCLUSIVE",
+        reasons=["served in fault: PASS withheld: the load generator was late"],
+    )
+    assert "too busy" in steps(record, late)[0].text
+    assert steps(record, late)[0].command.endswith("--set load.rate=125")
