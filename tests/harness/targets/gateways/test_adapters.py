@@ -56,7 +56,8 @@ def told_to(adapter: Adapter, folder: Path, **knobs: float) -> str:
 @EVERY
 def test_a_replica_is_told_its_own_links_and_whom_to_trust(adapter: Adapter, tmp_path: Path) -> None:
     told = told_to(adapter, tmp_path)
-    for port in (4_001, 4_004, 4_005, 4_006):
+    behind = {"orders": 4_005, "accounts": 4_006}
+    for port in (4_001, 4_004, *(behind[route.service] for route in adapter.graph.routes)):
         assert str(port) in told
     assert "http://127.0.0.1:4003" in told
     assert "orders" in told
