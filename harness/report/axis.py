@@ -59,8 +59,12 @@ class TimeAxis:
         """The bin of each Unix time; ``-1`` outside the axis or for NaN."""
         offset = unix - self.origin
         inside = (offset >= 0) & (offset <= self.ends_s)
-        bins = np.floor(np.where(inside, offset, 0.0) / self.bin_s).astype(np.int64)
-        return np.where(inside, np.minimum(bins, self.bins - 1), -1)
+        offset[~inside] = 0.0
+        offset /= self.bin_s
+        bins: Ints = offset.astype(np.int64)  # rounds down, for none is negative
+        np.minimum(bins, self.bins - 1, out=bins)
+        bins[~inside] = -1
+        return bins
 
 
 def time_axis(record: RunRecord) -> TimeAxis:

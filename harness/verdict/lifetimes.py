@@ -6,12 +6,11 @@ import math
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 
 from idchaos.record.record import RunRecord
 from idchaos.values import Value, number
-from idchaos.verdict.sli.tokens import token_uses
-from idchaos.verdict.stats import Ints
+from idchaos.verdict.sli.tokens import lives, lives_left
+from idchaos.verdict.stats import Floats, Ints
 from idchaos.verdict.traffic import traffic_of
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -37,9 +36,8 @@ class LifetimeBin(Value):
 
 def lifetime_histogram(record: RunRecord) -> tuple[LifetimeBin, ...]:
     """M10: from the first bin that holds anything to the last."""
-    uses = token_uses(traffic_of(record), "all")
-    issued = _in_bins(uses.drop_duplicates("jti")["life_s"])
-    in_use = _in_bins(uses["left_s"])
+    traffic = traffic_of(record)
+    issued, in_use = _in_bins(lives(traffic, "all")[0]), _in_bins(lives_left(traffic, "all"))
     some = np.flatnonzero(issued + in_use)
     bins = [
         LifetimeBin(from_s=start, to_s=number(end), issued=int(tokens), in_use=int(used))
@@ -48,8 +46,8 @@ def lifetime_histogram(record: RunRecord) -> tuple[LifetimeBin, ...]:
     return tuple(bins[some[0] : some[-1] + 1]) if len(some) else ()
 
 
-def _in_bins(seconds: pd.Series) -> Ints:
+def _in_bins(seconds: Floats) -> Ints:
     """How many lie in each bin; what is over already lies in the first."""
-    known = seconds.dropna().to_numpy(dtype=np.float64)
+    known = seconds[~np.isnan(seconds)]
     where = np.maximum(np.searchsorted(LIFETIME_EDGES_S, known, side="left") - 1, 0)
     return np.bincount(where, minlength=len(LIFETIME_EDGES_S) - 1).astype(np.int64)

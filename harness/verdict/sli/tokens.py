@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from idchaos.indicators import TOKEN_FLOWS, Selector
 from idchaos.record.record import When
 from idchaos.verdict import stats
 from idchaos.verdict.sli.base import Read, Sli, counted, estimated, share_of, unknown
-from idchaos.verdict.stats import Floats, Ints
+from idchaos.verdict.stats import Bools, Floats, Ints
 from idchaos.verdict.traffic import EVERYTHING, Reading, Traffic
 
 _USE = ("canary", "flow", "expected", "endpoint", "replica", "due_at", "sent_at", "jti")
@@ -47,24 +48,45 @@ def _refresh_attempts(traffic: Traffic, selector: Selector, phase: When) -> Read
     return counted(int(mask.sum()) / begun, begun) if begun else unknown("no refresh came due")
 
 
-def token_uses(traffic: Traffic, phase: When, selector: Selector = EVERYTHING) -> pd.DataFrame:
-    """Good traffic that carried a token whose life is known, by when it was due.
-
-    Columns: ``jti`` (of an opaque token: a hash), ``due_at``, ``life_s`` (``exp`` - ``iat``, or ``expires_in``), and
-    ``left_s`` when it was sent, by the client's own clock, so that a skewed IdP changes nothing.
+def lives(traffic: Traffic, phase: When, selector: Selector = EVERYTHING) -> tuple[Floats, Floats]:
+    """Of each token of good traffic whose life is known, in the order of their first uses: its life in seconds (``exp``
+    - ``iat``, or ``expires_in``), and when that use was due.
     """
-    life = traffic.floats("token_exp") - traffic.floats("token_iat")
-    mask = traffic.during(phase) & traffic.good & traffic.api & traffic.chosen(selector)
-    mask &= ~np.isnan(life) & ~traffic.equal("jti", "")
-    used = traffic.rows(mask, "jti", "due_at")
-    left = (traffic.floats("token_obtained_at") + life - traffic.floats("sent_at"))[mask]
-    return used.assign(life_s=life[mask], left_s=left).sort_values("due_at", kind="stable")
+    mask = _used(traffic, phase, selector)
+    tokens = cast(pd.Categorical, traffic.samples["jti"].array)
+    due, codes = traffic.floats("due_at")[mask], tokens.codes[mask]
+    order = np.argsort(due, kind="stable")
+    # Written from the last use to the first: what remains is the first.
+    first = np.full(len(tokens.categories), -1)
+    first[codes[order[::-1]]] = np.arange(len(order))[::-1]
+    uses = order[np.sort(first[first >= 0])]
+    return _life(traffic, mask)[uses], due[uses]
+
+
+def lives_left(traffic: Traffic, phase: When) -> Floats:
+    """Of each use of such a token: the seconds it had left when it was sent, by the client's own clock, so that an
+    IdP's clock changes nothing.
+    """
+    mask = _used(traffic, phase, EVERYTHING)
+    return traffic.floats("token_obtained_at")[mask] + _life(traffic, mask) - traffic.floats("sent_at")[mask]
+
+
+def _used(traffic: Traffic, phase: When, selector: Selector) -> Bools:
+    """Good traffic that carried a token whose life is known; ``jti`` of an opaque one is a hash."""
+    known = ~np.isnan(traffic.floats("token_exp")) & ~np.isnan(traffic.floats("token_iat")) & ~traffic.equal("jti", "")
+    return known & traffic.during(phase) & traffic.good & traffic.api & traffic.chosen(selector)
+
+
+def _life(traffic: Traffic, mask: Bools) -> Floats:
+    life: Floats = traffic.floats("token_exp")[mask]
+    life -= traffic.floats("token_iat")[mask]
+    return life
 
 
 def _lifetimes(traffic: Traffic, selector: Selector, phase: When) -> tuple[Floats, Ints]:
     """Of each token its life, and the second of its first use."""
-    tokens = token_uses(traffic, phase, selector).drop_duplicates("jti")
-    return tokens["life_s"].to_numpy(dtype=np.float64), stats.seconds_of(tokens["due_at"].to_numpy(dtype=np.float64))
+    life_s, first_due = lives(traffic, phase, selector)
+    return life_s, stats.seconds_of(first_due)
 
 
 def _lifetime_max(traffic: Traffic, selector: Selector, phase: When) -> Reading:
