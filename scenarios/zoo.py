@@ -148,7 +148,8 @@ REGISTERING = Trial(
 # Introspection is down: nothing can be decided where every token takes it.
 DOWN = Trial(
     scenario="introspection_brownout",
-    settings=SHORT | {"brownout.mode": "down", "fault.duration_s": 4, "phases.recovery_s": 4},
+    # Of the recovery so many seconds that a median is known which none of them keeps to.
+    settings=SHORT | {"brownout.mode": "down", "fault.duration_s": 4, "phases.recovery_s": 6},
 )
 
 

@@ -8,9 +8,10 @@ from typing import Literal
 from idchaos.topologies import Need, Topology
 from idchaos.values import Value
 
-Who = Literal["idp", "gateways", "deciders", "second decider", "validators", "trusting services"]
-"""``deciders`` decide about clients' tokens; ``validators`` do too, or check again; ``trusting services`` do neither
-without a gateway. Which parts these are depends on the topology.
+Who = Literal["idp", "gateways", "deciders", "second decider", "deciding gateways", "validators", "trusting services"]
+"""``deciders`` decide about clients' tokens; ``deciding gateways`` do, and see a client's request as it was sent;
+``validators`` do too, or check again; ``trusting services`` do neither without a gateway. Which parts these are depends
+on the topology.
 """
 KEYS = (Need.KEYS,)
 
@@ -39,6 +40,7 @@ class Defect(Value):
             "gateways": graph.gateways,
             "deciders": deciding,
             "second decider": deciding[1:2],
+            "deciding gateways": tuple(name for name in graph.gateways if name in deciding),
             "validators": (*deciding, *graph.keepers_of_keys),
             "trusting services": tuple(name for name in graph.services if name not in deciding),
         }

@@ -14,8 +14,6 @@ REQUESTS = (
             "options_unchecked": "OPTIONS is let through to the service unseen.",
             "unknown_method_unchecked": "A method that nobody knows is let through unseen.",
             "deep_path_unchecked": "A path of four segments or more is let through unseen.",
-            "absolute_form_unchecked": "A request with a whole URL for its target is let through unseen.",
-            "http10_unchecked": "A request of HTTP/1.0 is let through unseen.",
             "second_authorization_counts": "Of several Authorization headers the last one counts.",
             "token_in_query_accepted": "A token in the query is accepted.",
             "token_in_form_accepted": "A token in a form is accepted.",
@@ -23,6 +21,13 @@ REQUESTS = (
             "scheme_ignored": "A token is accepted under another scheme than Bearer.",
         },
         who=("deciders",),
+    )
+    + listed(
+        {
+            "absolute_form_unchecked": "A request with a whole URL for its target is let through unseen.",
+            "http10_unchecked": "A request of HTTP/1.0 is let through unseen.",
+        },
+        who=("deciding gateways",),
     )
     + listed(
         {
