@@ -28,6 +28,9 @@ TOKEN: Final = "token"
 """The gateway tells services who calls by the token alone, which it passes on."""
 NO_REVOCATION: Final = "it asks nobody about a token that its keys vouch for"
 NO_SCOPES: Final = "scopes are left to the services"
+OF_REVOCATION: Final[Mapping[str, str]] = dict.fromkeys(("revoked", "grant_revoked"), NO_REVOCATION)
+OF_SCOPES: Final[Mapping[str, str]] = dict.fromkeys(("wrong_scope", "read_only"), NO_SCOPES)
+"""Canaries, and why such a gateway does not promise to refuse them."""
 NO_TYPE: Final = "it does not look at what kind of token a JWT is (RFC 9068 is not promised)"
 _VERSION: Final = re.compile(r"\d+\.\d+[\w.+-]*")
 

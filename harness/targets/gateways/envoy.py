@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from idchaos.dialects import ENVOY
 from idchaos.targets.gateways.base import (
-    NO_REVOCATION,
-    NO_SCOPES,
     NO_TYPE,
+    OF_REVOCATION,
+    OF_SCOPES,
     Adapter,
     Program,
     Wiring,
@@ -32,8 +32,8 @@ class Envoy(Adapter):
     dialect = ENVOY
     caller = "X-User-Id"
     unpromised: Mapping[str, str] = {
-        "revoked": NO_REVOCATION,
-        "wrong_scope": NO_SCOPES,
+        **OF_REVOCATION,
+        **OF_SCOPES,
         "id_token": NO_TYPE,
         "critical_header": "it does not read `crit` (RFC 7515 section 4.1.11)",
         "odd_times:iat_ahead": "it does not look at `iat`, which no RFC asks for",

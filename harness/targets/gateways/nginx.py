@@ -1,84 +1,31 @@
 """nginx, which asks oauth2-proxy about each request (``auth_request``): a resource server for bearer tokens.
 
-https://nginx.org/en/docs/http/ngx_http_auth_request_module.html,
-https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview
+https://nginx.org/en/docs/http/ngx_http_auth_request_module.html
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from idchaos.graph import Graph
-from idchaos.targets.gateways.base import NO_REVOCATION, NO_SCOPES, Adapter, Program, Wiring, rendered, which
+from idchaos.targets.gateways.base import Program, Wiring, rendered, which
+from idchaos.targets.gateways.oauth2_proxy import INSTALL, AsksOauth2Proxy, decides
 
 CONFIGURATION = "nginx.conf"
-SERVICE = "orders"
-"""An oauth2-proxy knows one audience (and any others, for all routes alike), so one service is behind it."""
 
 
-class Nginx(Adapter):
-    """Two processes a replica: nginx listens, oauth2-proxy decides, on a port that only nginx is told."""
+class Nginx(AsksOauth2Proxy):
+    """nginx listens."""
 
     name = "nginx-oauth2-proxy"
     meaning = "nginx with auth_request, oauth2-proxy decides: keys are fetched when one is not known, and never age."
-    install = "apt-get install nginx-light && go install github.com/oauth2-proxy/oauth2-proxy/v7@latest"
+    install = f"apt-get install nginx-light && {INSTALL}"
     needs = ("nginx", "oauth2-proxy")
     asks_version = ("-v",)
-    caller = "X-Auth-Request-User"
-    unpromised: Mapping[str, str] = {
-        "revoked": NO_REVOCATION,
-        "wrong_scope": NO_SCOPES,
-        "odd_times:iat_ahead": "it does not look at `iat`, which no RFC asks for",
-    }
-    fixed: Mapping[str, float] = {"leeway_s": 300}
-    """Of ``nbf``, in go-oidc; of ``exp`` there is none."""
-
-    @property
-    def graph(self) -> Graph:
-        """The edge, with the routes of one service."""
-        whole = super().graph
-        return whole.model_copy(update={"routes": tuple(each for each in whole.routes if each.service == SERVICE)})
 
     def programs(self, wiring: Wiring) -> Sequence[Program]:
         """nginx, and who it asks."""
-        return (
-            Program(
-                command=(which("nginx") or "nginx", "-c", str((wiring.folder / CONFIGURATION).absolute())),
-                files={CONFIGURATION: rendered("nginx.conf.j2", wiring, caller=self.caller)},
-            ),
-            Program(
-                command=(which("oauth2-proxy") or "oauth2-proxy", *_options(wiring)),
-                # They are of no use to anybody: nobody logs in here.
-                environment={
-                    "OAUTH2_PROXY_CLIENT_SECRET": secrets.token_hex(16),
-                    "OAUTH2_PROXY_COOKIE_SECRET": secrets.token_hex(16),
-                },
-            ),
+        nginx = Program(
+            command=(which("nginx") or "nginx", "-c", str((wiring.folder / CONFIGURATION).absolute())),
+            files={CONFIGURATION: rendered("nginx.conf.j2", wiring, caller=self.caller)},
         )
-
-
-def _options(wiring: Wiring) -> tuple[str, ...]:
-    told = {
-        "provider": "oidc",
-        "skip-oidc-discovery": "true",
-        "oidc-issuer-url": wiring.issuer,
-        "login-url": f"{wiring.issuer}/authorize",
-        "redeem-url": f"{wiring.issuer}/token",
-        "oidc-jwks-url": wiring.jwks_uri,
-        "client-id": wiring.services[0].audience,
-        "oidc-email-claim": "sub",
-        "insecure-oidc-allow-unverified-email": "true",
-        "email-domain": "*",
-        "skip-jwt-bearer-tokens": "true",
-        "bearer-token-login-fallback": "false",
-        "api-route": ".*",
-        "set-xauthrequest": "true",
-        "reverse-proxy": "true",
-        "trusted-proxy-ip": wiring.listen.host,
-        "http-address": str(wiring.spare),
-        "upstream": "static://202",
-        "request-logging": "false",
-        "auth-logging": "false",
-    }
-    return tuple(f"--{name}={value}" for name, value in told.items())
+        return nginx, decides(wiring)

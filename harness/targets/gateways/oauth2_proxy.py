@@ -1,0 +1,73 @@
+"""oauth2-proxy as who decides about bearer tokens, for a proxy that asks it about each request.
+
+https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from idchaos.graph import Graph
+from idchaos.targets.gateways.base import OF_REVOCATION, OF_SCOPES, Adapter, Program, Wiring, which
+
+INSTALL = "go install github.com/oauth2-proxy/oauth2-proxy/v7@latest"
+SERVICE = "orders"
+"""An oauth2-proxy knows one audience (and any others, for all routes alike), so one service is behind it."""
+
+
+class AsksOauth2Proxy(Adapter):
+    """Two processes a replica: a proxy listens, and oauth2-proxy decides, on a port that only the proxy is told."""
+
+    caller = "X-Auth-Request-User"
+    unpromised: Mapping[str, str] = {
+        **OF_REVOCATION,
+        **OF_SCOPES,
+        "odd_times:iat_ahead": "it does not look at `iat`, which no RFC asks for",
+    }
+    fixed: Mapping[str, float] = {"leeway_s": 300}
+    """Of ``nbf``, in go-oidc; of ``exp`` there is none."""
+
+    @property
+    def graph(self) -> Graph:
+        """The edge, with the routes of one service."""
+        whole = super().graph
+        return whole.model_copy(update={"routes": tuple(each for each in whole.routes if each.service == SERVICE)})
+
+
+def decides(wiring: Wiring) -> Program:
+    """The process that is asked, at ``wiring.spare``."""
+    return Program(
+        command=(which("oauth2-proxy") or "oauth2-proxy", *_options(wiring)),
+        # They are of no use to anybody: nobody logs in here.
+        environment={
+            "OAUTH2_PROXY_CLIENT_SECRET": secrets.token_hex(16),
+            "OAUTH2_PROXY_COOKIE_SECRET": secrets.token_hex(16),
+        },
+    )
+
+
+def _options(wiring: Wiring) -> tuple[str, ...]:
+    told = {
+        "provider": "oidc",
+        "skip-oidc-discovery": "true",
+        "oidc-issuer-url": wiring.issuer,
+        "login-url": f"{wiring.issuer}/authorize",
+        "redeem-url": f"{wiring.issuer}/token",
+        "oidc-jwks-url": wiring.jwks_uri,
+        "client-id": wiring.services[0].audience,
+        "oidc-email-claim": "sub",
+        "insecure-oidc-allow-unverified-email": "true",
+        "email-domain": "*",
+        "skip-jwt-bearer-tokens": "true",
+        "bearer-token-login-fallback": "false",
+        "api-route": ".*",
+        "set-xauthrequest": "true",
+        "reverse-proxy": "true",
+        "trusted-proxy-ip": wiring.listen.host,
+        "http-address": str(wiring.spare),
+        "upstream": "static://202",
+        "request-logging": "false",
+        "auth-logging": "false",
+    }
+    return tuple(f"--{name}={value}" for name, value in told.items())
