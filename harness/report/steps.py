@@ -80,8 +80,9 @@ def mend(row: ObjectiveVerdict, verdict: RunVerdict) -> str:
 
 
 def _of_the_undecided(record: RunRecord, verdict: RunVerdict) -> list[Step]:
+    busy = [Step(f"{TOO_BUSY}.", again_lighter(record))] if _busy(verdict) else []
     if verdict.status != "completed":
-        return [Step("Mend what ended it, and run it again.", command_line(record))]
+        return busy or [Step("Mend what ended it, and run it again.", command_line(record))]
     unproved = [fault for fault in verdict.faults if not fault.effect_proved]
     if unproved:
         page = "docs/write-a-scenario.md"
@@ -90,13 +91,8 @@ def _of_the_undecided(record: RunRecord, verdict: RunVerdict) -> list[Step]:
         )
         told = _settings(record, tuple(name for name in CARRIES if name in flat_settings(record.manifest.settings)))
         return [Step(f"{text} ({told})." if told else f"{text}.", "", page)]
-    found = []
-    if any(BUSY.search(reason) for reason in verdict.reasons):
-        found.append(
-            Step("The machine was too busy to judge by: run it alone, or with less load.", again_lighter(record))
-        )
     return [
-        *found,
+        *busy,
         Step("See how long, or how much load, it takes to decide.", validate_command(record), "docs/validate.md"),
     ]
 
@@ -119,7 +115,12 @@ def validate_command(record: RunRecord) -> str:
     return shlex.join(kept)
 
 
-BUSY = re.compile(r"load generator was late|short of CPU|machine")
+def _busy(verdict: RunVerdict) -> bool:
+    return any(BUSY.search(reason) for reason in verdict.reasons)
+
+
+BUSY = re.compile("load generator (was late|is .* behind)|short of CPU")
+TOO_BUSY = "The machine was too busy to judge by: run it alone, or with less load"
 NOT_FOR_VALIDATE = ("--target", "--seed", "--defect")
 """Options, each with a value, that bear on no plan."""
 CARRIES = ("fault.duration_s", "gateway.jwks_cache_s", "gateway.introspection_cache_s")
@@ -141,13 +142,17 @@ def next_step(verdict: RunVerdict) -> str:
     """What to do now, in one line, by the verdict alone; empty where nothing needs to be done."""
     if verdict.cleanup.problem or verdict.cleanup.clean is None:
         return "idchaos recover"
-    if verdict.verdict is Verdict.PASS:
-        return ""
     if verdict.verdict is Verdict.FAIL:
         commands = [command for _, command in replays(verdict)]
         told = ", ".join(settings(verdict.felt))
         bears = f"look at {told}: " if told else ""
         return commands[0] if commands else f"{bears}the report says how it is mended, and how to run it again"
+    return "" if verdict.verdict is Verdict.PASS else _to_decide(verdict)
+
+
+def _to_decide(verdict: RunVerdict) -> str:
+    if _busy(verdict):
+        return f"{TOO_BUSY[:1].lower()}{TOO_BUSY[1:]} (--set load.rate=R)"
     if verdict.status != "completed":
         return "mend what ended it, and run it again"
     if not all(fault.effect_proved for fault in verdict.faults):

@@ -143,3 +143,12 @@ def test_a_machine_that_was_too_busy_is_said_to_be(record: RunRecord, verdict_do
     )
     assert "too busy" in steps(record, late)[0].text
     assert steps(record, late)[0].command.endswith("--set load.rate=125")
+
+
+def test_a_run_that_a_busy_machine_ended_is_not_to_be_mended(
+    record: RunRecord, verdict_document: dict[str, Any]
+) -> None:
+    reasons = ["the run was not completed: aborted: baseline: the load generator is 52 ms behind its schedule"]
+    ended = of(verdict_document, verdict="INCONCLUSIVE", status="aborted", reasons=reasons)
+    assert "too busy" in steps(record, ended)[0].text
+    assert "too busy" in next_step(ended)
