@@ -13,13 +13,14 @@ _HEAD = """\
 
 What can go wrong in the fault phase of any scenario, beside what the scenario itself lets go wrong:
 
-```
-idchaos run idp_brownout --fault slow:latency_s=0.5 --fault clock:component=gateway-1,offset_s=2
+```console
+$ idchaos run idp_brownout --fault slow:latency_s=0.5 --fault clock:component=gateway-1,offset_s=2,after_s=4
+$ idchaos list --faults
 ```
 
 Each is applied, proved by itself (by the control plane, by a probe, and by what others than the harness met), healed,
 and proved to be gone; the ledger undoes it should the run be killed. Faults that would hide each other are refused
-before anything starts. The scenario's objectives are asked as ever. `idchaos list --faults` shows this list, too.
+before anything starts. The scenario's objectives are asked as ever.
 
 Each begins with the phase, or `after_s` later, and ends with it. A `link` is the name of a group (`gateway-to-idp`) or
 of one proxy (`gateway-1-to-idp`); several are joined by `+`.
