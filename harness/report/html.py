@@ -180,7 +180,9 @@ def _known(record: RunRecord) -> dict[str, dict[str, str]]:
     """What the load generator says of each kind of bad token, where the run tells: what, bad, why, source."""
     told = extra(record, "canaries")
     kinds = told if isinstance(told, dict) else {}
-    return {str(kind): {key: str(value) for key, value in each.items()} for kind, each in kinds.items()}
+    return {
+        str(kind): {key: str(value).replace("`", "") for key, value in each.items()} for kind, each in kinds.items()
+    }
 
 
 def _broken(verdict: RunVerdict) -> list[str]:

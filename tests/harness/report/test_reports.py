@@ -326,3 +326,23 @@ def test_a_run_on_another_topology_is_named_so(record: RunRecord, verdict: RunVe
     )
     assert f'name="idchaos.{verdict.scenario}[{verdict.variant}, library]"' in junit.suite(other, verdict)
     assert f"({verdict.variant}, library)" in markdown.summary(other, verdict)
+
+
+def test_what_was_accepted_is_explained_where_the_run_tells_and_each_breach_leads_there(
+    record: RunRecord, verdict_document: dict[str, Any], drawn: Gallery
+) -> None:
+    told = {
+        "expired": {"what": "A token whose `exp` has passed.", "bad": "By then.", "why": "It works.", "source": "RFC"}
+    }
+    known = Manifest.model_validate(record.manifest.model_dump() | {"canaries": told})
+    breach = {"at": 1_767_225_615.2, "status": 200, "canary": "expired", "phase": "fault", "replica": "gateway-1"}
+    verdict_document["invariants"][0] |= {"verdict": "FAIL", "breaches": 1, "evidence": [breach]}
+    judged = RunVerdict.model_validate_json(json.dumps(verdict_document))
+    text = html.page(dataclasses.replace(record, manifest=known), judged, drawn)
+    for part in (
+        'href="#g-kind-expired"',
+        'id="g-kind-expired"',
+        "A token whose exp has passed.",
+        "</strong> It works.",
+    ):
+        assert part in text
