@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from idchaos.faults.base import NOTHING, Applied, Evidence, Snapshot, Touch, eventually, later
-from idchaos.faults.idp_errors import EndpointFault
+from idchaos.faults.idp_errors import JWKS, EndpointFault
 from idchaos.faults.transforms import CHANGES, LIMIT, Change, Look, is_well
 from idchaos.faults.wire import Links, is_observed, link_of, links_observed, unseen
 from idchaos.graph import Graph, Link
@@ -70,9 +70,10 @@ class OddAnswers(EndpointFault):
         return self.error.transform
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
-        """New material is another key."""
-        keys = (Touch(what=f"{graph.idp}'s keys", how="changes"),) if self._transform == "new_material" else ()
-        return (*super().touches(graph), *keys)
+        """New material is another key, and keys that have moved are no more where they were."""
+        besides = {"new_material": "keys", "other_jwks_uri": JWKS}.get(self._transform)
+        changed = (Touch(what=f"{graph.idp}'s {besides}", how="changes"),) if besides else ()
+        return (*super().touches(graph), *changed)
 
     def _probes_over(self, graph: Graph, link: Link) -> bool:
         return not link.idle and link.provider == graph.idp

@@ -56,6 +56,7 @@ def test_a_delay_that_is_not_in_force_is_not_proved_by_a_longer_one_beside_it(ta
         (["slow", "slow:latency_s=1,after_s=4"], "gateway-1-to-idp"),
         (["idp_error:endpoint=token", "idp_late:endpoint=login+token"], "idp's token"),
         (["slow:link=client-to-idp", "idp_error:endpoint=userinfo"], "client-to-idp"),
+        (["odd_discovery", "odd_jwks"], "idp's jwks"),
         (["clock", "clock:offset_s=2"], "idp's clock"),
         (["pause", "clock:offset_s=2"], "idp"),
         (["restart", "keys_empty"], "idp's state"),
