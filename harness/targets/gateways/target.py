@@ -159,11 +159,14 @@ class GatewayTarget(LocalTarget):
         )
 
     def _laid_out(self) -> Layout:
-        """Gateways that run already are where they are; what they were told beforehand is where they were told."""
+        """Gateways that run already are where they are; what they were told beforehand is where they were told. None has
+        a control API.
+        """
         layout = super()._laid_out()
         data = {**layout.data, **{name: str(address) for name, address in self._running.items()}}
         listen = {**layout.listen, **self.adapter.listens(self.graph)}
-        return replace(layout, data=data, listen=listen, through=listen)
+        control = {name: at for name, at in layout.control.items() if name not in self.graph.gateways}
+        return replace(layout, data=data, control=control, listen=listen, through=listen)
 
     def process(self, component: str) -> ProcessState:
         """How its process is; one that ran before is taken to run."""

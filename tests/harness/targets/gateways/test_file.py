@@ -106,6 +106,7 @@ def test_one_that_runs_already_is_where_it_is_and_finds_its_idp_where_it_was_tol
     assert target.endpoints.issuer == "http://127.0.0.1:19000"
     assert target.capability(ControlsProcesses) is None
     assert "gateway-1" not in target.logged()
+    assert "gateway-1" not in target.layout.control
 
 
 def test_a_single_replica_is_no_place_for_what_needs_two(file: Path) -> None:
