@@ -159,8 +159,8 @@ class GatewayTarget(LocalTarget):
         )
 
     def _laid_out(self) -> Layout:
-        """Gateways that run already are where they are; what they were told beforehand is where they were told. None has
-        a control API.
+        """Gateways that run already are where they are; what they were told beforehand is where they were told. No
+        gateway has a control API.
         """
         layout = super()._laid_out()
         data = {**layout.data, **{name: str(address) for name, address in self._running.items()}}
