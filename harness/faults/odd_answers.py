@@ -11,7 +11,7 @@ from pydantic import model_validator
 from idchaos.faults.base import NOTHING, Applied, Evidence, Snapshot, Touch, eventually, later
 from idchaos.faults.idp_errors import JWKS, EndpointFault
 from idchaos.faults.transforms import CHANGES, LIMIT, Change, Look, is_well
-from idchaos.faults.wire import Links, is_observed, link_of, links_observed, unseen
+from idchaos.faults.wire import Links, is_observed, link_of, links_observed, tells_fetches, unseen
 from idchaos.graph import Graph, Link
 from idchaos.targets.base import InjectsErrors, ReportsState, Target
 from idchaos.targets.capabilities import EndpointError, Transform, required
@@ -152,6 +152,8 @@ class OddAnswers(EndpointFault):
     def _asked_by(self, target: Target, name: str, links: Links) -> int:
         if is_observed(target, name):
             return link_of(target, name, links).of(self.endpoint).requests
+        if not tells_fetches(target, name):
+            return 0
         told = required(target, ReportsState).state(name)
         cache = {"jwks": "jwks", "discovery": "discovery", "introspect": "introspection"}[self.endpoint]
         return int(told.get(cache, {}).get("fetches", 0))

@@ -123,6 +123,13 @@ def test_where_nobody_looks_it_is_not_proved_and_known_before(target: MuteTarget
     assert LinkFault(links=("gateway-to-idp",), mode="timeout").unprovable(target).startswith("no part of the target")
 
 
+def test_who_neither_tells_nor_is_looked_at_has_not_been_seen_to_ask(target: MuteTarget) -> None:
+    target.looks = False
+    fault = OddAnswers.of("gzip")
+    assert fault.snapshot(target)["asked"] == dict.fromkeys(MUTE, 0)
+    assert [item.ok for item in fault.check_held(target, fault.snapshot(target))] == [False] * (1 + len(MUTE))
+
+
 @pytest.mark.parametrize(
     ("connections", "requests", "proved"), [(4, 0, True), (5, 1, True), (1, 0, False), (0, 0, False), (4, 3, False)]
 )
