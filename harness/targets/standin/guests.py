@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, Field, JsonValue, ValidationError, model_validator
 
 from idchaos.errors import UsageError
 from idchaos.values import Value
@@ -17,6 +17,7 @@ from idchaos.values import Value
 Guest = TypeVar("Guest", bound=Value)
 Alg = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 Grant = Literal[
     "authorization_code",
     "refresh_token",
@@ -63,6 +64,21 @@ class GuestClient(Value):
     backchannel_logout_uri: RedirectUri | None = None
     claims: dict[str, JsonValue] = Field(default_factory=dict)
     id_token_alg: Alg | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> GuestClient:
+        if self.client_secret is not None and self.public_jwk is not None:
+            raise ValueError("a client has a secret or a key, not both")
+        if self.public_jwk is not None and ("kty" not in self.public_jwk or "d" in self.public_jwk):
+            raise ValueError("public_jwk is not a public key as a JWK (RFC 7517)")
+        public = self.client_secret is None and self.public_jwk is None
+        if public and (self.introspects or {"client_credentials", EXCHANGE} & set(self.grants)):
+            raise ValueError(
+                "client credentials, token exchange and introspection need a client_secret or a public_jwk"
+            )
+        if "authorization_code" in self.grants and not self.redirect_uris:
+            raise ValueError("authorization_code needs redirect_uris")
+        return self
 
 
 class GuestUser(Value):
@@ -130,7 +146,8 @@ def _read(path: Path, member: str, kind: type[Guest]) -> tuple[Guest, ...]:
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"{path}: {member} {number}: {where}: {first['msg']}") from None
+            says = first["msg"].removeprefix("Value error, ")
+            raise UsageError(f"{path}: {member} {number}: {f'{where}: ' if where else ''}{says}") from None
     return tuple(found)
 
 

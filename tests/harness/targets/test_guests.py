@@ -49,8 +49,12 @@ def test_guests_are_registered_beside_the_stand_ins_own(tmp_path: Path) -> None:
         ('[{"client_id": "a", "redirect_uris": ["/cb"]}]', "a redirect URI is absolute"),
         ('[{"client_id": "a", "redirect_uris": ["http://[/"]}]', "a redirect URI is absolute"),
         ('[{"client_id": "a", "grants": ["password"]}]', "clients 1: grants"),
-        ('[{"client_id": "web"}]', "'web' is one of the stand-in's own"),
-        ('[{"client_id": "a"}, {"client_id": "a"}]', "'a' is there twice"),
+        ('[{"client_id": "a"}]', "clients 1: authorization_code needs redirect_uris"),
+        ('[{"client_id": "a", "grants": ["client_credentials"]}]', "clients 1: client credentials, token exchange and"),
+        ('[{"client_id": "a", "client_secret": "s", "public_jwk": {}}]', "a secret or a key, not both"),
+        ('[{"client_id": "a", "public_jwk": {"kty": "EC", "d": "x"}}]', "public_jwk is not a public key"),
+        ('[{"client_id": "web", "grants": []}]', "'web' is one of the stand-in's own"),
+        ('[{"client_id": "a", "grants": []}, {"client_id": "a", "grants": []}]', "'a' is there twice"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_in_one_line(tmp_path: Path, text: str, says: str) -> None:
