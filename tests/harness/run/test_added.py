@@ -13,6 +13,7 @@ from idchaos.errors import UsageError
 from idchaos.experiment import PhaseName
 from idchaos.run.launch import Prepared, Request, manifest, prepare
 from idchaos.run.scenarios import all_scenarios
+from idchaos.topologies import TOPOLOGIES
 
 
 def prepared(*faults: str, scenario: str = "idp_brownout", **more: Any) -> Prepared:
@@ -56,7 +57,7 @@ def test_the_manifest_says_what_was_added_and_the_run_can_be_repeated() -> None:
     assert "--fault slow:link=service-to-idp --fault pause:component=gateway-2" in written["repeat"]
 
 
-@pytest.mark.parametrize("topology", ["gateway", "library", "introspection"])
+@pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_no_scenario_has_faults_that_hide_each_other(topology: str) -> None:
     for scenario in all_scenarios().values():
         if not scenario.why_not_on(topology):
