@@ -16,8 +16,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, StrictUndefined
-
 from idchaos.dialects import GENERIC, Dialect
 from idchaos.graph import Graph
 from idchaos.settings import GatewaySettings
@@ -177,6 +175,8 @@ def rendered(template: str, wiring: Wiring, **more: object) -> str:
     Raises:
         jinja2.UndefinedError: it asks for what there is not.
     """
+    from jinja2 import Environment, StrictUndefined
+
     text = files("idchaos.targets.gateways").joinpath("templates", template).read_text(encoding="utf-8")
     environment = Environment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - no HTML
     return environment.from_string(text).render(wiring=wiring, **more) + "\n"
