@@ -206,7 +206,7 @@ def test_who_goes_around_a_link_gives_no_proof(name: str, around_the_links: Loca
 
 
 def fetched(target: LocalTarget, validator: str) -> int:
-    return int(target.state(validator)["jwks"]["fetches"])
+    return int(target.control.state(validator)["jwks"]["fetches"])
 
 
 def test_errors_in_a_share_of_answers_are_met_by_every_validator(target: LocalTarget) -> None:
@@ -261,7 +261,7 @@ def test_the_system_tells_what_became_of_a_process(how: str, target: LocalTarget
 
 @pytest.mark.parametrize("mode", ["overlap", "abrupt", "publish_late", "emergency"])
 def test_a_rotation_is_proved_act_by_act(mode: str, target: LocalTarget) -> None:
-    old = next(key for key in target.keys() if key.signing)  # noqa: SIM118 - not a dict
+    old = next(key for key in target.control.keys() if key.signing)  # noqa: SIM118 - not a dict
     fault = KeyRotation.model_validate(
         {"mode": mode, "alg": old.alg, "lead_s": 0.5, "overlap_s": 0.5,
          "late_s": 0.5, "allowed_lag_s": 2}
@@ -285,7 +285,7 @@ def test_a_rotation_is_proved_act_by_act(mode: str, target: LocalTarget) -> None
 def test_a_rotation_that_stopped_half_way_is_not_healed_until_it_is_completed(
     target: LocalTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = next(key for key in target.keys() if key.signing)  # noqa: SIM118 - not a dict
+    old = next(key for key in target.control.keys() if key.signing)  # noqa: SIM118 - not a dict
     fault = KeyRotation(
         mode="publish_late", alg=old.alg, lead_s=0, overlap_s=0, late_s=60, allowed_lag_s=2,
     )  # fmt: skip

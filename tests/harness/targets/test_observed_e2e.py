@@ -49,23 +49,23 @@ def test_fetches_of_keys_are_seen_on_the_wire_as_often_as_validators_say(target:
 
 
 def test_a_probe_of_our_own_is_counted_apart(target: LocalTarget) -> None:
-    before = target.observed()["gateway-1-to-idp"]
-    target.probe("gateway-1", "idp")
-    after = target.observed()["gateway-1-to-idp"]
+    before = target.control.observed()["gateway-1-to-idp"]
+    target.control.probe("gateway-1", "idp")
+    after = target.control.observed()["gateway-1-to-idp"]
     assert sum(c.requests for c in after.probes.values()) == sum(c.requests for c in before.probes.values()) + 1
 
 
 def test_an_idp_that_is_gone_or_stands_still_is_felt_as_through_toxiproxy_alone(target: LocalTarget) -> None:
-    before = target.observed()["gateway-1-to-idp"]
+    before = target.control.observed()["gateway-1-to-idp"]
     target.disturb("idp", "pause")
-    assert target.probe("gateway-1", "idp", 0.5).error == "timeout"
+    assert target.control.probe("gateway-1", "idp", 0.5).error == "timeout"
     target.restore("idp", "pause")
     target.disturb("idp", "kill")
     # As where Toxiproxy itself finds nobody: the connection is there, and ends.
-    assert target.probe("gateway-1", "idp").error in ("connection_closed", "connection_reset")
-    assert target.observed()["gateway-1-to-idp"].unreachable > before.unreachable
+    assert target.control.probe("gateway-1", "idp").error in ("connection_closed", "connection_reset")
+    assert target.control.observed()["gateway-1-to-idp"].unreachable > before.unreachable
     target.restore("idp", "kill")
-    assert target.probe("gateway-1", "idp").ok
+    assert target.control.probe("gateway-1", "idp").ok
 
 
 def test_what_is_asked_at_the_idp_is_counted_alike_by_whoever_asks_by_the_idp_and_on_the_wire(
@@ -96,4 +96,4 @@ def test_what_is_asked_at_the_idp_is_counted_alike_by_whoever_asks_by_the_idp_an
 
 def introspections(target: LocalTarget) -> dict[str, int]:
     """How often each gateway says that it asked the IdP about a token."""
-    return {name: int(target.state(name)["introspection"]["calls"]) for name in target.graph.gateways}
+    return {name: int(target.control.state(name)["introspection"]["calls"]) for name in target.graph.gateways}
