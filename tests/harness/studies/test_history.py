@@ -25,6 +25,7 @@ def reports(tmp_path: Path) -> Path:
     for name in ("1", "2"):
         shutil.copytree(EXAMPLE, scenario / name)
     verdict = json.loads((scenario / "2" / "verdict.json").read_text())
+    (scenario / "1" / "verdict.json").write_text(json.dumps(verdict | {"verdict": "PASS"}))
     verdict |= {"verdict": "FAIL", "reasons": ["<script>alert(1)</script>"], "of_tomorrow": 1}
     verdict["started_at"] += 60
     verdict["objectives"][0] |= {"verdict": "FAIL", "value": 0.5}
