@@ -106,6 +106,9 @@ RIPENING_S: Seconds = 10.0
 """Ample time to make a canary anew that must be shown, or revoked, beside the time that caches have to forget it."""
 
 
+SELDOM = 3
+
+
 class CanaryPlan(Value):
     """Which canaries are sent, and what makes each of them surely bad."""
 
@@ -130,6 +133,17 @@ class CanaryPlan(Value):
     what becomes of them is told, and not judged."""
     around: tuple[str, ...] = ()
     """Every second one of these is sent to a service directly, around the gateways."""
+
+    seldom: tuple[str, ...] = ()
+    """Kinds that cost an IdP a login or more each: they come once where others come :data:`SELDOM` times."""
+
+    @property
+    def slots(self) -> tuple[tuple[str, ...], ...]:
+        """A round of canaries: each slot has one kind, or some that take turns."""
+        seldom = tuple(kind for kind in self.kinds if kind in self.seldom)
+        shared = -(-len(seldom) // SELDOM)
+        often = tuple((kind,) for kind in self.kinds if kind not in self.seldom)
+        return (*often, *(seldom[at::shared] for at in range(shared)))
 
     def after_s(self, kind: str) -> Seconds:
         """For how long after what makes it bad a canary of this kind may still be taken for a good one."""

@@ -235,11 +235,13 @@ def _renewals(life_s: float, refresh_at: float, jitter: float, until: float) -> 
     return lambda age: np.interp(age, ages, total) + np.maximum(age - ages[-1], 0.0) / mean
 
 
-def canaries(plan: Plan, start: float, end: float) -> Count:
+def canaries(plan: Plan, start: float, end: float, kind: str = "") -> Count:
     """Canaries of one kind between two moments. Kinds come in shuffled rounds, each once a round: n arrivals in a row
-    hold at least (n - kinds + 1) / kinds whole rounds, and touch at most (n + 2 kinds - 2) / kinds.
+    hold at least (n - kinds + 1) / kinds whole rounds, and touch at most (n + 2 kinds - 2) / kinds. Those that take
+    turns in a round come in some of these rounds.
     """
-    kinds = len(plan.load.canaries.kinds) if plan.load.canaries else 1
+    slots = plan.load.canaries.slots if plan.load.canaries else ((kind,),)
+    kinds, turns = len(slots), next((len(slot) for slot in slots if kind in slot), 1)
     mean = low = high = 0.0
     for stream in plan.load.streams:
         if stream.flow != "canary":
@@ -250,6 +252,6 @@ def canaries(plan: Plan, start: float, end: float) -> Count:
         mean += expected
         low += max(0, math.floor(expected) - 1) if steady else count.at_least
         high += math.ceil(expected) + 1 if steady and expected else count.at_most
-    least = max(0, (int(low) - kinds + 1) // kinds)
-    most = (int(high) + 2 * kinds - 2) // kinds if high else 0
-    return Count(mean=round(mean / kinds, 3), at_least=least, at_most=most)
+    least = max(0, (int(low) - kinds + 1) // kinds) // turns
+    most = -(-((int(high) + 2 * kinds - 2) // kinds) // turns) if high else 0
+    return Count(mean=round(mean / kinds / turns, 3), at_least=least, at_most=most)

@@ -89,11 +89,22 @@ def everyday_load(
     issues_both = len(TOPOLOGIES[settings.topology].formats) > 1
     opaque = load.rate * opaque_share if issues_both else 0.0
     sent = tuple(kind for kind in kinds() if kind not in without)
+    canaries = CanaryPlan(
+        kinds=sent,
+        once=tuple(kind.name for kind in kinds().values() if kind.once),
+        clock_margin_s=settings.gateway.leeway_s + abs(clock_error_s) + slack,
+        expired_after_s=settings.gateway.leeway_s + abs(clock_error_s) + EXPIRY_SLACK_S,
+        retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,
+        replayed_after_s=settings.tokens.refresh_grace_s,
+        revoked_after_s=revocation_window_s(settings),
+        around=around,
+        seldom=tuple(name for name in sent if kinds()[name].costs_a_login),
+    )
     streams = [
         Stream(flow="api", rate=load.rate - opaque, arrivals=load.arrivals, ramp_s=ramp),
         Stream(flow="login", rate=load.login_rate, arrivals=load.arrivals),
         Stream(flow="machine", rate=load.machine_rate, arrivals=load.arrivals),
-        Stream(flow="canary", rate=load.canaries_per_kind * len(sent), arrivals="constant"),
+        Stream(flow="canary", rate=load.canaries_per_kind * len(canaries.slots), arrivals="constant"),
     ]
     if opaque:
         streams.append(Stream(flow="opaque", rate=opaque, arrivals=load.arrivals, ramp_s=ramp))
@@ -106,16 +117,7 @@ def everyday_load(
         retry_s=load.retry_s,
         timeout_s=load.timeout_s,
         max_in_flight=load.max_in_flight,
-        canaries=CanaryPlan(
-            kinds=sent,
-            once=tuple(kind.name for kind in kinds().values() if kind.once),
-            clock_margin_s=settings.gateway.leeway_s + abs(clock_error_s) + slack,
-            expired_after_s=settings.gateway.leeway_s + abs(clock_error_s) + EXPIRY_SLACK_S,
-            retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,
-            replayed_after_s=settings.tokens.refresh_grace_s,
-            revoked_after_s=revocation_window_s(settings),
-            around=around,
-        ),
+        canaries=canaries,
         flows=planned((*streams, *extra), flows),
         session_max_s=session_max_s,
     )

@@ -323,7 +323,7 @@ def _each_way(plan: Plan, objective: Objective) -> Answer:
     span = planned.window(plan, objective.phase)
     if Canary.REDIRECT_TAMPERED not in kinds or span is None:
         return _no("no canary of a tampered redirect URI is planned")
-    return _enough(planned.canaries(plan, *span), len(ALWAYS), str(objective.phase))
+    return _enough(planned.canaries(plan, *span, Canary.REDIRECT_TAMPERED), len(ALWAYS), str(objective.phase))
 
 
 # --- invariants
@@ -383,10 +383,10 @@ def _canaries(plan: Plan, invariant: Invariant) -> Iterator[CanaryCount]:
             continue
         if kind in canaries.once:
             yield CanaryCount(
-                canary=kind, phase="all", planned=planned.canaries(plan, canaries.after_s(kind), plan.duration_s)
+                canary=kind, phase="all", planned=planned.canaries(plan, canaries.after_s(kind), plan.duration_s, kind)
             )
             continue
         for phase in plan.phases:
             span = planned.window(plan, phase.name)
             if span is not None and phase.name is not PhaseName.WARMUP:
-                yield CanaryCount(canary=kind, phase=phase.name.value, planned=planned.canaries(plan, *span))
+                yield CanaryCount(canary=kind, phase=phase.name.value, planned=planned.canaries(plan, *span, kind))

@@ -51,6 +51,8 @@ class Kind(ABC):
     """An RFC's section, a CVE, an advisory."""
     sent: ClassVar[Literal["gateways", "IdP"]] = "gateways"
     needs: ClassVar[tuple[Need, ...]] = ()
+    costs_a_login: ClassVar[bool] = False
+    """Or as much: it comes less often than others."""
     once: ClassVar[bool] = False
     """One decided attempt in the whole run must do: it is only surely bad after something has happened, or sent to an
     IdP that a fault may keep out of reach for a whole phase."""
@@ -86,6 +88,7 @@ class IdpKind(Kind):
 
     sent = "IdP"
     once = True
+    costs_a_login = True
 
     @abstractmethod
     def desk(self, bench: Bench) -> Desk:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import count
+from itertools import count, cycle
 from math import inf
 
 import gevent
@@ -46,7 +46,7 @@ class Canaries:
         rate: float,
     ) -> None:
         self._scene, self._plan, self._retired_kid = scene, plan, scene.retired_kid
-        depth = max(2, int(rate * PERIOD_S / len(plan.kinds)) + 2)
+        depth = max(2, int(rate * PERIOD_S / len(plan.slots)) + 2)
         self.bench = Bench(scene, plan, scene.roles, depth, scene.mints)
         kinds: list[Kind] = [kind_named(name) for name in plan.kinds]
         self._tokens = {kind.name: kind for kind in kinds if isinstance(kind, TokenKind)}
@@ -62,6 +62,7 @@ class Canaries:
         self._presented: dict[str, str] = {}
         """Tokens that everybody has accepted, by their key."""
         self._rounds = 0
+        self._slots = [cycle(slot) for slot in plan.slots]
         self._turns: dict[tuple[str, str], Iterator[int]] = {}
         """Each make of a kind is sent by all ways to all routes in turn."""
         self.keepers: list[gevent.Greenlet] = []
@@ -74,15 +75,15 @@ class Canaries:
         return cls(scene, scene.plan.canaries, rate)
 
     @property
-    def kinds(self) -> tuple[str, ...]:
-        """Of the plan, in its order."""
-        return self._plan.kinds
+    def slots(self) -> tuple[tuple[str, ...], ...]:
+        """A round of kinds: see :attr:`~idchaos.experiment.CanaryPlan.slots`."""
+        return self._plan.slots
 
     # --- arrivals ---
 
     def canary(self, arrival: Arrival, due: float) -> None:
         """Send one canary of the drawn kind; if there is none that is surely bad by now, count that instead."""
-        name = self.kinds[arrival.kind]
+        name = next(self._slots[arrival.kind])
         desk = self._desks.get(name)
         if not (desk.send(due) if desk else self._send(name, due)):
             self._scene.recorder.skipped[name] += 1

@@ -51,7 +51,7 @@ class _Mixture(Sender):
 
     @property
     def kinds(self) -> int:
-        return len(self.stock.kinds)
+        return len(self.stock.slots)
 
     def prepare(self) -> None:
         self.stock.start()
@@ -63,7 +63,7 @@ class _Mixture(Sender):
         self.stock.withdrawn(key)
 
     def canary(self, arrival: Arrival) -> str:
-        return self.stock.kinds[arrival.kind]
+        return self.stock.slots[arrival.kind][0]
 
 
 class _Flood(_Mixture):

@@ -18,6 +18,7 @@ _WRONG = "wrong_request"
 class RedirectTampered(IdpKind):
     name = "redirect_tampered"
     invariant = "redirect_uris_exact"
+    costs_a_login = False
     made = "Dozens of redirect URIs that resemble a registered one; half of the requests are wrong besides."
     bad = "From birth: the URI is not registered, compared as a string."
     why = "Codes, and errors with them, go to whoever sent the user there."

@@ -13,6 +13,7 @@ from idchaos.load.idp.client import Step
 from idchaos.targets.endpoints import Client
 
 _OVER_S = 600
+_STOCK = 4
 
 
 class ToldActive(IdpKind):
@@ -23,6 +24,7 @@ class ToldActive(IdpKind):
     why = "Everybody who asks the IdP instead of looking for themselves is told the wrong thing."
     source = "RFC 7662 section 2.2 and section 4, RFC 7009 section 2"
     needs = ("revocation", "introspection")
+    costs_a_login = False
 
     def desk(self, bench: Bench) -> _Desk:
         return _Desk(bench, self)
@@ -34,6 +36,11 @@ class _Desk(StockedDesk[Replay]):
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)
         self._ways = cycle(("revoked", "expired", "withdrawn"))
+
+    @property
+    def is_full(self) -> bool:
+        """Only some: what turns bad later must have its turn."""
+        return self.scene.stopping or self.shelf.lasting(self.bench.now) >= _STOCK
 
     def use(self, item: Replay) -> Step:
         return self.scene.idp.introspect(item.client, item.token)
