@@ -3,15 +3,17 @@
 ::
 
     python -m benchmarks judge            # a million samples, an hour at 300/s
-    python benchmarks/judge.py 10000000   # ten million
+    python -m benchmarks.judge 10000000   # ten million
 
 The run is made of the example's: each of its samples many times over, its time stretched to match. Each part is
-measured in a process of its own; the memory is the greatest that was resident (``ru_maxrss``).
+measured in a process of its own; the memory is the greatest that was resident (``ru_maxrss``). Seconds of CPU tell
+what a busy machine adds.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -75,18 +77,18 @@ def stretched(row: dict[str, Any], zero: float, factor: int) -> dict[str, Any]:
 
 
 def measure(directory: Path, what: str) -> dict[str, float]:
-    """Judge a run, or draw one that was judged; seconds, and megabytes resident at most."""
+    """Judge a run, or draw one that was judged; seconds, those of CPU among them, and megabytes resident at most."""
     from idchaos.studies.single import judge
 
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     record, verdict = judge(directory)
     if what == "draw":
         from idchaos.report.write import write
 
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         write(directory, record, verdict)
-    took = time.perf_counter() - began
-    return {"seconds": took, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    took, cpu = time.perf_counter() - began, time.process_time() - used
+    return {"seconds": took, "cpu": cpu, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def main(words: list[str]) -> int:
@@ -107,7 +109,12 @@ def main(words: list[str]) -> int:
         middle, limit = statistics.median(seconds), SECONDS_PER_MILLION * millions
         missed |= middle > limit or most > MEGABYTES.get(millions, 2048)
         spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
-        print(f"{what} {count:,} samples: {middle:.1f} s ({spread}), at most {limit:g} s; {most:,.0f} MB resident")
+        cpu = statistics.median(each["cpu"] for each in results)
+        print(
+            f"{what} {count:,} samples: {middle:.1f} s ({spread}; {cpu:.1f} s of CPU), at most {limit:g} s; "
+            f"{most:,.0f} MB resident"
+        )
+    print(f"load of the machine: {os.getloadavg()[0]:.1f}")
     return int(missed)
 
 
