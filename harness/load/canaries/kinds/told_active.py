@@ -35,7 +35,7 @@ class _Desk(StockedDesk[Replay]):
 
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)
-        self._ways = cycle(("revoked", "expired", "withdrawn"))
+        self._ways = cycle(("withdrawn", "revoked", "expired"))
 
     @property
     def is_full(self) -> bool:
@@ -50,9 +50,10 @@ class _Desk(StockedDesk[Replay]):
         asking = self.scene.endpoints.introspection_client
         if asking is None or not self.scene.idp.has("introspect"):
             return
-        for way in (next(self._ways) for _ in range(3 * self.bench.depth)):
+        for _ in range(3 * self.bench.depth):  # some can't be had
             if self.is_full:
                 return
+            way = next(self._ways)
             for client in self.bench.machines:
                 if value := self._made(way, client):
                     self.shelf.put(Replay(about=about_way(f"{way}_{client.token_format}"), client=asking, token=value))
