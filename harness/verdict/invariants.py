@@ -18,7 +18,7 @@ from idchaos.experiment import (
     PhaseName,
     Verdict,
 )
-from idchaos.reasons import FOREIGN_ANSWER
+from idchaos.reasons import FOREIGN_ANSWER, NOT_OF_REVOCATION
 from idchaos.record.record import Run, RunRecord
 from idchaos.verdict.evidence import Evidence, evidence_of
 from idchaos.verdict.objectives import Judgement
@@ -147,7 +147,10 @@ def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
 
 
 def _decided(tried: pd.DataFrame) -> pd.DataFrame:
-    return tried[(tried["expected"] == "deny") & (tried["decision"] != "undecided")]
+    """Also of revoked tokens that their decider need not have heard of yet: who refuses one has."""
+    heard = (tried["decision"] == "deny") & ~tried["error_code"].isin(NOT_OF_REVOCATION)
+    heard &= tried["canary"].isin([str(kind) for kind in REVOKED])
+    return tried[((tried["expected"] == "deny") & (tried["decision"] != "undecided")) | heard]
 
 
 def _breached(name: str, breaches: pd.DataFrame, decided: pd.DataFrame, what: str) -> Judgement:
