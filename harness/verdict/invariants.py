@@ -41,7 +41,14 @@ REFUSALS = "refusals_repeat_no_token"
 PROMPTNESS = "junk_refused_at_once"
 """See :mod:`idchaos.verdict.promptness`."""
 PASSWORDS = "wrong_passwords_refused"
-IN_EVERY_RUN = (WITHDRAWN_KEYS, BAD_TOKENS, PASSWORDS, LOGS_INVARIANT, ISOLATION, REFUSALS, PROMPTNESS)
+UNASKED = {
+    "token_answers_not_stored": "token answers that a cache may keep",
+    "no_private_keys_published": "published keys with private members",
+    "tokens_unguessable": "kinds of tokens that could be guessed",
+    "logins_get_their_own_tokens": "logins with tokens of somebody else",
+}
+"""See :mod:`idchaos.verdict.unasked`: each, and what its breaches are."""
+IN_EVERY_RUN = (WITHDRAWN_KEYS, BAD_TOKENS, PASSWORDS, LOGS_INVARIANT, ISOLATION, REFUSALS, PROMPTNESS, *UNASKED)
 """Invariants that no plan names: each run that has what they are about is judged by them."""
 
 

@@ -51,6 +51,7 @@ from idchaos.verdict.promptness import judge_junk
 from idchaos.verdict.proofs import fault_reasons
 from idchaos.verdict.reconcile import Row
 from idchaos.verdict.sli import Measurement
+from idchaos.verdict.unasked import judge_unasked
 
 __all__ = [
     "Count",
@@ -139,7 +140,7 @@ def _invariants(measured: Measurements, hidden: Collection[str]) -> Iterator[Inv
     found.append((LOGS_INVARIANT, judge_logs(run)))
     own = (ISOLATION, judge_answers(run, evidence)), (REFUSALS, judge_refusals(run)), (PROMPTNESS, judge_junk(evidence))
     found += [(name, each) for name, each in own if each is not None]
-    for name, each in (*found, *judge_implied(run, evidence)):
+    for name, each in (*found, *judge_unasked(run), *judge_implied(run, evidence)):
         if each.breaches or name not in hidden or (each.attempts and name != LOGS):
             yield _invariant(name, each)
 

@@ -102,8 +102,14 @@ class Child:
             unechoed=dict(recorder.unechoed),
             refusals_searched=dict(generator.scene.idp.quotes.searched),
             refusals_quoting=dict(generator.scene.idp.quotes.found),
+            unasked=self._unasked(generator),
             interrupted=isinstance(self._error, Interrupted),
         )
+
+    def _unasked(self, generator: Generator) -> dict[str, dict[str, int | str]]:
+        idp = generator.scene.idp
+        idp.unasked.values(each for chunk in idp.handed_out.chunks() for each in chunk)
+        return idp.unasked.told()
 
     # --- the worker ---
 

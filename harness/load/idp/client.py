@@ -68,6 +68,8 @@ class Idp(Provider):
         answer = self._authenticated(client, self._urls["token"], form, replayable=replayable, assertion=assertion)
         decision, code, body = token_answer(answer)
         self.handed_out.add_response(body)
+        if body:
+            self.unasked.token_answer(answer)
         return Step("token", answer, decision, code), body
 
     # --- login: authorization code with PKCE ---
@@ -85,6 +87,8 @@ class Idp(Provider):
             return None, {}
         step, tokens = self.redeem(client, code, code.verifier)
         observe(step)
+        if step.decision == "accept":
+            self.unasked.login(client.client_id, user.username, tokens)
         return step, tokens
 
     def code(self, client: Client, user: User, observe: Observe, *, typo: bool = False) -> Code | None:

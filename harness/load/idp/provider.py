@@ -17,6 +17,7 @@ from idchaos.load.engine.quotes import Quotes, secrets_in
 from idchaos.load.engine.response import Response, Sends
 from idchaos.load.idp.assertion import assertion, assertion_form
 from idchaos.load.idp.handed_out import HandedOut
+from idchaos.load.idp.unasked import Unasked
 from idchaos.targets.endpoints import Client, Endpoints
 
 _FORM = "application/x-www-form-urlencoded"
@@ -48,6 +49,7 @@ class Provider:
         self.handed_out = HandedOut()
         self.quotes = Quotes()
         """Refusals of the IdP, and those of whoever else is asked for it."""
+        self.unasked = Unasked()
 
     # --- discovery ---
 
@@ -84,7 +86,9 @@ class Provider:
         keys = json_object(answer.body).get("keys")
         if answer.status != 200 or not isinstance(keys, list):
             return None
-        return [key for key in keys if isinstance(key, dict)]
+        found = [key for key in keys if isinstance(key, dict)]
+        self.unasked.key_set(found)
+        return found
 
     # --- requests ---
 

@@ -1,0 +1,105 @@
+"""What answers give away or mix up without being asked for it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from idchaos.load.engine.response import Response
+from idchaos.load.idp.tokens import b64
+from idchaos.load.idp.unasked import LEAST_BITS, Rule, Unasked, bits_of
+
+
+def answer(**headers: str) -> Response:
+    return cast(Response, SimpleNamespace(header=lambda name: headers.get(name.replace("-", "_"), "")))
+
+
+def jwt(subject: str) -> str:
+    return ".".join((b64(b"{}"), b64(json.dumps({"sub": subject}).encode()), "c2ln"))
+
+
+def tokens(subject: str, access: str | None = None) -> dict[str, Any]:
+    return {"id_token": jwt(subject), "access_token": jwt(subject if access is None else access)}
+
+
+@pytest.mark.parametrize(
+    ("header", "broken"),
+    [("no-store", 0), ("private, No-Store", 0), ("public, max-age=60", 1), ("no-cache", 1), ("", 1)],
+)
+def test_an_answer_with_tokens_says_that_nobody_may_store_it(header: str, broken: int) -> None:
+    seen = Unasked()
+    seen.token_answer(answer(Cache_Control=header))
+    assert (seen.looked[Rule.NOT_STORED], seen.broken[Rule.NOT_STORED]) == (1, broken)
+
+
+@pytest.mark.parametrize(
+    ("key", "broken"),
+    [
+        ({"kid": "a", "kty": "RSA", "n": "x", "e": "AQAB"}, 0),
+        ({"kid": "a", "kty": "RSA", "n": "x", "e": "AQAB", "d": "hidden"}, 1),
+        ({"kid": "a", "kty": "oct", "k": "hidden"}, 1),
+        ({"kid": "a", "kty": "OKP", "crv": "Ed25519", "x": "x", "d": "hidden"}, 1),
+    ],
+)
+def test_private_members_of_keys_are_seen_and_never_repeated(key: dict[str, str], broken: int) -> None:
+    seen = Unasked()
+    seen.key_set([key])
+    assert seen.broken[Rule.KEYS_ARE_PUBLIC] == broken
+    assert "hidden" not in seen.first.get(Rule.KEYS_ARE_PUBLIC, "")
+
+
+def test_whoever_logs_in_gets_tokens_of_their_own() -> None:
+    seen = Unasked()
+    for user, subject in (("alice", "1"), ("bob", "2"), ("alice", "1"), ("bob", "2")):
+        seen.login("web", user, tokens(subject))
+    seen.login("other", "alice", tokens("pairwise"))
+    assert (seen.looked[Rule.OWN_TOKENS], seen.broken[Rule.OWN_TOKENS]) == (5, 0)
+
+
+@pytest.mark.parametrize(
+    "mixed",
+    [tokens("1", access="2"), tokens("2"), tokens("3", access="1")],
+    ids=["the access token is another's", "all are another's", "the ID token is nobody's"],
+)
+def test_a_login_with_tokens_of_somebody_else_is_seen(mixed: dict[str, Any]) -> None:
+    seen = Unasked()
+    seen.login("web", "alice", tokens("1"))
+    seen.login("web", "bob", tokens("2"))
+    seen.login("web", "alice", mixed)
+    assert seen.broken[Rule.OWN_TOKENS] == 1
+
+
+def test_opaque_tokens_tell_no_subject() -> None:
+    seen = Unasked()
+    seen.login("web", "alice", {"access_token": "opaque"})
+    assert seen.told() == {}
+
+
+@pytest.mark.parametrize(
+    ("make", "guessable"),
+    [
+        (lambda _: secrets.token_urlsafe(32), False),
+        (lambda _: secrets.token_hex(16), False),
+        (lambda _: f"prefix_{secrets.token_urlsafe(16)}", False),
+        (lambda number: f"{number:043d}", True),
+        (lambda number: f"code-{1_700_000_000 + number}", True),
+        (lambda _: "x" * 40 + secrets.token_hex(4), True),
+    ],
+)
+def test_values_of_which_the_next_can_be_guessed(make: Any, guessable: bool) -> None:
+    values = [make(number) for number in range(40)]
+    assert (bits_of(values) < LEAST_BITS) is guessable
+    seen = Unasked()
+    seen.values([("code", value) for value in values])
+    assert (seen.looked[Rule.UNGUESSABLE], seen.broken[Rule.UNGUESSABLE]) == (1, guessable)
+
+
+def test_a_few_values_and_jwts_say_nothing_of_that() -> None:
+    seen = Unasked()
+    seen.values([("code", f"{number}") for number in range(5)])
+    seen.values([("access_token", jwt("1")) for _ in range(40)])
+    assert seen.told() == {}

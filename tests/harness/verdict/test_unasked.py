@@ -1,0 +1,35 @@
+"""The invariants about what an IdP's everyday answers give away."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from idchaos.experiment import Verdict
+from idchaos.load.idp.unasked import Rule
+from idchaos.record.record import Run
+from idchaos.verdict.invariants import UNASKED
+from idchaos.verdict.unasked import judge_unasked
+
+
+def ran(**unasked: Any) -> Run:
+    return cast(Run, SimpleNamespace(generator={"unasked": unasked}))
+
+
+def test_each_rule_is_an_invariant_of_its_name() -> None:
+    assert {str(rule) for rule in Rule} == set(UNASKED)
+
+
+def test_one_that_was_broken_fails_and_says_how() -> None:
+    told = {"looked": 40, "broken": 2, "first": "Cache-Control: none"}
+    ((name, found),) = judge_unasked(ran(token_answers_not_stored=told))
+    assert (name, found.attempts, found.breaches) == ("token_answers_not_stored", 40, 2)
+    assert found.judgement.verdict is Verdict.FAIL
+    assert found.judgement.reason == "token_answers_not_stored: 2 of 40: Cache-Control: none"
+
+
+def test_one_that_held_passes_and_what_was_never_looked_at_is_not_judged() -> None:
+    held = {"looked": 40, "broken": 0, "first": ""}
+    judged = list(judge_unasked(ran(no_private_keys_published=held, tokens_unguessable=held | {"looked": 0})))
+    assert [(name, found.judgement.verdict) for name, found in judged] == [("no_private_keys_published", Verdict.PASS)]
+    assert list(judge_unasked(cast(Run, SimpleNamespace(generator={})))) == [], "a run of before"
