@@ -218,16 +218,32 @@ def _missing_after_healing(invariant: Invariant, record: Run, decided: pd.DataFr
     """A fault may keep the news of revocations from a replica; afterwards it must be heard again. Empty when that was
     tried, or when the recovery is too short for it.
     """
-    planned, window, healed = record.plan.load.canaries, record.window(PhaseName.RECOVERY), _healed_at(record)
-    if planned is None or window is None or healed is None:
+    planned, healed = record.plan.load.canaries, _healed_at(record)
+    if planned is None or healed is None or _recovery_lacks_s(record) > 0:
         return ""
     due = healed + planned.revoked_after_s
-    if window[1] < due + planned.revoked_after_s + RIPENING_S:
-        return ""
     for kind in (kind for kind in REVOKED if kind in invariant.canaries):
         if not ((decided["canary"] == str(kind)) & (decided["sent_at"] > due)).any():
             return _unanswered(kind, " after the fault was healed")
     return ""
+
+
+def too_short_to_hear(record: Run) -> str:
+    """Why a run can't tell who never hears of a revocation again after a fault that kept the news from them; empty when
+    it can, or when no fault did.
+    """
+    lacking = _recovery_lacks_s(record)
+    if not 0 < lacking < float("inf") or not any(fault.hides_revocations for fault in record.faults):
+        return ""
+    return f"who never hears of revocations again after the fault: the recovery is {lacking:.0f} s too short for it"
+
+
+def _recovery_lacks_s(record: Run) -> float:
+    """By how much the recovery is too short to hear of a revocation afterwards, in seconds; without one, infinite."""
+    planned, window, healed = record.plan.load.canaries, record.window(PhaseName.RECOVERY), _healed_at(record)
+    if planned is None or window is None or healed is None:
+        return float("inf")
+    return healed + 2 * planned.revoked_after_s + RIPENING_S - window[1]
 
 
 def _healed_at(record: Run) -> float | None:

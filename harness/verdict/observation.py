@@ -11,6 +11,7 @@ from idchaos.experiment import SHOWN_WHILE_GOOD, Invariant, Plan
 from idchaos.record.record import Run, RunRecord
 from idchaos.values import Value
 from idchaos.verdict.evidence import Evidence
+from idchaos.verdict.invariants import REVOKED, too_short_to_hear
 
 
 class Unseen(Value):
@@ -34,7 +35,9 @@ def left_out(record: Run) -> tuple[Unseen, ...]:
 
 def untried(record: Run) -> tuple[Unseen, ...]:
     """What this run's invariants do not speak of, since it was over too soon."""
-    told = ((each.name, too_short_for(record.plan, each, record.lasted_s)) for each in record.plan.invariants)
+    invariants = record.plan.invariants
+    told = [(each.name, too_short_for(record.plan, each, record.lasted_s)) for each in invariants]
+    told += [(each.name, too_short_to_hear(record)) for each in invariants if set(REVOKED) & set(each.canaries)]
     return tuple(Unseen(name=name, why=why) for name, why in told if why)
 
 

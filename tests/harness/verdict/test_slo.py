@@ -526,6 +526,22 @@ def test_revocations_must_be_heard_again_after_healing(
     assert found.judgement.verdict is (Verdict.PASS if holds else Verdict.INCONCLUSIVE)
 
 
+@pytest.mark.parametrize(
+    ("recovered_until", "hides", "told"), [(125, True, True), (140, True, False), (125, False, False)]
+)
+def test_a_recovery_too_short_to_hear_of_revocations_is_told(
+    make_record: Make, make_plan: MakePlan, recovered_until: float, hides: bool, told: bool
+) -> None:
+    plan = make_plan(canaries=CanaryPlan(kinds=(Canary.REVOKED,), clock_margin_s=10.0, revoked_after_s=3.0))
+    events = [
+        {"at": 110.0, "event": "fault_applied", "fault": "f", "hides_revocations": hides},
+        {"at": 120.0, "event": "fault_healed", "fault": "f"},
+    ]
+    spans = {"baseline": (100.0, 110.0), "fault": (110.0, 120.0), "recovery": (120.0, recovered_until)}
+    found = invariants.too_short_to_hear(make_record(canaries(), plan=plan, windows=spans, events=events))
+    assert ("too short" in found) is told
+
+
 def test_canaries_that_could_not_be_made_are_told(make_record: Make, make_plan: MakePlan) -> None:
     record = make_record(
         canaries((Canary.EXPIRED,)), plan=make_plan(canaries=CANARIES), generator={"skipped": {"alg_none": 9}}
