@@ -8,6 +8,7 @@ from idchaos.clock import Clock
 from idchaos.experiment import LoadPlan, Stream
 from idchaos.graph import Route
 from idchaos.load.engine.job import Roles
+from idchaos.load.engine.quotes import Quotes
 from idchaos.load.engine.recorder import Recorder
 from idchaos.load.engine.response import Response
 from idchaos.load.engine.scene import Gate, Scene
@@ -26,6 +27,7 @@ class FakeIdp:
 
     def __init__(self, clock):
         self.clock, self.refreshes, self.tokens, self.asked = clock, [], 0, []
+        self.quotes = Quotes()
 
     def _body(self):
         self.tokens += 1
