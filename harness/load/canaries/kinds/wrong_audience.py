@@ -11,6 +11,9 @@ from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.idp.tokens import peek
 
 
+AT_ONCE = 4
+
+
 class WrongAudience(TokenKind):
     """Where tokens can't be made to order, everyday ones are sent to a service that they are not for."""
 
@@ -23,12 +26,15 @@ class WrongAudience(TokenKind):
     bad = "From birth: the service that it is sent to is not in `aud`, compared as a string."
     why = "One service can act for its callers at every other one."
     source = "RFC 7519 section 4.1.3, RFC 8725 section 3.9, RFC 9068 section 4"
+    makes = AT_ONCE
 
     def orders(self, moment: Moment) -> Iterable[Order]:
+        """Several a round: there are so many ways that a short run would not come to all of them."""
         ways = foreign_audiences(moment.audiences)
-        foreign = ways[moment.number % len(ways)]
-        shown = bool(foreign.good_for)  # a verdict that was remembered of one service is none for the next
-        yield Order(moment.good(aud=foreign.claim), way=foreign.way, good_for=foreign.good_for, shown=shown)
+        for number in range(moment.number * AT_ONCE, (moment.number + 1) * AT_ONCE):
+            foreign = ways[number % len(ways)]
+            shown = bool(foreign.good_for)  # a verdict that was remembered of one service is none for the next
+            yield Order(moment.good(aud=foreign.claim), way=foreign.way, good_for=foreign.good_for, shown=shown)
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         token = bench.round_token
