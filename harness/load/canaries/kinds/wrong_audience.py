@@ -10,7 +10,6 @@ from idchaos.load.canaries.kinds.wrong_issuer import NOBODY
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.idp.tokens import peek
 
-
 AT_ONCE = 4
 
 
