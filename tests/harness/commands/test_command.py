@@ -55,6 +55,8 @@ class Idchaos:
         assignments = [word for name, value in known.items() for word in ("--set", f"{name}={value}")]
         place = ["--reports", str(self.folder / "reports"), "--target", self.target] if words[0] == "run" else []
         place = place[:2] if "--target" in words else place
+        # What a busy machine leaves undecided is run again; a FAIL never is.
+        place += ["--retry-inconclusive", "2"] if words[0] == "run" and "--retry-inconclusive" not in words else []
         return [
             sys.executable,
             "-P",
