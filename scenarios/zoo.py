@@ -304,7 +304,6 @@ ROWS = (
     _in_outage("huge_leeway", "expired_tokens_refused", "early_tokens_refused"),
     _in_outage("unknown_kid_falls_back_to_any_key", "unknown_keys_refused"),
     _in_outage("retired_key_kept_forever", "retired_keys_refused"),
-    _in_outage("jwks_refetched_on_each_unknown_kid", "key_fetches_bounded"),
     _in_outage("cache_wiped_on_failed_fetch", "api_success_fault"),
     _in_outage("failed_fetch_cached_long", "api_success_recovery"),
     _in_outage("revocation_ignored", "revoked_tokens_refused"),
@@ -382,6 +381,7 @@ ROWS = (
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
 WITHOUT_ROW: dict[str, str] = {
+    "jwks_refetched_on_each_unknown_kid": "a mixture of all kinds has too few unknown keys; junk_kid_flood shows it",
     "new_material_ignored": "keys grow old soon enough here to be fetched again anyway",
     "jwks_without_timeout": "it serves by the keys that it has; only tokens of unknown keys wait with it",
     "jwks_size_unbounded": "reading too much does no harm that is seen from outside in so short a run",
