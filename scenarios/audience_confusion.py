@@ -15,7 +15,7 @@ class AudienceLoad(LoadSettings):
     """As ever, but with more canaries: there are many ways to be for somebody else."""
 
     canaries_per_kind: float = Field(
-        2, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
+        2.4, gt=0, le=100, description="of each kind of request that must be refused, so many per second"
     )
 
 

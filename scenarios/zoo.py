@@ -145,6 +145,9 @@ REGISTERING = Trial(
     },
 )
 
+# More tokens of unknown keys than a mixture of all kinds has.
+FLOODED = Trial(scenario="junk_kid_flood", settings=SHORT | {"fault.duration_s": 7, "phases.baseline_s": 4})
+
 # Introspection is down: nothing can be decided where every token takes it.
 DOWN = Trial(
     scenario="introspection_brownout",
@@ -298,6 +301,11 @@ ROWS = (
     _in_outage("connection_authorised_once", "answers_are_ones_own", elsewhere=AUDIENCES),
     _in_outage("fail_open_on_jwks_outage", "unknown_keys_refused", "retired_keys_refused"),
     _in_outage("fail_open_on_introspection_outage", "unknown_opaque_refused", elsewhere=DOWN),
+    Row(
+        defect="jwks_refetched_on_each_unknown_kid",
+        trial=FLOODED,
+        caught_by=("fetches_bounded", "key_fetches_bounded"),
+    ),
     _in_outage("no_aud_check", "audience_enforced", elsewhere=AUDIENCES),
     _in_outage("no_exp_check", "expired_tokens_refused"),
     _in_outage("no_nbf_check", "early_tokens_refused"),
@@ -381,7 +389,6 @@ ROWS = (
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
 WITHOUT_ROW: dict[str, str] = {
-    "jwks_refetched_on_each_unknown_kid": "a mixture of all kinds has too few unknown keys; junk_kid_flood shows it",
     "new_material_ignored": "keys grow old soon enough here to be fetched again anyway",
     "jwks_without_timeout": "it serves by the keys that it has; only tokens of unknown keys wait with it",
     "jwks_size_unbounded": "reading too much does no harm that is seen from outside in so short a run",
