@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from idchaos.errors import StoreError
-from idchaos.experiment import Canary, CanaryPlan, Invariant, PhaseName, Plan, Verdict
+from idchaos.experiment import SHOWN, Canary, CanaryPlan, Invariant, PhaseName, Plan, Verdict
 from idchaos.record.record import load
 from idchaos.record.samples import COLUMNS, frame_of, stream_header
 from idchaos.run.building import api_latency, api_success
@@ -54,7 +54,7 @@ EVENTS = [
     event(120.0, "phase_started", phase="recovery"),
     event(130.0, "phase_ended", phase="recovery"),
     event(130.1, "load_ended", summary={}),
-    event(130.2, "counts", before=counted(0, 0), after=counted(1_515, 1_515)),
+    event(130.2, "counts", before=counted(0, 0), after=counted(1_530, 1_530)),
     event(130.3, "logs_searched", complete=True, secrets={"access_token": 9}, lines=LOGS, hits=0),
     event(130.4, "cleanup", clean=True, left=[]),
     event(130.5, "run_ended", status="completed"),
@@ -75,7 +75,9 @@ def run_dir(tmp_path: Path, make_plan: Callable[..., Plan], traffic: Callable[..
         "settings": usual.model_dump(mode="json"), "repeat": "idchaos run by_hand --seed 7",
     }  # fmt: skip
     bad = {"flow": "canary", "canary": "expired", "expected": "deny", "decision": "deny", "error_code": "token_expired"}
-    rows = [*traffic(100, 130, rate=100), *(row | bad for row in traffic(100, 130, rate=1))]
+    shown = bad | {"way": SHOWN}
+    dead = [row | kind for kind in (bad, shown) for row in traffic(100, 130, rate=1)]
+    rows = [*traffic(100, 130, rate=100), *dead]
     stored = frame_of(rows)[list(COLUMNS)].astype(object).to_numpy().tolist()
     texts = {
         "manifest.json": json.dumps(manifest),
