@@ -21,7 +21,7 @@ run: $(READY)  ## Set up, run the JWKS outage on local processes, judge it, draw
 	@$(BIN)/idchaos run jwks_outage
 
 test: $(READY)  ## Set up and run the tests that guard a change: a few minutes, nothing is needed but Python.
-	@$(BIN)/python -m pytest -m 'not e2e and not docker and not real_toxiproxy' --durations=15
+	@$(BIN)/python -m pytest -m 'not e2e and not docker and not real_toxiproxy' -n auto --durations=15
 
 test-all: test  ## These, and those that make whole runs: a quarter of an hour.
 	@$(BIN)/python -m pytest -m 'e2e and not docker and not real_toxiproxy' --durations=15
