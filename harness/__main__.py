@@ -1,6 +1,10 @@
 """``python -m idchaos``: the same as the command ``idchaos``."""
 
+import os
 import sys
+
+# Looking for pydantic's plugins reads the metadata of every installed package, at each start.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import psutil
 from pydantic import Field, TypeAdapter, model_validator
 
 from idchaos.errors import StoreError
@@ -110,11 +109,15 @@ class Owner(Value):
     @classmethod
     def this_process(cls) -> Owner:
         """The running process."""
+        import psutil  # not at the top: every command reads this file, and few ask who is alive
+
         process = psutil.Process()
         return cls(pid=process.pid, created=process.create_time())
 
     def alive(self) -> bool:
         """Whether that very process is still there."""
+        import psutil
+
         try:
             process = psutil.Process(self.pid)
             return process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE

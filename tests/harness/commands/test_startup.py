@@ -11,7 +11,7 @@ import pytest
 
 HEAVY = {
     "aiohttp", "cryptography", "docker", "gevent", "httpx", "jinja2", "joserfc", "locust", "matplotlib", "numpy",
-    "pandas", "pyarrow", "requests", "scipy", "toxiproxy",
+    "pandas", "psutil", "pyarrow", "requests", "scipy", "toxiproxy",
 }  # fmt: skip
 LOADED = """
 import json, sys
