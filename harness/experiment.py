@@ -71,6 +71,9 @@ class Canary(StrEnum):
     ASSERTION_REPLAYED = "assertion_replayed"
 
 
+REVOKED: tuple[str, ...] = (Canary.REVOKED, Canary.REVOKED_OPAQUE, Canary.GRANT_REVOKED)
+"""Kinds that are bad because something was revoked, of which the news takes its time."""
+
 SHOWN_WHILE_GOOD: tuple[str, ...] = (Canary.EXPIRED, Canary.EXPIRED_OPAQUE)
 """Kinds of which some are shown to everybody before they turn bad, in a run that is long enough for it."""
 

@@ -295,7 +295,7 @@ def facts(events: tuple[Event, ...], plan: Plan, faults: tuple[FaultRecord, ...]
         Disturbance(
             start=fault.applied_at,
             end=None if fault.healed_at is None else fault.healed_at + lag,
-            # A token is revoked right after it was obtained; the answer to that came within the time limit.
+            # Samples of before tell when a token was obtained, and it was revoked within the time limit.
             known_before=fault.applied_at - lag - plan.load.timeout_s,
         )
         for fault in faults

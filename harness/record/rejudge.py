@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from idchaos.experiment import REVOKED
 from idchaos.record.samples import ACCEPT, DECISIONS, DENY, EITHER, EXPECTED, OUTCOME_OF, OUTCOMES
 from idchaos.values import Value
 
@@ -43,14 +44,14 @@ class Disturbance(Value):
 
     start: float
     known_before: float
-    """A token obtained before this moment, and revoked at once, was known to be revoked before the fault began."""
+    """A token that was revoked before this moment was known to be revoked before the fault began."""
     end: float | None = None
     """When the fault was healed and caches have had their time since; ``None``: it was not healed."""
 
-    def excuses(self, obtained_at: Floats, began_at: Floats, ended_at: Floats) -> Bools:
+    def excuses(self, revoked_at: Floats, began_at: Floats, ended_at: Floats) -> Bools:
         """Where a replica need not know yet that a token was revoked, asked from ``began_at`` to ``ended_at``."""
         over = began_at >= (math.inf if self.end is None else self.end)
-        return ~over & (ended_at > self.start) & ~(obtained_at < self.known_before)
+        return ~over & (ended_at > self.start) & ~(revoked_at < self.known_before)
 
 
 class Facts(Value):
@@ -74,7 +75,7 @@ def rejudge(samples: pd.DataFrame, facts: Facts) -> pd.DataFrame:
         at_stake = (judged["kid"] == withdrawal.kid).to_numpy() & (judged["expected"] == "accept").to_numpy() & sent
         rows = np.flatnonzero(at_stake)
         _expect(judged, rows, withdrawal.expected(began[rows], ended[rows]))
-    unsure = (judged["canary"] == "revoked").to_numpy() & (judged["expected"] == "either").to_numpy() & sent
+    unsure = judged["canary"].isin(REVOKED).to_numpy() & (judged["expected"] == "either").to_numpy() & sent
     rows = np.flatnonzero(unsure)
     obtained = judged["token_obtained_at"].to_numpy(dtype=np.float64)[rows]
     excused = np.zeros(len(rows), dtype=np.bool_)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from idchaos.experiment import (
+    REVOKED,
     RIPENING_S,
     SHOWN,
     SHOWN_WHILE_GOOD,
     Canary,
-    CanaryPlan,
     Invariant,
     Outcome,
     PhaseName,
@@ -23,9 +23,6 @@ from idchaos.record.record import Run, RunRecord
 from idchaos.verdict.evidence import Evidence, evidence_of
 from idchaos.verdict.objectives import Judgement
 
-REVOKED = (Canary.REVOKED, Canary.REVOKED_OPAQUE, Canary.GRANT_REVOKED)
-LASTING = 2
-"""Whoever goes on for so many times as long as caches may, after the last fault, has not heard of it at all."""
 SHOWN_BREACHES = 20
 WITHDRAWN_KEYS, BAD_TOKENS = "withdrawn_keys_refused", "bad_tokens_refused"
 """See :func:`implied_invariants`."""
@@ -85,8 +82,7 @@ def judge_planned(invariant: Invariant, run: Run, evidence: Evidence) -> Invaria
     kinds = [str(kind) for kind in invariant.canaries]
     asked = evidence.asked
     sent = asked[asked["canary"].isin(kinds) & ~_unpromised(run, asked)]
-    wrongly = (sent["outcome"] == str(Outcome.WRONGLY_ACCEPTED)) | _never_heard(run, sent)
-    breaches = sent[wrongly]
+    breaches = sent[sent["outcome"] == str(Outcome.WRONGLY_ACCEPTED)]
     # A service that refuses whoever comes around its gateway has not looked at the token: that shows nothing of it.
     tried = sent[~sent["around"]]
     decided = _decided(tried)
@@ -156,7 +152,7 @@ def _withdrawn(keys: Sequence[str], tried: pd.DataFrame) -> InvariantJudgement:
 def _decided(tried: pd.DataFrame) -> pd.DataFrame:
     """Also of revoked tokens that their decider need not have heard of yet: who refuses one has."""
     heard = (tried["decision"] == "deny") & ~tried["error_code"].isin(NOT_OF_REVOCATION)
-    heard &= tried["canary"].isin([str(kind) for kind in REVOKED])
+    heard &= tried["canary"].isin(REVOKED)
     return tried[((tried["expected"] == "deny") & (tried["decision"] != "undecided")) | heard]
 
 
@@ -248,21 +244,6 @@ def _recovery_lacks_s(record: Run) -> float:
 
 def _healed_at(record: Run) -> float | None:
     return max((fault.healed_at for fault in record.faults if fault.healed_at is not None), default=None)
-
-
-def _never_heard(record: Run, sent: pd.DataFrame) -> pd.Series:
-    """Where a revoked token was accepted that its decider need not have heard of during a fault, so long after it was
-    healed that caches are no reason.
-    """
-    planned, healed = record.plan.load.canaries, _healed_at(record)
-    accepted = sent["canary"].isin([str(kind) for kind in REVOKED]) & (sent["decision"] == "accept")
-    if planned is None or healed is None:
-        return accepted & False
-    return accepted & (sent["expected"] == "either") & (sent["sent_at"] > healed + LASTING * _hearing_s(planned))
-
-
-def _hearing_s(planned: CanaryPlan) -> float:
-    return planned.revoked_after_s + RIPENING_S / 2
 
 
 def _unanswered(kind: str, which: str = "") -> str:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
-from idchaos.experiment import SHOWN_WHILE_GOOD, Invariant, Plan
+from idchaos.experiment import REVOKED, SHOWN_WHILE_GOOD, Invariant, Plan
 from idchaos.record.record import Run, RunRecord
 from idchaos.values import Value
 from idchaos.verdict.evidence import Evidence
-from idchaos.verdict.invariants import REVOKED, too_short_to_hear
+from idchaos.verdict.invariants import too_short_to_hear
 
 
 class Unseen(Value):

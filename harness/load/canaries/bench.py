@@ -47,6 +47,8 @@ class Bench:
     turns: dict[str, Iterator[int]] = field(default_factory=dict)
     """Kinds of several ways take them in turn."""
     forged: Counter[str] = field(default_factory=Counter)
+    revoked_unseen: int = 0
+    """Tokens that were revoked only to be revoked: some are not the only ones, wherever that is remembered."""
     withdrawn: dict[str, float] = field(default_factory=dict)
     """Keys that are no longer published, and from when each must be forgotten."""
     published: list[dict[str, Any]] = field(default_factory=list)

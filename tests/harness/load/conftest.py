@@ -37,7 +37,7 @@ class World:
         self.quotes = Quotes()
         self.now = 1_000.0
         self.away = False
-        self.revoked = set()
+        self.revoked = {}  # in order
         self.used_refresh_tokens = set()
         self.refreshed, self.given = [], []
         self.grace = self.family_revoked = False
@@ -78,7 +78,7 @@ class World:
 
     def revoke(self, client, token, hint):
         if not self.away:
-            self.revoked.add(token)
+            self.revoked[token] = True
         return self._step("revoke")
 
     def code(self, client, user, observe):

@@ -4,11 +4,13 @@ import gevent
 import pytest
 
 from idchaos.experiment import Canary, CanaryPlan
+from idchaos.load.canaries.kinds.revoked import LISTED
 from idchaos.load.canaries.mints import ControlApi
 from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import Canaries
 from idchaos.load.engine.job import Roles, Withdrawn
 from idchaos.load.flows.revocation import Revocation, probe_formats
+from idchaos.load.idp.tokens import peek
 from idchaos.planning.arrivals import Arrival
 from idchaos.planning.redirects import tampered
 from idchaos.record.samples import COLUMNS, read_stream
@@ -325,3 +327,16 @@ def test_upkeep_is_counted_though_it_is_no_sample(world, scene):
     world.away = True
     stock(scene, Canary.REVOKED)
     assert scene.recorder.unsampled == counted  # a refused connection never reached the IdP
+
+
+def test_canaries_are_the_first_and_the_last_of_a_long_list_of_revocations(world, scene):
+    """Who keeps only a part of it forgets one of them."""
+    canaries = stock(scene, Canary.REVOKED)
+    assert len(world.revoked) > LISTED
+    made = {item.about.jti for item in canaries.stock[Canary.REVOKED]}
+    first, *_, last = (peek(token)[1]["jti"] for token in world.revoked)
+    assert {first, last} <= made
+    canaries.bench.under_load = True
+    before = len(world.revoked)
+    canaries.fill()
+    assert len(world.revoked) < before + LISTED

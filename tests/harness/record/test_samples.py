@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from idchaos.errors import StoreError
+from idchaos.experiment import REVOKED
 from idchaos.record.rejudge import Disturbance, Facts, Withdrawal, rejudge
 from idchaos.record.samples import (
     COLUMNS,
@@ -162,6 +163,7 @@ def test_rejudging_turns_late_acceptance_into_wrong_acceptance():
     assert frame["outcome"].iloc[1] == "ok"  # the samples themselves are left alone
 
 
+@pytest.mark.parametrize("canary", REVOKED)
 @pytest.mark.parametrize(
     ("obtained", "asked", "excused"),
     [
@@ -172,8 +174,8 @@ def test_rejudging_turns_late_acceptance_into_wrong_acceptance():
         (105.0, 124.0, False),
     ],
 )
-def test_only_a_fault_excuses_a_replica_that_does_not_know_of_a_revocation(obtained, asked, excused):
+def test_only_a_fault_excuses_a_replica_that_does_not_know_of_a_revocation(canary, obtained, asked, excused):
     outage = Disturbance(start=100.0, end=123.0, known_before=92.0)
-    row = {"canary": "revoked", "expected": "either", "token_obtained_at": obtained, "sent_at": asked}
+    row = {"canary": canary, "expected": "either", "token_obtained_at": obtained, "sent_at": asked}
     judged = rejudge(frame_of([row, row | {"decision": "deny"}]), Facts(disturbances=(outage,)))
     assert judged["outcome"].tolist() == ["ok" if excused else "wrongly_accepted", "denied"]

@@ -422,25 +422,6 @@ def test_in_a_run_that_is_long_enough_an_expired_token_must_have_been_shown_whil
     assert judged(long_enough, *both, both[-1] | {"way": SHOWN}).verdict is Verdict.PASS
 
 
-def test_a_revocation_that_was_never_heard_of_is_a_breach_once_no_cache_can_be_the_reason(
-    make_record: Make, make_plan: MakePlan
-) -> None:
-    """A fault may keep it from a replica; twice as long as caches live after its end it is no excuse."""
-    plan = make_plan(
-        canaries=CanaryPlan(kinds=(Canary.REVOKED,), once=("revoked",), clock_margin_s=10, revoked_after_s=3)
-    )
-    events = [
-        {"at": 110.0, "event": "fault_applied", "fault": "f"},
-        {"at": 112.0, "event": "fault_healed", "fault": "f"},
-    ]
-    accepted = {"expected": "either", "decision": "accept", "status": 200, "error_code": "", "outcome": "ok"}
-    for at, verdict in ((125.0, Verdict.INCONCLUSIVE), (129.0, Verdict.FAIL)):
-        rows = [row | accepted | {"due_at": at, "sent_at": at} for row in canaries((Canary.REVOKED,), (100,))]
-        record = make_record(rows, plan=plan, events=events)
-        found = invariants.judge_invariant(Invariant(name="revoked", canaries=(Canary.REVOKED,)), record)
-        assert found.judgement.verdict is verdict
-
-
 def test_one_accepted_canary_fails_with_what_is_needed_to_find_it(make_record: Make, make_plan: MakePlan) -> None:
     rows = canaries()
     rows[10] |= {"decision": "accept", "status": 200, "error_code": ""}

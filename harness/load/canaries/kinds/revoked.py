@@ -11,13 +11,15 @@ from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.idp.tokens import bearer_line, token_from
 from idchaos.targets.endpoints import Client
 
+LISTED: Final = 50
+"""So many more are revoked in the preparation: who keeps a list of them must keep all of it, the first and the last."""
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 class Revoked(TokenKind):
     name = "revoked"
     invariant = "revoked_tokens_refused"
-    made = "An everyday token, shown to everybody, then revoked at the IdP. JWTs also respelled."
+    made = "An everyday token, shown to everybody, then revoked at the IdP, one of many. JWTs also respelled."
     bad = "From the revocation on, and the longest that a cache may hold what it heard before."
     why = "Who was locked out stays in: a stolen token can't be stopped."
     source = "RFC 7009 section 2, RFC 7662 section 4, golang-jwt #502"
@@ -44,19 +46,20 @@ class Revoked(TokenKind):
             # An opaque one that was never asked about says nothing of what is remembered: it would be refused anyway.
             if token is None or (not bench.show(token.value) and token.about.format == "opaque"):
                 return
-            if not bench.observe(bench.scene.idp.revoke(client, token.value, "access_token")):
+            if not _revoke(bench, client, token.value):
                 return
             call = Call(
                 lines=token.bearer,
-                about=token.about,
+                about=replace(token.about, obtained_at=bench.now),  # from when on it may be known
                 bad_from=bench.now + after,
                 bad_until=bench.until(token),
                 known_at=set() if bench.under_load else None,
             )
             shelf.put(call)
             if token.about.format == "jwt":
-                about = replace(token.about, way="respelled")
+                about = replace(call.about, way="respelled")
                 shelf.put(replace(call, lines=bearer_line(respelled(token.value)), about=about))
+                _make_the_list_long(bench, client)
 
 
 class RevokedOpaque(Revoked):
@@ -97,8 +100,23 @@ class GrantRevoked(TokenKind):
             return
         if bench.observe(scene.idp.revoke(client, refresh, "refresh_token")):
             known_at: set[str] | None = set() if bench.under_load else None
-            ripe, until = bench.now + after, bench.until(token)
-            shelf.put(Call(lines=token.bearer, about=token.about, known_at=known_at, bad_from=ripe, bad_until=until))
+            about, ripe, until = replace(token.about, obtained_at=bench.now), bench.now + after, bench.until(token)
+            shelf.put(Call(lines=token.bearer, about=about, known_at=known_at, bad_from=ripe, bad_until=until))
+
+
+def _revoke(bench: Bench, client: Client, token: str) -> bool:
+    return bench.observe(bench.scene.idp.revoke(client, token, "access_token"))
+
+
+def _make_the_list_long(bench: Bench, client: Client) -> None:
+    """Once, between the first canary and the next: tokens that nobody has seen, revoked like all others."""
+    if bench.under_load or bench.revoked_unseen:
+        return
+    for _ in range(LISTED):
+        token = bench.machine_token(client)
+        if token is None or not _revoke(bench, client, token.value):
+            return
+        bench.revoked_unseen += 1
 
 
 def respelled(token: str) -> str:

@@ -79,6 +79,12 @@ CLASSIC: tuple[Defect, ...] = (
         needs=KEYS,
     ),
     Defect(
+        name="revocations_cut",
+        meaning="Of the list of revoked tokens only the first 25 are kept.",
+        who=("deciders",),
+        needs=KEYS,
+    ),
+    Defect(
         name="revocation_forgotten_after_restart",
         meaning="What was revoked before a gateway started is accepted again.",
         who=("deciders",),
