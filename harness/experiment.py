@@ -110,6 +110,7 @@ RIPENING_S: Seconds = 10.0
 
 
 SELDOM = 3
+RARE = 5
 
 
 class CanaryPlan(Value):
@@ -139,14 +140,22 @@ class CanaryPlan(Value):
 
     seldom: tuple[str, ...] = ()
     """Kinds that cost an IdP a login or more each: they come once where others come :data:`SELDOM` times."""
+    rare: tuple[str, ...] = ()
+    """Kinds that cost an IdP even more: they come once where others come :data:`RARE` times."""
+    ways: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Of kinds that are bad in several ways, each of which is a flaw of its own: all of them."""
 
     @property
     def slots(self) -> tuple[tuple[str, ...], ...]:
         """A round of canaries: each slot has one kind, or some that take turns."""
-        seldom = tuple(kind for kind in self.kinds if kind in self.seldom)
-        shared = -(-len(seldom) // SELDOM)
-        often = tuple((kind,) for kind in self.kinds if kind not in self.seldom)
-        return (*often, *(seldom[at::shared] for at in range(shared)))
+        often = tuple((kind,) for kind in self.kinds if kind not in (*self.seldom, *self.rare))
+        return (*often, *self._shared(self.seldom, SELDOM), *self._shared(self.rare, RARE))
+
+    def _shared(self, names: tuple[str, ...], most: int) -> tuple[tuple[str, ...], ...]:
+        """Slots in which at most so many of these kinds take turns."""
+        kinds = tuple(kind for kind in self.kinds if kind in names)
+        slots = -(-len(kinds) // most)
+        return tuple(kinds[at::slots] for at in range(slots))
 
     def after_s(self, kind: str) -> Seconds:
         """For how long after what makes it bad a canary of this kind may still be taken for a good one."""

@@ -17,6 +17,7 @@ from idchaos.record.samples import Decision
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _OF_ITS_SHAPE = (400, 404, 405, 414, 431, 501)
+_NO = (400, 401, 403, 404, 405)
 _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -77,6 +78,18 @@ def at_idp(answer: Answered) -> tuple[Decision, str]:
     if status in (400, 401, 403) and code and code not in UNDECIDED_REASONS:
         return "deny", code
     return "undecided", code or f"http_{status}"
+
+
+def at_refusal(answer: Answered) -> tuple[Decision, str]:
+    """The decision of any request to an IdP that must be refused: 2xx accepts it; 400, 401, 403, 404 and 405 refuse it
+    unless they say otherwise. Whatever else there is decides nothing.
+    """
+    if answer.status == 0:
+        return "undecided", answer.error
+    if 200 <= answer.status < 300:
+        return "accept", ""
+    code = oauth_error(answer) or challenge(answer) or f"http_{answer.status}"
+    return ("deny" if answer.status in _NO and code not in UNDECIDED_REASONS else "undecided"), code
 
 
 def at_registration(answer: Answered) -> tuple[Decision, str]:

@@ -98,7 +98,9 @@ def everyday_load(
         replayed_after_s=settings.tokens.refresh_grace_s,
         revoked_after_s=revocation_window_s(settings),
         around=around,
-        seldom=tuple(name for name in sent if kinds()[name].costs_a_login),
+        seldom=tuple(name for name in sent if kinds()[name].costs_a_login and not kinds()[name].rare),
+        rare=tuple(name for name in sent if kinds()[name].rare),
+        ways={name: ways for name in sent if (ways := kinds()[name].each_way)},
     )
     streams = [
         Stream(flow="api", rate=load.rate - opaque, arrivals=load.arrivals, ramp_s=ramp),

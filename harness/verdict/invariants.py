@@ -22,6 +22,7 @@ from idchaos.reasons import FOREIGN_ANSWER, NOT_OF_REVOCATION
 from idchaos.record.record import Run, RunRecord
 from idchaos.verdict.evidence import Evidence, evidence_of
 from idchaos.verdict.objectives import Judgement
+from idchaos.verdict.ways import unoffered
 
 SHOWN_BREACHES = 20
 WITHDRAWN_KEYS, BAD_TOKENS = "withdrawn_keys_refused", "bad_tokens_refused"
@@ -173,7 +174,10 @@ def _evidence(breaches: pd.DataFrame) -> tuple[dict[str, str | float | int], ...
 def _missing(invariant: Invariant, record: Run, evidence: Evidence, tried: pd.DataFrame, decided: pd.DataFrame) -> str:
     """What is missing for PASS; empty when nothing is."""
     planned = record.plan.load.canaries
-    for kind in invariant.canaries:
+    gone = set(unoffered(record)) & set(invariant.canaries)
+    offered = [kind for kind in invariant.canaries if kind not in gone]
+    # Without any there is nothing to be said, and no PASS.
+    for kind in offered or invariant.canaries:
         if planned is None or kind not in planned.kinds:
             return f"no bad token of the kind {kind} was planned"
         if not (decided["canary"] == str(kind)).any():

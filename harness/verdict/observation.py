@@ -12,20 +12,14 @@ from idchaos.record.record import Run, RunRecord
 from idchaos.values import Value
 from idchaos.verdict.evidence import Evidence
 from idchaos.verdict.invariants import too_short_to_hear
-
-
-class Unseen(Value):
-    """An invariant, an objective or an SLI that nothing is said about, and why."""
-
-    name: str
-    why: str
+from idchaos.verdict.ways import Unseen, not_offered
 
 
 def not_observed(record: Run) -> tuple[Unseen, ...]:
     """What the target declares that it can't show: ``not_observed`` of the manifest, and the journal's events of that
-    name; each name once.
+    name; each name once. And what its IdP turned out not to offer.
     """
-    return _each(record, "not_observed")
+    return (*_each(record, "not_observed"), *not_offered(record))
 
 
 def left_out(record: Run) -> tuple[Unseen, ...]:

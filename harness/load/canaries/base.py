@@ -53,6 +53,10 @@ class Kind(ABC):
     needs: ClassVar[tuple[Need, ...]] = ()
     costs_a_login: ClassVar[bool] = False
     """Or as much: it comes less often than others."""
+    rare: ClassVar[bool] = False
+    """It costs even more, and comes less often still."""
+    each_way: tuple[str, ...] = ()
+    """The ways in which it is bad, where each is a flaw of its own: which of them were not decided is told."""
     once: ClassVar[bool] = False
     """One decided attempt in the whole run must do: it is only surely bad after something has happened, or sent to an
     IdP that a fault may keep out of reach for a whole phase."""

@@ -23,7 +23,18 @@ from idchaos.load.idp.tokens import peek
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Client, User
 
-__all__ = ["FLAWS", "NEVER_ARRIVED", "Code", "Downgrade", "Flaw", "Idp", "Observe", "Registered", "Step"]
+__all__ = [
+    "FLAWS",
+    "NEVER_ARRIVED",
+    "Code",
+    "Downgrade",
+    "Flaw",
+    "Idp",
+    "Observe",
+    "Registered",
+    "Step",
+    "challenge_of",
+]
 
 _FORM_PAGE: Final = (200, 401)
 """401: the form again, after a wrong password."""
@@ -91,12 +102,16 @@ class Idp(Provider):
             self.unasked.login(client.client_id, user.username, tokens)
         return step, tokens
 
-    def code(self, client: Client, user: User, observe: Observe, *, typo: bool = False) -> Code | None:
-        """The steps of a login that end with an authorization code."""
+    def code(
+        self, client: Client, user: User, observe: Observe, *, typo: bool = False, cookies: Cookies | None = None
+    ) -> Code | None:
+        """The steps of a login that end with an authorization code. ``cookies``: the browser's own, kept there."""
         verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         redirect_uri = client.redirect_uri or ""
         url = self._authorize_url(client, redirect_uri, state, _challenge(verifier), nonce)
-        journey = Journey(self._send, user, redirect_uri, self._allow_hosts)
+        journey = Journey(
+            self._send, user, redirect_uri, self._allow_hosts, cookies=Cookies() if cookies is None else cookies
+        )
         end, page = journey.begin(url)
         form = journey.form
         asked = _page_step(page, form is not None)
@@ -114,10 +129,26 @@ class Idp(Provider):
         self.handed_out.add("code_verifier", verifier)
         return Code(code, redirect_uri, verifier, nonce) if observe(step) and code else None
 
+    def silent_code(self, client: Client, cookies: Cookies) -> tuple[Step, Code | None]:
+        """Ask for a code with nothing but the cookies of a browser (``prompt=none``, OpenID Connect Core 3.1.2.1)."""
+        verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        redirect_uri = client.redirect_uri or ""
+        url = self._authorize_url(client, redirect_uri, state, _challenge(verifier) | {"prompt": "none"}, nonce)
+        answer = self._send("GET", url, b"", cookies.header(url))
+        if answer.status not in REDIRECTS:
+            # Also a page that asks: without a prompt there is no way in.
+            if answer.status == 200:
+                return Step("authorize", answer, "deny", "login_page"), None
+            return Step("authorize", answer, *at_idp(answer)), None
+        step, value = self._login_step(answer, state)
+        self.handed_out.add("code", value)
+        found = Code(value, redirect_uri, verifier, nonce) if value else None
+        return replace(step, endpoint="authorize"), found
+
     def redeem(self, client: Client, code: Code, verifier: str | None) -> tuple[Step, dict[str, Any]]:
         """RFC 6749 section 4.1.3. ``None``: without a ``code_verifier``."""
         form = {"grant_type": "authorization_code", "code": code.value, "redirect_uri": code.redirect_uri}
-        proof = {"code_verifier": verifier} if verifier else {}
+        proof = {} if verifier is None else {"code_verifier": verifier}
         step, tokens = self._token(client, form | proof, replayable=False)
         id_token = tokens.get("id_token")
         if isinstance(id_token, str) and peek(id_token)[1].get("nonce") != code.nonce:
@@ -291,13 +322,14 @@ class Idp(Provider):
         return Step("unregister", answer, decision, code)
 
 
+def challenge_of(verifier: str) -> str:
+    """The S256 challenge of a verifier (RFC 7636 section 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
 def _challenge(verifier: str) -> dict[str, str]:
     """RFC 7636 section 4.3."""
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return {
-        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
-        "code_challenge_method": "S256",
-    }
+    return {"code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}
 
 
 def _page_step(page: Response, has_form: bool) -> Step:

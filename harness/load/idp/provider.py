@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
@@ -29,14 +30,35 @@ _ENDPOINTS: Final = {
     "end_session": "end_session_endpoint",
     "register": "registration_endpoint",
     "introspect": "introspection_endpoint",
+    "userinfo": "userinfo_endpoint",
 }
 _SECRET_MEMBERS: Final = ("code", "code_verifier", "refresh_token", "token", "client_assertion")
 """Of a form that a client posts."""
-_OPTIONAL: Final = frozenset({"revoke", "end_session", "register", "introspect"})
+_OPTIONAL: Final = frozenset({"revoke", "end_session", "register", "introspect", "userinfo"})
 
 
 SiteFor = Callable[[str], Sends]
 """The connections to the origin of a URL; the site's base is the origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to the IdP, whatever it is."""
+
+    endpoint: str
+    """As it is counted, and where it goes unless there is a ``url``."""
+    method: str = "POST"
+    form: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
+    """Of the body."""
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    url: str = field(default="", repr=False)
+
+
+def basic(client: Client) -> dict[str, str]:
+    """HTTP Basic authentication of a client that has a secret (RFC 6749 section 2.3.1)."""
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret or '')}"
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 class Provider:
@@ -115,11 +137,25 @@ class Provider:
         elif client.client_secret is None:
             form = form | {"client_id": client.client_id}
         else:
-            pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
-            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+            headers |= basic(client)
         answer = self._post(url, urlencode(form).encode(), headers, replayable=replayable)
         if answer.status >= HTTPStatus.BAD_REQUEST:
             told = [form[name] for name in _SECRET_MEMBERS if name in form] + [client.client_secret or ""]
+            proof = headers.get("Authorization", "").encode()
+            self.quotes.look("idp", answer, [*secrets_in(proof), *(secret.encode() for secret in told)])
+        return answer
+
+    def ask(self, asked: Asked) -> Response:
+        """Send any request, once. What it proves itself by must not come back in a refusal."""
+        site, target = self._at(asked.url or self._urls[asked.endpoint])
+        query = f"{'&' if '?' in target else '?'}{urlencode(asked.query)}" if asked.query else ""
+        headers = {"Accept": "application/json, text/html"} | dict(asked.headers)
+        if asked.form is not None:
+            headers["Content-Type"] = _FORM
+        body = urlencode(asked.form or ()).encode()
+        answer = site.send(site.head(asked.method, target + query, headers), body, replayable=False)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            told = [value for name, value in (*(asked.form or ()), *asked.query) if name in _SECRET_MEMBERS]
             proof = headers.get("Authorization", "").encode()
             self.quotes.look("idp", answer, [*secrets_in(proof), *(secret.encode() for secret in told)])
         return answer

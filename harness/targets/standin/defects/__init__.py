@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from idchaos.errors import UsageError
 from idchaos.targets.standin.defects.classic import CLASSIC
 from idchaos.targets.standin.defects.forgeries import FORGERIES
-from idchaos.targets.standin.defects.idp import IDP_STATE
+from idchaos.targets.standin.defects.idp import IDP_ENDPOINTS, IDP_STATE
 from idchaos.targets.standin.defects.idp_classic import IDP_CLASSIC
 from idchaos.targets.standin.defects.memory import MEMORY
 from idchaos.targets.standin.defects.model import Defect
@@ -21,7 +21,7 @@ from idchaos.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES, Topology
 
 DEFECTS: Mapping[str, Defect] = {
     defect.name: defect
-    for defects in (CLASSIC, IDP_CLASSIC, MEMORY, FORGERIES, REQUESTS, TRANSPORT, IDP_STATE)
+    for defects in (CLASSIC, IDP_CLASSIC, MEMORY, FORGERIES, REQUESTS, TRANSPORT, IDP_STATE, IDP_ENDPOINTS)
     for defect in defects
 }
 """Every defect by name."""

@@ -30,3 +30,21 @@ IDP_STATE = listed(
     },
     who=("idp",),
 )
+
+IDP_ENDPOINTS = listed(
+    {
+        "userinfo_expired_accepted": "Userinfo answers access tokens that have expired.",
+        "userinfo_revoked_accepted": "Userinfo answers JWTs that were revoked.",
+        "userinfo_signature_unchecked": "Userinfo reads JWTs and verifies no signature.",
+        "userinfo_scope_unchecked": "Userinfo answers access tokens without the scope openid.",
+        "userinfo_id_token_accepted": "Userinfo answers ID tokens.",
+        "userinfo_refresh_token_accepted": "Userinfo answers refresh tokens.",
+        "revoked_by_other_client": "A client may revoke tokens of other clients.",
+        "pkce_challenge_as_verifier": "The PKCE challenge itself is taken for its verifier.",
+        "pkce_verifier_optional": "A code that was asked for with a PKCE challenge is redeemed without a verifier.",
+        "pkce_empty_verifier_accepted": "An empty PKCE verifier fits every challenge.",
+        "pkce_verifier_of_another_login": "A PKCE verifier fits the challenge of any login.",
+    },
+    who=("idp",),
+)
+"""What its single endpoints don't look at."""

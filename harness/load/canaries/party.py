@@ -1,0 +1,142 @@
+"""Clients, sessions and tokens that requests to an IdP are made with: good ones, each shown to be so."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from idchaos.load.canaries.base import SESSION
+from idchaos.load.canaries.bench import Bench
+from idchaos.load.decide import at_refusal
+from idchaos.load.idp.client import Code, Idp, Step
+from idchaos.load.idp.journey import Cookies
+from idchaos.load.idp.provider import Asked
+from idchaos.load.idp.tokens import Token, token_from
+from idchaos.targets.endpoints import Client, User
+
+_REMEMBERED = 20
+"""Access tokens that may come to their end during the load."""
+_TRAVEL_S = 5.0
+"""A life counts from when the IdP has issued the token, which is somewhat later than it was asked for."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A session of a user, and what its client was given."""
+
+    client: Client
+    access_token: str = field(repr=False)
+    scope: str
+    refresh_token: str = field(repr=False)
+    id_token: str = field(repr=False)
+    cookies: Cookies = field(repr=False)
+    """Of its browser."""
+
+
+class Party:
+    """Who may do what at the IdP of one load. Whatever is asked for here is counted, and is no sample."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench, self.scene = bench, bench.scene
+        self._given: deque[Token] = deque(maxlen=_REMEMBERED)
+
+    @classmethod
+    def of(cls, bench: Bench) -> Party:
+        """The one of a load."""
+        return bench.scene.shared("party", lambda: cls(bench))
+
+    @property
+    def idp(self) -> Idp:
+        """The IdP."""
+        return self.scene.idp
+
+    @cached_property
+    def user(self) -> User | None:
+        """Whose sessions they are."""
+        return next(iter(self.scene.endpoints.users), None)
+
+    @cached_property
+    def confidential(self) -> Client | None:
+        """A client with a secret whose users' sessions can be refreshed."""
+        return next((each for each in self.bench.roles.refreshing if each.client_secret), None)
+
+    @cached_property
+    def other(self) -> Client | None:
+        """Another client that proves who it is."""
+        own = self.confidential
+        found = (*self.bench.roles.sessions, *self.bench.machines)
+        return next((each for each in found if each.client_secret and own and each.client_id != own.client_id), None)
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """What the confidential client asks for every day."""
+        return tuple(self.confidential.scope.split()) if self.confidential else ()
+
+    def login(self, client: Client | None = None, scope: str = "") -> Held | None:
+        """Log the user in at a client, the confidential one unless another is named; ``None`` without a session.
+
+        ``scope``: other than what the client asks for every day.
+        """
+        client = client or self.confidential
+        if client is None or self.user is None:
+            return None
+        if scope:
+            client = client.model_copy(update={"scope": scope})
+        cookies = Cookies()
+        code = self.idp.code(client, self.user, self.bench.observe, cookies=cookies)
+        return self.redeem(client, code, cookies) if code else None
+
+    def code(self) -> tuple[Client, Code] | None:
+        """A fresh code of the confidential client."""
+        if self.confidential is None or self.user is None:
+            return None
+        code = self.idp.code(self.confidential, self.user, self.bench.observe)
+        return (self.confidential, code) if code else None
+
+    def redeem(self, client: Client, code: Code, cookies: Cookies) -> Held | None:
+        """A session out of a code."""
+        step, body = self.idp.redeem(client, code, code.verifier)
+        told = {name: value for name, value in body.items() if isinstance(value, str)}
+        if not self.bench.observe(step) or "access_token" not in told:
+            return None
+        self._given.append(token_from(body, session=SESSION, asked_at=self.scene.asked_at(step)))
+        return Held(
+            client,
+            told["access_token"],
+            told.get("scope", client.scope),
+            told.get("refresh_token", ""),
+            told.get("id_token", ""),
+            cookies,
+        )
+
+    def expired(self) -> str | None:
+        """An access token of an earlier session that has surely expired by now; ``None``: there is none yet."""
+        over = self.bench.now - self.bench.expired_after_s
+        return next((each.value for each in self._given if each.obtained_at + each.life_s + _TRAVEL_S < over), None)
+
+    def refreshes(self, held: Held) -> bool | None:
+        """Whether a session can be refreshed by its own client; ``None``: it was not decided. Its token is then used
+        up.
+        """
+        step, _ = self.idp.refresh(held.client, held.refresh_token)
+        return self._decided(step)
+
+    def knows(self, access_token: str) -> bool | None:
+        """Whether ``userinfo`` answers an access token (OpenID Connect Core section 5.3.2); ``None``: not decided."""
+        return self._decided(userinfo(self.idp, access_token))
+
+    def _decided(self, step: Step) -> bool | None:
+        self.bench.observe(step)
+        return None if step.decision == "undecided" or self.scene.stopping else step.decision == "accept"
+
+
+def userinfo(idp: Idp, token: str) -> Step:
+    """Ask for a user's claims with whatever stands in the place of an access token."""
+    return read(idp, Asked("userinfo", "GET", headers={"Authorization": f"Bearer {token}"}))
+
+
+def read(idp: Idp, asked: Asked) -> Step:
+    """Send a request that must be refused."""
+    answer = idp.ask(asked)
+    return Step(asked.endpoint, answer, *at_refusal(answer))

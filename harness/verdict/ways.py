@@ -1,0 +1,74 @@
+"""Ways in which a kind of canary is bad, each a flaw of its own: which the IdP does not offer, and which nobody has
+decided. Told beside the verdict, so that no PASS speaks of them. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from idchaos.record.record import Run
+from idchaos.values import Value
+from idchaos.verdict.evidence import Evidence
+
+
+class Unseen(Value):
+    """An invariant, an objective or an SLI that nothing is said about, and why."""
+
+    name: str
+    why: str
+
+
+def unoffered(run: Run) -> dict[str, str]:
+    """Kinds of which no way can be tried, each with what the IdP does not offer."""
+    gone = _gone(run)
+    found = {kind: [gone.get(f"{kind}:{way}", "") for way in ways] for kind, ways in _ways(run).items()}
+    return {kind: whys[0] for kind, whys in found.items() if whys and all(whys)}
+
+
+def not_offered(run: Run) -> tuple[Unseen, ...]:
+    """One for each invariant of which nothing can be tried, or else for each kind, or way of a kind."""
+    kinds, gone = unoffered(run), _gone(run)
+    found: list[Unseen] = []
+    for invariant in run.plan.invariants:
+        mine = [kind for kind in invariant.canaries if kind in kinds]
+        if mine and len(mine) == len(invariant.canaries):
+            found.append(Unseen(name=invariant.name, why=kinds[mine[0]]))
+            continue
+        found += [Unseen(name=f"{invariant.name} ({kind})", why=kinds[kind]) for kind in mine]
+        found += [
+            Unseen(name=f"{invariant.name} ({what})", why=why)
+            for what, why in gone.items()
+            if (kind := what.partition(":")[0]) in invariant.canaries and kind not in mine
+        ]
+    return tuple(found)
+
+
+def undecided(run: Run, evidence: Evidence) -> tuple[Unseen, ...]:
+    """Invariants with ways of their kinds that were never decided, though others of the kind were."""
+    asked, gone = evidence.asked, _gone(run)
+    decided = asked[(asked["expected"] == "deny") & (asked["decision"] != "undecided")]
+    tried = set(zip(decided["canary"].astype(str), decided["way"].astype(str), strict=True))
+    return tuple(
+        Unseen(name=invariant.name, why=f"nobody said yes or no to {kind} by the way {', '.join(missed)}")
+        for invariant in run.plan.invariants
+        for kind in invariant.canaries
+        if (missed := _missed(kind, _ways(run), tried, gone))
+    )
+
+
+def _missed(
+    kind: str, planned: Mapping[str, tuple[str, ...]], tried: set[tuple[str, str]], gone: Mapping[str, str]
+) -> list[str]:
+    if not any(kind == each for each, _ in tried):
+        return []  # the invariant is undecided, and says so
+    return [way for way in planned.get(kind, ()) if (kind, way) not in tried and f"{kind}:{way}" not in gone]
+
+
+def _ways(run: Run) -> Mapping[str, tuple[str, ...]]:
+    return run.plan.load.canaries.ways if run.plan.load.canaries is not None else {}
+
+
+def _gone(run: Run) -> dict[str, str]:
+    """``kind:way``, and what the IdP does not offer for it."""
+    told = run.generator.get("not_offered")
+    return {str(what): str(why) for what, why in told.items()} if isinstance(told, dict) else {}

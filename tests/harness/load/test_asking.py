@@ -1,0 +1,119 @@
+"""Requests that an IdP must refuse: which is sent next, what a refusal looks like, and what decides nothing."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from idchaos.experiment import CanaryPlan
+from idchaos.load.canaries.asking import Ask, AskedKind, unless
+from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.catalogue import kinds
+from idchaos.load.decide import at_refusal
+from idchaos.load.engine.response import Response
+from idchaos.load.idp.client import Step
+
+ASKED = [kind for kind in kinds().values() if isinstance(kind, AskedKind)]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "challenge", "decided"),
+    [
+        (200, {"sub": "alice"}, "", ("accept", "")),
+        (204, None, "", ("accept", "")),
+        (400, {"error": "invalid_grant"}, "", ("deny", "invalid_grant")),
+        (401, None, 'Bearer error="invalid_token"', ("deny", "invalid_token")),
+        (401, None, "", ("deny", "http_401")),
+        (405, None, "", ("deny", "http_405")),
+        (400, {"error": "temporarily_unavailable"}, "", ("undecided", "temporarily_unavailable")),
+        (302, None, "", ("undecided", "http_302")),
+        (429, None, "", ("undecided", "http_429")),
+        (503, None, "", ("undecided", "http_503")),
+        (500, {"error": "invalid_grant"}, "", ("undecided", "invalid_grant")),
+    ],
+)
+def test_what_a_refusal_looks_like(status, body, challenge, decided):
+    answer = Response(status, headers={"WWW-Authenticate": challenge}, body=json.dumps(body).encode() if body else b"")
+    assert at_refusal(answer) == decided
+
+
+def test_no_answer_is_neither_a_refusal_nor_a_breach():
+    assert at_refusal(Response(error="read_timeout")) == ("undecided", "read_timeout")
+
+
+@pytest.mark.parametrize(("harmless", "decision"), [(True, "deny"), (False, "accept"), (None, "undecided")])
+def test_an_accepted_request_counts_by_its_effect(harmless, decision):
+    step = Step("revoke", Response(200), "accept", "")
+    assert unless(step, harmless, "had_no_effect").decision == decision
+
+
+def test_a_refused_request_stays_one_whatever_else_is_known():
+    step = Step("revoke", Response(400), "deny", "invalid_grant")
+    assert unless(step, None, "had_no_effect") == step
+
+
+@pytest.mark.parametrize("kind", ASKED, ids=lambda kind: kind.name)
+def test_every_way_of_a_kind_is_told_apart(kind):
+    assert kind.rare
+    assert kind.once
+    assert kind.each_way
+    assert max(Counter(kind.each_way).values()) == 1
+
+
+def kind_of(*asks):
+    class Few(AskedKind):
+        name = "few"
+
+    Few.asks = asks
+    return Few()
+
+
+@pytest.fixture
+def desk_of(scene):
+    def made(*asks):
+        plan = CanaryPlan(kinds=("few",), clock_margin_s=10.0)
+        return kind_of(*asks).desk(Bench(scene, plan, scene.roles, 2))
+
+    return made
+
+
+class Answers:
+    """Answers by a list of decisions, one each time; ``None``: there was nothing to send."""
+
+    def __init__(self, *decisions):
+        self.left, self.asked = list(decisions), 0
+
+    def __call__(self, _party):
+        self.asked += 1
+        decision = self.left.pop(0)
+        return decision and Step("userinfo", Response(200 if decision != "undecided" else 503), decision, "")
+
+
+def test_what_was_decided_least_often_comes_next(desk_of):
+    first, second = Answers("undecided", "deny", "deny"), Answers("deny", "deny")
+    desk = desk_of(Ask("first", first), Ask("second", second))
+    for _ in range(3):
+        assert desk.send(0.0)
+    assert (first.asked, second.asked) == (2, 1)
+
+
+def test_what_could_not_be_made_gives_way_to_the_others(desk_of):
+    never, other = Answers(None, None), Answers("deny", "deny")
+    desk = desk_of(Ask("never", never), Ask("other", other))
+    assert [desk.send(0.0) for _ in range(3)] == [False, True, False]
+
+
+def test_what_the_metadata_do_not_name_is_told_and_not_sent(desk_of, scene, world):
+    world.has = lambda endpoint: endpoint != "userinfo"
+    hidden, other = Answers(), Answers("deny", "deny")
+    desk = desk_of(Ask("hidden", hidden, ("userinfo",)), Ask("other", other, ("revoke",)))
+    assert desk.send(0.0)
+    assert desk.send(0.0)
+    assert hidden.asked == 0
+    assert scene.recorder.not_offered == {"few:hidden": "the IdP's metadata name no endpoint for userinfo"}
+
+
+def test_rare_kinds_share_a_place_in_the_round():
+    names = [f"k{n}" for n in range(7)]
+    plan = CanaryPlan(kinds=("often", "dear", *names), seldom=("dear",), rare=tuple(names), clock_margin_s=1.0)
+    assert plan.slots == (("often",), ("dear",), tuple(names[0::2]), tuple(names[1::2]))
