@@ -14,8 +14,9 @@ from idchaos.verdict.coverage import Covered
 from idchaos.verdict.felt import Felt
 from idchaos.verdict.measures import Measure
 from idchaos.verdict.missable import Missable
-from idchaos.verdict.observation import Unpromised, Unseen
+from idchaos.verdict.observation import Unpromised
 from idchaos.verdict.paging import Paging
+from idchaos.verdict.ways import Unseen
 
 
 class ObjectiveVerdict(Value):
