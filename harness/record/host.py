@@ -46,6 +46,8 @@ SATURATED = 0.95
 """Of one CPU: the load generator has one thread, and no time left."""
 SLACK_S = 1.0
 """Requests due just before and after are touched too."""
+HUNG = ("read_timeout", "connect_timeout", "dropped")
+"""Of requests whose wait had no end that was seen. An error that came, however it came, tells how long it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +206,11 @@ def unstarved(samples: pd.DataFrame, found: Iterable[Span]) -> pd.DataFrame:
 def moved_s(samples: pd.DataFrame, found: Sequence[Span]) -> float:
     """How much longer a lag can look, in seconds, for the run having been starved of CPU.
 
-    Both ends of a lag are seen by answers, each of them late by no more than the slowest one of the starved seconds.
-    Where some of these had no answer to give, whatever waited may have waited for all of the time.
+    Both ends of a lag are seen by answers, each of them late by no more than the slowest one of the starved seconds;
+    errors are answers too. Where one never came, whatever waited may have waited for all of the time.
     """
     touched = samples[~samples.index.isin(unstarved(samples, found).index)]
-    if touched.empty or (touched["outcome"] == "unavailable").any():
+    if touched.empty or touched["error_code"].isin(HUNG).any() or touched["latency_s"].isna().all():
         return starved_s(found)
     return min(starved_s(found), 2 * float(touched["latency_s"].max()))
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from idchaos.errors import UsageError
-from idchaos.experiment import Objective, PhaseName, Verdict
+from idchaos.experiment import Bound, Objective, PhaseName, Verdict
 from idchaos.record import host
 from idchaos.record.record import Run, RunRecord, When
 from idchaos.verdict import sli, stats
 from idchaos.verdict.evidence import Evidence, evidence_of
 from idchaos.verdict.felt import Felt, felt
-from idchaos.verdict.generator_health import GeneratorHealth, baseline_reasons, generator_health
+from idchaos.verdict.generator_health import GeneratorHealth, baseline_reasons, generator_health, latency_quantile
 from idchaos.verdict.guide import DEFINITIONS, Definition
 from idchaos.verdict.lifetimes import LifetimeBin, lifetime_histogram
 from idchaos.verdict.objectives import judge
@@ -66,16 +66,26 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """An objective asked again without what somebody's waiting can have spoilt: a FAIL of it is the target's."""
+
+    objective: Objective
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """What was measured for an objective."""
+    """What was measured for an objective. What is asked again, is where the answer was a FAIL."""
 
     answer: Answer
     unknown: str = ""
     """Why it can't be measured at all; empty where it can."""
-    calm: tuple[Answer, ...] = ()
-    """Where the machine was short of CPU and the answer is a FAIL: the same without what that can have spoilt."""
-    moved_s: float | None = None
-    """Of a lag, there: how much longer it can look for that."""
+    calm: tuple[Again, ...] = ()
+    """Where the machine was short of CPU: without what that can have spoilt; empty where it can't spoil anything."""
+    refused: Again | None = None
+    """Of a share: by explicit answers alone, which no lateness of the load generator brings about."""
+    since_sent: Again | None = None
+    """Of a latency: counted from when requests were sent, so without the load generator's own lateness."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,20 +164,43 @@ def _asked(traffic: Traffic, objective: Objective, troubles: Sequence[host.Span]
     except UsageError as error:
         return Asked(Answer(sli.NO_DATA), str(error))
     window = traffic.record.window(objective.phase)
-    starved = host.starved(troubles, window) if window else ()
-    if window is None or not starved or not sli.describe(objective.sli)[0].worsened_by_waiting:
+    if window is None:
         return Asked(answer)
     if judge(objective, answer.measured, window[1] - window[0], answer.within).verdict is not Verdict.FAIL:
         return Asked(answer)
-    if not (answer.measured.of_generator or answer.measured.kind == "rate"):
-        return Asked(answer, moved_s=host.moved_s(traffic.samples, starved))
+    starved = host.starved(troubles, window)
+    spoilt = starved and sli.describe(objective.sli)[0].worsened_by_waiting
+    of_share = answer.measured.kind == "share" and answer.measured.of_generator
+    since_sent = objective.sli.replace("latency_p", "service_time_p", 1) if latency_quantile(objective.sli) else ""
+    return Asked(
+        answer,
+        calm=_calm(traffic, objective, answer.measured, starved) if spoilt else (),
+        refused=_again(_explicit(traffic), objective) if of_share else None,
+        since_sent=_again(traffic, objective, spelling=since_sent) if since_sent else None,
+    )
+
+
+def _calm(
+    traffic: Traffic, objective: Objective, measured: sli.Measurement, starved: Sequence[host.Span]
+) -> tuple[Again, ...]:
+    if not (measured.of_generator or measured.kind == "rate"):
+        # A lag: no longer, and no shorter, than by what was waited for.
+        moved_s = host.moved_s(traffic.samples, starved)
+        bound = objective.bound
+        limit = bound.limit + moved_s if bound.op == "<=" else bound.limit - moved_s
+        return (_again(traffic, objective, bound=bound.model_copy(update={"limit": limit})),)
     calm = traffic.without([(span.since - host.SLACK_S, span.until + host.SLACK_S) for span in starved])
-    rests = [calm, _not_waited(traffic, calm)] if answer.measured.unit == "share" else [calm]
-    limit = objective.bound.limit
-    return Asked(answer, calm=tuple(answered(rest, objective.sli, objective.phase, limit) for rest in rests))
+    with_refusals = Traffic(traffic.record, calm.all | _explicit(traffic).all)
+    rests = [calm, with_refusals] if measured.unit == "share" else [calm]
+    return tuple(_again(rest, objective) for rest in rests)
 
 
-def _not_waited(traffic: Traffic, calm: Traffic) -> Traffic:
-    """The traffic without what waiting for a CPU can have spoilt: an explicit refusal stands on any machine."""
+def _explicit(traffic: Traffic) -> Traffic:
+    """The traffic that was decided. An explicit refusal is no wait, but for one of a token that expired over it."""
     spoilt = ~traffic.decided | traffic.equal("error_code", *BY_WAITING)
-    return Traffic(traffic.record, calm.all | (traffic.all & ~spoilt))
+    return Traffic(traffic.record, traffic.all & ~spoilt)
+
+
+def _again(traffic: Traffic, objective: Objective, *, spelling: str = "", bound: Bound | None = None) -> Again:
+    asked = objective.model_copy(update={"sli": spelling or objective.sli, "bound": bound or objective.bound})
+    return Again(asked, answered(traffic, asked.sli, asked.phase, asked.bound.limit))

@@ -72,10 +72,10 @@ def _met(every: Measurements, definition: Definition, answer: Answer) -> tuple[b
     if target is None:
         return None, "no target"
     objective = Objective(name=definition.id, sli=definition.sli, phase="all", bound=target)
-    if doubt := _doubt(every, objective, measured):
-        return None, f"undecided: {doubt}"
     window = every.run.window("all") or (0.0, 0.0)
     judged = judge(objective, measured, window[1] - window[0], answer.within)
+    if doubt := _doubt(every, objective, measured, judged.verdict):
+        return None, f"undecided: {doubt}"
     if judged.verdict is not Verdict.INCONCLUSIVE:
         return judged.verdict is Verdict.PASS, measured.note
     if judged.needed is not None and judged.needed > measured.samples:
@@ -83,10 +83,11 @@ def _met(every: Measurements, definition: Definition, answer: Answer) -> tuple[b
     return None, "undecided: the interval holds the target"
 
 
-def _doubt(every: Measurements, objective: Objective, measured: Measurement) -> str:
-    """Why the value can't be trusted, if so."""
+def _doubt(every: Measurements, objective: Objective, measured: Measurement, verdict: Verdict) -> str:
+    """Why the verdict can't be trusted, if so. Lateness is in latencies: what meets its bound meets it with that."""
     judged = [each for phase, each in every.health.items() if phase is not PhaseName.WARMUP]
-    late = any(each.reasons or each.too_late_for(objective) for each in judged)
+    passed = verdict is Verdict.PASS
+    late = any(each.reasons or (not passed and each.too_late_for(objective)) for each in judged)
     if every.run.status != "completed":
         return f"the run was not completed ({every.run.status})"
     return "the load generator did not keep its schedule" if late and measured.of_generator else ""

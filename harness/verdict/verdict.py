@@ -41,7 +41,7 @@ from idchaos.verdict.invariants import (
 )
 from idchaos.verdict.isolation import judge_answers
 from idchaos.verdict.leaks import judge_logs, judge_refusals
-from idchaos.verdict.measurements import CHANGES, PER_PHASE, Answer, Asked, Measurements, measure_run
+from idchaos.verdict.measurements import CHANGES, PER_PHASE, Again, Answer, Asked, Measurements, measure_run
 from idchaos.verdict.measures import measures
 from idchaos.verdict.missable import Missable, missable
 from idchaos.verdict.objectives import Judgement, deciding, judge
@@ -176,9 +176,10 @@ def _objective(every: Measurements, objective: Objective, asked: Asked) -> Objec
     judged = _judged(every.run, objective, asked.answer)
     if asked.unknown:
         judged = Judgement(Verdict.INCONCLUSIVE, f"{objective.name} in {objective.phase}: {asked.unknown}")
-    doubts = _doubts(every, objective, asked.answer.measured)
+    doubts = _doubts(every, objective, asked)
     if window and judged.verdict is Verdict.FAIL:
-        doubts += _starved(every, objective, asked, host.starved(every.troubles, window))
+        doubts += _late(every, objective, asked)
+        doubts += _starved(every.run, asked, host.starved(every.troubles, window))
     if doubts and judged.verdict is not Verdict.INCONCLUSIVE:
         reason = f"{objective.name} in {objective.phase}: {judged.verdict} withheld: {'; '.join(dict.fromkeys(doubts))}"
         judged = Judgement(Verdict.INCONCLUSIVE, reason)
@@ -207,17 +208,15 @@ def _judged(run: Run, objective: Objective, answer: Answer) -> Judgement:
     return judge(objective, answer.measured, window[1] - window[0] if window else None, answer.within)
 
 
-def _doubts(every: Measurements, objective: Objective, measured: Measurement) -> list[str]:
+def _doubts(every: Measurements, objective: Objective, asked: Asked) -> list[str]:
     """Why neither PASS nor FAIL can be trusted: the load generator, the baseline, the machine."""
-    health, troubles, run = every.health, every.troubles, every.run
-    phases = list(health) if objective.phase == "all" else [objective.phase]
-    # A difference is measured from the baseline too, and what upset that one upsets it either way.
-    compared = objective.sli.partition("{")[0].endswith("_change")
-    phases += [PhaseName.BASELINE] if compared else []
+    troubles, run = every.troubles, every.run
+    compared = _compared(objective)
     doubts: list[str] = []
-    if measured.of_generator or compared:
-        known = [health[phase] for phase in phases if phase in health]
-        doubts += [reason for each in known for reason in (*each.reasons, each.too_late_for(objective)) if reason]
+    if asked.answer.measured.of_generator or compared:
+        # Explicit refusals are enough for a FAIL, whenever they were asked for.
+        if not _stands(run, asked.refused):
+            doubts += [reason for each in _healths(every, objective) for reason in each.reasons]
         # Without a baseline to compare later phases with, nothing in them is the fault's doing.
         doubts += every.baseline if objective.phase not in (PhaseName.WARMUP, PhaseName.BASELINE) else ()
     if compared and (before := run.window(PhaseName.BASELINE)):
@@ -228,6 +227,32 @@ def _doubts(every: Measurements, objective: Objective, measured: Measurement) ->
     return doubts
 
 
+def _compared(objective: Objective) -> bool:
+    """Whether it is a difference: measured from the baseline too, and what upset that one upsets it either way."""
+    return objective.sli.partition("{")[0].endswith("_change")
+
+
+def _healths(every: Measurements, objective: Objective) -> list[GeneratorHealth]:
+    """How the load generator did in the phases that an objective is measured in."""
+    phases = list(every.health) if objective.phase == "all" else [objective.phase]
+    phases += [PhaseName.BASELINE] if _compared(objective) else []
+    return [every.health[phase] for phase in phases if phase in every.health]
+
+
+def _late(every: Measurements, objective: Objective, asked: Asked) -> list[str]:
+    """Why a latency that misses its bound may be the load generator's lateness; empty when it misses it without, too.
+    One that keeps to its bound keeps to it with all lateness in it.
+    """
+    if not asked.answer.measured.of_generator or _stands(every.run, asked.since_sent):
+        return []
+    return [reason for each in _healths(every, objective) if (reason := each.too_late_for(objective))]
+
+
+def _stands(run: Run, again: Again | None) -> bool:
+    """Whether what was asked again is a FAIL too."""
+    return again is not None and _judged(run, again.objective, again.answer).verdict is Verdict.FAIL
+
+
 def _missable(window: tuple[float, float] | None, measured: Measurement) -> Missable | None:
     """Of shares alone. Where there are fewer samples than seconds, samples are what was seen."""
     if measured.kind != "share" or window is None:
@@ -235,17 +260,13 @@ def _missable(window: tuple[float, float] | None, measured: Measurement) -> Miss
     return missable(measured.value, min(measured.samples, math.floor((window[1] - window[0]) / stats.BIN_S)))
 
 
-def _starved(every: Measurements, objective: Objective, asked: Asked, starved: Sequence[host.Span]) -> list[str]:
+def _starved(run: Run, asked: Asked, starved: Sequence[host.Span]) -> list[str]:
     """Why a FAIL may be the machine's doing; empty when it stands. The rule is that of :mod:`idchaos.record.host`."""
-    if asked.moved_s is not None:
-        bound = objective.bound
-        stands = bound.op == "<=" and asked.answer.measured.low - asked.moved_s > bound.limit
-    else:
-        # Nothing was measured again where waiting can't be the cause.
-        again = [_judged(every.run, objective, answer).verdict for answer in asked.calm]
-        stands = not again or Verdict.FAIL in again
+    # Nothing was asked again where waiting can't be the cause.
+    if not asked.calm or any(_stands(run, again) for again in asked.calm):
+        return []
     why = "; ".join(dict.fromkeys(span.why for span in starved))
-    return [] if stands else [f"the machine was short of CPU for {host.starved_s(starved):.0f} s ({why})"]
+    return [f"the machine was short of CPU for {host.starved_s(starved):.0f} s ({why})"]
 
 
 def _invariant(name: str, found: InvariantJudgement) -> InvariantVerdict:

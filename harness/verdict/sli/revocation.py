@@ -59,14 +59,14 @@ def _quantile(q: float, traffic: Traffic, selector: Selector, phase: When) -> Re
 
 
 def _within(traffic: Traffic, selector: Selector, phase: When, limit: float) -> stats.Estimate:
-    """A lag that was last seen going on before ``limit`` may have been either: the lower bound takes it for longer, the
-    upper bound for within.
+    """A lag that was last seen going on before ``limit``, and ended or was lost sight of after it, may have been
+    either: the lower bound takes it for longer, the upper bound for within.
     """
     table = _revoked_in(traffic, selector, phase)
-    short = table["lag_s"].to_numpy(dtype=np.float64) <= limit
-    surely = short & ~table["censored"].to_numpy(dtype=bool)
+    surely = (table["lag_s"].to_numpy(dtype=np.float64) <= limit) & ~table["censored"].to_numpy(dtype=bool)
+    maybe = table["last_accept_s"].to_numpy(dtype=np.float64) <= limit
     seconds = _seconds(table)
-    return replace(stats.proportion(surely, seconds), high=stats.proportion(short, seconds).high)
+    return replace(stats.proportion(surely, seconds), high=stats.proportion(maybe, seconds).high)
 
 
 def _seconds(table: pd.DataFrame) -> stats.Ints:

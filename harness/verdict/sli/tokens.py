@@ -107,7 +107,9 @@ def _lifetimes_within(traffic: Traffic, selector: Selector, phase: When, limit: 
 
 def lifetime(q: float, name: str) -> Sli:
     """The SLI ``name``: the q-quantile of tokens' lives."""
-    return Sli(name, partial(_lifetime, q), "quantile", "s", needs=_LIFE, q=q, within=_lifetimes_within)
+    return Sli(
+        name, partial(_lifetime, q), "quantile", "s", _LIFE, q=q, within=_lifetimes_within, worsened_by_waiting=False
+    )
 
 
 SLIS = (

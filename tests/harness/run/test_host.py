@@ -26,6 +26,7 @@ from idchaos.record.record import RunRecord
 from idchaos.record.rundir import RunDirectory
 from idchaos.run.host_watch import HostWatch, look
 from idchaos.undo.ledger import STATE_VARIABLE
+from idchaos.verdict.sli.registry import REGISTRY, find
 from idchaos.verdict.verdict import ObjectiveVerdict, judge_run
 
 LOOK = Reading(at=100.0, wall=100.0, busy_s=10.0, stolen_s=1.0, total_s=50.0, stalled_s=5.0, waited_s={7: 1.0})
@@ -208,7 +209,60 @@ def test_a_lag_is_moved_by_late_answers_and_where_there_was_none_by_all_of_the_s
         return host.moved_s(samples, [starved(104, 106), starved(110, 113)])
 
     assert moved() == pytest.approx(0.8)
-    assert moved(decision=lambda number: "undecided" if number == 550 else "accept") == 5.0
+    refused = {"decision": "undecided", "status": 503, "error_code": "jwks_unavailable"}
+    assert moved(**refused) == pytest.approx(0.8)  # an answer came, and so its wait is known
+    assert moved(error_code=lambda number: "read_timeout" if number == 550 else "") == 5.0
+
+
+def accepted_for(seconds: float, number: int) -> list[dict[str, Any]]:
+    """A token that is revoked, accepted for so long, and refused then; asked about every half a second."""
+    revoked_at = 101.0 + number % 4
+    probe = {"flow": "revocation", "session": f"p{number}", "format": "jwt", "expected": "either"}
+    revoke = {"due_at": revoked_at, "endpoint": "revoke", "service_time_s": 0.0, "expected": "accept"}
+    polls = [
+        {"due_at": revoked_at + n / 2, "endpoint": "/orders", "replica": "gateway-1", "token_exp": 900.0}
+        | ({} if n / 2 <= seconds else {"decision": "deny", "status": 401, "error_code": "token_revoked"})
+        for n in range(1, 20)
+    ]
+    return [probe | row for row in (revoke, *polls)]
+
+
+@pytest.mark.parametrize("sli", ["revocation_lag_max", "revocation_lag_p95"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        (4.5, 0.4, Verdict.PASS),
+        (5.5, 0.4, Verdict.INCONCLUSIVE),  # 0.8 s of it may have been waited for
+        (7.0, 0.4, Verdict.FAIL),
+        (7.0, 3.0, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_lag_beyond_its_bound_by_more_than_anybody_waited_fails(
+    make_record: Callable[..., RunRecord],
+    make_plan: Callable[..., Any],
+    traffic: Callable[..., Any],
+    sli: str,
+    case: tuple[float, float, Verdict],
+) -> None:
+    lasting, slowest_s, verdict = case
+    bound = Bound(op="<=", limit=5, unit="s")
+    objective = Objective(name="felt", sli=sli, phase="all", bound=bound)
+    rows = traffic(100, 130, latency_s=lambda number: slowest_s if number == 100 else 0.01)
+    # As many tokens as a quantile takes.
+    tokens = [row for number in range(60) for row in accepted_for(lasting, number)]
+    record = make_record(
+        [*rows, *tokens], plan=make_plan((objective,)), events=[event("cpu_starved", 100, 130, "busy")]
+    )
+    assert judge_run(record).objectives[0].verdict is verdict
+
+
+@pytest.mark.parametrize("name", [*REGISTRY, "token_lifetime_p95", "latency_p95", "revocation_lag_p95"])
+def test_each_indicator_says_itself_whether_waiting_can_worsen_it(name: str) -> None:
+    """What was accepted, told or fetched was so on any machine; what is counted in answers or seconds may be late."""
+    found = find(name)
+    assert found is not None
+    counts_seconds_or_answers = found.unit in ("s", "share", "times", "retries") and "lifetime" not in name
+    assert found.worsened_by_waiting is counts_seconds_or_answers
 
 
 @pytest.mark.parametrize("kind", host.KINDS)

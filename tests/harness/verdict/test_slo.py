@@ -271,14 +271,38 @@ def test_a_quantile_that_an_objective_asks_for_is_told_of_lateness_too(
     assert health.too_late_for(asked) == "the load generator was late (p999 40.0 ms, limit 10.0 ms)"
 
 
-@pytest.mark.parametrize(("asked", "limit"), [(0.01, 0.01), (1.0, 0.05)])
-def test_what_was_asked_for_makes_the_limit_stricter_and_never_laxer(
-    make_record: Make, asked: float, limit: float
+def allowing(record: RunRecord, late_p99_s: float) -> RunRecord:
+    settings = record.manifest.model_copy(update={"settings": {"slo": {"late_p99_s": late_p99_s}}})
+    return dataclasses.replace(record, manifest=settings)
+
+
+@pytest.mark.parametrize("asked", [0.01, 1.0])
+def test_what_was_asked_for_is_the_limit(make_record: Make, asked: float) -> None:
+    record = allowing(make_record(), asked)
+    assert generator_health.generator_health(record, PhaseName.FAULT).late_limit_s == asked
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (0.1, 0.05, "PASS"),  # 150 ms, with all of the lateness
+        (0.15, 0.1, "INCONCLUSIVE"),  # 250 ms, of which 100 are the target's
+        (0.1, 0.25, "FAIL"),  # 250 ms of the target's alone
+        (0.0, 0.25, "FAIL"),
+    ],
+)
+def test_lateness_within_what_was_asked_for_spoils_only_the_latencies_that_miss_their_bound_by_it(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic, case: tuple[float, float, str]
 ) -> None:
-    record = make_record()
-    settings = record.manifest.model_copy(update={"settings": {"slo": {"late_p99_s": asked}}})
-    record = dataclasses.replace(record, manifest=settings)
-    assert generator_health.generator_health(record, PhaseName.FAULT).late_limit_s == limit
+    own_s, took_s, verdict = case
+    fast = objective("latency_p95{flow=api}", "<=", 0.2, "s")
+    rows = [
+        row | {"sent_at": row["due_at"] + own_s, "service_time_s": took_s, "latency_s": own_s + took_s}
+        for row in traffic(100, 120)
+    ]
+    found = judge_run(allowing(make_record(rows, plan=make_plan([fast])), 1.0)).objectives[0]
+    assert found.verdict == verdict
+    assert ("the load generator was late (p95 150.0 ms, limit 20.0 ms)" in found.reason) is (verdict == "INCONCLUSIVE")
 
 
 def dropped(row: dict[str, Any]) -> dict[str, Any]:

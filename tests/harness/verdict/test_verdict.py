@@ -19,6 +19,7 @@ MakePlan = Callable[..., Plan]
 Traffic = Callable[..., list[dict[str, Any]]]
 Build = Callable[..., RunRecord]
 DENIED = {"decision": "deny", "status": 401, "error_code": "kid_unknown"}
+LOST = {"decision": "undecided", "status": 0, "error_code": "read_timeout"}
 
 
 def success(phase: PhaseName = PhaseName.FAULT, limit: float = 0.98) -> Objective:
@@ -177,11 +178,16 @@ def test_the_error_that_ended_a_run_is_told(build: Build) -> None:
     assert verdict.reasons[0] == "the run was not completed: failed: gateway-1 died"
 
 
-def test_a_late_generator_withholds_pass_and_fail_of_that_phase(build: Build) -> None:
-    def late(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [row | {"sent_at": row["due_at"] + 0.3 * (110 <= row["due_at"] < 120)} for row in rows]
+def late(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every request of the fault phase was sent 300 ms late."""
+    return [row | {"sent_at": row["due_at"] + 0.3 * (110 <= row["due_at"] < 120)} for row in rows]
 
-    passing, failing = judge_run(build(late)), judge_run(build(lambda rows: late(refuse(rows))))
+
+def test_a_late_generator_withholds_pass_and_fail_of_that_phase(build: Build) -> None:
+    def lost(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row | (LOST if row.get("error_code") == DENIED["error_code"] else {}) for row in refuse(rows)]
+
+    passing, failing = judge_run(build(late)), judge_run(build(lambda rows: late(lost(rows))))
     for verdict, withheld in ((passing, "PASS"), (failing, "FAIL")):
         assert verdict.verdict is Verdict.INCONCLUSIVE
         in_fault, in_recovery = verdict.objectives
@@ -190,6 +196,11 @@ def test_a_late_generator_withholds_pass_and_fail_of_that_phase(build: Build) ->
         )
         assert in_recovery.verdict is Verdict.PASS
         assert [each.healthy for each in verdict.generator] == [True, False, True]
+
+
+def test_explicit_refusals_fail_however_late_they_were_asked_for(build: Build) -> None:
+    in_fault, _ = judge_run(build(lambda rows: late(refuse(rows)))).objectives
+    assert in_fault.verdict is Verdict.FAIL
 
 
 def test_an_unsteady_baseline_withholds_pass(build: Build) -> None:
