@@ -28,6 +28,7 @@ LACKING: Mapping[Need, str] = {
     "registration": "no initial access token",
     "opaque_tokens": "no client that gets opaque tokens for itself",
     "introspection": "no client that may introspect",
+    "another_audience": "no second audience, and no way to have tokens signed by the IdP's key",
     "write_scopes": "no route that says which scope it takes to write",
 }
 """What a target has not that offers no such thing."""
@@ -77,6 +78,7 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
         "registration": endpoints.initial_access_token is not None,
         "opaque_tokens": roles.machine_opaque is not None,
         "introspection": endpoints.introspection_client is not None,
+        "another_audience": mints or len({route.audience for route in endpoints.routes}) > 1,
         "write_scopes": bool(endpoints.routes) and all(route.writes for route in endpoints.routes),
     }
     lacking = {name: [LACKING[need] for need in kind_named(name).needs if not has[need]] for name in names}

@@ -25,6 +25,7 @@ class WrongAudience(TokenKind):
     bad = "From birth: the service that it is sent to is not in `aud`, compared as a string."
     why = "One service can act for its callers at every other one."
     source = "RFC 7519 section 4.1.3, RFC 8725 section 3.9, RFC 9068 section 4"
+    needs = ("another_audience",)
     makes = AT_ONCE
 
     def orders(self, moment: Moment) -> Iterable[Order]:
@@ -42,7 +43,7 @@ class WrongAudience(TokenKind):
         claim = peek(token.value)[1].get("aud")
         named = {claim} if isinstance(claim, str) else set(claim or ())
         at_home = named & set(bench.audiences)
-        if len(at_home) == 1:  # of two, there may be no third to send it to
+        if len(at_home) == 1 and set(bench.audiences) - named:  # of two, there may be no third to send it to
             (home,) = at_home
             bench.put(shelf, token.value, way=f"for_{home}", good_for=home, bad_until=bench.until(token))
 
