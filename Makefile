@@ -24,7 +24,8 @@ test: $(READY)  ## Set up and run the tests that guard a change: a few minutes, 
 	@$(BIN)/python -m pytest -m 'not e2e and not docker and not real_toxiproxy' -n auto --durations=15
 
 test-all: test  ## These, and those that make whole runs: a quarter of an hour.
-	@$(BIN)/python -m pytest -m 'e2e and not docker and not real_toxiproxy' --durations=15
+	@$(BIN)/python -m pytest -m 'e2e and not alone and not docker and not real_toxiproxy' -n 2 --durations=15
+	@$(BIN)/python -m pytest -m 'alone and not docker and not real_toxiproxy' --durations=15
 
 check: $(READY) layout  ## All that a reviewer would ask: format, lint, types, and who may import whom.
 	@$(BIN)/ruff format --check .

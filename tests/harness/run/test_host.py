@@ -372,6 +372,7 @@ def wait_for(tmp_path: Path, text: str, child: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 def test_a_run_that_was_stopped_for_three_seconds_says_so_and_decides_nothing(
     tmp_path: Path, started: subprocess.Popen[str]
 ) -> None:
@@ -393,6 +394,7 @@ def test_a_run_that_was_stopped_for_three_seconds_says_so_and_decides_nothing(
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 def test_a_sound_run_beside_six_busy_loops_never_fails(tmp_path: Path, started: subprocess.Popen[str]) -> None:
     with ExitStack() as stack:
         for _ in range(6):
