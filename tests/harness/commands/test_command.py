@@ -35,6 +35,9 @@ SHORT = {
     "slo.latency_p95_s": 2.0,
 }
 
+pytestmark = pytest.mark.timeout(600)
+"""A run takes half a minute, and is made up to three times where a machine is busy."""
+
 
 @dataclass
 class Idchaos:
@@ -323,7 +326,6 @@ def test_judging_a_stored_run_again_changes_no_byte(idchaos: Idchaos) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("topology", ["library", "introspection"])
 def test_a_verdict_hangs_on_where_it_is_decided(idchaos: Idchaos, topology: str) -> None:
     """On a sound system all is well; what is wrong is seen at whoever decides, and around the gateways."""
