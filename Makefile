@@ -24,7 +24,9 @@ test: $(READY)  ## Set up and run the tests that guard a change: a few minutes, 
 	@$(BIN)/python -m pytest -m 'not e2e and not docker and not real_toxiproxy' -n auto --durations=15
 
 test-all: test  ## These, and those that make whole runs: a quarter of an hour.
-	@$(BIN)/python -m pytest -m 'e2e and not alone and not docker and not real_toxiproxy' -n 2 --durations=15
+	@$(BIN)/python -m pytest -m 'e2e and not alone and not docker and not real_toxiproxy' -n 2 --durations=15 || \
+		{ echo 'What failed with another run beside it is run once more, by itself:'; $(BIN)/python -m pytest \
+			-m 'e2e and not alone and not docker and not real_toxiproxy' --last-failed --last-failed-no-failures none; }
 	@$(BIN)/python -m pytest -m 'alone and not docker and not real_toxiproxy' --durations=15
 
 check: $(READY) layout  ## All that a reviewer would ask: format, lint, types, and who may import whom.
@@ -46,9 +48,10 @@ kills: $(READY)  ## Kill 100 runs at moments spread over their lives; nothing ma
 
 docker-test: $(READY)  ## Run what needs an engine, and scenarios on Docker with the real Toxiproxy.
 	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests
-	@$(BIN)/python -m pytest $(SCENARIOS:%=scenarios/%.py) --target docker
+	@$(BIN)/idchaos run $(SCENARIOS) --target docker --retry-inconclusive 2 --reports build/docker
 	@for topology in library introspection; do \
-		$(BIN)/python -m pytest scenarios/audience_confusion.py --target docker --topology $$topology || exit 1; \
+		$(BIN)/idchaos run audience_confusion --target docker --topology $$topology --retry-inconclusive 2 \
+			--reports build/docker || exit 1; \
 	done
 
 zoo: $(READY)  ## Let every known defect loose, one at a time: each must be caught by name. About thirteen minutes.
