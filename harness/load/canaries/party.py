@@ -69,6 +69,17 @@ class Party:
         return next((each for each in found if each.client_secret and own and each.client_id != own.client_id), None)
 
     @property
+    def machine(self) -> Client | None:
+        """A client that acts for itself, by a secret."""
+        return next((each for each in self.bench.machines if each.client_secret), None)
+
+    @cached_property
+    def sibling(self) -> Client | None:
+        """Another client whose users' sessions can be refreshed."""
+        own = self.confidential
+        return next((each for each in self.bench.roles.refreshing if own and each.client_id != own.client_id), None)
+
+    @property
     def scope(self) -> tuple[str, ...]:
         """What the confidential client asks for every day."""
         return tuple(self.confidential.scope.split()) if self.confidential else ()
@@ -94,7 +105,7 @@ class Party:
         code = self.idp.code(self.confidential, self.user, self.bench.observe)
         return (self.confidential, code) if code else None
 
-    def redeem(self, client: Client, code: Code, cookies: Cookies) -> Held | None:
+    def redeem(self, client: Client, code: Code, cookies: Cookies | None = None) -> Held | None:
         """A session out of a code."""
         step, body = self.idp.redeem(client, code, code.verifier)
         told = {name: value for name, value in body.items() if isinstance(value, str)}
@@ -107,8 +118,21 @@ class Party:
             told.get("scope", client.scope),
             told.get("refresh_token", ""),
             told.get("id_token", ""),
-            cookies,
+            cookies or Cookies(),
         )
+
+    def follows(self, held: Held, client: Client) -> Held | None:
+        """A session at another client by the cookies of one alone (single sign-on); ``None``: there is none."""
+        step, code = self.idp.silent_code(client, held.cookies)
+        return self.redeem(client, code, held.cookies) if self.bench.observe(step) and code else None
+
+    def signed_in(self, held: Held) -> bool | None:
+        """Whether the cookies of a session still log its user in; ``None``: it was not decided."""
+        return self._decided(self.idp.silent_code(held.client, held.cookies)[0])
+
+    def cookies_of(self, held: Held) -> dict[str, str]:
+        """The header by which the browser of a session shows them to the IdP."""
+        return held.cookies.header(self.scene.endpoints.idp_url)
 
     def expired(self) -> str | None:
         """An access token of an earlier session that has surely expired by now; ``None``: there is none yet."""

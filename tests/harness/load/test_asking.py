@@ -9,6 +9,7 @@ from idchaos.experiment import CanaryPlan
 from idchaos.load.canaries.asking import Ask, AskedKind, unless
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.catalogue import kinds
+from idchaos.load.canaries.kinds.logout import ATTACKER, at_logout
 from idchaos.load.decide import at_refusal
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Step
@@ -39,6 +40,21 @@ def test_what_a_refusal_looks_like(status, body, challenge, decided):
 
 def test_no_answer_is_neither_a_refusal_nor_a_breach():
     assert at_refusal(Response(error="read_timeout")) == ("undecided", "read_timeout")
+
+
+@pytest.mark.parametrize(
+    ("answer", "decided"),
+    [
+        (Response(303, headers={"Location": f"{ATTACKER}?state=s"}), ("accept", "")),
+        (Response(200, body=f'<meta http-equiv="refresh" content="0;url={ATTACKER}">'.encode()), ("accept", "")),
+        (Response(200, body=b"You are signed out."), ("deny", "not_redirected")),
+        (Response(302, headers={"Location": "http://127.0.0.1/signed-out"}), ("deny", "redirected_elsewhere")),
+        (Response(400), ("deny", "http_400")),
+        (Response(503), ("undecided", "http_503")),
+    ],
+)
+def test_whether_a_logout_leads_to_the_attacker(answer, decided):
+    assert at_logout(answer) == decided
 
 
 @pytest.mark.parametrize(("harmless", "decision"), [(True, "deny"), (False, "accept"), (None, "undecided")])

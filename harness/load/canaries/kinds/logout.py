@@ -1,0 +1,124 @@
+"""Logouts that lead elsewhere, that nobody has asked for, or that end too little."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from idchaos.load.canaries.asking import Ask, AskedKind, unless
+from idchaos.load.canaries.party import Held, Party
+from idchaos.load.decide import at_refusal
+from idchaos.load.engine.response import Response
+from idchaos.load.idp.client import Step
+from idchaos.load.idp.journey import REDIRECTS
+from idchaos.load.idp.provider import Asked
+from idchaos.record.samples import Decision
+
+ATTACKER = "https://attacker.example/signed-out"
+
+
+def _elsewhere(party: Party, held: Held, *, hint: str) -> Step:
+    named = (("id_token_hint", hint), ("client_id", held.client.client_id)) if hint else ()
+    query = (*named, ("post_logout_redirect_uri", ATTACKER), ("state", "s"))
+    answer = party.idp.ask(Asked("end_session", "GET", query=query))
+    return Step("end_session", answer, *at_logout(answer))
+
+
+def at_logout(answer: Response) -> tuple[Decision, str]:
+    """Whether a browser is sent to the attacker; any other answer to a logout refuses that, but an outage."""
+    if answer.status in REDIRECTS:
+        return ("accept", "") if answer.header("Location").startswith(ATTACKER) else ("deny", "redirected_elsewhere")
+    decision, code = at_refusal(answer)
+    if decision != "accept":
+        return decision, code
+    sent_on = b"http-equiv" in answer.body.lower() and ATTACKER.encode() in answer.body
+    return ("accept", "") if sent_on else ("deny", "not_redirected")
+
+
+def _with_hint(party: Party) -> Step | None:
+    held = party.login()
+    return _elsewhere(party, held, hint=held.id_token) if held and held.id_token else None
+
+
+def _without_hint(party: Party) -> Step | None:
+    held = party.login()
+    return _elsewhere(party, held, hint="") if held else None
+
+
+class LogoutElsewhere(AskedKind):
+    name = "logout_elsewhere"
+    invariant = "logout_redirects_registered"
+    made = "A logout that asks to be sent on to a URI which no client has registered, with an ID token and without."
+    bad = "From birth: the IdP may only send browsers where the client has registered."
+    why = "Links to the IdP, which users trust, lead to whoever made them: to a false login page, say."
+    source = "OpenID Connect RP-Initiated Logout 1.0 sections 2 and 3"
+    needs = ("refresh_tokens", "users")
+    asks = (
+        Ask("with_hint", _with_hint, ("end_session",)),
+        Ask("without_hint", _without_hint, ("end_session",)),
+    )
+
+
+def _unasked(party: Party, method: str) -> Step | None:
+    """The browser of a user who is signed in is led to the endpoint by another site."""
+    held = party.login()
+    if held is None or not party.signed_in(held):
+        return None
+    named = (("client_id", held.client.client_id),)
+    query, form = (named, None) if method == "GET" else ((), named)
+    answer = party.idp.ask(Asked("end_session", method, query=query, form=form, headers=party.cookies_of(held)))
+    step = Step("end_session", answer, *at_refusal(answer))
+    if answer.status in REDIRECTS:
+        step = replace(step, decision="accept", code="")
+    return unless(step, party.signed_in(held) if step.decision == "accept" else None, "still_signed_in")
+
+
+class LogoutUnasked(AskedKind):
+    name = "logout_unasked"
+    invariant = "logout_is_confirmed"
+    made = "A logout with the cookies of a browser whose user is signed in, and no ID token: by GET, and by POST."
+    bad = "From birth: the user must be asked. It counts when those cookies log in no more."
+    why = "Any site signs its visitors out, again and again, and so leads them to a login that it has made."
+    source = "OpenID Connect RP-Initiated Logout 1.0 section 2"
+    needs = ("refresh_tokens", "users")
+    asks = (
+        Ask("get", lambda party: _unasked(party, "GET"), ("end_session",)),
+        Ask("post", lambda party: _unasked(party, "POST"), ("end_session",)),
+    )
+
+
+def _signed_out(party: Party, held: Held) -> bool:
+    """Whether the IdP has done so without asking back."""
+    query = (("id_token_hint", held.id_token), ("client_id", held.client.client_id))
+    answer = party.idp.ask(Asked("end_session", "GET", query=query, headers=party.cookies_of(held)))
+    done = 200 <= answer.status < 400 and b"<form" not in answer.body.lower()
+    step = Step("end_session", answer, "accept" if done else "undecided", "")
+    return party.bench.observe(step)
+
+
+def _cookie(party: Party) -> Step | None:
+    held = party.login()
+    if held is None or not held.id_token or not party.signed_in(held) or not _signed_out(party, held):
+        return None
+    return party.idp.silent_code(held.client, held.cookies)[0]
+
+
+def _sibling(party: Party) -> Step | None:
+    held, client = party.login(), party.sibling
+    other = party.follows(held, client) if held and client else None
+    if held is None or other is None or not held.id_token or not other.refresh_token or not _signed_out(party, held):
+        return None
+    return party.idp.refresh(other.client, other.refresh_token)[0]
+
+
+class SessionAfterLogout(AskedKind):
+    name = "session_after_logout"
+    invariant = "logout_ends_sessions"
+    made = (
+        "After a logout, the browser's cookies once more (`prompt=none`); and the refresh token of another client "
+        "that the same browser had been signed in to."
+    )
+    bad = "From the logout on: the session is over, for all who have a part in it."
+    why = "Whoever sits down at the browser next is the user who has signed out."
+    source = "OpenID Connect RP-Initiated Logout 1.0 section 2, OpenID Connect Back-Channel Logout 1.0 section 2.7"
+    needs = ("refresh_tokens", "users")
+    asks = (Ask("cookie", _cookie, ("end_session",)), Ask("sibling", _sibling, ("end_session",)))
