@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,7 +10,7 @@ from idchaos.experiment import CanaryPlan
 from idchaos.load.canaries.asking import Ask, AskedKind, unless
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.catalogue import kinds
-from idchaos.load.canaries.kinds.logout import ATTACKER, at_logout
+from idchaos.load.canaries.kinds.logout import ATTACKER, LogoutUnasked, at_logout
 from idchaos.load.decide import at_refusal
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Step
@@ -133,3 +134,36 @@ def test_rare_kinds_share_a_place_in_the_round():
     names = [f"k{n}" for n in range(7)]
     plan = CanaryPlan(kinds=("often", "dear", *names), seldom=("dear",), rare=tuple(names), clock_margin_s=1.0)
     assert plan.slots == (("often",), ("dear",), tuple(names[0::2]), tuple(names[1::2]))
+
+
+class Browsers:
+    """A party whose two sessions are signed in as told: before the attempt, then the first's and the second's after."""
+
+    def __init__(self, *signed_in):
+        self.left = list(signed_in)
+        client = SimpleNamespace(client_id="web")
+        self.idp = SimpleNamespace(ask=lambda asked: Response(200))
+        self.login = lambda: SimpleNamespace(client=client)
+        self.cookies_of = lambda held: {}
+
+    def signed_in(self, held):
+        return self.left.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("signed_in", "decision"),
+    [
+        ((True, True), "deny"),
+        ((True, False, True), "accept"),
+        ((True, False, False), "undecided"),
+        ((True, None, None), "undecided"),
+    ],
+    ids=["still signed in", "signed out", "all sessions are gone", "the IdP is away"],
+)
+def test_who_is_signed_out_with_all_others_was_not_signed_out_by_the_request(signed_in, decision):
+    ask = next(ask for ask in LogoutUnasked.asks if ask.way == "get")
+    assert ask.send(Browsers(*signed_in)).decision == decision
+
+
+def test_without_a_session_that_lasts_nothing_is_sent():
+    assert LogoutUnasked.asks[0].send(Browsers(False)) is None

@@ -59,9 +59,11 @@ class LogoutElsewhere(AskedKind):
 
 
 def _unasked(party: Party, method: str) -> Step | None:
-    """The browser of a user who is signed in is led to the endpoint by another site."""
-    held = party.login()
-    if held is None or not party.signed_in(held):
+    """The browser of a user who is signed in is led to the endpoint by another site. Another session, begun at the same
+    time and left alone, tells that from an IdP that has ended, or forgotten, all of them.
+    """
+    held, witness = party.login(), party.login()
+    if held is None or witness is None or not party.signed_in(held):
         return None
     named = (("client_id", held.client.client_id),)
     query, form = (named, None) if method == "GET" else ((), named)
@@ -69,7 +71,10 @@ def _unasked(party: Party, method: str) -> Step | None:
     step = Step("end_session", answer, *at_refusal(answer))
     if answer.status in REDIRECTS:
         step = replace(step, decision="accept", code="")
-    return unless(step, party.signed_in(held) if step.decision == "accept" else None, "still_signed_in")
+    if step.decision != "accept":
+        return step
+    still = party.signed_in(held)
+    return unless(step, still if still or party.signed_in(witness) else None, "still_signed_in")
 
 
 class LogoutUnasked(AskedKind):
