@@ -267,6 +267,11 @@ class LoadPlan(Value):
         return sum(stream.rate for stream in self.streams)
 
 
+TAIL = "api_latency_p99_"
+TAILS = (PhaseName.BASELINE, PhaseName.RECOVERY)
+"""Each replica's p99 is asked for in these phases, by objectives of that name and phase, where requests suffice."""
+
+
 class Bound(Value):
     """What an SLI must satisfy: ``value >= limit`` or ``value <= limit``."""
 

@@ -63,6 +63,12 @@ SKEW = Trial(
 )
 # Each way to be for another service goes through the gateways and around them.
 AUDIENCES = Trial(scenario="audience_confusion", settings=SHORT | {"fault.duration_s": 4, "phases.recovery_s": 3})
+# The slowest hundredth of each replica takes requests enough to tell.
+STEADY = Trial(
+    scenario="audience_confusion",
+    settings=SHORT
+    | {"load.rate": 200, "phases.baseline_s": 5, "phases.recovery_s": 5, "fault.duration_s": 4, "slo.latency_p95_s": 1},
+)
 LAGS = Trial(
     scenario="revocation_lag",
     settings=SHORT | {"revocation.bound_s": 2, "revocation.rate": 30, "fault.duration_s": 4, "tokens.access_ttl_s": 20},
@@ -163,6 +169,7 @@ def _odd_keys(transform: str, **more: float) -> Trial:
 
 
 SHORT_OF_KEYS = {"gateway.jwks_stale_s": 2}
+TAILS = ("api_latency_p99_baseline", "api_latency_p99_recovery")
 UNREADABLE = ("keys_are_read", "api_success_fault")
 MOVED = Trial(
     scenario="odd_discovery",
@@ -319,6 +326,7 @@ def _narrow(defect: str, name: str) -> Row:
 ROWS = (
     *(_narrow(defect, name) for defect, name in _NARROW),
     _in_outage("p2c_obeyed", "junk_refused_at_once", elsewhere=AUDIENCES),
+    Row(defect="slow_now_and_then", trial=STEADY, caught_by=TAILS),
     Row(defect="idp_slower_after_fault", trial=DOWN, caught_by=("token_latency_p50_recovery",)),
     _in_outage("post_unchecked", "every_method_guarded", elsewhere=AUDIENCES),
     _in_outage("verdict_for_any_path", "audience_enforced", "writes_need_their_scope"),

@@ -131,6 +131,8 @@ def samples(plan: Plan, setup: Setup, selector: Selector, phase: When) -> Count:
         )
         for lead in LOGIN_LEAD_S
     ]
+    if selector.name.endswith("_worst"):  # each replica is judged by its own
+        return _count(means[1] / max(1, len(setup.replicas)))
     fitting = [(source, _share(source, setup, where)) for source in _sources(plan, setup, 0.0)]
     counted = [source for source, share in fitting if share]
     if counted and all(source.steady and share == 1 for source, share in fitting if share):

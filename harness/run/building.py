@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from idchaos.experiment import (
+    TAIL,
+    TAILS,
     Bound,
     CanaryPlan,
     Invariant,
@@ -34,6 +36,8 @@ REPORTING_SLACK_S = 2.0
 """Counters are reported now and then: their growth may be that of a window which is so much longer."""
 EXPIRY_SLACK_S = 1.0
 """Time claims are whole seconds, and clocks of one machine differ by less."""
+TAIL_SAMPLES = 450
+"""So many requests are planned for each replica, or its p99 is not asked for: 299 tell it, if chance sends as many."""
 CACHE_SLACK_S = 1.0
 """A cache may be older than its life by the fetch that replaces it."""
 
@@ -233,7 +237,26 @@ def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objecti
             phase=PhaseName.RECOVERY,
             why="Users wait although the fault is over: something was not put back. p95 leaves room for that.",
         ),
+        *_tails(settings, spans),
     )
+
+
+def _tails(settings: CommonSettings, spans: Iterable[Phase]) -> Iterator[Objective]:
+    """No replica keeps one user in a hundred waiting, as long as nothing is wrong; left out where requests are too few
+    to tell.
+    """
+    each_s = settings.load.rate / len(TOPOLOGIES[settings.topology].deciders)
+    for span in spans:
+        if span.name in TAILS and span.duration_s * each_s >= TAIL_SAMPLES:
+            yield at_most(
+                settings.slo.latency_p99_s,
+                "s",
+                "latency_p99_worst{flow=api}",
+                name=f"{TAIL}{span.name}",
+                phase=span.name,
+                why="One request in a hundred was far slower than the others at a replica, with no fault there to cause"
+                " it: neither medians nor p95, nor a mean over replicas, shows that.",
+            )
 
 
 def idp_as_quick_as_before(settings: CommonSettings) -> Objective:

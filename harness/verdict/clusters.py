@@ -101,14 +101,14 @@ def _wider(found: Bounds, other: Bounds, where: NDArray[np.bool_]) -> Bounds:
     )
 
 
-def clopper_pearson(share: Floats | np.float64, n: Floats | np.float64) -> tuple[Floats, Floats]:
+def clopper_pearson(share: Floats | np.float64, n: Floats | np.float64, alpha: float = ALPHA) -> tuple[Floats, Floats]:
     """Exact bounds of a binomial share (Clopper & Pearson, Biometrika 26, 1934), in its beta form, so n
-    need not be whole.
+    need not be whole. ``alpha``: the error probability on each side.
     """
     x, known = share * n, n > 0
     with np.errstate(invalid="ignore"):
-        low = np.where(known & (x > TINY), stats.beta.ppf(ALPHA, np.maximum(x, TINY), n - x + 1), 0.0)
-        high = np.where(known & (n - x > TINY), stats.beta.ppf(1 - ALPHA, x + 1, np.maximum(n - x, TINY)), 1.0)
+        low = np.where(known & (x > TINY), stats.beta.ppf(alpha, np.maximum(x, TINY), n - x + 1), 0.0)
+        high = np.where(known & (n - x > TINY), stats.beta.ppf(1 - alpha, x + 1, np.maximum(n - x, TINY)), 1.0)
     return np.minimum(low, share), np.maximum(high, share)
 
 

@@ -82,7 +82,7 @@ def _late(q: float, late_s: float, limit_s: float) -> str:
 
 def latency_quantile(spelling: str) -> float | None:
     """Which quantile of latency an SLI is; ``None`` for any other, changes among them."""
-    match = re.match(r"latency_p(\d+)(\{|$)", spelling)
+    match = re.match(r"latency_p(\d+)(?:_worst)?(\{|$)", spelling)
     return float(f"0.{match[1]}") if match else None
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
-from idchaos.experiment import REVOKED, SHOWN_WHILE_GOOD, Invariant, Plan
+from idchaos.experiment import REVOKED, SHOWN_WHILE_GOOD, TAIL, TAILS, Invariant, Plan
 from idchaos.record.record import Run, RunRecord
 from idchaos.values import Value
 from idchaos.verdict.evidence import Evidence
@@ -28,11 +28,21 @@ def left_out(record: Run) -> tuple[Unseen, ...]:
 
 
 def untried(record: Run) -> tuple[Unseen, ...]:
-    """What this run's invariants do not speak of, since it was over too soon."""
+    """What this run's invariants and objectives do not speak of: it was over too soon, or had too little load."""
     invariants = record.plan.invariants
     told = [(each.name, too_short_for(record.plan, each, record.lasted_s)) for each in invariants]
     told += [(each.name, too_short_to_hear(record)) for each in invariants if set(REVOKED) & set(each.canaries)]
+    told += [(each, "too few requests of each replica are planned to tell its p99") for each in _tails(record)]
     return tuple(Unseen(name=name, why=why) for name, why in told if why)
+
+
+def _tails(record: Run) -> list[str]:
+    """Objectives for which a run that has that setting was too short, or had too little load."""
+    group = record.manifest.settings.get("slo")
+    asked = isinstance(group, dict) and "latency_p99_s" in group
+    planned = {phase.name for phase in record.plan.phases} if asked else set()
+    judged = {each.name for each in record.plan.objectives}
+    return [name for phase in TAILS if phase in planned and (name := f"{TAIL}{phase}") not in judged]
 
 
 def too_short_for(plan: Plan, invariant: Invariant, lasting_s: float) -> str:

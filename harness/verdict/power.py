@@ -232,6 +232,7 @@ def _known(selector: Selector) -> Answer:
 def _demand(plan: Plan, setup: Setup, objective: Objective, selector: Selector) -> _Demand:
     bound, name = objective.bound, selector.name
     at_least = bound.op == ">="
+    name = name.removesuffix("_worst")
     base = name.removesuffix("_change")
     of = sli.find(base)
     good = at_least == (of is not None and of.counts == "good")

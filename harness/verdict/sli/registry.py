@@ -35,6 +35,7 @@ from idchaos.verdict.sli import (
     tokens,
 )
 from idchaos.verdict.sli.base import Sli, estimated
+from idchaos.verdict.sli.worst import worst_of
 from idchaos.verdict.traffic import Reading, Traffic
 
 COLUMNS = (
@@ -54,7 +55,11 @@ _FAMILIES: dict[str, Callable[[float, str], Sli]] = {
 _SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\{(?P<where>[^{}]*)\})?")
 _QUANTILE = re.compile(rf"(?P<family>{'|'.join(_FAMILIES)})_p(?P<digits>[1-9][0-9]{{0,3}})")
 _CHANGE = "_change"
-_USUAL = ("latency_p50", "latency_p95", "latency_p99", "revocation_lag_p50", "revocation_lag_p95", "token_lifetime_p95")
+_WORST = "_worst"
+_USUAL = (
+    "latency_p50", "latency_p95", "latency_p99", "revocation_lag_p50", "revocation_lag_p95", "token_lifetime_p95",
+    "success_rate_worst", "latency_p99_worst",
+)  # fmt: skip
 
 
 def names() -> tuple[str, ...]:
@@ -65,9 +70,15 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Sli | None:
-    """The SLI of this name; p999 is the 0.999-quantile, ``_change`` the difference to the baseline."""
+    """The SLI of this name; p999 is the 0.999-quantile, ``_change`` the difference to the baseline, ``_worst`` that of
+    the replica that does worst.
+    """
     if name in REGISTRY:
         return REGISTRY[name]
+    if name.endswith(_WORST):
+        of_each = find(name.removesuffix(_WORST))
+        apart = of_each is not None and (of_each.comparable or of_each.name.startswith("service_time"))
+        return worst_of(of_each, name) if of_each and apart else None
     base, suffix, rest = name.partition(_CHANGE)
     if suffix:
         changed = find(base)

@@ -37,4 +37,7 @@ _OF_THOSE_WHO_INTROSPECT = listed(
     who=("deciders",),
     needs=(Need.INTROSPECTION,),
 )
-MEMORY = _OF_EVERYBODY + _OF_THOSE_WHO_INTROSPECT
+_OF_ONE_REPLICA = listed(
+    {"slow_now_and_then": "Every 25th answer of one replica takes a second longer."}, who=("second decider",)
+)
+MEMORY = _OF_EVERYBODY + _OF_THOSE_WHO_INTROSPECT + _OF_ONE_REPLICA
