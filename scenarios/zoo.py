@@ -67,7 +67,7 @@ AUDIENCES = Trial(scenario="audience_confusion", settings=SHORT | {"fault.durati
 STEADY = Trial(
     scenario="audience_confusion",
     settings=SHORT
-    | {"load.rate": 200, "phases.baseline_s": 5, "phases.recovery_s": 5, "fault.duration_s": 4, "slo.latency_p95_s": 1},
+    | {"load.rate": 250, "phases.baseline_s": 6, "phases.recovery_s": 6, "fault.duration_s": 4, "slo.latency_p95_s": 1},
 )
 LAGS = Trial(
     scenario="revocation_lag",

@@ -18,6 +18,7 @@ from idchaos.experiment import SHOWN, Bound, Canary, CanaryPlan, Invariant, Obje
 from idchaos.record.record import Effect, FaultRecord, RunRecord
 from idchaos.verdict import generator_health, invariants, leaks, objectives, proofs, sli, stats
 from idchaos.verdict.sli import Measurement
+from idchaos.verdict.sli.worst import least_of
 from idchaos.verdict.verdict import judge_run
 
 Make = Callable[..., RunRecord]
@@ -88,6 +89,52 @@ def test_p95_needs_59_samples(make_record: Make, traffic: Traffic) -> None:
     assert "it takes about 59 samples, 12 s at this rate" in few.reason
     assert judged(make_record(traffic(110, 120, rate=6)), wanted).verdict is Verdict.PASS
     assert judged(make_record(traffic(110, 120, latency_s=0.6)), wanted).verdict is Verdict.FAIL
+
+
+def at_two(number: int, **more: Any) -> dict[str, Any]:
+    """Every 25th request at one replica of two takes a second longer."""
+    return {"replica": f"gateway-{number % 2 + 1}", "latency_s": 1.01 if number % 50 == 1 else 0.01, **more}
+
+
+def test_the_tail_of_one_replica_is_seen(make_record: Make, traffic: Traffic) -> None:
+    rows = [row | at_two(n) for n, row in enumerate(traffic(110, 120, rate=250))]
+    record = make_record(rows)
+    assert judged(record, objective("latency_p95{flow=api}", "<=", 0.5, "s")).verdict is Verdict.PASS
+    found = judged(record, objective("latency_p99_worst{flow=api}", "<=", 0.8, "s"))
+    assert found.verdict is Verdict.FAIL
+    assert "96 % [" in found.reason
+    assert "worst at gateway-2, of 2" in found.reason
+    sound = make_record([row | at_two(n, latency_s=0.01) for n, row in enumerate(traffic(110, 120, rate=60))])
+    assert judged(sound, objective("latency_p99_worst{flow=api}", "<=", 0.8, "s")).verdict is Verdict.PASS
+
+
+def test_each_replica_must_be_seen_to_keep_to_the_bound(make_record: Make, traffic: Traffic) -> None:
+    """298 requests of one don't tell its p99, whatever the other had; of one that was not asked nothing is known."""
+    wanted = objective("latency_p99_worst", "<=", 0.8, "s")
+    few = [row | at_two(n if n < 596 else 0, latency_s=0.01) for n, row in enumerate(traffic(110, 120, rate=250))]
+    found = judged(make_record(few), wanted)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    silent = [row | at_two(row["due_at"] < 110, latency_s=0.01) for row in traffic(100, 120, rate=250)]
+    unknown = judged(make_record(silent), wanted)
+    assert unknown.verdict is Verdict.INCONCLUSIVE
+    assert "nothing was asked of gateway-2" in unknown.reason
+
+
+def test_the_share_that_succeeds_at_the_worst_replica(make_record: Make, traffic: Traffic) -> None:
+    rows = [row | (DENIED if n % 20 == 1 else {}) for n, row in enumerate(traffic(110, 120, rate=250))]
+    found = sli.measure(make_record(rows), "success_rate_worst{flow=api}", PhaseName.FAULT)
+    each = sli.measure(make_record(rows), "success_rate{flow=api,replica=gateway-2}", PhaseName.FAULT)
+    assert (found.value, found.low, found.samples) == (each.value, each.low, each.samples)
+    # The error of saying that some replica fails is shared by both.
+    assert each.high < found.high < 0.95
+
+
+def test_the_error_is_shared_by_as_many_as_there_are() -> None:
+    one = stats.Estimate(0.96, 0.94, 0.975, 500, 500.0)
+    assert least_of([one]).high == 0.975
+    assert least_of([one] * 10).high > least_of([one] * 2).high > 0.975
+    assert least_of([one, stats.Estimate(0.99, 0.98, 0.999, 500, 500.0)]).low == 0.94
+    assert least_of([one, stats.Estimate(math.nan, 0.0, 1.0, 0, 0.0)]).low == 0.0
 
 
 def test_a_quantile_is_decided_by_who_keeps_to_the_bound(make_record: Make, traffic: Traffic) -> None:
