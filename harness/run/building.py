@@ -242,7 +242,7 @@ def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objecti
 
 
 def _tails(settings: CommonSettings, spans: Iterable[Phase]) -> Iterator[Objective]:
-    """No replica keeps one user in a hundred waiting, as long as nothing is wrong; left out where requests are too few
+    """No replica keeps one user in a hundred waiting before anything is wrong; left out where requests are too few
     to tell.
     """
     each_s = settings.load.rate / len(TOPOLOGIES[settings.topology].deciders)
