@@ -138,6 +138,9 @@ class CanaryPlan(Value):
     around: tuple[str, ...] = ()
     """Every second one of these is sent to a service directly, around the gateways."""
 
+    everywhere: tuple[str, ...] = ()
+    """Kinds that are sent to each service by each everyday method."""
+
     seldom: tuple[str, ...] = ()
     """Kinds that cost an IdP a login or more each: they come once where others come :data:`SELDOM` times."""
     rare: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from idchaos.experiment import REVOKED, SHOWN_WHILE_GOOD, TAIL, TAILS, Invariant, Plan
 from idchaos.record.record import Run, RunRecord
+from idchaos.record.samples import is_way
 from idchaos.values import Value
 from idchaos.verdict.evidence import Evidence
 from idchaos.verdict.invariants import too_short_to_hear
@@ -71,7 +72,7 @@ def unpromised(record: Run, evidence: Evidence) -> tuple[Unpromised, ...]:
     found = []
     for kind, why in planned.unpromised.items():
         name, _, way = kind.partition(":")
-        decisions = asked.loc[(asked["canary"] == name) & ((asked["way"] == way) | (not way)), "decision"]
+        decisions = asked.loc[(asked["canary"] == name) & (is_way(asked["way"], way) | (not way)), "decision"]
         attempts, accepted = int((decisions != "undecided").sum()), int((decisions == "accept").sum())
         found.append(Unpromised(canary=kind, why=why, attempts=attempts, accepted=accepted))
     return tuple(found)

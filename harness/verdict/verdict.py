@@ -52,7 +52,7 @@ from idchaos.verdict.proofs import fault_reasons
 from idchaos.verdict.reconcile import Row
 from idchaos.verdict.sli import Measurement
 from idchaos.verdict.unasked import judge_unasked
-from idchaos.verdict.ways import undecided
+from idchaos.verdict.ways import undecided, unmet
 
 __all__ = [
     "Count",
@@ -117,7 +117,7 @@ def judge_measured(measured: Measurements) -> RunVerdict:
         status=run.status,
         not_observed=unseen,
         unpromised=unpromised(run, measured.evidence),
-        left_out=(*left_out(run), *untried(run), *undecided(run, measured.evidence)),
+        left_out=(*left_out(run), *untried(run), *undecided(run, measured.evidence), *unmet(run, measured.evidence)),
         objectives=objectives,
         invariants=invariants,
         faults=tuple(each.model_copy(update={"reason": each.reason.replace("\n", "; ")}) for each in faults),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from idchaos.record.record import Run
 from idchaos.values import Value
-from idchaos.verdict.evidence import Evidence
+from idchaos.verdict.evidence import Evidence, places, told_places
 
 
 class Unseen(Value):
@@ -54,6 +54,42 @@ def undecided(run: Run, evidence: Evidence) -> tuple[Unseen, ...]:
         for kind in invariant.canaries
         if (missed := _missed(kind, _ways(run), tried, gone))
     )
+
+
+def unmet(run: Run, evidence: Evidence) -> tuple[Unseen, ...]:
+    """Invariants with kinds that come too seldom to meet everybody: by which method, at which service, and of which
+    client none was decided.
+    """
+    planned, asked = run.plan.load.canaries, evidence.asked
+    if planned is None:
+        return ()
+    decided = asked[(asked["expected"] == "deny") & (asked["decision"] != "undecided") & ~asked["around"]]
+    found: dict[str, str] = {}
+    for kind in set(planned.everywhere) & set(planned.once):
+        mine = decided[decided["canary"] == kind]
+        if len(mine) and (missed := evidence.places - places(mine)):
+            found[kind] = f"by {told_places(missed)}"
+    for kind, counts in _clients(run).items():
+        missed_clients = sorted(client for client, tried in counts.items() if not tried)
+        if any(counts.values()) and missed_clients:
+            found[kind] = f"of the client {', '.join(missed_clients)}"
+    return tuple(
+        Unseen(name=invariant.name, why=f"nobody said yes or no to {kind} {found[kind]}")
+        for invariant in run.plan.invariants
+        for kind in invariant.canaries
+        if kind in found
+    )
+
+
+def _clients(run: Run) -> dict[str, dict[str, int]]:
+    """Of each kind at the IdP whose clients take turns: decided attempts by client."""
+    told = run.generator.get("clients_tried")
+    kinds = told if isinstance(told, dict) else {}
+    return {
+        str(kind): {str(client): count for client, count in counts.items() if isinstance(count, int)}
+        for kind, counts in kinds.items()
+        if isinstance(counts, dict)
+    }
 
 
 def _missed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.engine.job import Roles
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.tokens import Token, about, bearer_line, peek, token_from
+from idchaos.planning.turns import Combination
 from idchaos.targets.endpoints import Client
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PERIOD_S = 4.0
 """From one round of making to the next."""
+USERS = 8
+"""So many of a target's users log in for canaries."""
 MOST_OF_A_LIFE = 0.9
 """A token refused because it has expired says nothing of what else is wrong with it."""
 
@@ -44,9 +47,11 @@ class Bench:
     """An everyday machine token of this round; ``None``: the IdP gave none."""
     good: Good | None = None
     """What forgeries are made from; that of an earlier round where this one gained none."""
-    turns: dict[str, Iterator[int]] = field(default_factory=dict)
+    turns: dict[str, Iterator[Combination]] = field(default_factory=dict)
     """Kinds of several ways take them in turn."""
     forged: Counter[str] = field(default_factory=Counter)
+    minted: int = 0
+    """How often tokens were made to order."""
     revoked_unseen: int = 0
     """Tokens that were revoked only to be revoked: some are not the only ones, wherever that is remembered."""
     withdrawn: dict[str, float] = field(default_factory=dict)
@@ -121,7 +126,14 @@ class Bench:
         """Tokens made to order, one for each spec; ``None`` for each that can't be had."""
         if self.mints is None or not specs:
             return [None] * len(specs)
-        return self.mints.mint(self.machine.client_id, specs)
+        client = self._minted_of[self.minted % len(self._minted_of)]
+        self.minted += 1
+        return self.mints.mint(client.client_id, specs)
+
+    @cached_property
+    def _minted_of(self) -> tuple[Client, ...]:
+        """Whose tokens those made to order look like: each client's in turn."""
+        return self.machine, *self.roles.sessions
 
     def machine_token(self, client: Client | None = None) -> Token | None:
         """A token of a client for itself, the everyday one if none is named; ``None`` when the IdP gave none."""
@@ -146,28 +158,34 @@ class Bench:
         shown = about(*peek(value), session=SESSION, obtained_at=self.now, way=way, subject_service=service)
         shelf.put(Call(lines=bearer_line(value), about=shown, **when))
 
-    def show(self, value: str, *, audience: str = "", until: float = inf) -> bool:
+    def show(
+        self, value: str, *, audience: str = "", until: float = inf, subject: str = "", posted: bool = True
+    ) -> bool:
         """Use a good token once at every route (of ``audience``, if one is named) through every gateway: wherever it is
-        decided, in whatever way that is remembered. Returns whether all accepted it, before ``until`` (Unix time).
-        Under load it counts as asked there, and as no traffic of users.
+        decided, in whatever way that is remembered; and, if it may be ``posted``, by every everyday method. Returns
+        whether all accepted it, before ``until`` (Unix time). Under load it counts as asked there, and as no traffic of
+        users. ``subject``: whose it is, where it does not say so itself.
 
         Who has never seen a token knows nothing of it that could be out of date.
         """
         routes = self.scene.endpoints.routes
         here = [number for number, route in enumerate(routes) if audience in ("", route.audience)]
         return all(
-            self.now < until and self._accepted(value, route, replica)
+            self.now < until and self._accepted(value, route, replica, method, subject)
             for replica in range(len(self.scene.gates))
             for route in here
+            for method in (routes[route].methods if posted else ("GET",))
         )
 
-    def _accepted(self, value: str, route: int, replica: int) -> bool:
+    def _accepted(self, value: str, route: int, replica: int, method: str, subject: str) -> bool:
         scene, gate = self.scene, self.scene.gates[replica]
+        told = about(*peek(value), session=SESSION, obtained_at=self.now)
+        head, shown = gate.everyday(route, method, replace(told, subject=told.subject or subject))
         if self.under_load:
-            shown = about(*peek(value), session=SESSION, obtained_at=self.now)
-            decision, _ = scene.call("canary", bearer_line(value), shown, due=self.now, route=route, replica=replica)
+            line = bearer_line(value)
+            decision, _ = scene.call("canary", line, shown, due=self.now, route=route, replica=replica, head=head)
         else:
-            decision, _ = gate.dialect.read(gate.site.send(gate.heads[route] + bearer_line(value)))
+            decision, _ = gate.dialect.read(gate.site.send(head + bearer_line(value)))
         return decision == "accept" and not scene.stopping
 
     def present(self, value: str, again_s: float, attempts: int) -> bool:

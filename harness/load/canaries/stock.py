@@ -62,28 +62,37 @@ class Call(Item):
     While a fault keeps revocations from one, accepting it is no breach; accepting it *again* is. ``None``: each must
     refuse it."""
 
+    @property
+    def is_everyday(self) -> bool:
+        """Whether nothing but its header lines is bad: it may be sent by any everyday method."""
+        return (self.method, self.suffix, self.form, self.body) == ("GET", "", "", b"")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replay(Item):
-    """A refresh token that was used before."""
+class Held(Item):
+    """What a client presents to the IdP."""
 
     client: Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay(Held):
+    """A refresh token that was used before."""
+
     token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assertion(Item):
+class Assertion(Held):
     """A client assertion that was used before."""
 
-    client: Client
     value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Redemption(Item):
+class Redemption(Held):
     """A code, and the verifier that it is to be redeemed with."""
 
-    client: Client
     code: Code
     verifier: str | None = field(repr=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import count, cycle
+from itertools import cycle
 from math import inf
 
 import gevent
@@ -23,6 +23,7 @@ from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.scene import Scene
 from idchaos.load.idp.tokens import about, bearer_line, peek
 from idchaos.planning.arrivals import Arrival
+from idchaos.planning.turns import Combination, turns
 from idchaos.reasons import NOT_OF_REVOCATION
 
 _PRESENT_ATTEMPTS, _PRESENT_AGAIN_S = 10, 0.5
@@ -63,8 +64,9 @@ class Canaries:
         """Tokens that everybody has accepted, by their key."""
         self._rounds = 0
         self._slots = [cycle(slot) for slot in plan.slots]
-        self._turns: dict[tuple[str, str], Iterator[int]] = {}
+        self._turns: dict[tuple[str, str], Iterator[Combination]] = {}
         """Each make of a kind is sent by all ways to all routes in turn."""
+        self._around = scene.around
         self.keepers: list[gevent.Greenlet] = []
 
     @classmethod
@@ -93,18 +95,19 @@ class Canaries:
         if item is None:
             return False
         known_at = item.known_at
-        replica, route, around = self._where(name, item)
+        replica, route, method, around = self._where(name, item)
         decider = self._scene.decider(route, replica)
         decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else item.decide
-        head = b""
-        if (item.method, item.suffix, item.form) != ("GET", "", ""):
-            gate = self._scene.gates[replica]
-            head = gate.head(self._scene.endpoints.routes[route], item.method, item.suffix)
-            head = spelled(head, item.form, gate.site.base)
+        where = self._scene.endpoints.routes[route]
+        gate = self._around[where.service] if around else self._scene.gates[replica]
+        if item.is_everyday:
+            head, shown = gate.everyday(route, method, item.about)
+        else:
+            head, shown = spelled(gate.head(where, method, item.suffix), item.form, gate.site.base), item.about
         decision, code = self._scene.call(
             "canary",
             item.lines,
-            item.about,
+            shown,
             due=due,
             route=route,
             replica=replica,
@@ -130,19 +133,19 @@ class Canaries:
             return item
         return self.stock[name].take(now)
 
-    def _where(self, name: str, item: Call) -> tuple[int, int, bool]:
-        """Replica, route, and whether to go around the gateways: of each make every second one, where there is a way.
-        Makes begin at another replica each, so that those that are few meet all of them together.
+    def _where(self, name: str, item: Call) -> tuple[int, int, str, bool]:
+        """Replica, route, method, and whether to go around the gateways, where there is a way. Each make meets all, and
+        makes begin at another place each, so that those that are few meet all of them together.
         """
-        way = item.about.way
+        bad_at, routes = self._routes_beside(item.good_for), self._scene.endpoints.routes
+        methods = 2 if item.is_everyday and any(route.posts for route in routes) else 1
+        sizes = len(self._scene.gates), len(bad_at), methods, 2 if name in self._plan.around else 1
         begun = sum(1 for kind, _ in self._turns if kind == name)
-        turn = next(self._turns.setdefault((name, way), count(begun * 2 if name in self._plan.around else begun)))
-        around = False
-        if name in self._plan.around:
-            turn, around = turn // 2, bool(turn % 2)
-        replicas, bad_at = len(self._scene.gates), self._routes_beside(item.good_for)
-        route = bad_at[turn // replicas % len(bad_at)]
-        return turn % replicas, route, around and self._scene.endpoints.routes[route].service in self._scene.around
+        turn = self._turns.setdefault((name, item.about.way), turns(*sizes, begin=begun))
+        replica, place, method, around = next(turn)
+        route = routes[bad_at[place]]
+        posts = bool(method) and route.posts
+        return replica, bad_at[place], "POST" if posts else item.method, bool(around) and route.service in self._around
 
     def junk(self, arrival: Arrival, due: float) -> None:
         """One token of a flood: well made, and of a key name that was never used before."""
@@ -200,8 +203,11 @@ class Canaries:
         return True
 
     def _keep(self) -> None:
-        while self._scene.rest(PERIOD_S):
+        took = 0.0  # from the start of one round to the start of the next: what lives shortly must not run out
+        while self._scene.rest(max(PERIOD_S - took, PERIOD_S / 4)):
+            began = self.bench.now
             self.fill()
+            took = self.bench.now - began
 
     def fill(self) -> None:
         """One round of making: all kinds at once, each as far as the IdP does its part."""
@@ -263,7 +269,8 @@ class Canaries:
     def _show_ordered(self, name: str, order: Order, value: str) -> None:
         """What is another audience's is bad here, shown or not; what is good everywhere must have been seen."""
         until = float(order.claims.get("exp", inf))
-        if self.bench.show(value, audience=order.good_for, until=until):
+        subject, posted = str(order.claims.get("sub", "")), order.method == "GET"
+        if self.bench.show(value, audience=order.good_for, until=until, subject=subject, posted=posted):
             self._put_ordered(name, order, value, self._shown)
         elif order.good_for:
             self._put_ordered(name, order, value, self.stock)

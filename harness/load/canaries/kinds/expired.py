@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from idchaos.experiment import SHOWN, SHOWN_FOR_S
-from idchaos.load.canaries.base import Moment, Order, TokenKind
+from idchaos.load.canaries.base import Moment, Order, TokenKind, new_name
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Call, Shelf
 
@@ -63,4 +63,5 @@ def _over(moment: Moment) -> dict[str, int]:
 
 def _to_be_shown(moment: Moment, *, opaque: bool) -> Order:
     over = int(moment.now + SHOWN_FOR_S)
-    return Order({"exp": over}, opaque=opaque, shown=True, bad_from=over + moment.expired_after_s, way=SHOWN)
+    claims, bad_from = {"sub": new_name(), "exp": over}, over + moment.expired_after_s
+    return Order(claims, opaque=opaque, shown=True, bad_from=bad_from, way=SHOWN)

@@ -11,12 +11,19 @@ from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.decide import at_odd_request, at_preflight
 from idchaos.load.engine.recorder import About
 
+_ELSEWHERE: Final = b"X-Original-URL: /health\r\nX-Rewrite-URL: /health\r\n"
 ODD: Final = {
     "http10": Call(about=About(), lines=b"", decide=at_odd_request, form="http10"),
     "absolute": Call(about=About(), lines=b"", decide=at_odd_request, form="absolute"),
     "deep": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/3"),
     "encoded": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/%2e%2e/1"),
     "backslash": Call(about=About(), lines=b"", decide=at_odd_request, suffix="\\..\\1"),
+    "parameter": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/..;/1"),
+    "encoded_slash": Call(about=About(), lines=b"", decide=at_odd_request, suffix="%2f"),
+    "double_slash": Call(about=About(), lines=b"", decide=at_odd_request, suffix="//1"),
+    "css": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/1.css"),
+    "js_in_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix="?/1.js"),
+    "original_url": Call(about=About(), lines=_ELSEWHERE, decide=at_odd_request),
     "options": Call(about=About(), lines=b"", decide=at_preflight, method="OPTIONS"),
     "propfind": Call(about=About(), lines=b"", decide=at_odd_request, method="PROPFIND"),
 }
@@ -26,13 +33,15 @@ ODD: Final = {
 class OddRequest(TokenKind):
     name = "odd_request"
     invariant = "odd_requests_guarded"
+    everywhere = False
     made = (
-        "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or backslashes, by "
-        "OPTIONS and PROPFIND: without a token."
+        "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or slashes, backslashes, "
+        "`..;`, two slashes, or the suffix of a style sheet or script, with another path in `X-Original-URL` and "
+        "`X-Rewrite-URL`, by OPTIONS and PROPFIND: without a token."
     )
     bad = "From birth: nobody has said who asks. OPTIONS counts when the service itself has answered."
     why = "One spelling of a request goes past the check that all others meet."
-    source = "RFC 9110 section 9, RFC 9112 section 3.2, CAPEC-126, OWASP API5:2023"
+    source = "RFC 9110 section 9, RFC 9112 section 3.2, CAPEC-126, OWASP API5:2023, CVE-2018-14773, CVE-2020-5902"
     makes = len(ODD)
     reuse = "always"
 

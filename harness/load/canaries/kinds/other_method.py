@@ -18,6 +18,7 @@ METHODS: Final = ("POST", "PUT", "PATCH", "DELETE", "HEAD")
 class OtherMethod(TokenKind):
     name = "other_method"
     invariant = "every_method_guarded"
+    everywhere = False
     made = "POST, PUT, PATCH, DELETE and HEAD of an API: without a token, and with a tampered one."
     bad = "From birth: nobody has said who asks."
     why = "Reading is guarded and writing is not."

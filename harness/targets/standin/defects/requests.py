@@ -14,6 +14,8 @@ REQUESTS = (
             "options_unchecked": "OPTIONS is let through to the service unseen.",
             "unknown_method_unchecked": "A method that nobody knows is let through unseen.",
             "deep_path_unchecked": "A path of four segments or more is let through unseen.",
+            "static_suffix_unchecked": "A path that ends in .css or .js is let through unseen.",
+            "original_url_judged": "With X-Original-URL another path is judged than the one that is asked.",
             "second_authorization_counts": "Of several Authorization headers the last one counts.",
             "token_in_query_accepted": "A token in the query is accepted.",
             "token_in_form_accepted": "A token in a form is accepted.",
