@@ -74,6 +74,8 @@ class TokenKind(Kind):
     ways: ClassVar[tuple[str, ...]] = ()
     """How one that is forged is bad, where there are several ways: they take turns."""
     reuse: ClassVar[Reuse] = "last"
+    bears_good: ClassVar[bool] = False
+    """It holds the everyday token of its round, and shows something for as long as that is good."""
     secret: ClassVar[bool] = True
     """Whether it must not stand in a log: what is no token gives nothing away."""
 

@@ -110,7 +110,7 @@ class Bench:
 
     def renew(self) -> bool:
         """Begin a round: get an everyday token, and what forgeries are made from. Returns whether they can be made."""
-        self.round_token = token = self.machine_token()
+        token = self.renew_token()
         if token is None:
             return False
         self.scene.example = token.value
@@ -121,6 +121,11 @@ class Bench:
         jwk = self._public_key(str(peek(made)[0].get("kid", "")))
         self.good = Good(made, jwk, self.own_key, mints=self.mints is not None, published=tuple(self.published))
         return True
+
+    def renew_token(self) -> Token | None:
+        """Get an everyday token for this round; ``None`` when the IdP gave none."""
+        self.round_token = self.machine_token()
+        return self.round_token
 
     def mint(self, specs: list[TokenSpec]) -> list[str | None]:
         """Tokens made to order, one for each spec; ``None`` for each that can't be had."""

@@ -203,11 +203,29 @@ class Canaries:
         return True
 
     def _keep(self) -> None:
-        took = 0.0  # from the start of one round to the start of the next: what lives shortly must not run out
-        while self._scene.rest(max(PERIOD_S - took, PERIOD_S / 4)):
+        due = self.bench.now + PERIOD_S
+        while self._scene.rest(self._next(due) - self.bench.now):
             began = self.bench.now
-            self.fill()
-            took = self.bench.now - began
+            if began < due:
+                self._freshen()
+            else:
+                self.fill()
+                due = max(began + PERIOD_S, self.bench.now + PERIOD_S / 4)
+
+    def _next(self, due: float) -> float:
+        """When something is to be made again: a round, or, if it comes first, what lives as long as a good token."""
+        token = self.bench.round_token
+        if token is None:
+            return due
+        half = token.obtained_at + (self.bench.until(token) - token.obtained_at) / 2
+        return min(due, max(half, self.bench.now + PERIOD_S / 8))
+
+    def _freshen(self) -> None:
+        """Between two rounds, another everyday token for what is bad only while the token in it is good."""
+        self.bench.renew_token()
+        for name, kind in self._tokens.items():
+            if kind.bears_good:
+                kind.gain(self.bench, self.stock[name])
 
     def fill(self) -> None:
         """One round of making: all kinds at once, each as far as the IdP does its part."""

@@ -112,6 +112,19 @@ def test_a_canary_is_a_request_that_expects_refusal(scene):
     assert row["outcome"] == "wrongly_accepted"  # these gateways look at nothing but revocations
 
 
+def test_what_lives_as_long_as_a_good_token_is_made_again_before_that_ends(world, scene):
+    canaries = stock(scene, "good_elsewhere")
+    token, begun = canaries.bench.round_token, world.now
+    assert begun < canaries._next(begun + 10 * token.life_s) < begun + token.life_s / 2
+    assert canaries._next(begun + 1.0) == begun + 1.0  # a round is due before
+    world.now += token.life_s
+    canaries.canary(arrival(), due=world.now)
+    assert (samples(scene), scene.recorder.skipped) == ([], {"good_elsewhere": 1})
+    canaries._freshen()
+    canaries.canary(arrival(), due=world.now)
+    assert [row["canary"] for row in samples(scene)] == ["good_elsewhere"]
+
+
 def test_a_few_canaries_of_a_kind_meet_every_replica(scene):
     canaries = stock(scene, Canary.ALG_NONE, Canary.TAMPERED)
     for kind in (0, 1, 1, 0):

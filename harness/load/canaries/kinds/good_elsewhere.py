@@ -22,6 +22,7 @@ class GoodElsewhere(TokenKind):
     why = "Tokens get into logs, histories and Referers; one in a cookie is sent by every site that a user visits."
     source = "RFC 9700 section 4.3.2, RFC 6750 sections 2.2, 2.3 and 5.3"
     makes = 5
+    bears_good = True
     reuse = "always"
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:

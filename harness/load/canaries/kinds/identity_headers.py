@@ -31,6 +31,7 @@ class IdentityHeaders(TokenKind):
     why = "Anyone can be anyone, with a token or without."
     source = "CVE-2025-64484, OWASP API2:2023"
     makes = 2
+    bears_good = True
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         token = bench.round_token

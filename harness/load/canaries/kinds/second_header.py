@@ -19,6 +19,7 @@ class SecondHeader(TokenKind):
     why = "The gateway judges one of them, and the service or a cache believes the other."
     source = "RFC 9110 section 5.3, RFC 6750 section 2"
     makes = 2
+    bears_good = True
     reuse = "always"
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
