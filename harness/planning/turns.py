@@ -30,10 +30,15 @@ def covering(*sizes: int) -> tuple[Combination, ...]:
 
 
 def turns(*sizes: int, begin: int = 0) -> Iterator[Combination]:
-    """:func:`covering` for ever, from that place on; nothing where an axis is empty."""
+    """:func:`covering` for ever; nothing where an axis is empty. Who begins at another number begins with other values,
+    and meets every value as soon as the others do.
+    """
+    shifts = []
+    for size in sizes:
+        begin, shift = divmod(begin, max(size, 1))
+        shifts.append(shift)
     order = covering(*sizes)
-    begin %= max(len(order), 1)
-    return cycle(order[begin:] + order[:begin])
+    return cycle(tuple((at + by) % size for at, by, size in zip(each, shifts, sizes, strict=True)) for each in order)
 
 
 def _shown(each: Combination) -> list[tuple[tuple[int, int], ...]]:

@@ -107,6 +107,12 @@ def by_method(method: str, way: str) -> str:
     return f"{method.lower()}_{way}" if way else method.lower()
 
 
+def whatever_method(way: str) -> str:
+    """What :func:`by_method` was given: the ``way`` without the method that it begins with."""
+    first, _, rest = way.partition("_")
+    return rest if first.upper() in METHODS else way
+
+
 def method_of(way: str, endpoint: str) -> str:
     """The method of an attempt: that which its way begins with; where it names none, GET at APIs, POST at the IdP."""
     named = way.partition("_")[0].upper()

@@ -25,9 +25,15 @@ def test_two_of_the_same_number_do_not_keep_step() -> None:
     assert set(islice(turns(2, 2), 4)) == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
-def test_they_begin_where_they_are_told_and_go_on_for_ever() -> None:
-    order = covering(2, 2)
-    assert list(islice(turns(2, 2, begin=1), 5)) == [*order[1:], order[0], order[1]]
+@pytest.mark.parametrize("begin", range(8))
+def test_wherever_they_begin_every_value_comes_at_once_and_they_go_on_for_ever(begin: int) -> None:
+    first, second, *rest = islice(turns(2, 2, 2, begin=begin), 9)
+    assert all(a != b for a, b in zip(first, second, strict=True))
+    assert rest[-1] == first
+
+
+def test_each_number_begins_with_another_combination() -> None:
+    assert len({next(turns(2, 3, 2, begin=begin)) for begin in range(12)}) == 12
 
 
 def test_where_there_is_nobody_nobody_has_a_turn() -> None:
