@@ -128,8 +128,8 @@ THEFT = Trial(
     | {
         "tokens.access_ttl_s": 2,
         # A token that was revoked must be refused for a while before it ends.
-        "gateway.revocation_cache_s": 0.1,
-        "gateway.introspection_cache_s": 0.1,
+        "gateway.revocation_cache_s": 0.2,
+        "gateway.introspection_cache_s": 0.2,
         # Sessions are refreshed at 1.4 to 1.6 s, and again; those that were refreshed before 3 s come back at 4.2.
         "tokens.session_max_s": 3,
         "gateway.leeway_s": 1,

@@ -16,7 +16,7 @@ from idchaos.topologies import DEFAULT_TOPOLOGY
 from idchaos.verdict.invariants import IN_EVERY_RUN
 from idchaos.verdict.verdict import RunVerdict
 
-AGAIN = 2
+AGAIN = 3
 """How often what was inconclusive is run again."""
 
 Execute = Callable[[Prepared], RunVerdict]
