@@ -145,6 +145,6 @@ def test_a_real_run_that_leaves_something_says_so_and_leaves_its_ledger_to_the_g
     )  # fmt: skip
     said = answer.stdout.splitlines()
     assert answer.returncode == 70, answer.stdout + answer.stderr
-    assert any(LEFT in line for line in said[1:4]), said
+    assert any(LEFT in line for line in said), said
     assert not said[0].startswith("FAIL")
     assert list((tmp_path / "state").glob("*.ledger")) == []  # what it promises was undone after all
