@@ -19,5 +19,6 @@ class RetiredKey(TokenKind):
     once = True
 
     def orders(self, moment: Moment) -> Iterable[Order]:
-        for kid, forgotten_from in moment.withdrawn.items():
+        # The last one first: it is bad for the shortest time, and those before it are there in plenty.
+        for kid, forgotten_from in reversed(moment.withdrawn.items()):
             yield Order(moment.good(), kid=kid, bad_from=forgotten_from)
