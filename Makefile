@@ -48,8 +48,7 @@ kills: $(READY)  ## Kill 100 runs at moments spread over their lives; nothing ma
 
 docker-test: $(READY)  ## Run what needs an engine, and scenarios on Docker with the real Toxiproxy.
 	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests
-	@# Not key_rotation: in its time a key that is withdrawn under load comes to too few attempts there to be decided.
-	@$(BIN)/idchaos run $(filter-out key_rotation,$(SCENARIOS)) --target docker --retry-inconclusive 2 --reports build/docker
+	@$(BIN)/idchaos run $(SCENARIOS) --target docker --retry-inconclusive 2 --reports build/docker
 	@for topology in library introspection; do \
 		$(BIN)/idchaos run audience_confusion --target docker --topology $$topology --retry-inconclusive 2 \
 			--reports build/docker || exit 1; \
