@@ -84,9 +84,10 @@ def measure(directory: Path, what: str) -> dict[str, float]:
     record, verdict = judge(directory)
     if what == "draw":
         from idchaos.report.write import write
+        from idchaos.verdict.series.series import series_of
 
         began, used = time.perf_counter(), time.process_time()
-        write(directory, record, verdict)
+        write(directory, record, verdict, series_of(record))
     took, cpu = time.perf_counter() - began, time.process_time() - used
     return {"seconds": took, "cpu": cpu, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 

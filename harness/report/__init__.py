@@ -1,7 +1,7 @@
-"""Run directory → plots, one self-contained page, JUnit XML, Markdown.
+"""What was measured and judged → plots, one self-contained page, JUnit XML, Markdown. Nothing here sees a sample.
 
 ::
 
-    RunRecord ─► axis, data ─► plots (canvas, palette) ─► gallery ─┐
-    verdict   ─► document ─► summary ──────────────────────────────┼─► html, markdown, junit ─► write
+    Series  ─► plots (canvas, palette) ─► gallery ─┐
+    verdict ─► document ─► summary ────────────────┼─► html, markdown, junit ─► write
 """

@@ -19,8 +19,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from idchaos.report.axis import TimeAxis
 from idchaos.report.palette import THEMES, Theme, ink, paint
+from idchaos.verdict.series.axis import TimeAxis
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 FONT_PX = 12.0

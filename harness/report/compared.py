@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from idchaos.record.record import RunRecord
+from idchaos.record.record import Run
 from idchaos.report import words
 from idchaos.report.page import filled
 from idchaos.report.summary import flat_settings
@@ -17,7 +17,7 @@ WORST_FIRST = (Change.WORSE, Change.UNKNOWN, Change.NO_WORSE)
 
 
 def page(
-    found: Comparison, records: tuple[RunRecord, RunRecord], runs: tuple[RunVerdict, RunVerdict], links: tuple[str, str]
+    found: Comparison, records: tuple[Run, Run], runs: tuple[RunVerdict, RunVerdict], links: tuple[str, str]
 ) -> str:
     """As HTML. ``links``: where the reports of both runs are."""
     return filled(
@@ -51,7 +51,7 @@ def sentence(found: Comparison) -> str:
     )
 
 
-def different_settings(first: RunRecord, second: RunRecord) -> list[tuple[str, str, str]]:
+def different_settings(first: Run, second: Run) -> list[tuple[str, str, str]]:
     """Settings that differ, by name: the first run's and the second's."""
     before, after = (flat_settings(record.manifest.settings) for record in (first, second))
     names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

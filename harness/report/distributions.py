@@ -12,10 +12,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from idchaos.report import findings
 from idchaos.report.canvas import Mark, Picture, Size, box, picture
-from idchaos.report.data import LagCurve, SweepPoint
 from idchaos.report.palette import ink, series
 from idchaos.report.plots import DASHES
 from idchaos.verdict.lifetimes import LifetimeBin
+from idchaos.verdict.series.thresholds import LagCurve, SweepPoint
 
 
 def lifetimes(bins: Sequence[LifetimeBin]) -> Picture:

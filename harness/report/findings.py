@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from idchaos.experiment import Outcome
-from idchaos.report.axis import Span, TimeAxis
-from idchaos.report.data import NOT_SENT, ClockOffset, Fetches, Keys, LagCurve, Quantiles, Stack, SweepPoint
 from idchaos.verdict.lifetimes import LifetimeBin
 from idchaos.verdict.paging import Paging
+from idchaos.verdict.series.axis import Span, TimeAxis
+from idchaos.verdict.series.requests import NOT_SENT, Quantiles, Stack
+from idchaos.verdict.series.series import Keys
+from idchaos.verdict.series.states import ClockOffset, Fetches
+from idchaos.verdict.series.thresholds import LagCurve, SweepPoint
 
 BAD = {
     Outcome.WRONGLY_ACCEPTED.value: "wrongly accepted",

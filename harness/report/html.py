@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from idchaos.experiment import PhaseName, Verdict
-from idchaos.record.record import Event, FaultRecord, RunRecord
+from idchaos.record.record import Event, FaultRecord, Run
 from idchaos.report import words
 from idchaos.report.advice import glossary, of_invariant, slug
 from idchaos.report.breaches import Group, groups
 from idchaos.report.canvas import NARROW, WIDE
-from idchaos.report.data import canary_table
 from idchaos.report.findings import duration, of_paging, windows
 from idchaos.report.gallery import Gallery
 from idchaos.report.page import filled
@@ -35,6 +34,8 @@ from idchaos.report.summary import (
     unspoken,
 )
 from idchaos.verdict.measures import Measure
+from idchaos.verdict.series.canaries import CanaryTable
+from idchaos.verdict.series.series import Series
 from idchaos.verdict.verdict import FaultVerdict, InvariantVerdict, ObjectiveVerdict, RunVerdict, SliValue
 
 MOST_JOURNAL_LINES = 2_000
@@ -46,9 +47,9 @@ SOURCES = {"control": "control plane", "probe": "probe through the path", "targe
 Cells = dict[str, Any]
 
 
-def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
+def page(run: Run, verdict: RunVerdict, series: Series, gallery: Gallery) -> str:
     """The report as HTML."""
-    known = _known(record)
+    known = _known(run)
     counts = _counts(verdict)
     return filled(
         "report.html.j2",
@@ -60,22 +61,22 @@ def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
         scenario=verdict.scenario,
         variant=verdict.variant,
         when=words.utc(verdict.started_at),
-        summary=words.plain(extra(record, "summary") or ""),
-        wrong=defects_asked_for(record),
+        summary=words.plain(extra(run, "summary") or ""),
+        wrong=defects_asked_for(run),
         story=story(verdict),
-        strip=strip(record, gallery.axis),
-        steps=steps(record, verdict),
+        strip=strip(series),
+        steps=steps(run, verdict),
         reasons=reasons(verdict)[:MOST_REASONS],
         more_reasons=reasons(verdict)[MOST_REASONS:],
         checks=checks(verdict),
-        asked=_asked(record, verdict),
-        settings=_settings(record),
+        asked=_asked(run, verdict),
+        settings=_settings(run),
         objectives={
             "open": [_objective(row, verdict) for row in _worst_first(verdict.objectives)],
             "met": [_objective(row, verdict) for row in verdict.objectives if row.verdict is Verdict.PASS],
         },
         measures=[_measure(row) for row in verdict.measures],
-        nervous=of_paging(verdict.paging, gallery.axis.origin)
+        nervous=of_paging(verdict.paging, series.axis.origin)
         if verdict.paging and verdict.paging.paged_in_baseline
         else "",
         invariants={
@@ -83,38 +84,38 @@ def page(record: RunRecord, verdict: RunVerdict, gallery: Gallery) -> str:
             "held": [_invariant(row, known) for row in verdict.invariants if row.verdict is Verdict.PASS],
         },
         tried=f"{words.sentence('; '.join(tried(verdict)))}" if tried(verdict) else "",
-        breaches=[_breach(group, known) for row in verdict.invariants for group in groups(record, row)],
+        breaches=[_breach(group, known) for row in verdict.invariants for group in groups(run, series, row)],
         explained=[_explained(kind, known[kind]) for kind in _broken(verdict) if kind in known],
         glossary=glossary(),
         slug=slug,
-        canaries=_canaries(record),
-        faults=_faults(record, verdict),
+        canaries=_canaries(series.canaries),
+        faults=_faults(run, verdict),
         cleanup=_cleanup(verdict),
         counts=counts,
         reconciled=all(row["verdict"] == Verdict.PASS for row in counts),
         generator=_generator(verdict),
         gallery=gallery,
-        fault_windows=windows(gallery.axis.faults),
+        fault_windows=windows(series.axis.faults),
         slis=_slis(verdict.slis),
         changes=[_change(row, verdict.slis) for row in verdict.changes if row.phase == PhaseName.FAULT.value],
-        journal=_journal(record),
-        journal_title=f"{len(record.events):,} event{'' if len(record.events) == 1 else 's'}"
-        + (f", the first {MOST_JOURNAL_LINES:,} shown" if len(record.events) > MOST_JOURNAL_LINES else ""),
-        command=command_line(record),
+        journal=_journal(run),
+        journal_title=f"{len(run.events):,} event{'' if len(run.events) == 1 else 's'}"
+        + (f", the first {MOST_JOURNAL_LINES:,} shown" if len(run.events) > MOST_JOURNAL_LINES else ""),
+        command=command_line(run),
         analyze=f"idchaos analyze {verdict.run_dir}",
-        versions=_versions(record),
+        versions=_versions(run),
     )
 
 
-def _asked(record: RunRecord, verdict: RunVerdict) -> list[tuple[str, str]]:
-    plan = record.plan
+def _asked(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
+    plan = run.plan
     told = {
         "Scenario": verdict.scenario,
         "Variant": verdict.variant,
         "Profile": verdict.profile,
-        "Target": words.plain(extra(record, "target") or "unknown"),
-        "Gateway": words.plain(extra(record, "gateway") or ""),
-        "Topology": words.plain(extra(record, "topology") or ""),
+        "Target": words.plain(extra(run, "target") or "unknown"),
+        "Gateway": words.plain(extra(run, "gateway") or ""),
+        "Topology": words.plain(extra(run, "topology") or ""),
         "Seed": str(verdict.seed),
         "Load": f"{plan.load.rate:g} arrivals/s, open loop",
         "Phases": ", ".join(f"{phase.name.value} {phase.duration_s:g} s" for phase in plan.phases),
@@ -123,9 +124,9 @@ def _asked(record: RunRecord, verdict: RunVerdict) -> list[tuple[str, str]]:
     return [(term, value) for term, value in told.items() if value]
 
 
-def _settings(record: RunRecord) -> Cells:
-    changed = changed_settings(record)
-    every = _named(sorted(flat_settings(record.manifest.settings).items()))
+def _settings(run: Run) -> Cells:
+    changed = changed_settings(run)
+    every = _named(sorted(flat_settings(run.manifest.settings).items()))
     if changed is None:
         return {"title": "Settings", "shown": every, "all": []}
     return {"title": "Settings that differ from the defaults", "shown": _named(sorted(changed.items())), "all": every}
@@ -135,9 +136,9 @@ def _named(settings: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
     return [(name, words.plain(value)) for name, value in settings]
 
 
-def _versions(record: RunRecord) -> list[tuple[str, str]]:
-    host = extra(record, "host")
-    return [*_named(record.manifest.versions.items()), *([("host", words.plain(host))] if host else [])]
+def _versions(run: Run) -> list[tuple[str, str]]:
+    host = extra(run, "host")
+    return [*_named(run.manifest.versions.items()), *([("host", words.plain(host))] if host else [])]
 
 
 def _objective(row: ObjectiveVerdict, verdict: RunVerdict) -> Cells:
@@ -176,9 +177,9 @@ def _worst_first(rows: Sequence[Judged]) -> list[Judged]:
     return [row for wanted in (Verdict.FAIL, Verdict.INCONCLUSIVE) for row in rows if row.verdict is wanted]
 
 
-def _known(record: RunRecord) -> dict[str, dict[str, str]]:
+def _known(run: Run) -> dict[str, dict[str, str]]:
     """What the load generator says of each kind of bad token, where the run tells: what, bad, why, source."""
-    told = extra(record, "canaries")
+    told = extra(run, "canaries")
     kinds = told if isinstance(told, dict) else {}
     return {
         str(kind): {key: str(value).replace("`", "") for key, value in each.items()} for kind, each in kinds.items()
@@ -217,8 +218,7 @@ def _breach(group: Group, known: dict[str, dict[str, str]]) -> Cells:
     return {**dataclasses.asdict(group), "explained": explained}
 
 
-def _canaries(record: RunRecord) -> Cells | None:
-    table = canary_table(record.samples)
+def _canaries(table: CanaryTable) -> Cells | None:
     if not table.cells:
         return None
     return {
@@ -228,13 +228,13 @@ def _canaries(record: RunRecord) -> Cells | None:
     }
 
 
-def _faults(record: RunRecord, verdict: RunVerdict) -> list[Cells]:
-    recorded = {fault.name: fault for fault in record.faults}
-    return [_fault(record, recorded.get(row.name, FaultRecord(name=row.name)), row) for row in verdict.faults]
+def _faults(run: Run, verdict: RunVerdict) -> list[Cells]:
+    recorded = {fault.name: fault for fault in run.faults}
+    return [_fault(run, recorded.get(row.name, FaultRecord(name=row.name)), row) for row in verdict.faults]
 
 
-def _fault(record: RunRecord, fault: FaultRecord, row: FaultVerdict) -> Cells:
-    zero = record.load_started_at or 0.0
+def _fault(run: Run, fault: FaultRecord, row: FaultVerdict) -> Cells:
+    zero = run.load_started_at or 0.0
     if row.applied_at is None:
         when = "never applied"
     else:
@@ -341,9 +341,9 @@ def _change(row: SliValue, slis: Iterable[SliValue]) -> Cells:
     }
 
 
-def _journal(record: RunRecord) -> list[Cells]:
-    zero = record.load_started_at or 0.0
-    return [_line(event, zero) for event in record.events[:MOST_JOURNAL_LINES]]
+def _journal(run: Run) -> list[Cells]:
+    zero = run.load_started_at or 0.0
+    return [_line(event, zero) for event in run.events[:MOST_JOURNAL_LINES]]
 
 
 def _line(event: Event, zero: float) -> Cells:

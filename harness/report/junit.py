@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as Xml
 
 from idchaos.experiment import Verdict
-from idchaos.record.record import RunRecord
+from idchaos.record.record import Run
 from idchaos.report import words
 from idchaos.report.breaches import Group, groups
 from idchaos.report.summary import command_line, own_reason, reasons, variant
+from idchaos.verdict.series.series import Series
 from idchaos.verdict.verdict import RunVerdict
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -35,11 +36,11 @@ class Case:
     """Seconds of the run that it is about."""
 
 
-def cases(record: RunRecord, verdict: RunVerdict) -> Iterator[Case]:
+def cases(run: Run, verdict: RunVerdict, series: Series) -> Iterator[Case]:
     """The verdict, which has the cause first; then every objective, invariant, fault, and the clean-up."""
-    whole = max(0.0, record.ended_at - (record.started_at or record.ended_at))
+    whole = max(0.0, run.ended_at - (run.started_at or run.ended_at))
     yield Case("run", "verdict", verdict.verdict, "\n".join(reason.text for reason in reasons(verdict)), whole)
-    lasted = {str(phase): end - start for phase, (start, end) in record.windows.items()}
+    lasted = {str(phase): end - start for phase, (start, end) in run.windows.items()}
     load = sum(lasted.values())
     for row in verdict.objectives:
         text = f"{row.sli} in {row.phase}: {words.value(row.value, row.unit, endless=row.endless)}, "
@@ -49,7 +50,7 @@ def cases(record: RunRecord, verdict: RunVerdict) -> Iterator[Case]:
         yield Case("objective", row.name, row.verdict, told, lasted.get(row.phase, load))
     for held in verdict.invariants:
         text = f"{held.breaches:,} of {held.attempts:,} {held.counted}"
-        told = "\n".join(filter(None, (held.reason, text, *map(_told, groups(record, held)))))
+        told = "\n".join(filter(None, (held.reason, text, *map(_told, groups(run, series, held)))))
         yield Case("invariant", held.name, held.verdict, told, load)
     for fault in verdict.faults:
         proved = Verdict.PASS if fault.effect_proved else Verdict.INCONCLUSIVE
@@ -64,12 +65,12 @@ def _told(group: Group) -> str:
     return f"{group.what}, by {group.replica}, {group.route}: {group.count} of {group.of}, first at {group.first}"
 
 
-def suite(record: RunRecord, verdict: RunVerdict) -> str:
+def suite(run: Run, verdict: RunVerdict, series: Series) -> str:
     """The XML document, with its declaration."""
-    found = list(cases(record, verdict))
+    found = list(cases(run, verdict, series))
     follows = f"follows from: {reasons(verdict)[0].text}" if verdict.status != "completed" else ""
-    name, which = f"idchaos.{verdict.scenario}", variant(record, verdict)
-    took = max(0.0, record.ended_at - (record.started_at or record.ended_at))
+    name, which = f"idchaos.{verdict.scenario}", variant(run, verdict)
+    took = max(0.0, run.ended_at - (run.started_at or run.ended_at))
     totals = {
         "tests": str(len(found)),
         "failures": str(sum(case.verdict is Verdict.FAIL for case in found)),
@@ -94,7 +95,7 @@ def suite(record: RunRecord, verdict: RunVerdict) -> str:
         ("seed", str(verdict.seed)),
         ("run_dir", verdict.run_dir),
         ("report", f"{verdict.run_dir}/report.html"),
-        ("command", command_line(record)),
+        ("command", command_line(run)),
     ):
         Xml.SubElement(properties, "property", {"name": key, "value": clean(value)})
     for case in found:

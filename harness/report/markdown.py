@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from idchaos.experiment import Verdict
-from idchaos.record.record import RunRecord
+from idchaos.record.record import Run
 from idchaos.report import words
 from idchaos.report.findings import of_paging
 from idchaos.report.story import story
@@ -28,12 +28,12 @@ MOST_REASONS = 8
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@&$])")
 
 
-def summary(record: RunRecord, verdict: RunVerdict) -> str:
+def summary(run: Run, verdict: RunVerdict) -> str:
     """Headline, reasons, checks, objectives, pages, the guide's measures, and the command that runs it again."""
-    manifest = record.manifest
-    name, which = escape(verdict.scenario), escape(variant(record, verdict))
+    manifest = run.manifest
+    name, which = escape(verdict.scenario), escape(variant(run, verdict))
     lines = [f"### {GLYPHS[verdict.verdict]} {headline(verdict)}: {name}{f' ({which})' if which else ''}", ""]
-    wrong = defects_asked_for(record)
+    wrong = defects_asked_for(run)
     lines += [f"**{escape(wrong)}**", ""] if wrong else []
     lines += [f"- {escape(text)}" for text in unspoken(verdict)]
     lines += [escape(told), ""] if (told := story(verdict)) else []
@@ -53,7 +53,7 @@ def summary(record: RunRecord, verdict: RunVerdict) -> str:
         lines += ["", "Replay the first breach:", ""]
         lines += [f"    {' '.join(command.split())}" for _, command in again]
     if verdict.paging:
-        lines += ["", escape(of_paging(verdict.paging, record.load_started_at or 0.0))]
+        lines += ["", escape(of_paging(verdict.paging, run.load_started_at or 0.0))]
     if any(each.samples for each in verdict.measures):
         lines += ["", "| Measure (whole run, informative) | Value | Target | Met | Samples |", "|---|--:|--:|---|--:|"]
         lines += [_measure(row) for row in verdict.measures if row.samples]
@@ -61,10 +61,10 @@ def summary(record: RunRecord, verdict: RunVerdict) -> str:
         lines += ["", escape(f"No data: {', '.join(silent)}.")] if silent else []
     lines += [
         "",
-        f"Profile {escape(manifest.profile)}, seed {manifest.seed}, {words.utc(record.started_at)}. Again:",
+        f"Profile {escape(manifest.profile)}, seed {manifest.seed}, {words.utc(run.started_at)}. Again:",
         "",
     ]
-    lines += [f"    {' '.join(command_line(record).split())}", ""]
+    lines += [f"    {' '.join(command_line(run).split())}", ""]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The plots of a run. Each function takes series (:mod:`idchaos.report.data`) and returns a picture."""
+"""The plots of a run. Each function takes series (:mod:`idchaos.verdict.series`) and returns a picture."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from idchaos.report import findings
-from idchaos.report.axis import Floats, TimeAxis
 from idchaos.report.canvas import BOTTOM_PX, FONT_PX, TOP_PX, Mark, Picture, Size, box, over_time, picture, short
-from idchaos.report.data import (
-    GOOD,
-    ClockOffset,
-    Fetches,
-    Keys,
-    Quantiles,
-    Stack,
-)
 from idchaos.report.palette import ink, series
 from idchaos.verdict.paging import Paging
+from idchaos.verdict.series.axis import Floats, TimeAxis
+from idchaos.verdict.series.requests import GOOD, Quantiles, Stack
+from idchaos.verdict.series.series import Keys
+from idchaos.verdict.series.states import ClockOffset, Fetches
 
 LOG_FROM_RATIO = 20.0
 """Latencies that differ by more than this are drawn on a logarithmic scale."""

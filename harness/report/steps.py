@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 
 from idchaos.experiment import Verdict
-from idchaos.record.record import RunRecord
+from idchaos.record.record import Run
 from idchaos.report import advice, words
 from idchaos.report.story import mend as mend_error
 from idchaos.report.story import settings
@@ -26,25 +26,25 @@ class Step:
     page: str = ""
 
 
-def steps(record: RunRecord, verdict: RunVerdict) -> list[Step]:
+def steps(run: Run, verdict: RunVerdict) -> list[Step]:
     """What to do, most urgent first; never empty."""
     found = []
     if verdict.cleanup.problem or verdict.cleanup.clean is None:
         found.append(Step("See to what may have been left running.", "idchaos recover"))
     if verdict.verdict is Verdict.FAIL:
-        found += [*_of_defects(record), *_of_breaches(verdict), *_of_objectives(record, verdict)]
+        found += [*_of_defects(run), *_of_breaches(verdict), *_of_objectives(run, verdict)]
     if verdict.verdict is Verdict.INCONCLUSIVE:
-        found += _of_the_undecided(record, verdict)
+        found += _of_the_undecided(run, verdict)
     if verdict.verdict is Verdict.PASS:
         more = f"idchaos run {verdict.scenario} --profile {verdict.profile} --repeat 5"
         found.append(Step("Nothing has to be done. More runs see what is rarer.", more, "docs/statistics.md"))
-    return found or [Step("Run it again with the same plan.", command_line(record))]
+    return found or [Step("Run it again with the same plan.", command_line(run))]
 
 
-def _of_defects(record: RunRecord) -> list[Step]:
-    if not record.manifest.defects:
+def _of_defects(run: Run) -> list[Step]:
+    if not run.manifest.defects:
         return []
-    named = ", ".join(record.manifest.defects)
+    named = ", ".join(run.manifest.defects)
     return [
         Step(f"The stand-ins were told to misbehave ({named}): this FAIL is what was to be seen.", "", "docs/zoo.md")
     ]
@@ -61,16 +61,16 @@ def _of_breaches(verdict: RunVerdict) -> list[Step]:
     return found
 
 
-def _of_objectives(record: RunRecord, verdict: RunVerdict) -> list[Step]:
+def _of_objectives(run: Run, verdict: RunVerdict) -> list[Step]:
     missed = [row for row in verdict.objectives if row.verdict is Verdict.FAIL]
     if not missed:
         return []
     found = []
-    if told := _settings(record, settings(verdict.felt)):
+    if told := _settings(run, settings(verdict.felt)):
         found.append(Step(f"Settings that bear on this error: {told}. Try another value with --set."))
     texts = dict.fromkeys(filter(None, (mend(row, verdict) for row in missed)))
     found += [Step(text) for text in texts]
-    return [*found, Step("The same plan and seed again:", command_line(record))]
+    return [*found, Step("The same plan and seed again:", command_line(run))]
 
 
 def mend(row: ObjectiveVerdict, verdict: RunVerdict) -> str:
@@ -79,34 +79,34 @@ def mend(row: ObjectiveVerdict, verdict: RunVerdict) -> str:
     return (mend_error(verdict.felt) if of_users else "") or advice.of_sli(row.sli)
 
 
-def _of_the_undecided(record: RunRecord, verdict: RunVerdict) -> list[Step]:
-    busy = [Step(f"{TOO_BUSY}.", again_lighter(record))] if _busy(verdict) else []
+def _of_the_undecided(run: Run, verdict: RunVerdict) -> list[Step]:
+    busy = [Step(f"{TOO_BUSY}.", again_lighter(run))] if _busy(verdict) else []
     if verdict.status != "completed":
-        return busy or [Step("Mend what ended it, and run it again.", command_line(record))]
+        return busy or [Step("Mend what ended it, and run it again.", command_line(run))]
     unproved = [fault for fault in verdict.faults if not fault.effect_proved]
     if unproved:
         page = "docs/write-a-scenario.md"
         text = (
             "The fault was not felt, so nothing can be said of it: let it last longer than what carries users over it"
         )
-        told = _settings(record, tuple(name for name in CARRIES if name in flat_settings(record.manifest.settings)))
+        told = _settings(run, tuple(name for name in CARRIES if name in flat_settings(run.manifest.settings)))
         return [Step(f"{text} ({told})." if told else f"{text}.", "", page)]
     return [
         *busy,
-        Step("See how long, or how much load, it takes to decide.", validate_command(record), "docs/validate.md"),
+        Step("See how long, or how much load, it takes to decide.", validate_command(run), "docs/validate.md"),
     ]
 
 
-def again_lighter(record: RunRecord) -> str:
+def again_lighter(run: Run) -> str:
     """The run's own command with half its load."""
-    rate = flat_settings(record.manifest.settings).get("load.rate")
+    rate = flat_settings(run.manifest.settings).get("load.rate")
     half = f" --set load.rate={rate / 2:g}" if isinstance(rate, int | float) else ""
-    return f"{command_line(record)}{half}"
+    return f"{command_line(run)}{half}"
 
 
-def validate_command(record: RunRecord) -> str:
+def validate_command(run: Run) -> str:
     """What says whether this run's plan can decide anything: the run's own command with another verb."""
-    words_ = shlex.split(command_line(record))
+    words_ = shlex.split(command_line(run))
     kept, skip = ["idchaos", "validate", *words_[2:3]], False
     for word in words_[3:]:
         if not skip and word not in NOT_FOR_VALIDATE:
@@ -127,9 +127,9 @@ CARRIES = ("fault.duration_s", "gateway.jwks_cache_s", "gateway.introspection_ca
 """What has to be shorter than the fault, after the fault's own length."""
 
 
-def _settings(record: RunRecord, names: tuple[str, ...]) -> str:
+def _settings(run: Run, names: tuple[str, ...]) -> str:
     """``gateway.jwks_stale_s = 0 (changed), gateway.jwks_cache_s = 4``."""
-    values, changed = flat_settings(record.manifest.settings), changed_settings(record) or {}
+    values, changed = flat_settings(run.manifest.settings), changed_settings(run) or {}
     told = [
         f"{name} = {words.plain(values[name])}" + (" (changed)" if name in changed else "")
         for name in names

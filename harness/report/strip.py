@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from idchaos.experiment import Outcome
-from idchaos.record.record import RunRecord
-from idchaos.report.axis import Span, TimeAxis
 from idchaos.report.findings import duration, percent
-from idchaos.verdict.traffic import traffic_of
+from idchaos.verdict.series.axis import Span, TimeAxis
+from idchaos.verdict.series.series import GLANCE_BINS, Series
 
-BINS = 60
 LEAST_SEEN = 6.0
 """Per cent of the height: a single failure shows as well."""
 
@@ -40,21 +37,17 @@ class Strip:
     summary: str
 
 
-def strip(record: RunRecord, axis: TimeAxis) -> Strip | None:
+def strip(series: Series) -> Strip | None:
     """``None`` where no good request was due."""
-    traffic = traffic_of(record)
-    at = traffic.floats("due_at")[traffic.good] - axis.origin
-    bad = traffic.equal("outcome", str(Outcome.WRONGLY_DENIED), str(Outcome.UNAVAILABLE))[traffic.good]
-    inside = (at >= 0) & (at <= axis.ends_s)
-    edges = np.linspace(0.0, axis.ends_s, BINS + 1)
-    due, failed = (np.histogram(times, edges)[0] for times in (at[inside], at[inside & bad]))
+    axis, due, failed = series.axis, series.glance.due, series.glance.failed
     if not due.sum():
         return None
+    edges = np.linspace(0.0, axis.ends_s, GLANCE_BINS + 1)
     bars = [
         Part(
             "",
-            100 * number / BINS,
-            100 / BINS,
+            100 * number / GLANCE_BINS,
+            100 / GLANCE_BINS,
             max(LEAST_SEEN, 100 * failed[number] / due[number]),
             _title(edges[number], failed[number] / due[number]),
         )

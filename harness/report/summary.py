@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idchaos.experiment import Verdict
-from idchaos.record.record import RunRecord
+from idchaos.record.record import Run
 from idchaos.report import words
 from idchaos.topologies import DEFAULT_TOPOLOGY
 from idchaos.verdict.measures import Measure
@@ -248,9 +248,9 @@ def _counts(verdict: RunVerdict) -> tuple[str, Verdict]:
     return "all reconcile", Verdict.PASS
 
 
-def defects_asked_for(record: RunRecord) -> str:
+def defects_asked_for(run: Run) -> str:
     """One line that tells whoever reads the report that the target was wrong on purpose; empty when it was not."""
-    asked = record.manifest.defects
+    asked = run.manifest.defects
     return f"Defects were asked for: {', '.join(asked)}. The stand-ins misbehave on purpose." if asked else ""
 
 
@@ -265,32 +265,32 @@ def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, An
     return flat
 
 
-def extra(record: RunRecord, name: str) -> Any:
+def extra(run: Run, name: str) -> Any:
     """What the runner wrote into the manifest beyond what the judge reads; ``None`` when absent."""
-    return (record.manifest.model_extra or {}).get(name)
+    return (run.manifest.model_extra or {}).get(name)
 
 
-def variant(record: RunRecord, verdict: RunVerdict) -> str:
+def variant(run: Run, verdict: RunVerdict) -> str:
     """The variant, with the topology where it is not the default: runs on several stand beside each other."""
-    topology = extra(record, "topology")
+    topology = extra(run, "topology")
     named = [topology] if isinstance(topology, str) and topology != DEFAULT_TOPOLOGY else []
     return ", ".join(filter(None, (verdict.variant, *named)))
 
 
-def changed_settings(record: RunRecord) -> dict[str, Any] | None:
+def changed_settings(run: Run) -> dict[str, Any] | None:
     """Settings that differ from the defaults; ``None`` when the manifest does not tell."""
-    changed = extra(record, "changed_settings")
+    changed = extra(run, "changed_settings")
     return flat_settings(changed) if isinstance(changed, Mapping) else None
 
 
-def command_line(record: RunRecord) -> str:
+def command_line(run: Run) -> str:
     """How to run the same plan again: as the manifest says, else put together from it."""
-    manifest, repeat = record.manifest, extra(record, "repeat")
+    manifest, repeat = run.manifest, extra(run, "repeat")
     if isinstance(repeat, str) and repeat:
         return repeat
     parts = ["idchaos", "run", manifest.scenario, "--profile", manifest.profile, "--seed", str(manifest.seed)]
     for name in manifest.defects:
         parts += ["--defect", name]
-    for name, value in sorted((changed_settings(record) or {}).items()):
+    for name, value in sorted((changed_settings(run) or {}).items()):
         parts += ["--set", f"{name}={value}"]
     return shlex.join(parts)

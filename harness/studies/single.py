@@ -107,10 +107,11 @@ def draw(run_dir: Path, record: Any, verdict: RunVerdict) -> None:
         NotStored: the directory can't be written.
     """
     from idchaos.report.write import write
+    from idchaos.verdict.series.series import series_of
 
     store(run_dir, verdict)
     try:
-        write(run_dir, record, verdict)
+        write(run_dir, record, verdict, series_of(record))
     except StoreError as error:
         raise NotStored(str(error), verdict) from error
 

@@ -5,7 +5,7 @@ import pytest
 
 from idchaos.record.record import RunRecord
 from idchaos.record.samples import frame_of
-from idchaos.report.axis import MOST_BINS, Span, TimeAxis, runs_of, time_axis
+from idchaos.verdict.series.axis import MOST_BINS, Span, TimeAxis, runs_of, time_axis
 
 AXIS = TimeAxis(origin=100.0, ends_s=4.5)
 

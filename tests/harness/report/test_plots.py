@@ -4,12 +4,16 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from idchaos.record.record import RunRecord
-from idchaos.report import data, distributions, plots
-from idchaos.report.axis import Span, TimeAxis
+from idchaos.report import distributions, plots
 from idchaos.report.canvas import Picture
-from idchaos.report.data import KeyLane, Keys, Lag, Stack
 from idchaos.report.gallery import gallery
 from idchaos.report.palette import DARK, LIGHT
+from idchaos.verdict.series import thresholds
+from idchaos.verdict.series.axis import Span, TimeAxis
+from idchaos.verdict.series.requests import Stack
+from idchaos.verdict.series.series import Keys, series_of
+from idchaos.verdict.series.states import KeyLane
+from idchaos.verdict.series.thresholds import Lag
 from idchaos.verdict.skew import SkewStep
 from idchaos.verdict.verdict import RunVerdict
 
@@ -21,7 +25,7 @@ def svg(picture: Picture, size: str = "wide", theme: str = "light") -> str:
 
 
 def test_a_run_is_drawn_for_both_widths_and_both_themes(record: RunRecord, verdict: RunVerdict):
-    found = gallery(record, verdict)
+    found = gallery(record, verdict, series_of(record))
     assert [picture.slug for picture in found.timed] == [
         *("outcomes", "paging", "latency", "jwks-fetches", "keys", "clocks"),
     ]
@@ -35,7 +39,10 @@ def test_a_run_is_drawn_for_both_widths_and_both_themes(record: RunRecord, verdi
 
 
 def test_the_same_run_is_drawn_the_same(record: RunRecord, verdict: RunVerdict):
-    assert gallery(record, verdict).timed[0].images == gallery(record, verdict).timed[0].images
+    assert (
+        gallery(record, verdict, series_of(record)).timed[0].images
+        == gallery(record, verdict, series_of(record)).timed[0].images
+    )
 
 
 @pytest.mark.parametrize("kid", ["$x^2$", "<script>", "a" * 500, "\u202e\x07", "%s{}", "\u9375"])
@@ -47,13 +54,13 @@ def test_names_in_plots_are_text_and_nothing_else(kid: str):
 
 
 def test_lags_that_are_all_censored_can_be_drawn():
-    curves = data.lag_curves([Lag("gateway-1", "jwt", 5.0, censored=True)])
+    curves = thresholds.lag_curves([Lag("gateway-1", "jwt", 5.0, censored=True)])
     picture = distributions.revocation_lag(curves, bound_s=3.0)
     assert "1 still accepted when watching ended" in picture.finding
 
 
 def test_a_sweep_says_where_refusals_begin():
     steps = [SkewStep("idp", offset, 0, 1, 100, 100 * (abs(offset) > 5)) for offset in (-60, -5, 0, 5, 60)]
-    picture = distributions.skew_sweep(data.skew_sweep(steps), (5.0, -25.0))
+    picture = distributions.skew_sweep(thresholds.skew_sweep(steps), (5.0, -25.0))
     assert picture.finding.startswith("Nothing was refused from -5 s to +5 s; at -60 s, 100 %")
     assert picture.note.endswith("-25 s and +5 s.")

@@ -21,6 +21,7 @@ from idchaos.report import html, junit, markdown
 from idchaos.report.advice import glossary, slug
 from idchaos.report.gallery import Gallery, gallery
 from idchaos.report.write import write
+from idchaos.verdict.series.series import series_of
 from idchaos.verdict.verdict import RunVerdict, judge_run
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -38,12 +39,12 @@ def golden(name: str, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def drawn(record: RunRecord, verdict: RunVerdict) -> Gallery:
-    return gallery(record, verdict)
+    return gallery(record, verdict, series_of(record))
 
 
 @pytest.fixture
 def page(record: RunRecord, verdict: RunVerdict, drawn: Gallery) -> str:
-    return html.page(record, verdict, drawn)
+    return html.page(record, verdict, series_of(record), drawn)
 
 
 class Elements(HTMLParser):
@@ -115,7 +116,7 @@ def hostile_record(record: RunRecord) -> RunRecord:
 
 
 def test_junit_is_as_it_was(record: RunRecord, verdict: RunVerdict):
-    golden("junit.xml", junit.suite(record, verdict))
+    golden("junit.xml", junit.suite(record, verdict, series_of(record)))
 
 
 def test_markdown_is_as_it_was(record: RunRecord, verdict: RunVerdict):
@@ -162,7 +163,7 @@ def test_a_target_that_was_wrong_on_purpose_is_called_so_at_the_top(
     manifest = record.manifest.model_copy(update={"defects": ("no_aud_check", "zero_leeway")})
     wrong = dataclasses.replace(record, manifest=manifest)
     said = "Defects were asked for: no_aud_check, zero_leeway."
-    assert said in html.page(wrong, verdict, drawn)
+    assert said in html.page(wrong, verdict, series_of(wrong), drawn)
     assert said.replace("_", r"\_") in markdown.summary(wrong, verdict)
     assert "Defects were asked for" not in page + markdown.summary(record, verdict)
 
@@ -187,7 +188,7 @@ def test_headings_are_in_order_and_anchors_lead_somewhere(page: str):
 def test_hostile_strings_stay_text(record: RunRecord, verdict_document: dict[str, Any]):
     bad = hostile_record(record)
     judged = hostile(verdict_document)
-    text = html.page(bad, judged, gallery(bad, judged))
+    text = html.page(bad, judged, series_of(bad), gallery(bad, judged, series_of(bad)))
     elements = Elements(text)
     assert "<script" not in text
     assert "{{ 7*7 }}" in text
@@ -204,7 +205,7 @@ def test_a_breach_says_what_is_needed_to_replay_it(record: RunRecord, verdict_do
         "jti": "j-1",
     }
     verdict_document["invariants"][0] |= {"verdict": "FAIL", "breaches": 1, "evidence": [breach]}
-    text = html.page(record, RunVerdict.model_validate_json(json.dumps(verdict_document)), drawn)
+    text = html.page(record, RunVerdict.model_validate_json(json.dumps(verdict_document)), series_of(record), drawn)
     assert "canary: expired; replica: gateway-1; jti: j-1" in text
     assert ">15.2 s, fault<" in text
     assert ">HTTP 200<" in text
@@ -219,7 +220,7 @@ def test_measures_are_met_missed_or_say_why_nobody_knows(page: str):
 def test_a_page_in_the_baseline_is_a_warning(record: RunRecord, verdict_document: dict[str, Any], drawn: Gallery):
     def said() -> tuple[bool, bool]:
         judged = RunVerdict.model_validate_json(json.dumps(verdict_document))
-        texts = (html.page(record, judged, drawn), markdown.summary(record, judged))
+        texts = (html.page(record, judged, series_of(record), drawn), markdown.summary(record, judged))
         return ("Warning: a page in the baseline" in texts[0], "Warning: a page in the baseline" in texts[1])
 
     assert said() == (False, False)
@@ -235,14 +236,16 @@ def test_only_pass_is_a_passed_suite(record: RunRecord, verdict_document: dict[s
     for row in (*verdict_document["objectives"], *verdict_document["invariants"]):
         row["verdict"] = "PASS"
     verdict_document["verdict"] = verdict_of_run.value
-    root = Xml.fromstring(junit.suite(record, RunVerdict.model_validate_json(json.dumps(verdict_document))))
+    root = Xml.fromstring(
+        junit.suite(record, RunVerdict.model_validate_json(json.dumps(verdict_document)), series_of(record))
+    )
     (suite,) = root
     failures, errors = int(suite.attrib["failures"]), int(suite.attrib["errors"])
     assert (failures, errors) == {"PASS": (0, 0), "FAIL": (1, 0), "INCONCLUSIVE": (0, 1)}[verdict_of_run]
 
 
 def test_junit_counts_are_those_of_its_cases(record: RunRecord, verdict: RunVerdict):
-    root = Xml.fromstring(junit.suite(record, verdict))
+    root = Xml.fromstring(junit.suite(record, verdict, series_of(record)))
     (suite,) = root
     cases = suite.findall("testcase")
     assert [child.tag for child in suite] == ["properties"] + ["testcase"] * len(cases)
@@ -263,14 +266,16 @@ def test_of_a_run_that_was_cut_short_what_ended_it_is_the_one_error(
     verdict_document |= {"status": "interrupted", "verdict": "INCONCLUSIVE", "reasons": ["interrupted"]}
     for row in (*verdict_document["objectives"], *verdict_document["invariants"]):
         row["verdict"] = "INCONCLUSIVE"
-    (suite,) = Xml.fromstring(junit.suite(record, RunVerdict.model_validate_json(json.dumps(verdict_document))))
+    (suite,) = Xml.fromstring(
+        junit.suite(record, RunVerdict.model_validate_json(json.dumps(verdict_document)), series_of(record))
+    )
     assert (suite.attrib["errors"], suite.attrib["skipped"]) == ("1", "4")
     assert suite.findall("testcase")[0].find("error") is not None
     assert all(skip.attrib["message"] == "follows from: Interrupted." for skip in suite.findall("testcase/skipped"))
 
 
 def test_junit_of_hostile_strings_is_xml(record: RunRecord, verdict_document: dict[str, Any]):
-    Xml.fromstring(junit.suite(hostile_record(record), hostile(verdict_document)))
+    Xml.fromstring(junit.suite(hostile_record(record), hostile(verdict_document), series_of(hostile_record(record))))
 
 
 # --- Markdown
@@ -292,20 +297,20 @@ def test_markdown_of_hostile_strings_is_text(record: RunRecord, verdict_document
 
 def test_write_leaves_three_whole_files(run_dir: Path, record: RunRecord, verdict: RunVerdict):
     before = {path.name for path in run_dir.iterdir()}
-    write(run_dir, record, verdict)
+    write(run_dir, record, verdict, series_of(record))
     assert {path.name for path in run_dir.iterdir()} - before == {"report.html", "summary.md", "junit.xml"}
 
 
 def test_a_directory_that_is_gone_is_one_clear_error(tmp_path: Path, record: RunRecord, verdict: RunVerdict):
     with pytest.raises(StoreError, match="cannot be written"):
-        write(tmp_path / "gone", record, verdict)
+        write(tmp_path / "gone", record, verdict, series_of(record))
 
 
 @pytest.mark.parametrize("drop", [("samples",), ("telemetry",), ("samples", "telemetry")])
 def test_a_run_without_some_of_its_data_is_reported_with_what_there_is(build_run: Any, drop: tuple[str, ...]):
     directory = build_run(drop=drop)
     record = load(directory)
-    write(directory, record, judge_run(record))
+    write(directory, record, judge_run(record), series_of(record))
     text = (directory / "report.html").read_text(encoding="utf-8")
     assert "Not drawn" in text
     Elements(text)
@@ -316,7 +321,7 @@ def test_a_run_of_which_only_the_first_line_was_written(build_run: Any):
     journal = directory / "journal.jsonl"
     journal.write_text(journal.read_text().split("\n", maxsplit=1)[0] + "\n")
     record = load(directory)
-    write(directory, record, judge_run(record))
+    write(directory, record, judge_run(record), series_of(record))
     assert Elements((directory / "report.html").read_text(encoding="utf-8")).named("img") == []
 
 
@@ -324,7 +329,9 @@ def test_a_run_on_another_topology_is_named_so(record: RunRecord, verdict: RunVe
     other = dataclasses.replace(
         record, manifest=Manifest.model_validate(record.manifest.model_dump() | {"topology": "library"})
     )
-    assert f'name="idchaos.{verdict.scenario}[{verdict.variant}, library]"' in junit.suite(other, verdict)
+    assert f'name="idchaos.{verdict.scenario}[{verdict.variant}, library]"' in junit.suite(
+        other, verdict, series_of(other)
+    )
     assert f"({verdict.variant}, library)" in markdown.summary(other, verdict)
 
 
@@ -338,7 +345,7 @@ def test_what_was_accepted_is_explained_where_the_run_tells_and_each_breach_lead
     breach = {"at": 1_767_225_615.2, "status": 200, "canary": "expired", "phase": "fault", "replica": "gateway-1"}
     verdict_document["invariants"][0] |= {"verdict": "FAIL", "breaches": 1, "evidence": [breach]}
     judged = RunVerdict.model_validate_json(json.dumps(verdict_document))
-    text = html.page(dataclasses.replace(record, manifest=known), judged, drawn)
+    text = html.page(dataclasses.replace(record, manifest=known), judged, series_of(record), drawn)
     for part in (
         'href="#g-kind-expired"',
         'id="g-kind-expired"',

@@ -13,12 +13,12 @@ from idchaos.experiment import Verdict
 from idchaos.load.canaries.catalogue import invariants
 from idchaos.record.record import RunRecord
 from idchaos.report import advice, story
-from idchaos.report.axis import time_axis
 from idchaos.report.breaches import groups
 from idchaos.report.steps import next_step, steps, validate_command
 from idchaos.report.strip import strip
 from idchaos.verdict.felt import Felt, felt
 from idchaos.verdict.invariants import IN_EVERY_RUN
+from idchaos.verdict.series.series import series_of
 from idchaos.verdict.sli import names
 from idchaos.verdict.verdict import RunVerdict
 
@@ -102,20 +102,21 @@ def test_breaches_are_put_together_by_kind_replica_and_route(
     accepted = {"decision": "accept", "outcome": "wrongly_accepted"}
     rows = [{**sent, **accepted, "due_at": 111.0 + number, "endpoint": f"/orders/{number}"} for number in range(3)]
     refused = {**sent, "decision": "deny", "outcome": "denied", "due_at": 112.5, "endpoint": "/orders/9"}
-    (group,) = groups(make_record([*rows, refused]), breached(verdict_document).invariants[0])
+    record = make_record([*rows, refused])
+    (group,) = groups(record, series_of(record), breached(verdict_document).invariants[0])
     assert (group.what, group.replica, group.route) == ("expired", "gateway-1", "/orders/…")
     assert (group.count, group.of, group.replay) == (3, 4, "send")
 
 
 def test_the_strip_shows_phases_faults_and_failures(record: RunRecord) -> None:
-    drawn = strip(record, time_axis(record))
+    drawn = strip(series_of(record))
     assert drawn is not None
     assert [each.name for each in drawn.phases] == ["warmup", "baseline", "fault", "recovery"]
     assert sum(each.width for each in drawn.phases) == pytest.approx(100)
     assert drawn.bars
     assert all(0 < each.height <= 100 for each in drawn.bars)
     nothing = dataclasses.replace(record, samples=record.samples.iloc[:0])
-    assert strip(nothing, time_axis(nothing)) is None
+    assert strip(series_of(nothing)) is None
 
 
 def test_how_an_invariant_is_mended_is_said_of_those_that_there_are() -> None:
