@@ -404,6 +404,15 @@ ROWS = (
         trial=LAGS,
         caught_by=("opaque_revocation_lag_p95", "opaque_revocation_lag_max"),
     ),
+    # Sliding expiry: OWASP's Cheat Sheet on sessions wants an absolute end beside it; RFC 7662 section 4 on caching.
+    Row(defect="verdict_renewed_by_use", trial=LAGS, caught_by=("jwt_revocation_lag_p95", "jwt_revocation_lag_max")),
+    Row(
+        defect="introspection_renewed_by_use",
+        trial=LAGS,
+        caught_by=("opaque_revocation_lag_p95", "opaque_revocation_lag_max"),
+    ),
+    # RFC 5861 section 3, stale-while-revalidate, applied to a decision.
+    Row(defect="stale_introspection_served", trial=LAGS, caught_by=("opaque_revoked_after_rest",)),
     Row(defect="unknown_key_breaks_set", trial=_odd_keys("unknown_kty", **SHORT_OF_KEYS), caught_by=UNREADABLE),
     Row(defect="nameless_key_breaks_set", trial=_odd_keys("no_kid", **SHORT_OF_KEYS), caught_by=UNREADABLE),
     Row(defect="gzip_unknown", trial=_odd_keys("gzip", **SHORT_OF_KEYS), caught_by=UNREADABLE),

@@ -124,9 +124,27 @@ def test_a_clock_error_that_nobody_could_see_is_refused_beforehand(skew: dict[st
         design("clock_skew", **skew)
 
 
+@pytest.mark.parametrize(
+    ("given", "bound_s"),
+    [
+        ({}, 5),  # a cache of 2 s, a second of slack, and 2 s on the way
+        ({"gateway__introspection_cache_s": 10}, 13),
+        ({"revocation__propagation_s": 0.5}, 3.5),
+        ({"gateway__introspection_cache_s": 60}, 30),  # the ceiling, whatever caches allow
+    ],
+)
+def test_a_revocation_must_be_felt_when_caches_have_ended_and_never_later_than_the_ceiling(
+    given: dict[str, float], bound_s: float
+) -> None:
+    plan = design("revocation_lag", tokens__access_ttl_s=120, **given).plan
+    bounds = [each.bound.limit for each in plan.objectives if each.sli.startswith("revocation_lag")]
+    assert bounds == [bound_s] * 4
+    assert plan.load.setting("revocation", "rest_s", 0) == bound_s
+
+
 def test_tokens_that_expire_before_the_bound_are_refused_beforehand() -> None:
     with pytest.raises(UsageError, match="they must live longer"):
-        design("revocation_lag", tokens__access_ttl_s=20)
+        design("revocation_lag", tokens__access_ttl_s=8)
 
 
 def test_a_brownout_hits_what_people_log_in_by_and_leaves_keys_alone() -> None:

@@ -1,5 +1,8 @@
 """Revocation probes: a token is used, revoked, and used again at every replica until each refuses it.
 
+Most are used all the time, so that what each use renews never ends. Some rest after the revocation, and are used again
+only when nobody may accept them any more: what an aged memory says once more shows with these alone.
+
 Samples of a probe share its name as ``session``. The reference of every lag is the end of the request at the endpoint
 ``revoke`` (``sent_at + service_time_s``): then the IdP had said that the token is revoked. Polls expect ``either``
 until they are judged. A poll refused as ``token_expired`` is no refusal for revocation; its code shows it.
@@ -7,12 +10,14 @@ until they are judged. A poll refused as ``token_expired`` is no refusal for rev
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
-from idchaos.experiment import Source
+from idchaos.experiment import RESTED, Source
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
 from idchaos.load.flows.base import Flow, Sender
@@ -35,9 +40,12 @@ class Revocation(Flow):
     endpoint = "token"
     formats: tuple[Format, ...] = ("jwt", "opaque")
     poll_every_s: PositiveFloat = 0.1
-    poll_growth: float = Field(0.1, ge=0)
-    """Later polls come after this share of the time since the revocation, if that is longer: the error of a lag stays
-    below that share of it, and long lags don't cost thousands of requests."""
+    """Steadily, to the end: shorter than any cache that is worth having, or one that each use renews could end in
+    between."""
+    rest_s: PositiveFloat = 30.0
+    """Every replica must refuse by then; those that rest are used again from then on."""
+    rest_every: PositiveInt = 8
+    """Of each format, every so many probes one rests."""
     give_up_after_s: PositiveFloat = 32.0
     """A replica that has not refused by then is right-censored."""
     confirm_denials: PositiveInt = 3
@@ -48,7 +56,7 @@ class Revocation(Flow):
 
     def sources(self) -> tuple[Source, ...]:
         asked = tuple(Source(flow="revocation", endpoint=endpoint) for endpoint in ("token", "revoke"))
-        share = 1 / len(self.formats)
+        share = (1 - 1 / self.rest_every) / len(self.formats)
         used = (Source(flow="revocation", called=True, format=f, each=share, per_replica=True) for f in self.formats)
         return (*asked, *used)
 
@@ -67,7 +75,7 @@ class Probes(Sender):
 
     def __init__(self, scene: Scene, plan: Revocation) -> None:
         self._scene, self._plan, self._formats = scene, plan, probe_formats(plan, scene.roles)
-        self._count = 0
+        self._count: Counter[Format] = Counter()
 
     @property
     def kinds(self) -> int:
@@ -81,8 +89,9 @@ class Probes(Sender):
         """
         scene = self._scene
         token_format, client = self._formats[arrival.kind]
-        self._count += 1
-        name = f"probe-{token_format}-{self._count}"
+        self._count[token_format] += 1
+        rests = self._count[token_format] % self._plan.rest_every == 0
+        name = f"{RESTED if rests else 'probe'}-{token_format}-{self._count[token_format]}"
         step, body = scene.idp.client_credentials(client)
         scene.record_step("revocation", step, due=due, token=About(session=name), scheduled=True)
         if not body:
@@ -91,7 +100,7 @@ class Probes(Sender):
         if not self._accepted_everywhere(token, arrival) or not self._revoke(client, token):
             return
         for route, replica in self._ways(arrival):
-            scene.spawn(self._poll, token, route, replica)
+            scene.spawn(self._poll, token, route, replica, self._plan.rest_s if rests else 0.0)
 
     def _ways(self, arrival: Arrival) -> list[tuple[int, int]]:
         """(route, gateway): one way to each who decides."""
@@ -132,10 +141,11 @@ class Probes(Sender):
             scene.pause(_REVOKE_AGAIN_S)
         return False
 
-    def _poll(self, token: Token, route: int, replica: int) -> None:
+    def _poll(self, token: Token, route: int, replica: int, rest_s: float) -> None:
         """Poll one replica on schedule. A poll whose time passes while the one before still waits is left out."""
         scene = self._scene
-        start = due = scene.clock.now()
+        start = scene.clock.now()
+        due = start + rest_s
         refusals = 0
         while refusals < self._plan.confirm_denials and not scene.stopping:
             if due - start > self._plan.give_up_after_s:
@@ -153,13 +163,9 @@ class Probes(Sender):
                 expected="either",
             )
             refusals = refusals + 1 if decision == "deny" else 0
-            # Once refused, the next ones only confirm it: soon, so that a probe does not take longer than its lag.
-            due = next_poll(due, start, scene.clock.now(), self._plan, confirming=refusals > 0)
+            due = next_poll(due, scene.clock.now(), self._plan.poll_every_s)
 
 
-def next_poll(due: float, start: float, now: float, plan: Revocation, *, confirming: bool) -> float:
-    """When the poll after the one due at ``due`` is due, on the schedule that began at ``start``; never in the past."""
-    while True:
-        due += plan.poll_every_s if confirming else max(plan.poll_every_s, plan.poll_growth * (due - start))
-        if due >= now:
-            return due
+def next_poll(due: float, now: float, every_s: float) -> float:
+    """When the poll after the one due at ``due`` is due, on the same schedule; never in the past."""
+    return due + every_s * max(1, math.ceil((now - due) / every_s))

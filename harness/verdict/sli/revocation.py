@@ -10,10 +10,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from idchaos.experiment import RESTED
 from idchaos.indicators import Selector
 from idchaos.record.record import RunRecord, When
 from idchaos.verdict import lags, stats
-from idchaos.verdict.sli.base import Sli, bracketed, estimated
+from idchaos.verdict.sli.base import Sli, bracketed, counted, estimated, unknown
 from idchaos.verdict.traffic import Reading, Traffic, traffic_of
 
 _POLL = (
@@ -34,13 +35,22 @@ def revocation_table(record: RunRecord) -> pd.DataFrame:
 
 def _table(traffic: Traffic) -> pd.DataFrame:
     confirm = int(traffic.record.plan.load.setting("revocation", "confirm_denials", 3))
-    probes = traffic.rows(traffic.equal("flow", "revocation") & traffic.all, "flow", *_POLL)
-    return lags.revocation_lags(probes, confirm)
+    return lags.revocation_lags(_probes(traffic, rested=False), confirm)
+
+
+def _probes(traffic: Traffic, *, rested: bool) -> pd.DataFrame:
+    """Samples of probes. When those would have been refused that rested is not known, and of no lag."""
+    resting = traffic.starting("session", f"{RESTED}-")
+    mask = traffic.equal("flow", "revocation") & (resting if rested else ~resting)
+    return traffic.rows(mask & traffic.all, "flow", *_POLL)
 
 
 def _revoked_in(traffic: Traffic, selector: Selector, phase: When) -> pd.DataFrame:
     whole = revocation_table(traffic.record) if traffic is traffic_of(traffic.record) else _table(traffic)
-    table = selector.choose(whole)
+    return _in_phase(selector.choose(whole), traffic, phase)
+
+
+def _in_phase(table: pd.DataFrame, traffic: Traffic, phase: When) -> pd.DataFrame:
     window = traffic.record.window(phase) or (0.0, 0.0)
     return table[table["revoked_at"].between(*window, inclusive="left")]
 
@@ -88,4 +98,22 @@ def lag_quantile(q: float, name: str) -> Sli:
     return Sli(name, partial(_quantile, q), "quantile", "s", needs=_NEEDS, q=q, within=_within)
 
 
-SLIS = (Sli("revocation_lag_max", _longest, "lag", "s", needs=_NEEDS),)
+def _accepted_after_rest(traffic: Traffic, selector: Selector, phase: When) -> Reading:
+    """Of (probe, replica): those where a revoked token was accepted that nobody had used until no cache may have held
+    it.
+    """
+    table = lags.revocation_lags(_probes(traffic, rested=True), confirm=1)
+    table = _in_phase(selector.choose(table), traffic, phase)
+    accepted = table[table["last_accept_s"] > 0]
+    tried = len(accepted) + int((~table["censored"] & (table["last_accept_s"] <= 0)).sum())
+    if not tried:
+        return unknown("no revoked token was used again after a rest")
+    first = accepted.iloc[0] if len(accepted) else None
+    note = "" if first is None else f"first: {first['last_accept_s']:.3g} s after its revocation, by {first['replica']}"
+    return counted(float(len(accepted)), tried, note)
+
+
+SLIS = (
+    Sli("revocation_lag_max", _longest, "lag", "s", needs=_NEEDS),
+    Sli("revoked_accepted_after_rest", _accepted_after_rest, "rate", "count", _NEEDS, worsened_by_waiting=False),
+)

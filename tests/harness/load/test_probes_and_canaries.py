@@ -1,5 +1,7 @@
 """Revocation probes and the stock of canaries, against an IdP and gateways that are plain objects."""
 
+from itertools import pairwise
+
 import gevent
 import pytest
 
@@ -87,6 +89,26 @@ def test_a_replica_that_never_refuses_is_given_up(world, scene, time_passes):
     ]
     assert {row["decision"] for row in polls} == {"accept"}
     assert max(row["due_at"] for row in polls) - min(row["due_at"] for row in polls) <= 10.5
+
+
+def test_a_replica_is_asked_steadily_to_the_end(world, scene, time_passes):
+    """What each use renews, for a second or more, never ends."""
+    world.unaware = {"gateway-1", "gateway-2"}
+    plan = Revocation(poll_every_s=0.5, give_up_after_s=30)
+    due = [row["due_at"] for row in probe(scene, plan) if row["expected"] == "either" and row["replica"] == "gateway-1"]
+    assert max(later - earlier for earlier, later in pairwise(due)) < 1
+    assert due[-1] - due[0] > 25
+
+
+def test_some_probes_rest_until_every_replica_must_refuse(world, scene, time_passes):
+    world.lag_polls = {"gateway-1": 1, "gateway-2": 0}
+    rows = probe(scene, Revocation(rest_every=1, rest_s=20, give_up_after_s=22))
+    assert {row["session"] for row in rows} == {"rested-jwt-1"}
+    revoked_at = next(row["due_at"] for row in rows if row["endpoint"] == "revoke")
+    polls = [row for row in rows if row["expected"] == "either"]
+    assert min(row["due_at"] for row in polls) >= revoked_at + 20
+    decisions = [row["decision"] for row in polls if row["replica"] == "gateway-1"]
+    assert decisions == ["accept", "deny", "deny", "deny"]
 
 
 def test_a_probe_whose_token_cannot_be_had_ends(world, scene, time_passes):

@@ -190,6 +190,24 @@ def test_what_does_not_show_the_revocation_is_censored(
     assert math.isnan(row["first_denial_s"])
 
 
+def test_a_token_that_rested_is_accepted_once_more(make_record: Make) -> None:
+    """It says nothing of the lag, whose end nobody looked for."""
+    refused, accepted = (probe(f"rested-jwt-{number}", refused_after=number / 10, polls=4) for number in (0, 1))
+    record = make_record(refused + accepted)
+    measured = sli.measure(record, "revoked_accepted_after_rest", "fault")
+    assert (measured.value, measured.samples) == (1.0, 2)
+    assert measured.note == "first: 0.1 s after its revocation, by gateway-1"
+    assert sli.revocation_table(record).empty
+    assert sli.measure(make_record(probe("p", refused_after=1.0)), "revoked_accepted_after_rest", "fault").samples == 0
+
+
+def test_a_rested_token_that_has_expired_shows_nothing(make_record: Make) -> None:
+    rows = probe("rested-jwt-1", refused_after=0.0, polls=4, code="token_expired")
+    measured = sli.measure(make_record(rows), "revoked_accepted_after_rest", "fault")
+    assert measured.samples == 0
+    assert math.isnan(measured.value)
+
+
 def test_a_probe_whose_revocation_was_not_answered_is_none(make_record: Make) -> None:
     rows = probe("p", refused_after=2.0)
     rows[0] |= {"decision": "undecided", "status": 0, "error_code": "read_timeout"}
