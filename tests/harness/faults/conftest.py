@@ -14,7 +14,7 @@ import pytest
 
 from idchaos.contract import Fact
 from idchaos.errors import FaultError, TargetError
-from idchaos.faults import idp_errors, network
+from idchaos.faults import base, idp_errors, network
 from idchaos.graph import Graph
 from idchaos.targets.base import EndpointError, KeyInfo, ProbeResult, ProcessState
 from idchaos.targets.capabilities import Kind
@@ -268,3 +268,10 @@ def _no_network(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
         return
     for module in (idp_errors, network):
         monkeypatch.setattr(module, "OidcClient", lambda *_: FakeOidc(target))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``eventually`` asks once: what a fake target says does not change by waiting."""
+    monkeypatch.setattr(base.time, "monotonic", iter(range(0, 10**6, 60)).__next__)
+    monkeypatch.setattr(base.time, "sleep", lambda _: None)

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from idchaos.clock import Clock
@@ -25,7 +18,6 @@ from idchaos.record.journal import read_events, read_telemetry
 from idchaos.record.record import RunRecord
 from idchaos.record.rundir import RunDirectory
 from idchaos.run.host_watch import HostWatch, look
-from idchaos.undo.ledger import STATE_VARIABLE
 from idchaos.verdict.sli.registry import REGISTRY, find
 from idchaos.verdict.verdict import ObjectiveVerdict, judge_run
 
@@ -322,83 +314,3 @@ def test_a_watch_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:
     directory = RunDirectory.create(tmp_path, "by_hand", {})
     HostWatch(directory, lambda: None).stop()
     directory.close()
-
-
-# --- real runs
-
-SHORT = {
-    "phases.warmup_s": 1, "phases.baseline_s": 3, "fault.duration_s": 5, "phases.recovery_s": 3,
-    "gateway.jwks_cache_s": 1, "load.rate": 60, "load.canaries_per_kind": 1, "slo.success": 0.97,
-}  # fmt: skip
-
-
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A short sound run, ended with the test."""
-    words = [word for name, value in SHORT.items() for word in ("--set", f"{name}={value}")]
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "idchaos",
-        "run",
-        "jwks_outage",
-        "--json",
-        "--reports",
-        str(tmp_path),
-        *words,
-    ]
-    child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, STATE_VARIABLE: str(tmp_path / "state")},
-    )  # fmt: skip
-    yield child
-    if child.poll() is None:
-        child.send_signal(signal.SIGCONT)
-        child.terminate()
-    child.communicate(timeout=30)
-
-
-def journal(tmp_path: Path) -> Path:
-    return tmp_path / "jwks_outage" / "latest" / "journal.jsonl"
-
-
-def wait_for(tmp_path: Path, text: str, child: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not (journal(tmp_path).exists() and text in journal(tmp_path).read_text()):
-        assert time.monotonic() < deadline
-        assert child.poll() is None
-        time.sleep(0.05)
-
-
-@pytest.mark.e2e
-@pytest.mark.alone
-def test_a_run_that_was_stopped_for_three_seconds_says_so_and_decides_nothing(
-    tmp_path: Path, started: subprocess.Popen[str]
-) -> None:
-    wait_for(tmp_path, '"event": "fault_applied"', started)
-    runner = psutil.Process(started.pid)
-    stopped = [runner, *(each for each in runner.children() if "idchaos.load" in each.cmdline())]
-    assert len(stopped) == 2
-    for process in stopped:
-        process.suspend()
-    time.sleep(3.0)
-    for process in stopped:
-        process.resume()
-    out, err = started.communicate(timeout=90)
-    document = json.loads(out)
-    assert (document["verdict"], started.returncode) == ("INCONCLUSIVE", 2), err
-    assert any("the harness stood still for up to" in reason for reason in document["runs"][0]["reasons"])
-    events, _ = read_events(journal(tmp_path))
-    assert [each.event for each in events if each.event in ("suspended", "clock_jumped")] == ["suspended"]
-
-
-@pytest.mark.e2e
-@pytest.mark.alone
-def test_a_sound_run_beside_six_busy_loops_never_fails(tmp_path: Path, started: subprocess.Popen[str]) -> None:
-    with ExitStack() as stack:
-        for _ in range(6):
-            busy = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
-            stack.callback(busy.kill)
-        out, err = started.communicate(timeout=150)
-    assert started.returncode in (0, 2), (out, err)
