@@ -96,6 +96,8 @@ class ProcessState(Value):
     status: Literal["running", "paused", "dead"]
     incarnation: str
     """Another one after each start."""
+    cpu_s: float | None = None
+    """CPU time that it has used since then, with its children, in seconds; ``None``: the system does not say."""
 
 
 Transform = Literal[

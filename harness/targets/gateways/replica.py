@@ -81,7 +81,13 @@ class Replica:
         """Dead when any of its processes is, paused when any is."""
         states = [process.state() for process in self._processes]
         worst = min(states, key=lambda state: ("dead", "paused", "running").index(state.status))
-        return worst.model_copy(update={"incarnation": " ".join(state.incarnation for state in states)})
+        used = [process.cpu_s() for process in self._processes]
+        return worst.model_copy(
+            update={
+                "incarnation": " ".join(state.incarnation for state in states),
+                "cpu_s": sum(filter(None, used)) if None not in used else None,
+            }
+        )
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all of them."""

@@ -54,6 +54,8 @@ class Witness:
         if process.status != "running":
             raise TargetError(f"{component} is {process.status}")
         told: dict[str, Any] = {"contract": 1, "name": component, "instance": process.incarnation}
+        if process.cpu_s is not None:
+            told["cpu_s"] = process.cpu_s
         link = self._graph.link_between(component, self._graph.idp)
         if link is None or component not in self._graph.keepers_of_keys:
             return told

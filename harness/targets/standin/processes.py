@@ -137,6 +137,17 @@ class Process:
         stopped = psutil.Process(self._child.pid).status() == psutil.STATUS_STOPPED
         return ProcessState(status="paused" if stopped else "running", incarnation=str(self._child.pid))
 
+    def cpu_s(self) -> float | None:
+        """CPU time that it and what it has started used so far, as far as that lives; ``None``: nobody says."""
+        if self._child is None:
+            return None
+        try:
+            process = psutil.Process(self._child.pid)
+            times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+        except psutil.Error:
+            return None
+        return float(round(sum(each.user + each.system for each in times), 3))
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it and to what it has started, if it still lives."""
         if self._child is not None and self._child.poll() is None:

@@ -45,7 +45,7 @@ class Running:
         self.status = status
 
     def process(self, component: str) -> ProcessState:
-        return ProcessState(status=self.status, incarnation="4711")
+        return ProcessState(status=self.status, incarnation="4711", cpu_s=1.5)
 
     def disturb(self, component: str, how: str) -> None:
         """Of no use here."""
@@ -64,6 +64,10 @@ def test_it_keeps_the_contract_and_tells_what_it_says_it_tells() -> None:
     assert told.facts() == SEEN == witness().tells("gateway-1")
     assert Fact.KEY_FETCHES not in SEEN
     assert witness().tells("orders") == {Fact.CLOCK}
+
+
+def test_what_cpu_time_its_processes_used_is_told() -> None:
+    assert witness().state("gateway-1")["cpu_s"] == 1.5
 
 
 def test_each_key_fetch_ended_as_it_was_seen_to() -> None:
