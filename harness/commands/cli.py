@@ -21,6 +21,7 @@ COMMANDS = (
     "canary",
     "zoo",
     "study",
+    "bakeoff",
     "analyze",
     "report",
     "compare",

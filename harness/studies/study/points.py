@@ -13,6 +13,8 @@ from pydantic import JsonValue
 from idchaos.errors import UsageError, unknown
 from idchaos.experiment import Verdict
 from idchaos.run.launch import Prepared, versions
+from idchaos.studies.study.figure import Figure
+from idchaos.targets.gateways.catalogue import adapter_named
 from idchaos.values import Interval, Value
 from idchaos.verdict.verdict import RunVerdict
 
@@ -50,6 +52,8 @@ class Result(Value):
     """RFC 3339, UTC."""
     took_s: float
     measured: tuple[Measured, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    """What else the study read from the run."""
 
     @property
     def decided(self) -> bool:
@@ -67,6 +71,7 @@ class Result(Value):
         watched: Sequence[str],
         began: datetime,
         took_s: float,
+        figures: Sequence[Figure] = (),
     ) -> Self:
         """The result of a run that was judged."""
         seen, reason = judged(verdict, watched)
@@ -92,12 +97,14 @@ class Result(Value):
                 )
                 for each in verdict.objectives
             ),
+            figures=tuple(figures),
         )
 
 
 def key_of(prepared: Prepared) -> str:
     """A digest of plan, faults, settings, defects, target, seed and versions: the same key, the same run."""
     request, experiment = prepared.request, prepared.experiment
+    adapter = adapter_named(request.gateway)
     document = {
         "plan": experiment.plan.model_dump(mode="json"),
         "faults": {phase: [repr(fault) for fault in faults] for phase, faults in experiment.faults.items()},
@@ -105,7 +112,7 @@ def key_of(prepared: Prepared) -> str:
         "defects": prepared.defects,
         "target": [request.target, request.gateway, request.topology],
         "seed": prepared.seed,
-        "versions": versions(),
+        "versions": versions() | ({} if adapter is None else {request.gateway: adapter.state()}),
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()[:20]
 

@@ -30,6 +30,10 @@ COLUMNS: Mapping[str, str] = {
     "NAME@PHASE": "an objective's SLI in a phase, in the SLI's unit; empty where it was not measured",
     "NAME@PHASE:low": "lower end of its interval; empty: unbounded",
     "NAME@PHASE:high": "upper end of its interval; empty: unbounded",
+    "figure:NAME": "what a bake-off read from the run, as its page shows it; empty: it could not be told",
+    "figure:NAME:value": "the same as a number, in the unit that the page shows; empty: it is none",
+    "figure:NAME:low": "lower end of its interval; empty: unbounded",
+    "figure:NAME:high": "upper end of its interval; empty: unbounded",
 }
 """The data dictionary: a column, or a kind of columns, and what is in it."""
 
@@ -53,6 +57,15 @@ class Table:
         else:
             self._append(head)
 
+    @classmethod
+    def at(cls, directory: Path, question: Mapping[str, Any]) -> Table | None:
+        """The table that is there already, to be read; ``None``: there is none.
+
+        Raises:
+            UsageError: as for a new one.
+        """
+        return cls(directory, question) if (directory / LINES).exists() else None
+
     @property
     def results(self) -> tuple[Result, ...]:
         """In the order in which they were made."""
@@ -62,6 +75,11 @@ class Table:
         """The result of a point that was made before and decided something."""
         result = self._results.get(key)
         return result if result is not None and result.decided else None
+
+    def told(self, key: str) -> Result | None:
+        """The result of a point that was made before and from which something was read, whatever was decided."""
+        result = self._results.get(key)
+        return result if result is not None and any(each.known for each in result.figures) else None
 
     def add(self, result: Result) -> None:
         """Keep a result: it is on the disk when this returns.
@@ -133,11 +151,14 @@ class Table:
 
 def row_of(result: Result) -> dict[str, Any]:
     """A result as a flat row; columns as :data:`COLUMNS` says."""
-    row = result.model_dump(mode="json", exclude={"varied", "measured"})
+    row = result.model_dump(mode="json", exclude={"varied", "measured", "figures"})
     row |= {f"set:{name}": value for name, value in result.varied.items()}
     for each in result.measured:
         name = f"{each.name}@{each.phase}"
         row |= {name: each.value, f"{name}:low": each.interval[0], f"{name}:high": each.interval[1]}
+    for figure in result.figures:
+        name, (low, high) = f"figure:{figure.question}", figure.interval
+        row |= {name: figure.text, f"{name}:value": figure.value, f"{name}:low": low, f"{name}:high": high}
     return row
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -146,6 +147,10 @@ class Adapter(ABC):
         found = _VERSION.search(said_of(self.needs[0], *self.asks_version))
         return found.group() if found else ""
 
+    def state(self) -> str:
+        """What tells it from what it was: its version. A run is only that of another time while this is the same."""
+        return self.version()
+
 
 def which(program: str) -> str | None:
     """Where a program is: beside this Python, on the PATH, or where Debian keeps what only root runs."""
@@ -159,8 +164,11 @@ def which(program: str) -> str | None:
 def said_of(program: str, *arguments: str) -> str:
     """The first line that a program prints; empty where it prints none, or is not there."""
     path = which(program)
-    if path is None:
-        return ""
+    return _said(path, arguments) if path is not None else ""
+
+
+@cache
+def _said(path: str, arguments: tuple[str, ...]) -> str:
     try:
         told = subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -77,6 +78,15 @@ class Own(Adapter):
         program = _filled(described.command[0], places)
         command = (which(program) or program, *(_filled(word, places) for word in described.command[1:]))
         return (Program(command=command, files=files),)
+
+    def version(self) -> str:
+        """Nobody knows how to ask it."""
+        return ""
+
+    def state(self) -> str:
+        """What its file and its configuration say."""
+        files = [self.path, *([self.path.parent / self._file.gateway.config] if self._file.gateway.config else [])]
+        return hashlib.sha256(b"\0".join(each.read_bytes() for each in files)).hexdigest()
 
     def missing(self) -> tuple[str, ...]:
         """The program, if it is not here."""

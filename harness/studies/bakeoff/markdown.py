@@ -1,0 +1,56 @@
+"""The bake-off's page as Markdown: for a repository, or a merge request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from idchaos.studies.bakeoff.page import UNTOLD, About, notes, sentence
+from idchaos.studies.bakeoff.sheet import Answer, Sheet
+
+MOST = 160
+"""Characters of how sure a cell is."""
+
+
+def markdown(sheet: Sheet, about: tuple[About, ...], command: str) -> str:
+    """Tables by group: a row a question, a column a component; then what is known of each, and what to change."""
+    lines = [f"{sentence(sheet)}.", "", *(f"- {note}" for note in notes(sheet)), ""]
+    for group, questions in groupby(sheet.questions, key=lambda each: each.group):
+        lines += [f"## {group}", "", _line(["", *(f"`{name}`" for name in sheet.gateways)])]
+        lines += [_line(["---"] * (1 + len(sheet.gateways)))]
+        lines += [
+            _line([question.title, *(_cell(sheet.of(name, question.name)) for name in sheet.gateways)])
+            for question in questions
+        ]
+        lines += [""]
+    lines += ["## What they are", "", _line(["", "what", "version", "settings"]), _line(["---"] * 4)]
+    lines += [
+        _line([f"`{each.name}`", each.meaning, each.version or "–", "<br>".join(each.settings)]) for each in about
+    ]
+    lines += ["", "## What to change", ""]
+    for each in about:
+        lines += [f"### {each.name}", "", *_advice(each), ""]
+    lines += ["## Run it again", "", "```", command, "```", ""]
+    return "\n".join(lines)
+
+
+def _advice(about: About) -> Iterator[str]:
+    if not about.advice:
+        yield "Nothing that was looked at asks for a change."
+        return
+    yield _line(["change", "what it costs", "because"])
+    yield _line(["---"] * 3)
+    for each in about.advice:
+        yield _line([each.what, each.costs, each.because])
+
+
+def _cell(answer: Answer) -> str:
+    if answer.figure is None:
+        return f"{UNTOLD}{answer.because}"
+    agrees = "" if answer.agrees is not False else "<br>**seeds don't agree**"
+    sure = answer.figure.sure if len(answer.figure.sure) <= MOST else f"{answer.figure.sure[:MOST]}…"
+    return f"**{answer.text}**{agrees}<br>{sure}"
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
