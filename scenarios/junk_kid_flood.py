@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from idchaos.experiment import Objective, PhaseName, Plan, Stream
@@ -37,6 +39,9 @@ class FloodSettings(Value):
     then_rotate: bool = Field(False, description="rotate the signing key while the flood spends the refetch budget")
     rotate_after_s: float = seconds(3, at_least=0.5, why="with then_rotate: how long the flood lasts before")
     latency_p99_s: float = seconds(0.5, at_least=0.001, why="greatest p99 latency of good API requests meanwhile")
+    counted_by: Literal["gateways", "clients"] = Field(
+        "gateways", description="who counts it: gateways prove it as a fault; of those that tell nothing, clients know"
+    )
 
 
 class FloodFault(Value):
@@ -53,10 +58,11 @@ class JunkKidFlood(CommonSettings):
 
 
 def faults(settings: JunkKidFlood) -> tuple[Fault, ...]:
-    """The flood, and the rotation in its midst."""
-    flood = JunkKids(rate=settings.flood.rate)
+    """The flood, where gateways can prove it (else it is load like any other), and the rotation in its midst."""
+    counted = settings.flood.counted_by == "gateways"
+    flood = (JunkKids(rate=settings.flood.rate),) if counted else ()
     if not settings.flood.then_rotate:
-        return (flood,)
+        return flood
     algorithm = settings.tokens.signing_alg
     rotation = KeyRotation(
         mode="abrupt",
@@ -67,12 +73,12 @@ def faults(settings: JunkKidFlood) -> tuple[Fault, ...]:
         late_s=0,
         allowed_lag_s=withdrawal_lag_s(settings),
     )
-    return flood, rotation
+    return *flood, rotation
 
 
 def length_s(settings: JunkKidFlood) -> float:
     """How long the flood lasts: through every act of the rotation as well."""
-    last = max(step for fault in faults(settings) for step in fault.steps())
+    last = max((step for fault in faults(settings) for step in fault.steps()), default=0.0)
     return max(settings.fault.duration_s, last + SETTLE_S if settings.flood.then_rotate else 0.0)
 
 
@@ -139,7 +145,7 @@ def design(settings: JunkKidFlood) -> Experiment:
             objectives=(*objectives(settings), *every_run(settings, spans)),
             invariants=invariants(),
         ),
-        faults={PhaseName.FAULT: faults(settings)},
+        faults={PhaseName.FAULT: found} if (found := faults(settings)) else {},
     )
 
 

@@ -130,8 +130,8 @@ def _told_wrongly(component: Component) -> Iterator[Advice]:
     ):
         where = [name for name, each in said.items() if each and each.text != NOBODY and status in each.text]
         if where:
-            yield Advice(what, "a few lines around it, or a rule in the proxy before it",
-                         f"{status} in {len(where)} of {sum(map(bool, said.values()))} kinds of outage", where[0])  # fmt: skip
+            because = f"{status} in {len(where)} of {sum(map(bool, said.values()))} kinds of outage"
+            yield Advice(what, "a few lines around it, or a rule in the proxy before it", because, where[0])
             return
 
 

@@ -14,6 +14,8 @@ from idchaos.verdict import sli
 
 AT_ONCE_S = 0.2
 """Fetches of one replica that are no farther apart belong to one expiry."""
+LEAST_SHARE = 0.8
+"""Of the junk that was planned: what must have been answered."""
 TICK_S = 0.5
 """Telemetry counts fetches so often."""
 
@@ -41,8 +43,20 @@ def returned(sight: Sight, question: str) -> Figure:
 
 
 def under_junk(sight: Sight, question: str) -> Figure:
-    """Key requests per 1,000 calls while tokens with made-up kids flood in."""
-    return _per_thousand(sight, question, DURING)
+    """Key requests per 1,000 calls while tokens with made-up kids flood in: if each gateway answered its share."""
+    junk = sight.traffic.equal("flow", "junk") & sight.traffic.during(DURING) & sight.traffic.sent
+    answered = junk & (sight.traffic.samples["status"].to_numpy() > 0)
+    planned = sum(
+        stream.rate * ((stream.ends_s or 0.0) - stream.starts_s)
+        for stream in sight.record.plan.load.streams
+        if stream.flow == "junk"
+    )
+    for name in sight.gateways:
+        met = int((answered & sight.traffic.equal("replica", name)).sum())
+        if met < LEAST_SHARE * planned / len(sight.gateways):
+            return untold(question, f"{name} answered {met} of about {planned / len(sight.gateways):.0f} made-up kids")
+    found = _per_thousand(sight, question, DURING)
+    return found.model_copy(update={"sure": sure(found.sure, f"{int(answered.sum()):,} of them with made-up kids")})
 
 
 def at_expiry(sight: Sight, question: str) -> Figure:

@@ -42,6 +42,8 @@ ITS_OWN: Mapping[str, Mapping[str, Any]] = {
     "key_rotation": {"rotation.settle_s": 3, "tokens.access_ttl_s": 6},
 }
 """What some scenarios need otherwise."""
+ALWAYS: Mapping[str, Mapping[str, Any]] = {"junk_kid_flood": {"flood.counted_by": "clients"}}
+"""What components need that tell nothing of themselves, whatever the profile."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def _settings(request: Request, point: Point, *, short: bool) -> dict[str, Any]:
     own = {**SHORT, **ITS_OWN.get(point[0], {})} if short else {}
     own = {name: value for name, value in own.items() if name in known and name not in fixed}
     told = {name: value for name, value in request.overrides.items() if name in known and name not in fixed}
-    return {**own, **scenario.variants[point[1]], **told}
+    return {**own, **ALWAYS.get(point[0], {}), **scenario.variants[point[1]], **told}
 
 
 def _why_not(prepared: Prepared, longest_s: float) -> str:

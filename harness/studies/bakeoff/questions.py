@@ -66,7 +66,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("withdrawn", WITHDRAWN, "a withdrawn key is accepted for", "key_rotation", "emergency", keys.withdrawn),
     Question("returned", WITHDRAWN, "the signing key is back: refused for", "live_key_removed", "removed",
              keys.returned),
-    Question("junk", ASKED, "under a flood of made-up kids", "junk_kid_flood", "flood", keys.under_junk),
+    Question("junk", ASKED, "under a flood of made-up kids", "junk_kid_flood", "flood", keys.under_junk, calm=True),
     Question("expiry", ASKED, "as keys' lives end", "audience_confusion", "replayed", keys.at_expiry, calm=True),
     Question("skew_exp", CLOCKS, "exp: good for so long after it", "clock_skew", "sweep", tokens.of_exp),
     Question("skew_nbf", CLOCKS, "nbf and iat: good so long before them", "clock_skew", "sweep", tokens.of_nbf),
