@@ -8,6 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ MUST_HAVE = "IDCHAOS_MUST_HAVE"
     "--retry", "retries", type=click.IntRange(0, 10), default=1, show_default=True,
     help="How often a run that told nothing is made again.",
 )  # fmt: skip
+@click.option("--read-again", "anew", is_flag=True, help="Read figures anew from the runs that are found again.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be run and how long it takes; start nothing.")
 @click.option("--profile", help=f"Instead of short runs: {', '.join(PROFILES)}.")
 @options.assignments
@@ -59,6 +61,7 @@ def command(
     at_once: int,
     longest_s: float,
     retries: int,
+    anew: bool,
     only_plan: bool,
     profile: str | None,
     assignments: tuple[str, ...],
@@ -89,7 +92,7 @@ def command(
         _tell(f"bakeoff: skipped: {name}: {why}", as_json)
     typed = ("idchaos", *sys.argv[1:])
     asked = Request(points[0][0], overrides=overrides, seed=seed, reports=reports, command=typed)
-    asked = asked if profile is None else _with_profile(asked, profile)
+    asked = asked if profile is None else replace(asked, profile=profile)
     planned = plan.planned(
         asked, chosen, points, times=times, short=profile is None, longest_s=longest_s, skipped=skipped
     )
@@ -98,13 +101,9 @@ def command(
         return _tell_plan(planned, Table.at(directory, planned.question()), at_once, as_json)
     table = Table(directory, planned.question())
     study = BakeOff(planned, retries)
+    if anew:
+        study.read_again(table)
     return _go(study, table, at_once, typed=shlex.join(typed), markdown=markdown, as_json=as_json)
-
-
-def _with_profile(request: Any, profile: str) -> Any:
-    from dataclasses import replace
-
-    return replace(request, profile=profile)
 
 
 def _go(study: BakeOff, table: Any, at_once: int, *, typed: str, markdown: Path | None, as_json: bool) -> int:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from idchaos.errors import IdchaosError, UsageError, told
+from idchaos.errors import IdchaosError, StoreError, UsageError, told
 from idchaos.record import record as records
 from idchaos.run.launch import Prepared
 from idchaos.studies.bakeoff.plan import Cell, Planned
 from idchaos.studies.bakeoff.questions import asked_of, read
 from idchaos.studies.bakeoff.sight import Sight
+from idchaos.studies.single import judge_stored
 from idchaos.studies.study.figure import Figure
 from idchaos.studies.study.points import Result, key_of
 from idchaos.studies.study.table import Table
@@ -55,6 +56,21 @@ class BakeOff:
         """What the table has of these runs already, by key."""
         keys = [key_of(cell.prepared) for cell in self.planned.cells]
         return {key: result for key in keys if (result := table.told(key))}
+
+    def read_again(self, table: Table) -> None:
+        """Read the figures of what was made before anew, by what is known now. Runs that are gone keep theirs.
+
+        Raises:
+            StoreError: what was read can't be kept.
+        """
+        for cell, result in results(self.planned, table):
+            try:
+                _, verdict = judge_stored(Path(result.run_dir))
+                figures = self.look(verdict, cell)
+            except (StoreError, UsageError):
+                continue
+            if figures != result.figures:
+                table.add(result.model_copy(update={"figures": figures}))
 
     def go(
         self, table: Table, execute: Execute, tell: Callable[[Came], None], mapped: Mapped = map

@@ -153,6 +153,12 @@ class TestARequest:
             with pytest.raises(Unsuited, match=r"gateway-1, gateway-2 can't tell of reasons"):
                 prepare(Request(scenario, gateway="envoy"))
 
+    def test_a_flood_that_clients_count_needs_nothing_that_it_would_have_to_tell(self) -> None:
+        prepared = prepare(Request("junk_kid_flood", gateway="envoy", overrides={"flood.counted_by": "clients"}))
+        assert prepared.experiment.faults == {}
+        junk = next(each for each in prepared.experiment.plan.load.streams if each.flow == "junk")
+        assert (junk.ends_s or 0) - junk.starts_s >= 10
+
     def test_it_is_in_the_manifest_and_in_the_command_that_repeats_the_run(self) -> None:
         prepared = prepare(Request("jwks_outage", gateway="envoy", seed=7))
         target = GatewayTarget(adapters()["envoy"], prepared.settings, "of-no-run")
