@@ -57,7 +57,7 @@ class GuestClient(Value):
     access_ttl_s: float | None = Field(None, gt=0)
     introspects: bool = False
     name: str = Field("", max_length=200)
-    require_pkce: bool = True
+    require_pkce: bool = False
     asks_consent: bool = False
     require_par: bool = False
     require_dpop: bool = False
