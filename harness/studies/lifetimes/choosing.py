@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import product
 
+import numpy as np
+
 from idchaos.studies.lifetimes.model import STRATEGIES, Assessed, Choice, Revocation, World, assess
 from idchaos.values import Value
 
@@ -88,11 +90,13 @@ def frontier(assessed: Sequence[Assessed]) -> tuple[Assessed, ...]:
     In the order of their cost.
     """
     ordered = sorted(assessed, key=_merits)
-    kept: list[Assessed] = []
-    for each in ordered:
-        if not any(_dominates(_merits(other), _merits(each)) for other in kept):
-            kept.append(each)
-    return tuple(kept)
+    merits = np.array([_merits(each) for each in ordered])
+    kept: list[int] = []
+    for number, own in enumerate(merits):
+        # In this order nobody later is better: only those kept so far can be as good in everything.
+        if not (merits[kept] <= own).all(axis=1).any():
+            kept.append(number)
+    return tuple(ordered[number] for number in kept)
 
 
 def knee(of: Sequence[Assessed]) -> Assessed | None:
@@ -168,10 +172,6 @@ def _merits(assessed: Assessed) -> tuple[float, ...]:
         assessed.exposure.key_worst_s,
         -assessed.availability.unnoticed_s,
     )
-
-
-def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return all(a <= b for a, b in zip(one, other, strict=True))
 
 
 def _span(values: Iterable[float]) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from idchaos.studies.lifetimes.choosing import Constraints, Recommendation
 from idchaos.studies.lifetimes.measured import unsure
 from idchaos.studies.lifetimes.model import STRATEGIES, Assessed, World, drained_s, herd_rps, refused_share
 from idchaos.studies.lifetimes.study import Study
+from idchaos.studies.words import rate, time
 
 PAGE = "study.html"
 WORDS = {
@@ -46,10 +47,10 @@ def page(study: Study, command: str) -> str:
             {
                 "name": WORDS[price.constraint],
                 "value": shown(price.constraint, getattr(constraints, price.constraint)),
-                "without": _rate(price.without_rps),
+                "without": rate(price.without_rps),
                 "dearer": f"{price.dearer:+.0%}" if price.dearer < 1 else f"{1 + price.dearer:.3g} times as much",
                 "steps": [
-                    {"value": shown(price.constraint, value), "rps": "none" if rps is None else _rate(rps)}
+                    {"value": shown(price.constraint, value), "rps": "none" if rps is None else rate(rps)}
                     for value, rps in study.tightened[price.constraint]
                 ],
             }
@@ -76,16 +77,8 @@ def sentence(found: Recommendation, constraints: Constraints) -> str:
     }[choice.revocation]
     return (
         f"access tokens of {time(choice.access_ttl_s)}, keys cached for {time(choice.jwks_cache_s)} and used "
-        f"{time(choice.jwks_stale_s)} longer without the IdP, {how}: {_rate(found.chosen.cost.idp_rps)} requests/s"
+        f"{time(choice.jwks_stale_s)} longer without the IdP, {how}: {rate(found.chosen.cost.idp_rps)} requests/s"
     )
-
-
-def time(seconds: float) -> str:
-    """``90 s``, ``10 min``, ``4.8 h``: in the largest unit of which there are two, or one exactly."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size or seconds == size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def shown(constraint: str, value: float) -> str:
@@ -101,10 +94,6 @@ def _thinned(study: Study) -> list[Assessed]:
     return [each for number, each in enumerate(front) if number % step == 0 or each in named]
 
 
-def _rate(per_second: float) -> str:
-    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"
-
-
 def _row(each: Assessed, *, chosen: bool = False, knee: bool = False) -> dict[str, Any]:
     choice = each.choice
     return {
@@ -113,7 +102,7 @@ def _row(each: Assessed, *, chosen: bool = False, knee: bool = False) -> dict[st
         "keys": f"{time(choice.jwks_cache_s)} + {time(choice.jwks_stale_s)}",
         "revocation": choice.revocation
         + ("" if choice.revocation == "expiry" else f", {time(choice.revocation_cache_s)}"),
-        "rps": _rate(each.cost.idp_rps),
+        "rps": rate(each.cost.idp_rps),
         "revoked": f"{time(round(each.exposure.revoked_worst_s))} ({time(round(each.exposure.revoked_mean_s))})",
         "stolen": time(round(each.exposure.stolen_worst_s)),
         "key": time(each.exposure.key_worst_s),
@@ -127,7 +116,7 @@ def _outage(outage_s: float, chosen: Assessed, world: World) -> dict[str, str]:
     return {
         "length": time(outage_s),
         "refused": f"{refused_share(outage_s, chosen.choice, world):.0%}",
-        "herd": _rate(herd_rps(outage_s, chosen.choice, world)),
+        "herd": rate(herd_rps(outage_s, chosen.choice, world)),
         "times": f"{herd_rps(outage_s, chosen.choice, world) / steady:,.3g}",
         "drained": "never" if drained is None else time(round(drained)),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,18 +96,7 @@ class Table:
         Raises:
             StoreError: they can't be written.
         """
-        import pandas as pd
-
-        frame = pd.DataFrame([row_of(result) for result in self.results])
-        parquet = self.directory / "points.parquet"
-        partial = self.directory / ".points.parquet.partial"
-        try:
-            frame.to_parquet(partial)
-            partial.replace(parquet)
-        except OSError as error:
-            raise StoreError(f"{parquet} cannot be written: {error.strerror}") from error
-        write_atomically(self.directory / "points.csv", frame.to_csv(index=False))
-        write_atomically(self.directory / "columns.md", dictionary())
+        export(self.directory, [row_of(result) for result in self.results], COLUMNS)
 
     def _read(self, head: Mapping[str, Any]) -> None:
         try:
@@ -162,14 +151,36 @@ def row_of(result: Result) -> dict[str, Any]:
     return row
 
 
-def dictionary() -> str:
+def export(directory: Path, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+    """Write ``points.parquet``, ``points.csv`` and ``columns.md``.
+
+    Raises:
+        StoreError: they can't be written.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    parquet, partial = directory / "points.parquet", directory / ".points.parquet.partial"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        frame.to_parquet(partial)
+        partial.replace(parquet)
+    except OSError as error:
+        raise StoreError(f"{parquet} cannot be written: {error.strerror}") from error
+    write_atomically(directory / "points.csv", frame.to_csv(index=False))
+    write_atomically(directory / "columns.md", dictionary(columns))
+
+
+def dictionary(columns: Mapping[str, str]) -> str:
     """The data dictionary as Markdown."""
-    rows = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in COLUMNS.items())
+    rows = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in columns.items())
+    by = 'points.groupby([name for name in points if name.startswith("set:")])["verdict"].value_counts()'
+    example = by if "set:NAME" in columns else 'points[points["part"] == points["part"].iloc[0]].dropna(axis=1)'
     return (
         "# Columns of points.parquet and points.csv\n\n| column | meaning |\n|---|---|\n"
         + rows
         + '\n```python\nimport pandas as pd\n\npoints = pd.read_parquet("points.parquet")\n'
-        'print(points.groupby([name for name in points if name.startswith("set:")])["verdict"].value_counts())\n```\n'
+        + f"print({example})\n```\n"
     )
 
 

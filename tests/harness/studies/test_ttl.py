@@ -19,8 +19,9 @@ from idchaos.record.record import RunRecord
 from idchaos.studies.lifetimes.choosing import Constraints
 from idchaos.studies.lifetimes.measured import check, unsure
 from idchaos.studies.lifetimes.model import Choice, World
-from idchaos.studies.lifetimes.page import page, sentence, time
+from idchaos.studies.lifetimes.page import page, sentence
 from idchaos.studies.lifetimes.study import study
+from idchaos.studies.words import time
 
 WORLD = World(sessions=600, validators=3, refresh_at=0.8, refresh_jitter=0.1)
 CHOICE = Choice(access_ttl_s=20, jwks_cache_s=2, jwks_stale_s=600)
