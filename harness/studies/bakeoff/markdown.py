@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 
-from idchaos.studies.bakeoff.page import UNTOLD, About, notes, sentence
+from idchaos.studies.bakeoff.page import UNTOLD, About, grouped, notes, sentence
+from idchaos.studies.bakeoff.questions import LEADS
 from idchaos.studies.bakeoff.sheet import Answer, Sheet
 
 MOST = 160
@@ -15,8 +15,9 @@ MOST = 160
 def markdown(sheet: Sheet, about: tuple[About, ...], command: str) -> str:
     """Tables by group: a row a question, a column a component; then what is known of each, and what to change."""
     lines = [f"{sentence(sheet)}.", "", *(f"- {note}" for note in notes(sheet)), ""]
-    for group, questions in groupby(sheet.questions, key=lambda each: each.group):
-        lines += [f"## {group}", "", _line(["", *(f"`{name}`" for name in sheet.gateways)])]
+    for group, questions in grouped(sheet):
+        lines += [f"## {group}", "", *([LEADS[group], ""] if group in LEADS else [])]
+        lines += [_line(["", *(f"`{name}`" for name in sheet.gateways)])]
         lines += [_line(["---"] * (1 + len(sheet.gateways)))]
         lines += [
             _line([question.title, *(_cell(sheet.of(name, question.name)) for name in sheet.gateways)])

@@ -76,7 +76,7 @@ def survival(sight: Sight, question: str) -> Figure:
         interval=(rounded(low), rounded(high)),
         unit="s",
         play=_spacing_s(good, sight),
-        sure=sure(f"keys' age {interval((rounded(low), rounded(high)), 's')}", f"here {after}", asked, doubts),
+        sure=sure(interval((rounded(low), rounded(high)), "s"), f"here {after}", asked, doubts),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from idchaos.report.page import filled
 from idchaos.studies.bakeoff.advice import Advice, Component, advise
+from idchaos.studies.bakeoff.questions import LEADS, Question
 from idchaos.studies.bakeoff.sheet import Answer, Sheet
 from idchaos.targets.gateways.base import Adapter
 
@@ -67,8 +68,8 @@ def page(sheet: Sheet, about: tuple[About, ...], directory: Path, command: str) 
         about=about,
         names=list(sheet.gateways),
         groups=[
-            {"title": group, "rows": [_row(sheet, question.name, directory) for question in questions]}
-            for group, questions in groupby(sheet.questions, key=lambda each: each.group)
+            {"title": group, "lead": LEADS.get(group, ""), "rows": [_row(sheet, each, directory) for each in questions]}
+            for group, questions in grouped(sheet)
         ],
         runs=[
             {"cell": cell, "result": result, "link": _link(result.run_dir, directory)}
@@ -106,10 +107,14 @@ def notes(sheet: Sheet) -> list[str]:
     return said
 
 
-def _row(sheet: Sheet, question: str, directory: Path) -> dict[str, object]:
-    answers = [sheet.of(name, question) for name in sheet.gateways]
-    first = answers[0].question
-    return {"title": first.title, "hint": first.hint, "cells": [_cell(each, directory) for each in answers]}
+def grouped(sheet: Sheet) -> list[tuple[str, tuple[Question, ...]]]:
+    """Questions by group, in order."""
+    return [(group, tuple(each)) for group, each in groupby(sheet.questions, key=lambda question: question.group)]
+
+
+def _row(sheet: Sheet, question: Question, directory: Path) -> dict[str, object]:
+    cells = [_cell(sheet.of(name, question.name), directory) for name in sheet.gateways]
+    return {"title": question.title, "cells": cells}
 
 
 def _cell(answer: Answer, directory: Path) -> dict[str, object]:

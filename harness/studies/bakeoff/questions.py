@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from idchaos.studies.bakeoff import keys, outages, tokens
@@ -28,8 +28,6 @@ class Question:
     """Whether nothing has to be broken for it: then no fault has to be proved."""
     moved_by: str = CACHE
     """What makes two runs differ."""
-    hint: str = ""
-    """What the row says, where its title does not."""
 
 
 KINDS = (
@@ -50,11 +48,17 @@ CLOCKS = "How far clocks may differ"
 PASSED = "Which bad tokens passed"
 COSTS = "What it costs"
 
+LEADS: Mapping[str, str] = {
+    GOES_ON: "A warm replica has keys when the outage begins: what counts is how old they may get. ≥: to its end.",
+    TOLD: "503 says that nobody could decide, 401 that the token is bad, 500 that the service is broken.",
+    PASSED: "By kinds of bad tokens, with the ways in which they were bad.",
+    COSTS: "Calls pass two proxies and a service as well, the same for all: what differs is the component's.",
+}
+"""What a group's table does not say by itself."""
+
 QUESTIONS: tuple[Question, ...] = (
-    *(Question(f"survives_{kind}", GOES_ON, name, "jwks_outage", kind, outages.survival,
-               hint="≥: to the end of the outage") for kind, name in KINDS),
-    *(Question(f"told_{kind}", TOLD, name, "jwks_outage", kind, outages.told,
-               hint="503 says that nobody could decide; 401 that the token is bad") for kind, name in KINDS),
+    *(Question(f"survives_{kind}", GOES_ON, name, "jwks_outage", kind, outages.survival) for kind, name in KINDS),
+    *(Question(f"told_{kind}", TOLD, name, "jwks_outage", kind, outages.told) for kind, name in KINDS),
     Question("cold_service", COLD, "refused connections", "cold_start", "outage", outages.cold_service),
     Question("cold_return", COLD, "serves again once keys can be had", "cold_start", "outage", outages.cold_return),
     Question("standstill", HANGS, "nobody is served for", "jwks_outage", "timeout", outages.standstill),
@@ -75,7 +79,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("per_core", COSTS, "requests for each second of CPU time", "audience_confusion", "replayed",
              keys.per_core, calm=True, moved_by=MACHINE),
     Question("latency", COSTS, "median of a call, all the way", "audience_confusion", "replayed", keys.latency,
-             calm=True, moved_by=MACHINE, hint="the way is the same for all: what differs is theirs"),
+             calm=True, moved_by=MACHINE),
 )  # fmt: skip
 POINTS: tuple[tuple[str, str], ...] = tuple(dict.fromkeys((each.scenario, each.variant) for each in QUESTIONS))
 """The runs that answer them: scenarios and variants."""

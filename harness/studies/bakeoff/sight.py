@@ -21,7 +21,7 @@ from idchaos.verdict.traffic import Traffic, replicas, traffic_of
 from idchaos.verdict.verdict import RunVerdict
 
 CONFIDENCE = 0.95
-BUSY = "the machine was short of CPU meanwhile"
+BUSY = "busy machine"
 _ASKED = ("due_at", "sent_at", "replica", "outcome", "error_code", "status", "kid")
 
 
