@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from idchaos.studies.bakeoff.page import UNTOLD, About, grouped, notes, sentence
+from idchaos.studies.bakeoff.page import UNTOLD, About, grouped, made, notes, sentence
 from idchaos.studies.bakeoff.questions import LEADS
 from idchaos.studies.bakeoff.sheet import Answer, Sheet
 
@@ -14,7 +14,7 @@ MOST = 160
 
 def markdown(sheet: Sheet, about: tuple[About, ...], command: str) -> str:
     """Tables by group: a row a question, a column a component; then what is known of each, and what to change."""
-    lines = [f"{sentence(sheet)}.", "", *(f"- {note}" for note in notes(sheet)), ""]
+    lines = ["# Bake-off", "", f"{sentence(sheet)}; {made(sheet)}.", "", *(f"- {note}" for note in notes(sheet)), ""]
     for group, questions in grouped(sheet):
         lines += [f"## {group}", "", *([LEADS[group], ""] if group in LEADS else [])]
         lines += [_line(["", *(f"`{name}`" for name in sheet.gateways)])]

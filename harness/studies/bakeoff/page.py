@@ -76,6 +76,7 @@ def page(sheet: Sheet, about: tuple[About, ...], directory: Path, command: str) 
             for cell, result in sorted(sheet.results, key=lambda each: (each[0].gateway, each[0].point, each[0].repeat))
         ],
         sentence=sentence(sheet),
+        made=made(sheet),
         notes=notes(sheet),
         untold=UNTOLD,
         command=command,
@@ -84,8 +85,18 @@ def page(sheet: Sheet, about: tuple[About, ...], directory: Path, command: str) 
 
 def sentence(sheet: Sheet) -> str:
     """What was done, in one line."""
-    runs = len(sheet.results)
-    return f"{len(sheet.gateways)} components, {runs} runs, {sheet.told} of {len(sheet.answers)} cells told"
+    components = f"{len(sheet.gateways)} component{'' if len(sheet.gateways) == 1 else 's'}"
+    return f"{components}, {len(sheet.results)} runs, {sheet.told} of {len(sheet.answers)} cells told"
+
+
+def made(sheet: Sheet) -> str:
+    """When, and in how many minutes of runs."""
+    if not sheet.results:
+        return "nothing was run yet"
+    first, last = (pick(result.started_at for _, result in sheet.results) for pick in (min, max))
+    days = dict.fromkeys(at.partition("T")[0] for at in (first, last))
+    minutes = sum(result.took_s for _, result in sheet.results) / 60
+    return f"made on {' to '.join(days)}: {minutes:.0f} minutes of runs"
 
 
 def notes(sheet: Sheet) -> list[str]:
