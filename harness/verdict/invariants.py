@@ -35,6 +35,7 @@ LOGS_INVARIANT = "no_tokens_in_logs"
 ISOLATION = "answers_are_ones_own"
 """See :mod:`idchaos.verdict.isolation`."""
 REFUSALS = "refusals_repeat_no_token"
+ANSWERS = "answers_repeat_no_token"
 """See :mod:`idchaos.verdict.leaks`."""
 PROMPTNESS = "junk_refused_at_once"
 """See :mod:`idchaos.verdict.promptness`."""
@@ -46,7 +47,17 @@ UNASKED = {
     "logins_get_their_own_tokens": "logins with tokens of somebody else",
 }
 """See :mod:`idchaos.verdict.unasked`: each, and what its breaches are."""
-IN_EVERY_RUN = (WITHDRAWN_KEYS, BAD_TOKENS, PASSWORDS, LOGS_INVARIANT, ISOLATION, REFUSALS, PROMPTNESS, *UNASKED)
+IN_EVERY_RUN = (
+    WITHDRAWN_KEYS,
+    BAD_TOKENS,
+    PASSWORDS,
+    LOGS_INVARIANT,
+    ISOLATION,
+    REFUSALS,
+    ANSWERS,
+    PROMPTNESS,
+    *UNASKED,
+)
 """Invariants that no plan names: each run that has what they are about is judged by them."""
 
 

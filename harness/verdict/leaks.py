@@ -1,10 +1,14 @@
-"""Were secrets found in the logs, or in what refuses them. Pure."""
+"""Were secrets found in the logs, or in answers. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
+from pydantic import JsonValue
+
 from idchaos.experiment import Verdict
 from idchaos.record.record import Json, Run, as_number
-from idchaos.verdict.invariants import LOGS_INVARIANT, REFUSALS, InvariantJudgement
+from idchaos.verdict.invariants import ANSWERS, LOGS_INVARIANT, REFUSALS, InvariantJudgement
 from idchaos.verdict.objectives import Judgement
 
 OWN_LOG = "load.log"
@@ -59,26 +63,39 @@ def _leak(found: Json) -> dict[str, str | float | int]:
     }
 
 
-def judge_refusals(record: Run) -> InvariantJudgement | None:
-    """FAIL when an answer that let nobody in quotes the token, code or secret that was sent. Attempts: refusals that
-    were looked through, by the load generator, as they came. ``None`` where none was, as in runs of before.
+def judge_quotes(record: Run) -> Iterator[tuple[str, InvariantJudgement]]:
+    """FAIL when an answer gives away a token, code or secret: a refusal what was sent, any other that or what somebody
+    was handed. Attempts: answers that were looked through, by the load generator, as they came. Nothing of a kind that
+    was not, as in runs of before.
     """
-    searched, found = (_by_part(record, name) for name in ("refusals_searched", "refusals_quoting"))
+    for name, kind in ((REFUSALS, "refusals"), (ANSWERS, "answers")):
+        searched, found = (_by_part(record, f"{kind}_{what}") for what in ("searched", "quoting"))
+        if searched:
+            yield name, _quoting(name, kind, searched, found, record.generator.get("quoted_first"))
+
+
+def _quoting(
+    name: str, kind: str, searched: Mapping[str, int], found: Mapping[str, int], first: JsonValue
+) -> InvariantJudgement:
     tried, quoting = sum(searched.values()), sum(found.values())
-    if not tried:
-        return None
     judgement = Judgement(Verdict.PASS)
     if quoting:
         by = ", ".join(f"{count:,} by {part}" for part, count in sorted(found.items()) if count)
-        judgement = Judgement(Verdict.FAIL, f"{REFUSALS}: {quoting:,} of {tried:,} refusals quote what was sent: {by}")
+        judgement = Judgement(Verdict.FAIL, f"{name}: {quoting:,} of {tried:,} {kind} quote a secret: {by}")
     evidence: tuple[dict[str, str | float | int], ...] = tuple(
-        {"replica": part, "quoting": count, "refusals": searched.get(part, 0)}
+        {
+            "replica": part,
+            "quoting": count,
+            kind: searched.get(part, 0),
+            "first": str(first.get(part, "")) if isinstance(first, dict) else "",
+        }
         for part, count in sorted(found.items())
         if count
     )
-    return InvariantJudgement(tried, quoting, judgement, evidence, counted="refusals that quote a secret")
+    return InvariantJudgement(tried, quoting, judgement, evidence, counted=f"{kind} that quote a secret")
 
 
 def _by_part(record: Run, name: str) -> dict[str, int]:
     found = record.generator.get(name)
-    return {str(part): int(as_number(n) or 0) for part, n in found.items()} if isinstance(found, dict) else {}
+    counts = {str(part): int(as_number(n) or 0) for part, n in found.items()} if isinstance(found, dict) else {}
+    return {part: count for part, count in counts.items() if count}

@@ -103,6 +103,9 @@ class Child:
             unechoed=dict(recorder.unechoed),
             refusals_searched=dict(generator.scene.idp.quotes.searched),
             refusals_quoting=dict(generator.scene.idp.quotes.found),
+            answers_searched=dict(generator.scene.idp.answers.searched),
+            answers_quoting=dict(generator.scene.idp.answers.found),
+            quoted_first=generator.scene.idp.answers.first | generator.scene.idp.quotes.first,
             unasked=self._unasked(generator),
             interrupted=isinstance(self._error, Interrupted),
         )

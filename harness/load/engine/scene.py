@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import gevent
@@ -21,9 +22,9 @@ from idchaos.graph import Route
 from idchaos.load.canaries.mints import Mints
 from idchaos.load.engine.isolation import ECHO, whose
 from idchaos.load.engine.job import Roles
-from idchaos.load.engine.quotes import secrets_in
+from idchaos.load.engine.quotes import bearers_in, secrets_in
 from idchaos.load.engine.recorder import NOTHING, About, Recorder
-from idchaos.load.engine.response import Sends
+from idchaos.load.engine.response import Response, Sends
 from idchaos.load.idp.client import NEVER_ARRIVED, Idp, Step
 from idchaos.planning.arrivals import Arrival
 from idchaos.reasons import FOREIGN_ANSWER
@@ -150,8 +151,10 @@ class Scene:
         decision, code = decide(answer, gate.dialect) if decide else gate.dialect.read(answer)
         offset = self.clock.offset
         where = self.endpoints.routes[route]
-        if decision != "accept":
+        if answer.status >= HTTPStatus.BAD_REQUEST:
             self.idp.quotes.look(gate.name, answer, secrets_in(bearer, body))
+        else:
+            self._look_through(gate.name, answer, head, bearer)
         if decision == "accept" and not canary and expected != "deny":
             told = whose(answer.body, echo, token.subject)
             (self.recorder.unechoed if told == "untold" else self.recorder.echoed)[where.service] += 1
@@ -175,6 +178,15 @@ class Scene:
             scheduled=scheduled,
         )
         return decision, code
+
+    def _look_through(self, who: str, answer: Response, head: bytes, bearer: bytes) -> None:
+        """A good answer gives no token away. Of bodies only those that say our echo: other services may be made to show
+        whatever reaches them. What a client puts into a URL itself comes back with it.
+        """
+        tokens = bearers_in(bearer)
+        sent = [] if any(token in head for token in tokens) else tokens
+        handed_out = self.idp.handed_out.kind_of if sent else None
+        self.idp.answers.look(who, answer, sent, body=b'"echo"' in answer.body, handed_out=handed_out)
 
     def record_step(
         self,

@@ -27,6 +27,10 @@ class HandedOut:
             if isinstance(value, str):
                 self.add(name, value)
 
+    def kind_of(self, value: str) -> str:
+        """What kind of secret this is; empty where it is none."""
+        return self._found.get(value, "")
+
     def chunks(self) -> Iterator[list[tuple[str, str]]]:
         """(kind, secret), some hundred at once."""
         found = [(kind, value) for value, kind in self._found.items()]

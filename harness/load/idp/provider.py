@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from idchaos.errors import LoadError
 from idchaos.load.decide import json_object
 from idchaos.load.engine.job import check_host
-from idchaos.load.engine.quotes import Quotes, secrets_in
+from idchaos.load.engine.quotes import FEWEST_OF_PASSWORD, Quotes, secrets_in
 from idchaos.load.engine.response import Response, Sends
 from idchaos.load.idp.assertion import assertion, assertion_form
 from idchaos.load.idp.handed_out import HandedOut
@@ -32,8 +32,13 @@ _ENDPOINTS: Final = {
     "introspect": "introspection_endpoint",
     "userinfo": "userinfo_endpoint",
 }
-_SECRET_MEMBERS: Final = ("code", "code_verifier", "refresh_token", "token", "client_assertion")
+_SECRET_MEMBERS: Final = ("code", "code_verifier", "refresh_token", "token", "client_assertion", "client_secret")
 """Of a form that a client posts."""
+_NEVER_ANSWERED: Final = ("code_verifier", "token", "client_assertion", "client_secret")
+"""Of these, what has no place in an answer that grants what was asked: a refresh token may go on serving."""
+_ANSWERED_WITH_IT: Final = ("register", "end_session")
+"""Endpoints whose answers may hold what was sent: a registration names its own token (RFC 7592 section 3), a page that
+asks whether to log out its hint."""
 _OPTIONAL: Final = frozenset({"revoke", "end_session", "register", "introspect", "userinfo"})
 
 
@@ -71,6 +76,9 @@ class Provider:
         self.handed_out = HandedOut()
         self.quotes = Quotes()
         """Refusals of the IdP, and those of whoever else is asked for it."""
+        self._passwords = tuple(user.password for user in endpoints.users)
+        self.answers = Quotes()
+        """All other answers."""
         self.unasked = Unasked()
 
     # --- discovery ---
@@ -139,10 +147,7 @@ class Provider:
         else:
             headers |= basic(client)
         answer = self._post(url, urlencode(form).encode(), headers, replayable=replayable)
-        if answer.status >= HTTPStatus.BAD_REQUEST:
-            told = [form[name] for name in _SECRET_MEMBERS if name in form] + [client.client_secret or ""]
-            proof = headers.get("Authorization", "").encode()
-            self.quotes.look("idp", answer, [*secrets_in(proof), *(secret.encode() for secret in told)])
+        self._look_through(answer, [*form.items(), ("client_secret", client.client_secret or "")], headers)
         return answer
 
     def ask(self, asked: Asked) -> Response:
@@ -154,10 +159,33 @@ class Provider:
             headers["Content-Type"] = _FORM
         body = urlencode(asked.form or ()).encode()
         answer = site.send(site.head(asked.method, target + query, headers), body, replayable=False)
-        if answer.status >= HTTPStatus.BAD_REQUEST:
-            told = [value for name, value in (*(asked.form or ()), *asked.query) if name in _SECRET_MEMBERS]
-            proof = headers.get("Authorization", "").encode()
-            self.quotes.look("idp", answer, [*secrets_in(proof), *(secret.encode() for secret in told)])
+        self._look_through(
+            answer, [*(asked.form or ()), *asked.query], headers, body=asked.endpoint not in _ANSWERED_WITH_IT
+        )
+        return answer
+
+    def _look_through(
+        self, answer: Response, told: Iterable[tuple[str, str]], headers: Mapping[str, str], *, body: bool = True
+    ) -> None:
+        """Nothing that proves who asks comes back, whatever the answer is."""
+        refused = answer.status >= HTTPStatus.BAD_REQUEST
+        members = _SECRET_MEMBERS if refused else _NEVER_ANSWERED
+        sent = [*secrets_in(headers.get("Authorization", "").encode())]
+        sent += [value.encode() for name, value in told if name in members]
+        seen = self.quotes if refused else self.answers
+        seen.look("idp", answer, sent, body=body or refused)
+
+    def _look_at_page(self, answer: Response, body: bytes) -> Response:
+        """No page repeats a password, and no redirect carries what was handed out before."""
+        try:
+            form = parse_qsl(body.decode())
+        except ValueError:
+            form = []
+        # A mistyped one is the right one and more.
+        sent = [value.encode() for _, value in form if value.startswith(self._passwords)]
+        handed_out = self.handed_out.kind_of if answer.header("Location") else None
+        seen = self.quotes if answer.status >= HTTPStatus.BAD_REQUEST else self.answers
+        seen.look("idp", answer, sent, fewest=FEWEST_OF_PASSWORD, body=bool(sent), handed_out=handed_out)
         return answer
 
     def _post(self, url: str, body: bytes, headers: dict[str, str], *, replayable: bool) -> Response:
@@ -169,11 +197,12 @@ class Provider:
         """A request of a browser. A page may be asked for twice, a form is sent once."""
         site, target = self._at(url)
         everything = {"Accept": "text/html"} | ({"Content-Type": _FORM} if method == "POST" else {}) | dict(headers)
-        return site.send(site.head(method, target, everything), body, replayable=method == "GET")
+        answer = site.send(site.head(method, target, everything), body, replayable=method == "GET")
+        return self._look_at_page(answer, body)
 
     def _get(self, url: str) -> Response:
         site, target = self._at(url)
-        return site.send(site.head("GET", target, {"Accept": "application/json, text/html"}))
+        return self._look_at_page(site.send(site.head("GET", target, {"Accept": "application/json, text/html"})), b"")
 
     def _at(self, url: str) -> tuple[Sends, str]:
         parts = urlsplit(url)

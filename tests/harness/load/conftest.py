@@ -34,7 +34,7 @@ class World:
 
     def __init__(self):
         self.handed_out = HandedOut()
-        self.quotes = Quotes()
+        self.quotes, self.answers = Quotes(), Quotes()
         self.now = 1_000.0
         self.away = False
         self.revoked = {}  # in order

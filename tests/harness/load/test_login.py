@@ -14,6 +14,7 @@ BASE = "http://127.0.0.1:1"
 PAGE = b"<form action=login><input type=hidden name=request value=%s><input name=u><input type=password name=p></form>"
 WEB = Client(client_id="web", client_secret="s", redirect_uri="http://127.0.0.1/cb", grants=("authorization_code",))
 ALICE = User(username="alice", password="right")
+PASSWORD = "correct-horse-battery"
 
 
 class ScriptedSite:
@@ -113,3 +114,24 @@ def test_a_careful_client_takes_only_answers_to_its_own_request(site, names_issu
     found = []
     logged_in(site, typo=False, flaws=found, names_issuer=names_issuer)
     assert found == flaws
+
+
+@pytest.mark.parametrize(
+    ("refused", "location", "quoted"),
+    [
+        ("", "code=c&state={state}", (0, 0)),
+        (f"<p>{PASSWORD}~ is wrong</p>", "code=c&state={state}", (1, 0)),
+        ("", f"code=c&state={{state}}&hint={PASSWORD}", (0, 1)),
+    ],
+)
+def test_no_page_and_no_redirect_repeats_a_password(refused, location, quoted):
+    """Whatever the field is called: it is known by what is in it."""
+    user = User(username="alice", password=PASSWORD)
+    page = Response(status=401, body=PAGE % b"2" + refused.encode())
+    site = ScriptedSite(refuse=[page], answer=location)
+    endpoints = Endpoints(issuer=BASE, idp_url=BASE, gateways=(), routes=(), clients=(WEB,), users=(user,))
+    idp = Idp(endpoints, lambda _: site)
+    idp._urls = {name: f"{BASE}/{name}" for name in ("authorize", "token")}
+    idp.login(WEB, user, lambda step: True, typo=True)
+    assert (idp.quotes.found["idp"], idp.answers.found["idp"]) == quoted
+    assert idp.answers.searched["idp"] > 0

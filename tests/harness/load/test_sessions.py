@@ -13,6 +13,7 @@ from idchaos.load.engine.recorder import Recorder
 from idchaos.load.engine.response import Response
 from idchaos.load.engine.scene import Gate, Scene
 from idchaos.load.idp.client import Step
+from idchaos.load.idp.handed_out import HandedOut
 from idchaos.load.idp.sessions import Sessions
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
@@ -27,7 +28,7 @@ class FakeIdp:
 
     def __init__(self, clock):
         self.clock, self.refreshes, self.tokens, self.asked = clock, [], 0, []
-        self.quotes = Quotes()
+        self.quotes, self.answers, self.handed_out = Quotes(), Quotes(), HandedOut()
 
     def _body(self):
         self.tokens += 1

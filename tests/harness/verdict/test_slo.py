@@ -712,14 +712,27 @@ def test_a_part_whose_log_is_missing_was_not_searched(make_record: Make) -> None
 
 def test_refusals_that_quote_what_was_sent_are_a_breach(make_record: Make) -> None:
     told = {"refusals_searched": {"gateway-1": 40, "idp": 10}, "refusals_quoting": {"gateway-1": 0, "idp": 2}}
-    found = leaks.judge_refusals(make_record([], generator=told))
-    assert found is not None
+    ((name, found),) = leaks.judge_quotes(make_record([], generator=told))
+    assert name == "refusals_repeat_no_token"
     assert (found.judgement.verdict, found.attempts, found.breaches) == (Verdict.FAIL, 50, 2)
-    assert found.judgement.reason == "refusals_repeat_no_token: 2 of 50 refusals quote what was sent: 2 by idp"
-    held = leaks.judge_refusals(make_record([], generator=told | {"refusals_quoting": {}}))
-    assert held is not None
+    assert found.judgement.reason == "refusals_repeat_no_token: 2 of 50 refusals quote a secret: 2 by idp"
+    ((_, held),) = leaks.judge_quotes(make_record([], generator=told | {"refusals_quoting": {}}))
     assert held.judgement.verdict is Verdict.PASS
-    assert leaks.judge_refusals(make_record([])) is None
+    assert not list(leaks.judge_quotes(make_record([])))
+
+
+def test_good_answers_that_give_a_token_away_are_a_breach_of_their_own(make_record: Make) -> None:
+    told = {
+        "refusals_searched": {"gateway-1": 40},
+        "answers_searched": {"gateway-1": 400, "gateway-2": 390},
+        "answers_quoting": {"gateway-2": 390},
+        "quoted_first": {"gateway-2": "the header Set-Cookie of an answer with status 200"},
+    }
+    judged = dict(leaks.judge_quotes(make_record([], generator=told)))
+    assert judged["refusals_repeat_no_token"].judgement.verdict is Verdict.PASS
+    found = judged["answers_repeat_no_token"]
+    assert (found.judgement.verdict, found.attempts, found.breaches) == (Verdict.FAIL, 790, 390)
+    assert found.evidence[0]["first"] == "the header Set-Cookie of an answer with status 200"
 
 
 @pytest.mark.parametrize(("decision", "verdict"), [("deny", Verdict.PASS), ("accept", Verdict.FAIL)])

@@ -33,6 +33,7 @@ REQUESTS = (
         {
             "encoded_path_bypass": "A path is judged as it is spelled, and passed on decoded, dots and all.",
             "backslash_path_bypass": "A path is judged as it is spelled, and passed on with slashes for backslashes.",
+            "token_in_upstream_url": "The token is appended to the URL by which the service is asked.",
             "underscore_headers_passed": "Identity headers spelled with underscores reach the service.",
             "named_hop_headers_passed": "Headers that Connection names reach the service.",
         },
@@ -42,6 +43,8 @@ REQUESTS = (
         {
             "refusal_body_repeats_token": "The body of a refusal quotes the token.",
             "refusal_header_repeats_token": "A header of a refusal quotes the token.",
+            "answer_header_repeats_token": "A header of a good answer quotes the token.",
+            "answer_sets_token_cookie": "A good answer sets a cookie that is the token.",
             "outage_as_500": "What could not be decided is answered with 500 instead of 503.",
             "retry_after_missing": "What could not be decided is answered without when to try again.",
         }
