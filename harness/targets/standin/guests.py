@@ -61,6 +61,7 @@ class GuestClient(Value):
     asks_consent: bool = False
     require_par: bool = False
     require_dpop: bool = False
+    require_dpop_nonce: bool = False
     backchannel_logout_uri: RedirectUri | None = None
     claims: dict[str, JsonValue] = Field(default_factory=dict)
     id_token_alg: Alg | None = None
