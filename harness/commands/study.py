@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from idchaos.commands.study_capacity import capacity
 from idchaos.commands.study_scale import scale
 from idchaos.commands.study_thresholds import thresholds
 from idchaos.commands.study_ttl import ttl
@@ -17,3 +18,4 @@ def command() -> None:
 command.add_command(thresholds)
 command.add_command(ttl)
 command.add_command(scale)
+command.add_command(capacity)

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     help="How validators can learn of a revocation; repeatable.  [default: any way]",
 )
 @click.option("--idp-rps-max", type=SIZE, help="What the IdP can bear, in requests per second.")
+@click.option("--money-max", type=SIZE, help="What it may cost in a month, in the currency of --prices.")
+@click.option(
+    "--prices", "price_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What requests, CPUs and users cost; docs/prices has examples. The cheapest is then the cheapest in money.",
+)  # fmt: skip
 @click.option(
     "--measure",
     type=click.IntRange(0, 3),
@@ -65,6 +70,8 @@ def ttl(
     survive_outage: float | None,
     strategies: tuple[Revocation, ...],
     idp_rps_max: float | None,
+    money_max: float | None,
+    price_file: Path | None,
     measure: int,
     out: Path | None,
     assignments: tuple[str, ...],
@@ -84,6 +91,7 @@ def ttl(
     from idchaos.studies.lifetimes import study as lifetimes
     from idchaos.studies.lifetimes.choosing import Constraints
     from idchaos.studies.lifetimes.model import STRATEGIES, World
+    from idchaos.studies.lifetimes.prices import read_prices
 
     words = ("idchaos", *sys.argv[1:])
     constraints = Constraints(
@@ -92,7 +100,11 @@ def ttl(
         key_withdrawn_within_s=key_withdrawn_within,
         survive_outage_s=survive_outage,
         idp_rps_max=idp_rps_max,
+        money_max=money_max,
     )
+    if money_max is not None and price_file is None:
+        raise UsageError("study: --money-max needs --prices")
+    prices = None if price_file is None else read_prices(price_file)
     try:
         world = World(sessions=sessions, validators=validators, calls_per_session_s=calls_per_session, leeway_s=leeway)
     except ValidationError as error:
@@ -100,7 +112,7 @@ def ttl(
     asked = Request(lifetimes.SCENARIO, overrides=parse_assignments(assignments), command=words, **request)
     prepared = lifetimes.points(asked, measure)
     found = lifetimes.study(
-        world, constraints, lifetimes.measure(prepared, executing(as_json)), strategies or STRATEGIES
+        world, constraints, lifetimes.measure(prepared, executing(as_json)), strategies or STRATEGIES, prices
     )
     return _tell_lifetimes(found, out or request["reports"] / "studies" / "ttl", shlex.join(words), as_json)
 
@@ -108,8 +120,10 @@ def ttl(
 def _tell_lifetimes(found: Any, directory: Path, command_line: str, as_json: bool) -> int:
     from idchaos.record.rundir import write_atomically
     from idchaos.studies.lifetimes.page import PAGE, page, sentence
+    from idchaos.studies.lifetimes.table import COLUMNS, rows_of
+    from idchaos.studies.study.table import export
 
-    directory.mkdir(parents=True, exist_ok=True)
+    export(directory, rows_of(found), COLUMNS)
     write_atomically(directory / "answer.json", found.model_dump_json(indent=2) + "\n")
     write_atomically(directory / PAGE, page(found, command_line))
     said = sentence(found.recommendation, found.constraints)

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 
 from idchaos.studies.lifetimes.model import STRATEGIES, Assessed, Choice, Revocation, World, assess
+from idchaos.studies.lifetimes.prices import Prices
 from idchaos.values import Value
 
 TTLS_S = (60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
@@ -25,6 +26,8 @@ class Constraints(Value):
     key_withdrawn_within_s: float | None = None
     survive_outage_s: float | None = None
     idp_rps_max: float | None = None
+    money_max: float | None = None
+    """A month, in the currency of the price file."""
 
     def broken_by(self, assessed: Assessed) -> tuple[str, ...]:
         """The names of those that a choice does not meet."""
@@ -33,6 +36,7 @@ class Constraints(Value):
             "stolen_within_s": (assessed.exposure.stolen_worst_s, self.stolen_within_s),
             "key_withdrawn_within_s": (assessed.exposure.key_worst_s, self.key_withdrawn_within_s),
             "idp_rps_max": (assessed.cost.idp_rps, self.idp_rps_max),
+            "money_max": (assessed.money_per_month or 0.0, self.money_max),
             "survive_outage_s": (
                 -assessed.availability.unnoticed_s,
                 None if self.survive_outage_s is None else -self.survive_outage_s,
@@ -52,8 +56,10 @@ class Price(Value):
     constraint: str
     without_rps: float
     """Requests per second at the IdP if that constraint were dropped and all others kept."""
+    without_money: float | None
+    """The same in money a month; ``None``: there is no price file."""
     dearer: float
-    """By which share the recommendation is dearer than that."""
+    """By which share the recommendation is dearer than that: in money where there are prices, else in requests."""
 
 
 class Recommendation(Value):
@@ -126,7 +132,10 @@ def recommend(assessed: Sequence[Assessed], constraints: Constraints) -> Recomme
             Price(
                 constraint=name,
                 without_rps=without.cost.idp_rps,
-                dearer=chosen.cost.idp_rps / without.cost.idp_rps - 1,
+                without_money=without.money_per_month,
+                dearer=chosen.cost.idp_rps / without.cost.idp_rps - 1
+                if chosen.money_per_month is None or not without.money_per_month
+                else chosen.money_per_month / without.money_per_month - 1,
             )
         )
     return Recommendation(chosen=chosen, prices=tuple(prices))
@@ -143,9 +152,12 @@ def tightened(
     return tuple(found)
 
 
-def assess_all(of: Sequence[Choice], world: World) -> tuple[Assessed, ...]:
-    """Each choice in a world."""
-    return tuple(assess(choice, world) for choice in of)
+def assess_all(of: Sequence[Choice], world: World, prices: Prices | None = None) -> tuple[Assessed, ...]:
+    """Each choice in a world; with its price where there are prices."""
+    found = (assess(choice, world) for choice in of)
+    if prices is None:
+        return tuple(found)
+    return tuple(each.model_copy(update={"money_per_month": prices.per_month(each.cost)}) for each in found)
 
 
 def _cheapest(assessed: Sequence[Assessed], constraints: Constraints) -> Assessed | None:
@@ -164,8 +176,9 @@ def _conflict(assessed: Sequence[Assessed], constraints: Constraints) -> tuple[s
 
 
 def _merits(assessed: Assessed) -> tuple[float, ...]:
-    """Less is better."""
+    """Less is better. Money comes first where there are prices: a request is not as dear as another."""
     return (
+        assessed.money_per_month or 0.0,
         assessed.cost.idp_rps,
         assessed.exposure.revoked_worst_s,
         assessed.exposure.stolen_worst_s,

@@ -102,6 +102,50 @@ def unsure(checks: Sequence[Check]) -> tuple[str, ...]:
     )
 
 
+class Fitted(Value):
+    """A figure of the model with a factor that some runs say, and a run that it has not seen."""
+
+    what: str
+    factor: float
+    """Counted over foretold, in the runs that it was fitted on. 1: the closed form as it stands."""
+    fitted_on: int
+    foretold: float
+    """Per second, of the run that was held out: with the factor."""
+    counted: float
+    noise: float
+
+    @property
+    def error(self) -> float:
+        """By which share what was counted in the run that was held out differs."""
+        return self.counted / self.foretold - 1
+
+
+def fitted(checks: Sequence[Check]) -> tuple[Fitted, ...]:
+    """Each figure, fitted on all runs but the last, and held against that; none with less than two runs."""
+    found = []
+    by_name: dict[str, list[Compared]] = {}
+    for point in checks:
+        for each in point.compared:
+            by_name.setdefault(each.what, []).append(each)
+    for what, (*seen, unseen) in by_name.items():
+        expected = sum(each.foretold * each.seconds for each in seen)
+        counted = sum(each.counted * each.seconds for each in seen)
+        if expected and counted:
+            factor = counted / expected
+            found.append(
+                Fitted(
+                    what=what,
+                    factor=factor,
+                    fitted_on=len(seen),
+                    foretold=factor * unseen.foretold,
+                    counted=unseen.counted,
+                    # Both counts are chance: that which was fitted on, and that which was held out.
+                    noise=math.hypot(unseen.noise, Z_95 / math.sqrt(counted)),
+                )
+            )
+    return tuple(found)
+
+
 def _fetches(record: RunRecord, begin: float, end: float) -> tuple[int, float] | None:
     """Key fetches as the IdP counted them between the first and the last look in that time; ``None``: it didn't."""
     seen = []

@@ -82,6 +82,8 @@ class Exposure(Value):
     """For how long somebody gets on who should not, in seconds."""
 
     revoked_mean_s: float
+    revoked_p95_s: float
+    """19 of 20 revoked tokens are refused by then: exposure is evenly spread up to its worst."""
     revoked_worst_s: float
     """After a revocation: what is left of the token, and leeway; with a list or introspection no longer than a cache.
     A session's token is 0 to T (r - j/2) old at a random moment, so T (1 - (r - j/2) / 2) are left on average."""
@@ -107,6 +109,8 @@ class Assessed(Value):
     cost: Cost
     exposure: Exposure
     availability: Availability
+    money_per_month: float | None = None
+    """By a price file, in its currency; ``None``: there is none."""
 
 
 def assess(choice: Choice, world: World) -> Assessed:
@@ -139,12 +143,16 @@ def exposure(choice: Choice, world: World) -> Exposure:
     oldest = life * world.refresh_share
     left_mean, left_worst = life - oldest / 2 + leeway, life + leeway
     if choice.revocation == "expiry":
-        mean, worst = left_mean, left_worst
+        mean, p95, worst = left_mean, left_worst - 0.05 * oldest, left_worst
     else:
         cache = choice.revocation_cache_s
-        mean, worst = min(cache / 2, left_mean), min(cache, left_worst)
+        mean, p95, worst = min(cache / 2, left_mean), min(0.95 * cache, left_worst), min(cache, left_worst)
     return Exposure(
-        revoked_mean_s=mean, revoked_worst_s=worst, stolen_worst_s=left_worst, key_worst_s=choice.jwks_cache_s
+        revoked_mean_s=mean,
+        revoked_p95_s=p95,
+        revoked_worst_s=worst,
+        stolen_worst_s=left_worst,
+        key_worst_s=choice.jwks_cache_s,
     )
 
 
@@ -163,6 +171,17 @@ def refused_share(outage_s: float, choice: Choice, world: World) -> float:
     least = choice.access_ttl_s * (1 - world.refresh_share)
     spread = choice.access_ttl_s * world.refresh_share
     return min(1.0, max(0.0, outage_s - least) / spread)
+
+
+def budget_spent(outage_s: float, choice: Choice, world: World, objective: float = 0.999) -> float:
+    """The share of a month's error budget that an outage of the IdP spends: the time that sessions are refused in it,
+    over 30 days x (1 - objective). The integral of :func:`refused_share`; what comes after the outage is beside it.
+    """
+    least = choice.access_ttl_s * (1 - world.refresh_share)
+    spread = choice.access_ttl_s * world.refresh_share
+    over = max(0.0, outage_s - least)
+    refused_s = over**2 / (2 * spread) if over <= spread else spread / 2 + (over - spread)
+    return refused_s / (30 * 86_400 * (1 - objective))
 
 
 def herd_rps(outage_s: float, choice: Choice, world: World) -> float:

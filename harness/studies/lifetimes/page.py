@@ -13,8 +13,16 @@ from idchaos.report.canvas import NARROW, WIDE, Mark, Picture, Size, box, pictur
 from idchaos.report.page import filled
 from idchaos.report.palette import ink, series
 from idchaos.studies.lifetimes.choosing import Constraints, Recommendation
-from idchaos.studies.lifetimes.measured import unsure
-from idchaos.studies.lifetimes.model import STRATEGIES, Assessed, World, drained_s, herd_rps, refused_share
+from idchaos.studies.lifetimes.measured import fitted, unsure
+from idchaos.studies.lifetimes.model import (
+    STRATEGIES,
+    Assessed,
+    World,
+    budget_spent,
+    drained_s,
+    herd_rps,
+    refused_share,
+)
 from idchaos.studies.lifetimes.study import Study
 from idchaos.studies.words import rate, time
 
@@ -25,6 +33,7 @@ WORDS = {
     "key_withdrawn_within_s": "a leaked key out within",
     "survive_outage_s": "an outage unnoticed up to",
     "idp_rps_max": "requests/s at the IdP at most",
+    "money_max": "money a month at most",
 }
 MOST_ROWS = 40
 OUTAGES_S = (60.0, 600.0, 3_600.0)
@@ -48,6 +57,7 @@ def page(study: Study, command: str) -> str:
                 "name": WORDS[price.constraint],
                 "value": shown(price.constraint, getattr(constraints, price.constraint)),
                 "without": rate(price.without_rps),
+                "without_money": "" if price.without_money is None else f"{price.without_money:,.0f}",
                 "dearer": f"{price.dearer:+.0%}" if price.dearer < 1 else f"{1 + price.dearer:.3g} times as much",
                 "steps": [
                     {"value": shown(price.constraint, value), "rps": "none" if rps is None else rate(rps)}
@@ -58,6 +68,8 @@ def page(study: Study, command: str) -> str:
         ],
         outages=[] if found.chosen is None else [_outage(each, found.chosen, world) for each in OUTAGES_S],
         checks=study.checks,
+        fitted=fitted(study.checks),
+        price_file=study.prices,
         unsure=unsure(study.checks),
         picture=_plot(front, found.chosen),
         command=command,
@@ -83,7 +95,7 @@ def sentence(found: Recommendation, constraints: Constraints) -> str:
 
 def shown(constraint: str, value: float) -> str:
     """A constraint's value in its unit."""
-    return f"{value:,.0f}" if constraint == "idp_rps_max" else time(value)
+    return f"{value:,.0f}" if constraint in ("idp_rps_max", "money_max") else time(value)
 
 
 def _thinned(study: Study) -> list[Assessed]:
@@ -103,6 +115,8 @@ def _row(each: Assessed, *, chosen: bool = False, knee: bool = False) -> dict[st
         "revocation": choice.revocation
         + ("" if choice.revocation == "expiry" else f", {time(choice.revocation_cache_s)}"),
         "rps": rate(each.cost.idp_rps),
+        "money": "" if each.money_per_month is None else f"{each.money_per_month:,.0f}",
+        "p95": time(round(each.exposure.revoked_p95_s, 1)),
         "revoked": f"{time(round(each.exposure.revoked_worst_s))} ({time(round(each.exposure.revoked_mean_s))})",
         "stolen": time(round(each.exposure.stolen_worst_s)),
         "key": time(each.exposure.key_worst_s),
@@ -117,7 +131,8 @@ def _outage(outage_s: float, chosen: Assessed, world: World) -> dict[str, str]:
         "length": time(outage_s),
         "refused": f"{refused_share(outage_s, chosen.choice, world):.0%}",
         "herd": rate(herd_rps(outage_s, chosen.choice, world)),
-        "times": f"{herd_rps(outage_s, chosen.choice, world) / steady:,.3g}",
+        "times": rate(herd_rps(outage_s, chosen.choice, world) / steady),
+        "budget": f"{budget_spent(outage_s, chosen.choice, world):.0%}",
         "drained": "never" if drained is None else time(round(drained)),
     }
 

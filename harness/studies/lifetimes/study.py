@@ -22,6 +22,7 @@ from idchaos.studies.lifetimes.choosing import (
 )
 from idchaos.studies.lifetimes.measured import POINTS, Check, check, settings_of, unsure
 from idchaos.studies.lifetimes.model import STRATEGIES, Assessed, Choice, Revocation, World
+from idchaos.studies.lifetimes.prices import Prices
 from idchaos.values import Value
 from idchaos.verdict.verdict import RunVerdict
 
@@ -41,6 +42,7 @@ class Study(Value):
     knee: Assessed | None
     tightened: Mapping[str, tuple[tuple[float, float | None], ...]]
     checks: tuple[Check, ...] = ()
+    prices: Prices | None = None
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -49,10 +51,14 @@ class Study(Value):
 
 
 def study(
-    world: World, constraints: Constraints, checks: Sequence[Check] = (), strategies: Sequence[Revocation] = STRATEGIES
+    world: World,
+    constraints: Constraints,
+    checks: Sequence[Check] = (),
+    strategies: Sequence[Revocation] = STRATEGIES,
+    prices: Prices | None = None,
 ) -> Study:
     """All choices in a world, and the one to take. ``strategies``: what the system can do about a revocation."""
-    assessed = assess_all(choices(strategies=strategies), world)
+    assessed = assess_all(choices(strategies=strategies), world, prices)
     front = frontier(assessed)
     return Study(
         world=world,
@@ -65,6 +71,7 @@ def study(
             for name in constraints.asked
         },
         checks=tuple(checks),
+        prices=prices,
     )
 
 

@@ -7,7 +7,7 @@ which too little was decided is neither, and only widens what is known of the ed
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from idchaos.experiment import Verdict
@@ -41,10 +41,23 @@ class Search(Value):
     """Only whole numbers make sense."""
     rising: bool = True
     """Greater values are harder to bear; ``False``: lower ones are."""
+    growth: float | None = None
+    """Steps before bisection: each so many times the one before, so that nothing is tried that is far beyond the edge.
+    ``None``: both ends come first. Only of rising values."""
+    relative: float = 0.0
+    """The search ends as well when the edge is known to this share of itself."""
 
     def most_values(self) -> int:
         """How many values may have to be tried."""
-        return 2 + max(0, math.ceil(math.log2((self.high - self.low) / self.resolution)))
+        if self.growth is None:
+            return 2 + max(0, math.ceil(math.log2((self.high - self.low) / self.resolution)))
+        steps = math.ceil(math.log(self.high / self.low, self.growth))
+        fine = max(self.relative, self.resolution / self.high)
+        return 1 + steps + max(0, math.ceil(math.log2((self.growth - 1) / fine)))
+
+    def known(self, good: float, bad: float) -> bool:
+        """Whether the edge between two values is known well enough."""
+        return abs(bad - good) <= max(self.resolution, self.relative * abs(good)) * (1 + 1e-9)
 
 
 class Edge(Value):
@@ -85,16 +98,18 @@ def next_value(tried: Sequence[Tried], search: Search) -> float | None:
         return easy
     if states[easy] != "holds":
         return None
+    hardness = _hardness(search)
+    if search.growth is not None:
+        hard = _stepped(states, search)
     if hard not in states:
         return hard
     if states[hard] == "holds":
         return None
-    hardness = _hardness(search)
     bad = min((value for value, state in states.items() if state != "holds"), key=hardness)
     good = max(
         (value for value, state in states.items() if state == "holds" and hardness(value) < hardness(bad)), key=hardness
     )
-    if abs(bad - good) <= search.resolution * (1 + 1e-9):
+    if search.known(good, bad):
         return None
     middle = _middle(good, bad, search)
     return None if middle in states else middle
@@ -105,14 +120,26 @@ def unseen(repeats: int) -> float:
     return 1 - float(0.05 ** (1 / repeats))
 
 
+def _stepped(states: Mapping[float, State], search: Search) -> float:
+    """The least value that does not hold; as long as all do, the next step."""
+    assert search.growth is not None, "steps are asked for"
+    lost = [value for value, state in states.items() if state != "holds"]
+    return min(lost) if lost else min(search.high, _rounded(max(states) * search.growth, search))
+
+
 def _middle(one: float, other: float, search: Search) -> float:
     """The geometric mean where values span more than a decade, as lifetimes do; else the arithmetic one."""
     low, high = min(one, other), max(one, other)
     middle: float = math.sqrt(low * high) if low > 0 and high > 10 * low else (low + high) / 2
+    return _rounded(middle, search)
+
+
+def _rounded(value: float, search: Search) -> float:
+    """No finer than the search is."""
     if search.whole:
-        return float(round(middle))
+        return float(round(value))
     step = 10 ** math.floor(math.log10(search.resolution)) / 10
-    return float(round(round(middle / step) * step, 9))
+    return float(round(round(value / step) * step, 9))
 
 
 def _hardness(search: Search) -> Callable[[float], float]:

@@ -175,7 +175,8 @@ def dictionary(columns: Mapping[str, str]) -> str:
     """The data dictionary as Markdown."""
     rows = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in columns.items())
     by = 'points.groupby([name for name in points if name.startswith("set:")])["verdict"].value_counts()'
-    example = by if "set:NAME" in columns else 'points[points["part"] == points["part"].iloc[0]].dropna(axis=1)'
+    of_part = 'points[points["part"] == points["part"].iloc[0]].dropna(axis=1)'
+    example = by if "set:NAME" in columns else of_part if "part" in columns else "points.describe()"
     return (
         "# Columns of points.parquet and points.csv\n\n| column | meaning |\n|---|---|\n"
         + rows

@@ -15,7 +15,7 @@ from idchaos.experiment import Verdict
 from idchaos.run.launch import Prepared, Request, prepare
 from idchaos.run.scenarios import scenario_named
 from idchaos.settings import names, unknown_setting
-from idchaos.studies.study.edge import Edge, Search, Tried, edge_of, next_value
+from idchaos.studies.study.edge import Edge, Search, State, Tried, edge_of, next_value
 from idchaos.studies.study.points import Result, check_watched, key_of, seconds_of
 from idchaos.studies.study.table import Table
 from idchaos.values import Value
@@ -23,6 +23,8 @@ from idchaos.verdict.verdict import RunVerdict
 
 Execute = Callable[[Prepared], RunVerdict]
 FIRST_SEED = 1
+LONGEST_S = 86_400.0
+"""A study that may take longer is refused: nobody waits for it."""
 
 
 class Answer(Value):
@@ -45,6 +47,11 @@ class Answer(Value):
         if holds is not None:
             return f"{self.setting}: {_number(holds)} holds, and no harder value was seen to break"
         return f"{self.setting}: nothing was decided"
+
+    def state_of(self, value: float) -> State:
+        """Whether a value holds, breaks, or is undecided."""
+        verdicts = tuple(each.verdict for each in self.results if each.varied[self.setting] == value)
+        return Tried(value=value, verdicts=verdicts).state(self.search.repeats)
 
     def against(self, wanted: float | None) -> Verdict:
         """Whether a value is borne. Without one: whether the edge was found, PASS or INCONCLUSIVE."""
@@ -101,6 +108,12 @@ class Thresholds:
         study = cls(request, setting, search, watched, retries, seed)
         for end in (search.low, search.high):
             check_watched(study.prepared(end, 0), watched)
+        if study.longest_s() > LONGEST_S:
+            raise UsageError(
+                f"study: at most {search.most_values()} values, {search.repeats} runs each, may take "
+                f"{study.longest_s() / 3_600:.0f} hours, longer than a day: ask for a coarser --resolution or fewer "
+                "--repeats"
+            )
         return study
 
     def question(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from idchaos.studies.lifetimes.measured import check, unsure
 from idchaos.studies.lifetimes.model import Choice, World
 from idchaos.studies.lifetimes.page import page, sentence
 from idchaos.studies.lifetimes.study import study
+from idchaos.studies.lifetimes.table import COLUMNS
 from idchaos.studies.words import time
 
 WORLD = World(sessions=600, validators=3, refresh_at=0.8, refresh_jitter=0.1)
@@ -123,3 +124,7 @@ def test_the_command_tells_constraints_that_exclude_each_other(
     assert code == 1
     assert answer["recommendation"]["conflict"] == ["revocation_within_s", "survive_outage_s"]
     assert (tmp_path / "study.html").exists()
+    frontier = pd.read_parquet(tmp_path / "points.parquet")
+    assert list(frontier.columns) == list(COLUMNS), "the dictionary has every column, and no other"
+    assert len(frontier) == len(answer["frontier"]) >= 24
+    assert frontier["idp_rps"].is_monotonic_increasing

@@ -1,0 +1,1 @@
+"""How much a system bears: the highest rate that still meets its objectives, and what ran out beyond it."""
