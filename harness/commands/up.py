@@ -27,6 +27,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--post-logout-uri", "logout_uris", multiple=True, metavar="URI", help="Where they may send users that signed out."
 )
+@click.option("--tls", is_flag=True, help="Let clients come by https, with an authority of the system's own.")
+@click.option(
+    "--issuer-path", default="", metavar="PATH", help="Let the issuer have a path, with or without a slash at its end."
+)
 @options.system
 @options.assignments
 @options.as_json
@@ -36,6 +40,8 @@ def command(
     users: Path | None,
     redirect_uris: tuple[str, ...],
     logout_uris: tuple[str, ...],
+    tls: bool,
+    issuer_path: str,
     assignments: tuple[str, ...],
     as_json: bool,
     **system: Any,
@@ -46,6 +52,6 @@ def command(
     """
     from idchaos.run.standing import bring_up, describe, guests_of
 
-    guests = guests_of(clients, users, redirect_uris, logout_uris)
+    guests = guests_of(clients, users, redirect_uris, logout_uris, tls=tls, issuer_path=issuer_path)
     standing = bring_up(parse_assignments(assignments), guests=guests, **system)
     print(json.dumps(standing.document(), indent=2) if as_json else describe(standing))

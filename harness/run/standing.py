@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import time
@@ -19,9 +20,10 @@ from idchaos.run.signals import signals_ignored
 from idchaos.settings import CommonSettings, fill
 from idchaos.settings import profile as profile_named
 from idchaos.targets.base import Target
+from idchaos.targets.endpoints import Gateway
 from idchaos.targets.standin.defects import by_part, known
-from idchaos.targets.standin.guests import Guests, clients_of, uris_of, users_of
-from idchaos.targets.standin.topology import OWN_CLIENTS, USERS
+from idchaos.targets.standin.guests import ISSUER_PATH, Guests, clients_of, uris_of, users_of
+from idchaos.targets.standin.topology import OWN_CLIENTS, USERS, Layout, shown_url
 from idchaos.topologies import DEFAULT_TOPOLOGY, topology_named
 from idchaos.undo.ledger import SUFFIX, Ledger, Owner, ledger_path, read, state_dir
 from idchaos.undo.undo import Undone, carry_out, carry_out_all, left_of
@@ -54,20 +56,26 @@ class Standing:
     def document(self) -> dict[str, Any]:
         """Where everything is. Holds secrets: whoever asked for a target on this machine is their owner."""
         endpoints = self.target.endpoints
-        control = getattr(self.target, "layout").control  # noqa: B009
+        layout: Layout = getattr(self.target, "layout")  # noqa: B009
+        authority = getattr(self.target, "authority", None)
+
+        def shown(gateway: Gateway) -> dict[str, Any]:
+            return gateway.model_dump() | {"url": shown_url(layout, self.target.graph, gateway.name)}
+
         return {
             "run_id": self.run_id,
             "target": self.target.name,
             "topology": self.topology,
             "defects": list(self.defects),
             "issuer": endpoints.issuer,
-            "gateways": [gateway.model_dump() for gateway in endpoints.gateways],
-            "services": [service.model_dump() for service in endpoints.services],
+            **({} if authority is None else {"ca": str(authority)}),
+            "gateways": [shown(gateway) for gateway in endpoints.gateways],
+            "services": [shown(service) for service in endpoints.services],
             "routes": [route.model_dump() for route in endpoints.routes],
             "toxiproxy": f"http://{self.target.links.api}",
             "control": {
                 "secret": endpoints.control_secret,
-                **{name: f"http://{address}" for name, address in control.items()},
+                **{name: f"http://{address}" for name, address in layout.control.items()},
             },
             "clients": self._clients(),
             "users": [
@@ -79,18 +87,28 @@ class Standing:
 
 
 def guests_of(
-    clients: Path | None, users: Path | None, redirect_uris: Sequence[str], logout_uris: Sequence[str]
+    clients: Path | None,
+    users: Path | None,
+    redirect_uris: Sequence[str],
+    logout_uris: Sequence[str],
+    *,
+    tls: bool = False,
+    issuer_path: str = "",
 ) -> Guests:
     """What a person brings along to :func:`bring_up`.
 
     Raises:
-        UsageError: a file can't be read or says something wrong, or a URI is none.
+        UsageError: a file can't be read or says something wrong, or a URI or path is none.
     """
+    if re.fullmatch(ISSUER_PATH, issuer_path) is None:
+        raise UsageError(f"--issuer-path: {issuer_path!r}: a path is expected, as /realms/demo")
     return Guests(
         clients=clients_of(clients, OWN_CLIENTS) if clients else (),
         users=users_of(users, USERS) if users else (),
         redirect_uris=uris_of("--redirect-uri", redirect_uris),
         post_logout_redirect_uris=uris_of("--post-logout-uri", logout_uris),
+        tls=tls,
+        issuer_path=issuer_path,
     )
 
 
@@ -114,6 +132,8 @@ def bring_up(
     from idchaos.run.launch import check_target, make_target, new_run_id, topology_for
 
     check_target(target, gateway)
+    if guests is not None and (guests.tls or guests.issuer_path) and (target, gateway) != ("local", "standin"):
+        raise UsageError("--tls and --issuer-path need --target local and --gateway standin")
     chosen = known(defects)
     where = topology_named(topology_for(gateway, topology))
     by_part(chosen, where)
@@ -149,6 +169,7 @@ def describe(standing: Standing) -> str:
         f"{where['target']} target ({where['topology']}) is up; stop it with: idchaos down",
         f"  issuer     {where['issuer']}",
     ]
+    lines += [f"  trust      {where['ca']}"] if "ca" in where else []
     lines += [f"  {gateway['name']:<10} {gateway['url']}" for gateway in where["gateways"]]
     lines += [f"  {service['name']:<10} {service['url']} (around the gateways)" for service in where["services"]]
     lines.append(f"  toxiproxy  {where['toxiproxy']}")

@@ -141,7 +141,7 @@ class GatewayTarget(LocalTarget):
             name=name,
             listen=listen,
             spare=spare,
-            issuer=issuer(self.layout, self.graph),
+            issuer=issuer(self.layout, self.graph, self.credentials.guests),
             idp=through[self.graph.idp],
             jwks_path=JWKS_PATH,
             services=tuple(

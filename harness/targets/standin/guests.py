@@ -18,6 +18,7 @@ Guest = TypeVar("Guest", bound=Value)
 Alg = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ISSUER_PATH = r"^((/[A-Za-z0-9._~-]+)+/?)?$"
 Grant = Literal[
     "authorization_code",
     "refresh_token",
@@ -93,12 +94,15 @@ class GuestUser(Value):
 
 
 class Guests(Value):
-    """All of them, and where the stand-in's own clients may be answered besides."""
+    """All of them, where the stand-in's own clients may be answered besides, and how the IdP is to look to them."""
 
     clients: tuple[GuestClient, ...] = ()
     users: tuple[GuestUser, ...] = ()
     redirect_uris: tuple[RedirectUri, ...] = ()
     post_logout_redirect_uris: tuple[RedirectUri, ...] = ()
+    tls: bool = False
+    """Clients come by https; what is behind the links stays as it is."""
+    issuer_path: str = Field("", pattern=ISSUER_PATH)
 
 
 def clients_of(path: Path, taken: Sequence[str]) -> tuple[GuestClient, ...]:

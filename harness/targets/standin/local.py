@@ -17,6 +17,7 @@ from idchaos.targets.base import ProcessState
 from idchaos.targets.capabilities import Kind
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.addresses import SHARED, free_ports, own_address, was_taken
+from idchaos.targets.standin.certificates import certificates
 from idchaos.targets.standin.control import ControlClient, granted
 from idchaos.targets.standin.guests import Guests
 from idchaos.targets.standin.observing import MODULE, OBSERVER, observed_links, observer_settings
@@ -24,6 +25,7 @@ from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Pro
 from idchaos.targets.standin.topology import (
     Credentials,
     Layout,
+    address,
     endpoints,
     module_of,
     settings_documents,
@@ -34,16 +36,21 @@ from idchaos.undo.toxiproxy import Links
 REAL_TOXIPROXY = "toxiproxy-server"
 
 
+FRONT = "front"
+"""What ends TLS before the links of clients, where there is any."""
+BESIDE = {OBSERVER: MODULE, FRONT: "idchaos.fixtures.front"}
+"""What runs beside the components of the graph."""
 MOST_STARTS = 3
 """So often are ports chosen, when somebody else takes one before its component does."""
 
 
-def local_layout(graph: Graph, host: str = SHARED) -> Layout:
+def local_layout(graph: Graph, host: str = SHARED, *, tls: bool = False) -> Layout:
     """Free ports for everything on one address of loopback."""
+    fronted = [link.name for link in graph.links if graph.clients[0] in link.consumers] if tls else []
     links = [link.name for link in graph.links]
     observed = [link.name for link in observed_links(graph)]
     processes = (*graph.parts, OBSERVER)
-    ports = iter(free_ports(2 * len(processes) + len(links) + len(observed) + 1, host))
+    ports = iter(free_ports(2 * len(processes) + len(links) + len(observed) + len(fronted) + 1, host))
     bind = {name: (f"{host}:{next(ports)}", f"{host}:{next(ports)}") for name in processes}
     listen = {link: f"{host}:{next(ports)}" for link in links}
     return Layout(
@@ -54,6 +61,7 @@ def local_layout(graph: Graph, host: str = SHARED) -> Layout:
         through=listen,
         toxiproxy_api=f"{host}:{next(ports)}",
         observed={link: f"{host}:{next(ports)}" for link in observed},
+        secure={link: f"{host}:{next(ports)}" for link in fronted},
     )
 
 
@@ -74,6 +82,8 @@ class LocalTarget:
         self.graph = graph or TOPOLOGIES[settings.topology].graph
         self.credentials = Credentials.generate(guests)
         self._run_id = run_id
+        self.authority: Path | None = None
+        """Of the certificates by which clients come, where they come by TLS."""
         self.layout = self._laid_out()
         self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph)
         self.sent, self.unanswered = self.control.sent, self.control.unanswered
@@ -119,7 +129,7 @@ class LocalTarget:
 
     def _laid_out(self) -> Layout:
         """Free ports for everything, on the run's own address."""
-        return local_layout(self.graph, own_address(self._run_id))
+        return local_layout(self.graph, own_address(self._run_id), tls=self.credentials.guests.tls)
 
     def _start(self, logs: Path) -> None:
         toxiproxy = self._toxiproxy(logs)
@@ -142,12 +152,32 @@ class LocalTarget:
             self._processes[name].wait_ready()
         for name in (OBSERVER, *self.graph.parts):
             self._wait_healthy(name, deadline)
+        if FRONT in self._processes:
+            self._processes[FRONT].spawn()
+            self._processes[FRONT].wait_ready()
 
     def _components(self, logs: Path) -> dict[str, Runs]:
         """What runs as each component, and who observes links; nothing is started."""
         documents = self._documents()
-        documents[OBSERVER] = observer_settings(self.layout, self.graph)
+        documents[OBSERVER] = observer_settings(
+            self.layout, self.graph, self.credentials.guests.issuer_path.rstrip("/")
+        )
+        if self.layout.secure:
+            documents[FRONT] = self._front(logs)
         return {name: self._standin(name, document, logs) for name, document in documents.items()}
+
+    def _front(self, logs: Path) -> dict[str, Any]:
+        """The settings of what ends TLS. ``authority``: the file that clients are to trust."""
+        made = certificates(logs / "tls", own_address(self._run_id))
+        self.authority = made.authority
+        return {
+            "certificate": str(made.certificate),
+            "key": str(made.key),
+            "ways": [
+                {"listen": address(secure), "upstream": address(self.layout.through[link])}
+                for link, secure in self.layout.secure.items()
+            ],
+        }
 
     def _documents(self) -> dict[str, dict[str, Any]]:
         """The settings of every stand-in."""
@@ -156,7 +186,7 @@ class LocalTarget:
     def _standin(self, name: str, document: Mapping[str, Any], logs: Path) -> Process:
         return Process(
             name=name,
-            command=[*PYTHON_MODULE, MODULE if name == OBSERVER else module_of(self.graph, name)],
+            command=[*PYTHON_MODULE, BESIDE.get(name) or module_of(self.graph, name)],
             environment={
                 "IDCHAOS_SETTINGS": json.dumps(document),
                 "IDCHAOS_CONTROL_SECRET": self.credentials.control_secret,

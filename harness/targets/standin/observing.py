@@ -45,8 +45,8 @@ def observed_links(graph: Graph) -> tuple[Link, ...]:
     return tuple(link for link in graph.links if link.provider in graph.idps)
 
 
-def observer_settings(layout: Layout, graph: Graph) -> dict[str, Any]:
-    """The settings document of the process that observes all of them."""
+def observer_settings(layout: Layout, graph: Graph, below: str = "") -> dict[str, Any]:
+    """The settings document of the process that observes all of them. ``below``: the path that the IdP's are below."""
     data, control = (address(each) for each in layout.bind[OBSERVER])
     return {
         "name": OBSERVER,
@@ -60,5 +60,5 @@ def observer_settings(layout: Layout, graph: Graph) -> dict[str, Any]:
             }
             for link in observed_links(graph)
         ],
-        "endpoints": PATHS,
+        "endpoints": {f"{below}{path}": name for path, name in PATHS.items()},
     }

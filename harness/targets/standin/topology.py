@@ -68,6 +68,8 @@ class Layout:
     toxiproxy_api: str
     observed: Mapping[str, str] = field(default_factory=dict)
     """Link -> where Toxiproxy reaches its observer, which stands between it and what the link leads to."""
+    secure: Mapping[str, str] = field(default_factory=dict)
+    """Link of clients -> where TLS is spoken that ends before it; empty without TLS."""
 
     def upstream(self, link: Link) -> str:
         """Where Toxiproxy sends what comes over a link."""
@@ -181,7 +183,7 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
     registered += [_guest(client) for client in credentials.guests.clients]
     return {
         **_common(graph.idp, layout),
-        "issuer": issuer(layout, graph),
+        "issuer": issuer(layout, graph, credentials.guests),
         "tokens": {
             "access_ttl_s": settings.tokens.access_ttl_s,
             "id_ttl_s": max(ID_TOKEN_LIFE_S, settings.tokens.access_ttl_s),
@@ -294,16 +296,22 @@ def settings_documents(
     return {name: document | {"defects": list(defects.get(name, ()))} for name, document in documents.items()}
 
 
-def issuer(layout: Layout, graph: Graph) -> str:
+def issuer(layout: Layout, graph: Graph, guests: Guests) -> str:
     """The IdP's fixed issuer: its URL as clients know it."""
-    return _url(layout, graph, graph.idp)
+    return shown_url(layout, graph, graph.idp) + guests.issuer_path
+
+
+def shown_url(layout: Layout, graph: Graph, name: str) -> str:
+    """How people's clients reach a component: by TLS, where there is any."""
+    secure = layout.secure.get(_link(graph, graph.clients[0], name))
+    return _url(layout, graph, name) if secure is None else f"https://{secure}"
 
 
 def endpoints(layout: Layout, credentials: Credentials, graph: Graph) -> Endpoints:
     """What clients of the system, and the load generator, need to know."""
     return Endpoints(
-        issuer=issuer(layout, graph),
-        idp_url=_url(layout, graph, graph.idp),
+        issuer=issuer(layout, graph, credentials.guests),
+        idp_url=_url(layout, graph, graph.idp) + credentials.guests.issuer_path.rstrip("/"),
         gateways=tuple(_reached(layout, graph, name) for name in graph.gateways),
         services=tuple(
             _reached(layout, graph, name) for name in graph.services if graph.link_between(graph.clients[0], name)
@@ -342,13 +350,13 @@ def _authorization(
     knobs, graph = settings.gateway, graph_of(settings)
     where = layout.through[_link(graph, name, graph.idp)] if knobs.idp_path == "link" else layout.data[graph.idp]
     return {
-        "idp_url": f"http://{where}",
+        "idp_url": f"http://{where}{credentials.guests.issuer_path.rstrip('/')}",
         "client_id": client_id,
         "client_secret": credentials.clients[client_id],
         "introspects": "every" if "jwt" in graph.named(name).introspects else "opaque",
         "introspection_cache_s": knobs.introspection_cache_s,
         "revocation_cache_s": knobs.revocation_cache_s,
-        "issuer": issuer(layout, graph),
+        "issuer": issuer(layout, graph, credentials.guests),
         "leeway_s": knobs.leeway_s,
         "jwks_cache_s": knobs.jwks_cache_s,
         "jwks_stale_s": knobs.jwks_stale_s,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from pathlib import Path
 
+import httpx
 import pytest
 
 from idchaos.errors import UsageError
-from idchaos.run.standing import UP_FILE, bring_up, take_down
+from idchaos.run.standing import UP_FILE, bring_up, guests_of, take_down
 from idchaos.undo.ledger import STATE_VARIABLE
 
 
@@ -41,4 +43,23 @@ def test_down_takes_its_logs_along(state: Path) -> None:
     logs.mkdir()
     (logs / "idp.log").write_text("ready")
     assert take_down() == "target is down"
+    assert list(state.iterdir()) == []
+
+
+@pytest.mark.e2e
+def test_people_come_by_tls_and_below_a_path_and_down_leaves_nothing_of_it(state: Path) -> None:
+    told = bring_up({}, guests=guests_of(None, None, [], [], tls=True, issuer_path="/realms/demo")).document()
+    trusted = ssl.create_default_context(cafile=told["ca"])
+    with httpx.Client(verify=trusted, trust_env=False) as client:
+        metadata = client.get(f"{told['issuer']}/.well-known/openid-configuration").json()
+        assert metadata["issuer"] == told["issuer"]
+        assert metadata["token_endpoint"] == f"{told['issuer']}/token"
+        machine = next(each for each in told["clients"] if each["client_id"] == "machine")
+        form, auth = {"grant_type": "client_credentials"}, ("machine", machine["client_secret"])
+        token = client.post(metadata["token_endpoint"], data=form, auth=auth).json()["access_token"]
+        for gateway in told["gateways"]:
+            shown = {"Authorization": f"Bearer {token}"}
+            assert client.get(f"{gateway['url']}/orders/1", headers=shown).status_code == 200
+            assert client.get(f"{gateway['url']}/orders/1").status_code == 401
+    take_down()
     assert list(state.iterdir()) == []

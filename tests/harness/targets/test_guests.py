@@ -10,10 +10,10 @@ import pytest
 from idchaos.errors import UsageError
 from idchaos.fixtures.idp.settings import IdpSettings
 from idchaos.graph import Graph
-from idchaos.run.standing import guests_of
+from idchaos.run.standing import bring_up, guests_of
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.local import local_layout
-from idchaos.targets.standin.topology import Credentials, graph_of, idp_settings
+from idchaos.targets.standin.topology import Credentials, graph_of, idp_settings, settings_documents
 
 GRAPH: Graph = graph_of(CommonSettings())
 SHOP = {"client_id": "shop", "redirect_uris": ["http://localhost:3000/cb"]}
@@ -79,3 +79,26 @@ def test_a_file_that_is_not_there_and_a_uri_that_is_none(tmp_path: Path) -> None
         guests_of(None, tmp_path / "users.toml", [], [])
     with pytest.raises(UsageError, match="--redirect-uri: '/cb'"):
         guests_of(None, None, ["/cb"], [])
+
+
+def test_an_issuer_may_have_a_path_and_be_asked_by_tls_while_the_parts_ask_each_other_without() -> None:
+    guests = guests_of(None, None, [], [], tls=True, issuer_path="/realms/demo/")
+    layout = local_layout(GRAPH, tls=True)
+    documents = settings_documents(layout, CommonSettings(), Credentials.generate(guests), {})
+    secure = f"https://{layout.secure['client-to-idp']}/realms/demo/"
+    assert (documents["idp"]["issuer"], documents["gateway-1"]["issuer"]) == (secure, secure)
+    assert documents["gateway-1"]["idp_url"] == f"http://{layout.through['gateway-1-to-idp']}/realms/demo"
+    assert set(layout.secure) == {link.name for link in GRAPH.links if GRAPH.clients[0] in link.consumers}
+    assert len({*layout.secure.values(), *layout.through.values()}) == len(layout.secure) + len(layout.through)
+    assert local_layout(GRAPH).secure == {}
+
+
+@pytest.mark.parametrize("path", ["realms", "/", "/a//b", "/a?b", "/../a b", "//"])
+def test_what_is_no_path_is_refused(path: str) -> None:
+    with pytest.raises(UsageError, match="--issuer-path"):
+        guests_of(None, None, [], [], issuer_path=path)
+
+
+def test_what_only_the_local_stand_ins_can_do_is_not_asked_of_others() -> None:
+    with pytest.raises(UsageError, match="--tls and --issuer-path need --target local"):
+        bring_up({}, target="docker", guests=guests_of(None, None, [], [], tls=True))
