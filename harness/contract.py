@@ -59,7 +59,7 @@ class NotObserved(Value):
     """Something that this target can't show, known before the run."""
 
     name: str
-    """Of an objective or an invariant, or :data:`COUNTS`, :data:`LOGS`."""
+    """Of an objective or an invariant, or :data:`COUNTS`, :data:`LOGS`, :data:`POSTED`."""
     why: str
     """Whoever lacks what, as a plain sentence."""
 
@@ -68,6 +68,8 @@ COUNTS: Final = "counts_reconcile"
 """That the counts of clients and of the target's parts agree."""
 LOGS: Final = "no_tokens_in_logs"
 """That no secret is in the target's logs."""
+POSTED: Final = "bad_tokens_by_post"
+"""That bad tokens meet every API by POST as well."""
 
 
 class Told(BaseModel):

@@ -140,18 +140,25 @@ class CanaryPlan(Value):
     around: tuple[str, ...] = ()
     """Every second one of these is sent to a service directly, around the gateways."""
 
+    everywhere: tuple[str, ...] = ()
+    """Kinds that are sent to each service by each everyday method."""
+
     seldom: tuple[str, ...] = ()
     """Kinds that cost an IdP a login or more each: they come once where others come :data:`SELDOM` times."""
     rare: tuple[str, ...] = ()
     """Kinds that cost an IdP even more: they come once where others come :data:`RARE` times."""
+    twice: tuple[str, ...] = ()
+    """Kinds that come twice where others come once: some of them turn bad only in the course of a run, or there are so
+    many of them that a short run would not come to all."""
     ways: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     """Of kinds that are bad in several ways, each of which is a flaw of its own: all of them."""
 
     @property
     def slots(self) -> tuple[tuple[str, ...], ...]:
-        """A round of canaries: each slot has one kind, or some that take turns."""
+        """A round of canaries: each slot has one kind, or some that take turns; a few kinds have two slots."""
         often = tuple((kind,) for kind in self.kinds if kind not in (*self.seldom, *self.rare))
-        return (*often, *self._shared(self.seldom, SELDOM), *self._shared(self.rare, RARE))
+        again = tuple((kind,) for kind in self.kinds if kind in self.twice)
+        return (*often, *again, *self._shared(self.seldom, SELDOM), *self._shared(self.rare, RARE))
 
     def _shared(self, names: tuple[str, ...], most: int) -> tuple[tuple[str, ...], ...]:
         """Slots in which at most so many of these kinds take turns."""

@@ -78,8 +78,15 @@ class Route(Value):
     method: str = "GET"
     writes: str = ""
     """What a token must say to POST there; empty: it is not known."""
+    posts: bool = False
+    """Whether everyday traffic POSTs there as well: with a good token that changes nothing that matters."""
     via: tuple[str, ...] = ()
     """The gateways that pass it on. Empty: every gateway does."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those of everyday traffic."""
+        return (self.method, "POST") if self.posts else (self.method,)
 
 
 class Graph(Value):

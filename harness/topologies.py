@@ -151,6 +151,7 @@ def _system(formats: tuple[TokenFormat, ...], gateways: Iterable[Component], ser
                 audience=each.name,
                 scope=f"{each.name}:read",
                 writes=f"{each.name}:write",
+                posts=True,
             )
             for each in services
         ),

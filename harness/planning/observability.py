@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from idchaos.contract import COUNTS, LOGS, Fact, NotObserved
+from idchaos.contract import COUNTS, LOGS, POSTED, Fact, NotObserved
 from idchaos.dialects import dialect_named
 from idchaos.experiment import Invariant, Objective, Plan
 from idchaos.graph import Graph
@@ -146,6 +146,9 @@ def _of_every_run(graph: Graph, sight: Sight) -> Iterator[NotObserved]:
     )
     if uncounted:
         yield NotObserved(name=COUNTS, why=f"{_listed(uncounted)} {_do(uncounted)} not count requests")
+    if graph.routes and not any(route.posts for route in graph.routes):
+        why = "no route is said to take a POST: most kinds of bad tokens are sent by GET alone"
+        yield NotObserved(name=POSTED, why=why)
     unlogged = [name for name in graph.parts if name not in sight.logged]
     if unlogged:
         yield NotObserved(name=LOGS, why=f"the logs of {_listed(unlogged)} can't be read")

@@ -238,12 +238,13 @@ def _renewals(life_s: float, refresh_at: float, jitter: float, until: float) -> 
 
 
 def canaries(plan: Plan, start: float, end: float, kind: str = "") -> Count:
-    """Canaries of one kind between two moments. Kinds come in shuffled rounds, each once a round: n arrivals in a row
-    hold at least (n - kinds + 1) / kinds whole rounds, and touch at most (n + 2 kinds - 2) / kinds. Those that take
-    turns in a round come in some of these rounds.
+    """Canaries of one kind between two moments. Slots come in shuffled rounds, each once a round: n arrivals in a row
+    hold at least (n - slots + 1) / slots whole rounds, and touch at most (n + 2 slots - 2) / slots. Those that take
+    turns in a slot come in some of these rounds, and those with two slots twice in each.
     """
     slots = plan.load.canaries.slots if plan.load.canaries else ((kind,),)
-    kinds, turns = len(slots), next((len(slot) for slot in slots if kind in slot), 1)
+    mine = [slot for slot in slots if kind in slot] or [slots[0]]
+    kinds, times, turns = len(slots), len(mine), len(mine[0])
     mean = low = high = 0.0
     for stream in plan.load.streams:
         if stream.flow != "canary":
@@ -254,6 +255,6 @@ def canaries(plan: Plan, start: float, end: float, kind: str = "") -> Count:
         mean += expected
         low += max(0, math.floor(expected) - 1) if steady else count.at_least
         high += math.ceil(expected) + 1 if steady and expected else count.at_most
-    least = max(0, (int(low) - kinds + 1) // kinds) // turns
-    most = -(-((int(high) + 2 * kinds - 2) // kinds) // turns) if high else 0
-    return Count(mean=round(mean / kinds / turns, 3), at_least=least, at_most=most)
+    least = times * max(0, (int(low) - kinds + 1) // kinds) // turns
+    most = -(-(times * ((int(high) + 2 * kinds - 2) // kinds)) // turns) if high else 0
+    return Count(mean=round(times * mean / kinds / turns, 3), at_least=least, at_most=most)

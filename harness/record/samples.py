@@ -31,6 +31,8 @@ Expected = Literal["accept", "deny", "either"]
 
 AROUND: Final = "around:"
 """How the ``endpoint`` of a request begins that was sent to a service, around the gateways; its path follows."""
+METHODS: Final = frozenset({"HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"})
+"""Other than GET, as the ``way`` of a request may begin."""
 SCHEMA_VERSION: Final = 2
 _MAGIC: Final = "idchaos-samples"
 _METADATA_KEY: Final = b"idchaos-samples"
@@ -68,8 +70,9 @@ COLUMNS: Final[tuple[str, ...]] = tuple(_KINDS)
 ``due_at``, ``sent_at``, ``token_obtained_at``: Unix time of the load generator, in seconds; ``sent_at`` is NaN for a
 request that was never sent, and so are ``latency_s`` (from ``due_at``) and ``service_time_s`` (from ``sent_at``).
 ``token_iat``, ``token_exp``: the token's claims, in the IdP's time; NaN where there is no JWT.
-``session``: who asked. ``way``: how a canary or an attacker went about it, or what a thief had. ``subject_service``: of
-a token for another service than the one asked: which. Schema 1 spelled the latter two inside ``session``.
+``session``: who asked. ``way``: by which method, where that is not GET; how a canary or an attacker went about it, or
+what a thief had. ``subject_service``: of a token for another service than the one asked:
+which. Schema 1 spelled the latter two inside ``session``.
 ``status``: 0 when no HTTP response came. ``retry``: attempts before this one.
 """
 
@@ -97,6 +100,30 @@ _FIXED: Final[dict[str, tuple[str, ...]]] = {
     "outcome": tuple(str(each) for each in OUTCOMES),
 }
 """Columns that hold one of a few words, in the order of their codes."""
+
+
+def by_method(method: str, way: str) -> str:
+    """The ``way`` of a request that is sent by another method than GET, and otherwise is what that way says."""
+    return f"{method.lower()}_{way}" if way else method.lower()
+
+
+def whatever_method(way: str) -> str:
+    """What :func:`by_method` was given: the ``way`` without the method that it begins with."""
+    first, _, rest = way.partition("_")
+    return rest if first.upper() in METHODS else way
+
+
+def method_of(way: str, endpoint: str) -> str:
+    """The method of an attempt: that which its way begins with; where it names none, GET at APIs, POST at the IdP."""
+    named = way.partition("_")[0].upper()
+    if named in METHODS:
+        return named
+    return "GET" if "/" in endpoint else "POST"
+
+
+def is_way(column: pd.Series, way: str) -> pd.Series:
+    """Where a column of ways says that one, by whatever everyday method it was sent."""
+    return column.isin([way, by_method("POST", way)])
 
 
 def classify(expected: Expected, decision: Decision) -> Outcome:

@@ -102,8 +102,10 @@ def everyday_load(
         replayed_after_s=settings.tokens.refresh_grace_s,
         revoked_after_s=revocation_window_s(settings),
         around=around,
+        everywhere=tuple(name for name in sent if kinds()[name].everywhere),
         seldom=tuple(name for name in sent if kinds()[name].costs_a_login and not kinds()[name].rare),
         rare=tuple(name for name in sent if kinds()[name].rare),
+        twice=tuple(name for name in sent if kinds()[name].twice),
         ways={name: ways for name in sent if (ways := kinds()[name].each_way)},
     )
     streams = [

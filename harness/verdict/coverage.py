@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from idchaos.record.record import Run
+from idchaos.record.samples import method_of
 from idchaos.values import Value
 from idchaos.verdict.evidence import Evidence
 
 CONFIDENCE = 0.95
-METHODS = frozenset({"HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"})
 _BY = ["canary", "phase", "replica", "endpoint", "method"]
 
 
@@ -47,11 +47,3 @@ def coverage(run: Run, evidence: Evidence) -> tuple[Covered, ...]:
         if isinstance(place, tuple)
     ]
     return tuple(sorted(found, key=lambda each: (each.canary, order.get(each.phase, -1), each.replica, each.endpoint)))
-
-
-def method_of(way: str, endpoint: str) -> str:
-    """The method of an attempt: that which its way begins with; where it names none, GET at APIs, POST at the IdP."""
-    named = way.partition("_")[0].upper()
-    if named in METHODS:
-        return named
-    return "GET" if "/" in endpoint else "POST"

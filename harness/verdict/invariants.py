@@ -20,7 +20,8 @@ from idchaos.experiment import (
 )
 from idchaos.reasons import FOREIGN_ANSWER, NOT_OF_REVOCATION
 from idchaos.record.record import Run, RunRecord
-from idchaos.verdict.evidence import Evidence, evidence_of
+from idchaos.record.samples import is_way
+from idchaos.verdict.evidence import Evidence, evidence_of, methods
 from idchaos.verdict.objectives import Judgement
 from idchaos.verdict.ways import unoffered
 
@@ -144,7 +145,7 @@ def _unpromised(run: Run, asked: pd.DataFrame) -> pd.Series:
     mask = pd.Series(False, index=asked.index)
     for what in planned.unpromised if planned is not None else ():
         kind, _, way = what.partition(":")
-        mask |= (asked["canary"] == kind) & ((asked["way"] == way) | (not way))
+        mask |= (asked["canary"] == kind) & (is_way(asked["way"], way) | (not way))
     return mask
 
 
@@ -210,7 +211,8 @@ def _missing(invariant: Invariant, record: Run, evidence: Evidence, tried: pd.Da
 
 def _silent(invariant: Invariant, record: Run, evidence: Evidence, decided: pd.DataFrame) -> str:
     """Who decided everyday requests and none of a kind: one replica of two may be wrong alone. So too of tokens that
-    were shown while good, in a run that is long enough for them. Empty when nobody is.
+    were shown while good, in a run that is long enough for them; and by which method nobody decided a kind that comes
+    often enough for it. Empty when nobody is. What else did not meet is told: :func:`idchaos.verdict.ways.unmet`.
     """
     planned, deciders = record.plan.load.canaries, evidence.deciders
     for kind in invariant.canaries:
@@ -218,9 +220,13 @@ def _silent(invariant: Invariant, record: Run, evidence: Evidence, decided: pd.D
         asked = set(mine["replica"])
         if asked != {""} and (missed := deciders - asked):
             return _unanswered(kind, f" at {', '.join(sorted(missed))}")
-        if planned is None or kind not in SHOWN_WHILE_GOOD or not planned.shows_in(record.lasted_s):
+        if planned is None:
             continue
-        if missed := deciders - set(mine.loc[mine["way"] == SHOWN, "replica"]):
+        if kind in planned.everywhere and kind not in planned.once and (by := evidence.methods - methods(mine)):
+            return _unanswered(kind, f" by {', '.join(sorted(by))}")
+        if kind not in SHOWN_WHILE_GOOD or not planned.shows_in(record.lasted_s):
+            continue
+        if missed := deciders - set(mine.loc[is_way(mine["way"], SHOWN), "replica"]):
             return _unanswered(kind, f" that was shown while good at {', '.join(sorted(missed))}")
     return ""
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
-from idchaos.experiment import REVOKED, SHOWN_WHILE_GOOD, TAIL, TAILS, Invariant, Plan
+from idchaos.experiment import REVOKED, SHOWN_WHILE_GOOD, TAIL, TAILS, Canary, Invariant, Plan
 from idchaos.record.record import Run, RunRecord
+from idchaos.record.samples import is_way
 from idchaos.values import Value
 from idchaos.verdict.evidence import Evidence
-from idchaos.verdict.invariants import too_short_to_hear
+from idchaos.verdict.invariants import WITHDRAWN_KEYS, too_short_to_hear
 from idchaos.verdict.ways import Unseen, not_offered
 
 
@@ -34,6 +35,20 @@ def untried(record: Run) -> tuple[Unseen, ...]:
     told += [(each.name, too_short_to_hear(record)) for each in invariants if set(REVOKED) & set(each.canaries)]
     told += [(each, "too few requests of each replica are planned to tell its p99") for each in _tails(record)]
     return tuple(Unseen(name=name, why=why) for name, why in told if why)
+
+
+def untried_keys(record: Run, evidence: Evidence) -> tuple[Unseen, ...]:
+    """Withdrawn keys of which somebody who decides was shown no token, though others were: one of each is PASS."""
+    asked = evidence.asked
+    decided = asked[(asked["expected"] == "deny") & (asked["decision"] != "undecided") & ~asked["around"]]
+    found = []
+    for key in sorted({event.text("kid") for event in record.named("key_withdrawn")}):
+        mine = decided[(decided["kid"] == key) & decided["canary"].isin(["", str(Canary.RETIRED_KEY)])]
+        if len(mine) and (missed := evidence.deciders - set(mine["replica"])):
+            found.append(
+                Unseen(name=WITHDRAWN_KEYS, why=f"nobody was asked about {key} at {', '.join(sorted(missed))}")
+            )
+    return tuple(found)
 
 
 def _tails(record: Run) -> list[str]:
@@ -71,7 +86,7 @@ def unpromised(record: Run, evidence: Evidence) -> tuple[Unpromised, ...]:
     found = []
     for kind, why in planned.unpromised.items():
         name, _, way = kind.partition(":")
-        decisions = asked.loc[(asked["canary"] == name) & ((asked["way"] == way) | (not way)), "decision"]
+        decisions = asked.loc[(asked["canary"] == name) & (is_way(asked["way"], way) | (not way)), "decision"]
         attempts, accepted = int((decisions != "undecided").sum()), int((decisions == "accept").sum())
         found.append(Unpromised(canary=kind, why=why, attempts=attempts, accepted=accepted))
     return tuple(found)

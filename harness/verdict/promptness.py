@@ -9,6 +9,7 @@ import pandas as pd
 from idchaos.experiment import PhaseName, Verdict
 from idchaos.reasons import UNDECIDED_REASONS
 from idchaos.record.record import RunRecord
+from idchaos.record.samples import whatever_method
 from idchaos.verdict.evidence import Evidence, evidence_of
 from idchaos.verdict.invariants import PROMPTNESS, SHOWN_BREACHES, InvariantJudgement
 from idchaos.verdict.objectives import Judgement
@@ -56,8 +57,9 @@ def judge_junk(evidence: Evidence) -> InvariantJudgement | None:
 
 
 def _groups(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Each way by itself, and each kind."""
-    for columns in (["canary", "way"], ["canary"]):
+    """Each way by itself, whatever the method, and each kind."""
+    rows = rows.assign(make=rows["way"].astype(str).map(whatever_method))
+    for columns in (["canary", "make"], ["canary"]):
         for _, group in rows.groupby(columns, observed=True):
             yield group
 

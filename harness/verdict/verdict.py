@@ -29,6 +29,7 @@ from idchaos.verdict.document import (
     RunVerdict,
     SliValue,
 )
+from idchaos.verdict.evidence import Evidence
 from idchaos.verdict.generator_health import GeneratorHealth
 from idchaos.verdict.invariants import (
     ISOLATION,
@@ -44,14 +45,14 @@ from idchaos.verdict.measurements import CHANGES, PER_PHASE, Again, Answer, Aske
 from idchaos.verdict.measures import measures
 from idchaos.verdict.missable import Missable, missable
 from idchaos.verdict.objectives import Judgement, deciding, judge
-from idchaos.verdict.observation import left_out, not_observed, strict, unpromised, untried
+from idchaos.verdict.observation import left_out, not_observed, strict, unpromised, untried, untried_keys
 from idchaos.verdict.paging import paging
 from idchaos.verdict.promptness import judge_junk
 from idchaos.verdict.proofs import fault_reasons
 from idchaos.verdict.reconcile import Row
 from idchaos.verdict.sli import Measurement
 from idchaos.verdict.unasked import judge_unasked
-from idchaos.verdict.ways import undecided
+from idchaos.verdict.ways import Unseen, undecided, unmet
 
 __all__ = [
     "Count",
@@ -116,7 +117,7 @@ def judge_measured(measured: Measurements) -> RunVerdict:
         status=run.status,
         not_observed=unseen,
         unpromised=unpromised(run, measured.evidence),
-        left_out=(*left_out(run), *untried(run), *undecided(run, measured.evidence)),
+        left_out=_left_out(run, measured.evidence),
         objectives=objectives,
         invariants=invariants,
         faults=tuple(each.model_copy(update={"reason": each.reason.replace("\n", "; ")}) for each in faults),
@@ -131,6 +132,12 @@ def judge_measured(measured: Measurements) -> RunVerdict:
         generator=tuple(_generator(name, health) for name, health in measured.health.items()),
         coverage=coverage(run, measured.evidence),
     )
+
+
+def _left_out(run: Run, evidence: Evidence) -> tuple[Unseen, ...]:
+    """What no objective and no invariant of this run speaks of."""
+    met = (*undecided(run, evidence), *unmet(run, evidence), *untried_keys(run, evidence))
+    return (*left_out(run), *untried(run), *met)
 
 
 def _invariants(measured: Measurements, hidden: Collection[str]) -> Iterator[InvariantVerdict]:

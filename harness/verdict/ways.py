@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from idchaos.record.record import Run
+from idchaos.record.samples import whatever_method
 from idchaos.values import Value
-from idchaos.verdict.evidence import Evidence
+from idchaos.verdict.evidence import Evidence, places, told_places
 
 
 class Unseen(Value):
@@ -47,13 +48,52 @@ def undecided(run: Run, evidence: Evidence) -> tuple[Unseen, ...]:
     """Invariants with ways of their kinds that were never decided, though others of the kind were."""
     asked, gone = evidence.asked, _gone(run)
     decided = asked[(asked["expected"] == "deny") & (asked["decision"] != "undecided")]
-    tried = set(zip(decided["canary"].astype(str), decided["way"].astype(str), strict=True))
+    asked_by = set(zip(decided["canary"].astype(str), decided["way"].astype(str), strict=True))
+    tried = asked_by | {(kind, whatever_method(way)) for kind, way in asked_by}
     return tuple(
         Unseen(name=invariant.name, why=f"nobody said yes or no to {kind} by the way {', '.join(missed)}")
         for invariant in run.plan.invariants
         for kind in invariant.canaries
         if (missed := _missed(kind, _ways(run), tried, gone))
     )
+
+
+def unmet(run: Run, evidence: Evidence) -> tuple[Unseen, ...]:
+    """Invariants with kinds that did not meet everybody: by which method at which service, and of which client none was
+    decided.
+    """
+    planned, asked = run.plan.load.canaries, evidence.asked
+    if planned is None:
+        return ()
+    decided = asked[(asked["expected"] == "deny") & (asked["decision"] != "undecided") & ~asked["around"]]
+    found: dict[str, str] = {}
+    for kind in planned.everywhere:
+        mine = decided[decided["canary"] == kind]
+        if (mine["subject_service"] != "").all():
+            continue  # there is none, or it is good at home
+        if missed := evidence.places - places(mine):
+            found[kind] = f"by {told_places(missed)}"
+    for kind, counts in _clients(run).items():
+        missed_clients = sorted(client for client, tried in counts.items() if not tried)
+        if any(counts.values()) and missed_clients:
+            found[kind] = f"of the client {', '.join(missed_clients)}"
+    return tuple(
+        Unseen(name=invariant.name, why=f"nobody said yes or no to {kind} {found[kind]}")
+        for invariant in run.plan.invariants
+        for kind in invariant.canaries
+        if kind in found
+    )
+
+
+def _clients(run: Run) -> dict[str, dict[str, int]]:
+    """Of each kind at the IdP whose clients take turns: decided attempts by client."""
+    told = run.generator.get("clients_tried")
+    kinds = told if isinstance(told, dict) else {}
+    return {
+        str(kind): {str(client): count for client, count in counts.items() if isinstance(count, int)}
+        for kind, counts in kinds.items()
+        if isinstance(counts, dict)
+    }
 
 
 def _missed(

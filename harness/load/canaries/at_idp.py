@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import cycle
-from typing import Generic
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from idchaos.load.canaries.base import IdpKind
-from idchaos.load.canaries.bench import Bench
-from idchaos.load.canaries.stock import Kept, Shelf
+from idchaos.load.canaries.bench import USERS, Bench
+from idchaos.load.canaries.stock import Held, Shelf
+from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
 from idchaos.load.idp.client import NEVER_ARRIVED, Code, Step
-from idchaos.targets.endpoints import Client
+from idchaos.planning.turns import turns
+from idchaos.targets.endpoints import Client, User
 
 NOT_OF_GRANT = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 """Refusals of the client itself: they say nothing about what it presented."""
@@ -21,16 +21,54 @@ _CODE_LIFE_S = 30.0
 """No longer than any IdP's: a code refused because it has expired says nothing."""
 
 
+Kept = TypeVar("Kept", bound=Held)
+
+
+class Turn(NamedTuple):
+    """Whose turn it is, and by which way."""
+
+    way: str
+    client: Client
+    user: User
+
+
+class Fresh(NamedTuple):
+    """An authorization code for the shelf."""
+
+    way: str
+    client: Client
+    code: Code
+    bad_until: float
+    """Until when (Unix time) it surely lives."""
+
+
 class Desk(ABC):
     """One kind, during one load."""
 
     says_nothing = NOT_OF_GRANT
     """Refusals that decide nothing of this kind."""
+    ways: ClassVar[tuple[str, ...]] = ("",)
+    """How it is bad: each way meets each client and each user."""
 
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         self.bench, self.scene, self.kind = bench, bench.scene, kind
-        self.clients: Iterator[Client] = cycle(bench.roles.sessions)
-        self.users = bench.scene.endpoints.users[:1] if bench.roles.sessions else ()
+        self.clients = self.whose(bench.roles)
+        self.users = bench.scene.endpoints.users[:USERS] if bench.roles.sessions else ()
+        self._turns = turns(len(self.ways), len(self.clients), len(self.users))
+
+    def whose(self, roles: Roles) -> tuple[Client, ...]:
+        """The clients that take turns."""
+        return roles.sessions
+
+    def turn(self) -> Turn | None:
+        """Who is next; ``None``: there is nobody."""
+        found = next(self._turns, None)
+        if found is None:
+            return None
+        way, client, user = found
+        for each in self.clients:
+            self.scene.recorder.clients.setdefault(self.kind.name, {}).setdefault(each.client_id, 0)
+        return Turn(self.ways[way], self.clients[client], self.users[user])
 
     @abstractmethod
     def send(self, due: float) -> bool:
@@ -39,10 +77,13 @@ class Desk(ABC):
     def fill(self) -> None:  # noqa: B027 - some have nothing to prepare
         """Fill the stock. Returns early when the IdP does not do its part."""
 
-    def record(self, step: Step, about: About, due: float) -> None:
-        """One attempt, as a sample."""
+    def record(self, step: Step, about: About, due: float, client: Client | None = None) -> None:
+        """One attempt, as a sample. ``client``: whose turn it was."""
         if step.decision == "deny" and step.code in self.says_nothing:
             step = replace(step, decision="undecided")
+        counts = self.scene.recorder.clients.get(self.kind.name, {})
+        if client is not None and client.client_id in counts and step.decision != "undecided":
+            counts[client.client_id] += 1
         self.scene.record_step(
             "canary", step, due=due, token=about, expected="deny", canary=self.kind.name, scheduled=True
         )
@@ -66,7 +107,7 @@ class StockedDesk(Desk, Generic[Kept]):
         step = self.use(item)
         if step.answer.error in NEVER_ARRIVED:
             self.shelf.put_back(item)
-        self.record(step, item.about, due)
+        self.record(step, item.about, due, item.client)
         return True
 
     @property
@@ -74,13 +115,14 @@ class StockedDesk(Desk, Generic[Kept]):
         """Whether there is enough that is still bad, or the load is over."""
         return self.scene.stopping or self.shelf.lasting(self.bench.now) >= self.bench.depth
 
-    def code(self) -> tuple[Client, Code, float] | None:
-        """A fresh code for the shelf, and until when (Unix time) it surely lives; ``None``: no room, or no code."""
-        if self.is_full or not self.users:
+    def code(self) -> Fresh | None:
+        """A fresh code of whose turn it is; ``None``: no room, or no code."""
+        turn = None if self.is_full else self.turn()
+        if turn is None:
             return None
-        asked_at, client = self.bench.now, next(self.clients)
-        code = self.scene.idp.code(client, self.users[0], self.bench.observe)
-        return (client, code, asked_at + _CODE_LIFE_S) if code else None
+        asked_at = self.bench.now
+        code = self.scene.idp.code(turn.client, turn.user, self.bench.observe)
+        return Fresh(turn.way, turn.client, code, asked_at + _CODE_LIFE_S) if code else None
 
 
 def about_way(way: str) -> About:

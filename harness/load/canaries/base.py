@@ -55,8 +55,12 @@ class Kind(ABC):
     """Or as much: it comes less often than others."""
     rare: ClassVar[bool] = False
     """It costs even more, and comes less often still."""
+    twice: ClassVar[bool] = False
+    """It comes twice as often: some of it turn bad only in the course of a run, or it is bad in very many ways."""
     each_way: tuple[str, ...] = ()
     """The ways in which it is bad, where each is a flaw of its own: which of them were not decided is told."""
+    everywhere: ClassVar[bool] = False
+    """Whether it is sent to each service by each everyday method: not where the method is a part of what is bad."""
     once: ClassVar[bool] = False
     """One decided attempt in the whole run must do: it is only surely bad after something has happened, or sent to an
     IdP that a fault may keep out of reach for a whole phase."""
@@ -64,6 +68,8 @@ class Kind(ABC):
 
 class TokenKind(Kind):
     """A request to gateways, mostly with a bad token. It is forged, made to order, or gained by requests."""
+
+    everywhere = True
 
     makes: ClassVar[int] = 1
     """The stock holds so many times as many: some come in two makes, or of two keys."""

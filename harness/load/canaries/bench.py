@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.engine.job import Roles
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.tokens import Token, about, bearer_line, peek, token_from
+from idchaos.planning.turns import Combination, turn, turns
 from idchaos.targets.endpoints import Client
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 PERIOD_S = 4.0
 """From one round of making to the next."""
+USERS = 8
+"""So many of a target's users log in for canaries."""
+_WHOSE = "whose:"
 MOST_OF_A_LIFE = 0.9
 """A token refused because it has expired says nothing of what else is wrong with it."""
 
@@ -44,7 +48,9 @@ class Bench:
     """An everyday machine token of this round; ``None``: the IdP gave none."""
     good: Good | None = None
     """What forgeries are made from; that of an earlier round where this one gained none."""
-    turns: dict[str, Iterator[int]] = field(default_factory=dict)
+    others: tuple[Good, ...] = ()
+    """Beside it, one that looks like each other client's: some check less of one client, or of one kind of user."""
+    turns: dict[str, Iterator[Combination]] = field(default_factory=dict)
     """Kinds of several ways take them in turn."""
     forged: Counter[str] = field(default_factory=Counter)
     revoked_unseen: int = 0
@@ -115,7 +121,19 @@ class Bench:
             return False
         jwk = self._public_key(str(peek(made)[0].get("kid", "")))
         self.good = Good(made, jwk, self.own_key, mints=self.mints is not None, published=tuple(self.published))
+        self.others = tuple(replace(self.good, token=value) for value in self._of_others() if _kid(value) == _kid(made))
         return True
+
+    def _of_others(self) -> list[str]:
+        """A good token of each client but the machine, where they can be had."""
+        specs = [self.in_turn("good", TokenSpec()) for _ in range(1 + len(self.roles.sessions))]
+        return [value for value in self.mint([spec for spec in specs if spec.client_id]) if value]
+
+    def to_forge(self, number: int, ways: int) -> Good:
+        """What the forgery of that number is made from, of a kind of so many ways: each client's token in turn."""
+        assert self.good is not None
+        goods = (self.good, *self.others)
+        return goods[turn(number, ways, len(goods))[1]]
 
     def renew_token(self) -> Token | None:
         """Get an everyday token for this round; ``None`` when the IdP gave none."""
@@ -127,6 +145,21 @@ class Bench:
         if self.mints is None or not specs:
             return [None] * len(specs)
         return self.mints.mint(self.machine.client_id, specs)
+
+    def in_turn(self, make: str, spec: TokenSpec) -> TokenSpec:
+        """The spec of a token as somebody has one: the everyday machine, or another client for one of its users. Each
+        ``make`` of canaries takes its own turns, and begins with another client.
+        """
+        clients, users = self.roles.sessions, self.scene.endpoints.users[:USERS]
+        if self.mints is None or not self.mints.of_any_client or not users:
+            return spec
+        begin = sum(name.startswith(_WHOSE) for name in self.turns)
+        whose = self.turns.setdefault(f"{_WHOSE}{make}", turns(1 + len(clients), len(users), begin=begin))
+        client, user = next(whose)
+        if not client:
+            return spec
+        claims = {"sub": users[user].username} | spec.claims
+        return replace(spec, client_id=clients[client - 1].client_id, claims=claims)
 
     def machine_token(self, client: Client | None = None) -> Token | None:
         """A token of a client for itself, the everyday one if none is named; ``None`` when the IdP gave none."""
@@ -151,28 +184,34 @@ class Bench:
         shown = about(*peek(value), session=SESSION, obtained_at=self.now, way=way, subject_service=service)
         shelf.put(Call(lines=bearer_line(value), about=shown, **when))
 
-    def show(self, value: str, *, audience: str = "", until: float = inf) -> bool:
+    def show(
+        self, value: str, *, audience: str = "", until: float = inf, subject: str = "", posted: bool = True
+    ) -> bool:
         """Use a good token once at every route (of ``audience``, if one is named) through every gateway: wherever it is
-        decided, in whatever way that is remembered. Returns whether all accepted it, before ``until`` (Unix time).
-        Under load it counts as asked there, and as no traffic of users.
+        decided, in whatever way that is remembered; and, if it may be ``posted``, by every everyday method. Returns
+        whether all accepted it, before ``until`` (Unix time). Under load it counts as asked there, and as no traffic of
+        users. ``subject``: whose it is, where it does not say so itself.
 
         Who has never seen a token knows nothing of it that could be out of date.
         """
         routes = self.scene.endpoints.routes
         here = [number for number, route in enumerate(routes) if audience in ("", route.audience)]
         return all(
-            self.now < until and self._accepted(value, route, replica)
+            self.now < until and self._accepted(value, route, replica, method, subject)
             for replica in range(len(self.scene.gates))
             for route in here
+            for method in (routes[route].methods if posted else ("GET",))
         )
 
-    def _accepted(self, value: str, route: int, replica: int) -> bool:
+    def _accepted(self, value: str, route: int, replica: int, method: str, subject: str) -> bool:
         scene, gate = self.scene, self.scene.gates[replica]
+        told = about(*peek(value), session=SESSION, obtained_at=self.now)
+        head, shown = gate.everyday(route, method, replace(told, subject=told.subject or subject))
         if self.under_load:
-            shown = about(*peek(value), session=SESSION, obtained_at=self.now)
-            decision, _ = scene.call("canary", bearer_line(value), shown, due=self.now, route=route, replica=replica)
+            line = bearer_line(value)
+            decision, _ = scene.call("canary", line, shown, due=self.now, route=route, replica=replica, head=head)
         else:
-            decision, _ = gate.dialect.read(gate.site.send(gate.heads[route] + bearer_line(value)))
+            decision, _ = gate.dialect.read(gate.site.send(head + bearer_line(value)))
         return decision == "accept" and not scene.stopping
 
     def present(self, value: str, again_s: float, attempts: int) -> bool:
@@ -196,3 +235,7 @@ class Bench:
         if known() is None:
             self.published = self.scene.idp.jwks() or self.published
         return known() or (self.published[0] if self.published else None)
+
+
+def _kid(token: str) -> str:
+    return str(peek(token)[0].get("kid", ""))

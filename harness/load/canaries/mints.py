@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from idchaos.load.decide import json_object
 from idchaos.load.engine.response import Sends
@@ -24,10 +24,15 @@ class TokenSpec:
     kid: str = ""
     """The key to sign it by; empty: the one in use."""
     opaque: bool = False
+    client_id: str = ""
+    """Whose token it looks like; empty: that of the client it is asked for."""
 
 
 class Mints(Protocol):
     """Makes tokens to order. May be asked by several greenlets at once."""
+
+    of_any_client: ClassVar[bool]
+    """Whether it makes tokens of whichever client is named, or all like the one that it knows."""
 
     def mint(self, client_id: str, specs: Sequence[TokenSpec]) -> list[str | None]:
         """One token for each spec, in their order; ``None`` for each that can't be had."""
@@ -35,6 +40,8 @@ class Mints(Protocol):
 
 class ControlApi:
     """Asks the stand-in IdP's control API, directly: this path has no link and is never faulted."""
+
+    of_any_client: ClassVar[bool] = True
 
     def __init__(self, site: Sends, secret: str) -> None:
         self._site, self._secret = site, secret
@@ -52,7 +59,7 @@ class ControlApi:
         return list(tokens) if whole else [None] * len(specs)
 
     def _order(self, client_id: str, spec: TokenSpec) -> dict[str, Any]:
-        order: dict[str, Any] = {"client_id": client_id, "claims": spec.claims}
+        order: dict[str, Any] = {"client_id": spec.client_id or client_id, "claims": spec.claims}
         order |= {"header": spec.header} if spec.header else {}
         order |= {"kid": spec.kid} if spec.kid else {}
         return order | ({"opaque": True} if spec.opaque else {})
@@ -60,6 +67,8 @@ class ControlApi:
 
 class SigningKey:
     """Signs by a key that the harness holds and the IdP was given: a pure function of the key and a good token."""
+
+    of_any_client: ClassVar[bool] = False
 
     def __init__(
         self, jwk: dict[str, Any], example: Callable[[], str | None], now: Callable[[], float] = time.time

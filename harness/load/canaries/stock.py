@@ -14,7 +14,7 @@ from idchaos.record.samples import Decision
 from idchaos.targets.endpoints import Client
 
 Reuse = Literal["never", "last", "always"]
-"""What becomes of a canary that was taken. ``never``: it is used up · ``last``: so it is, but for the last of its kind,
+"""What becomes of a canary that was taken. ``never``: it is used up · ``last``: so it is, but for the last of its lot,
 which stays for as long as it is bad · ``always``: it goes to the end of the shelf, since it took long to ripen."""
 
 
@@ -36,6 +36,12 @@ class Item:
     about: About
     bad_from: float = 0.0
     bad_until: float = float("inf")
+    lot: str = ""
+    """Of a kind, what has turns of its own: tokens that were shown while good, or those of one withdrawn key."""
+
+    def is_bad(self, now: float) -> bool:
+        """Whether it surely is at that moment."""
+        return self.bad_from <= now < self.bad_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,28 +68,37 @@ class Call(Item):
     While a fault keeps revocations from one, accepting it is no breach; accepting it *again* is. ``None``: each must
     refuse it."""
 
+    @property
+    def is_everyday(self) -> bool:
+        """Whether nothing but its header lines is bad: it may be sent by any everyday method."""
+        return (self.method, self.suffix, self.form, self.body) == ("GET", "", "", b"")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replay(Item):
-    """A refresh token that was used before."""
+class Held(Item):
+    """What a client presents to the IdP."""
 
     client: Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay(Held):
+    """A refresh token that was used before."""
+
     token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assertion(Item):
+class Assertion(Held):
     """A client assertion that was used before."""
 
-    client: Client
     value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Redemption(Item):
+class Redemption(Held):
     """A code, and the verifier that it is to be redeemed with."""
 
-    client: Client
     code: Code
     verifier: str | None = field(repr=False)
 
@@ -113,13 +128,17 @@ class Shelf(Generic[Kept]):
         """How many are still bad at that moment."""
         return sum(item.bad_until > until for item in self._items)
 
-    def take(self, now: float) -> Kept | None:
-        """The oldest that is surely bad now; ``None`` without one."""
+    def lots(self, now: float) -> tuple[str, ...]:
+        """Of which there is one that is surely bad now."""
+        return tuple(dict.fromkeys(item.lot for item in self._items if item.is_bad(now)))
+
+    def take(self, now: float, lot: str | None = None) -> Kept | None:
+        """The oldest that is surely bad now, of any lot if none is named; ``None`` without one."""
         items = self._items
         while items and items[0].bad_until <= now:
             items.popleft()
-        found = next((item for item in items if item.bad_from <= now < item.bad_until), None)
-        if found is not None and (len(items) > 1 or self._reuse == "never"):
+        found = next((item for item in items if item.is_bad(now) and lot in (None, item.lot)), None)
+        if found is not None and (self._reuse == "never" or sum(item.lot == found.lot for item in items) > 1):
             items.remove(found)
             if self._reuse == "always":
                 items.append(found)

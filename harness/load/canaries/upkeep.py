@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
-from itertools import count, cycle
+from itertools import cycle
 from math import inf
 
 import gevent
@@ -17,6 +17,7 @@ from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.catalogue import kind_named
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid, junk
 from idchaos.load.canaries.mints import TokenSpec
+from idchaos.load.canaries.rota import Rota
 from idchaos.load.canaries.stock import Call, Shelf, spelled
 from idchaos.load.decide import at_odd_request, identity_seen
 from idchaos.load.engine.job import Withdrawn
@@ -55,16 +56,13 @@ class Canaries:
             kind.name: Shelf(depth * kind.makes, kind.reuse) for kind in self._tokens.values()
         }
         self._shown: dict[str, Shelf[Call]] = {name: Shelf(max(_SHOWN, depth), "always") for name in self._tokens}
-        """Tokens that have turned bad since they were shown, or were shown where they are good. Every second one of
-        their kind is one, if there is one."""
-        self._shown_next: set[str] = set()
+        """Tokens that have turned bad since they were shown, or were shown where they are good."""
         self._never_known: set[str] = set()
         self._presented: dict[str, str] = {}
         """Tokens that everybody has accepted, by their key."""
         self._rounds = 0
         self._slots = [cycle(slot) for slot in plan.slots]
-        self._turns: dict[tuple[str, str], Iterator[int]] = {}
-        """Each make of a kind is sent by all ways to all routes in turn."""
+        self._rota = Rota(scene.endpoints, len(scene.gates), plan.around)
         self.keepers: list[gevent.Greenlet] = []
 
     @classmethod
@@ -89,22 +87,24 @@ class Canaries:
             self._scene.recorder.skipped[name] += 1
 
     def _send(self, name: str, due: float) -> bool:
-        item = self._take(name)
+        item = self._rota.take(name, (self._shown[name], self.stock[name]), self.bench.now)
         if item is None:
             return False
         known_at = item.known_at
-        replica, route, around = self._where(name, item)
+        replica, route, method, around = self._rota.place(name, item)
         decider = self._scene.decider(route, replica)
         decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else item.decide
-        head = b""
-        if (item.method, item.suffix, item.form) != ("GET", "", ""):
-            gate = self._scene.gates[replica]
-            head = gate.head(self._scene.endpoints.routes[route], item.method, item.suffix)
-            head = spelled(head, item.form, gate.site.base)
+        where = self._scene.endpoints.routes[route]
+        around = around and where.service in self._scene.around
+        gate = self._scene.around[where.service] if around else self._scene.gates[replica]
+        if item.is_everyday:
+            head, shown = gate.everyday(route, method, item.about)
+        else:
+            head, shown = spelled(gate.head(where, method, item.suffix), item.form, gate.site.base), item.about
         decision, code = self._scene.call(
             "canary",
             item.lines,
-            item.about,
+            shown,
             due=due,
             route=route,
             replica=replica,
@@ -119,30 +119,6 @@ class Canaries:
         if known_at is not None and decision == "deny" and code not in NOT_OF_REVOCATION:
             known_at.add(decider)
         return True
-
-    def _routes_beside(self, audience: str) -> list[int]:
-        return [number for number, route in enumerate(self._scene.endpoints.routes) if route.audience != audience]
-
-    def _take(self, name: str) -> Call | None:
-        now = self.bench.now
-        self._shown_next ^= {name}
-        if name in self._shown_next and (item := self._shown[name].take(now)):
-            return item
-        return self.stock[name].take(now)
-
-    def _where(self, name: str, item: Call) -> tuple[int, int, bool]:
-        """Replica, route, and whether to go around the gateways: of each make every second one, where there is a way.
-        Makes begin at another replica each, so that those that are few meet all of them together.
-        """
-        way = item.about.way
-        begun = sum(1 for kind, _ in self._turns if kind == name)
-        turn = next(self._turns.setdefault((name, way), count(begun * 2 if name in self._plan.around else begun)))
-        around = False
-        if name in self._plan.around:
-            turn, around = turn // 2, bool(turn % 2)
-        replicas, bad_at = len(self._scene.gates), self._routes_beside(item.good_for)
-        route = bad_at[turn // replicas % len(bad_at)]
-        return turn % replicas, route, around and self._scene.endpoints.routes[route].service in self._scene.around
 
     def junk(self, arrival: Arrival, due: float) -> None:
         """One token of a flood: well made, and of a key name that was never used before."""
@@ -180,7 +156,7 @@ class Canaries:
         if _RETIRED in self._tokens and key.kid not in self._never_known:
             self.bench.withdrawn[key.kid] = key.forgotten_from
             if value := self._presented.get(key.kid):  # a verdict that was remembered of it is out of date as well
-                self.bench.put(self._shown[_RETIRED], value, way=SHOWN, bad_from=key.forgotten_from)
+                self.bench.put(self._shown[_RETIRED], value, way=SHOWN, lot=SHOWN, bad_from=key.forgotten_from)
             self.keepers.append(self._scene.spawn(self._fill_ordered))
 
     @property
@@ -236,13 +212,14 @@ class Canaries:
 
     def _fill_forged(self) -> None:
         bench = self.bench
-        assert bench.good is not None
         for name, kind in self._tokens.items():
             for _ in range(bench.depth):
                 number = bench.forged[name]
                 bench.forged[name] += 1
                 gevent.sleep(0)  # making takes its time, and load must not wait for it
-                if value := kind.forge(bench.good, number):
+                # Those without ways of their own may still have two makes.
+                good = bench.to_forge(number, len(kind.ways) or 2)
+                if value := kind.forge(good, number):
                     way = kind.ways[number % len(kind.ways)] if kind.ways else ""
                     bench.put(self.stock[name], value, way=way, secret=kind.secret)
 
@@ -265,7 +242,7 @@ class Canaries:
             )
             self._rounds += 1
             orders += [(name, order) for name, kind in self._tokens.items() for order in kind.orders(moment)]
-        made = self.bench.mint([TokenSpec(each.claims, each.header, each.kid, each.opaque) for _, each in orders])
+        made = self.bench.mint([self._spec(name, order) for name, order in orders])
         for (name, order), value in zip(orders, made, strict=True):
             gevent.sleep(0)
             if value is None:
@@ -277,6 +254,10 @@ class Canaries:
             else:
                 self._show_ordered(name, order, value)
 
+    def _spec(self, name: str, order: Order) -> TokenSpec:
+        spec = TokenSpec(order.claims, order.header, order.kid, order.opaque)
+        return self.bench.in_turn(f"{name}:{order.way}:{order.shown}", spec)
+
     @property
     def _formats(self) -> tuple[TokenFormat, ...]:
         return tuple(client.token_format for client in self.bench.machines)
@@ -284,7 +265,8 @@ class Canaries:
     def _show_ordered(self, name: str, order: Order, value: str) -> None:
         """What is another audience's is bad here, shown or not; what is good everywhere must have been seen."""
         until = float(order.claims.get("exp", inf))
-        if self.bench.show(value, audience=order.good_for, until=until):
+        subject, posted = str(order.claims.get("sub", "")), order.method == "GET"
+        if self.bench.show(value, audience=order.good_for, until=until, subject=subject, posted=posted):
             self._put_ordered(name, order, value, self._shown)
         elif order.good_for:
             self._put_ordered(name, order, value, self.stock)
@@ -294,6 +276,7 @@ class Canaries:
             shelves[name],
             value,
             way=order.way,
+            lot=SHOWN if shelves is self._shown else order.kid,
             bad_from=order.bad_from,
             bad_until=order.bad_until,
             good_for=order.good_for,

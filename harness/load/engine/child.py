@@ -95,6 +95,7 @@ class Child:
             recorded=recorder.recorded,
             in_flight=generator.in_flight,
             skipped=dict(recorder.skipped),
+            clients_tried=recorder.clients,
             not_offered=recorder.not_offered,
             unsampled=dict(recorder.unsampled),
             unsampled_unsure=dict(recorder.unsampled_unsure),

@@ -80,6 +80,8 @@ class Recorder:
         """Canaries that were due when none of their kind could be made."""
         self.not_offered: dict[str, str] = {}
         """Canaries that can't be tried, as ``kind:way``, and what the IdP does not offer."""
+        self.clients: dict[str, dict[str, int]] = {}
+        """Of canaries at the IdP, by kind: decided attempts of each client that takes turns."""
         self.unsampled: Counter[str] = Counter()
         """Requests of the load generator's own upkeep that the IdP answered, by endpoint: they are no samples."""
         self.unsampled_unsure: Counter[str] = Counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ from idchaos.load.engine.response import Response, Sends
 from idchaos.load.idp.client import NEVER_ARRIVED, Idp, Step
 from idchaos.planning.arrivals import Arrival
 from idchaos.reasons import FOREIGN_ANSWER
-from idchaos.record.samples import AROUND, Decision, Expected
+from idchaos.record.samples import AROUND, Decision, Expected, by_method
 from idchaos.targets.endpoints import Endpoints
 
 _ECHO = ECHO.encode()
@@ -45,15 +45,24 @@ class Gate:
     heads: tuple[bytes, ...]
     dialect: Dialect = STAND_IN
     """How it says why it refuses."""
+    posted: tuple[bytes, ...] = ()
+    """The same of POST."""
 
     def head(self, route: Route, method: str, suffix: str = "") -> bytes:
         """The head of another request at a route than the prepared one."""
         return self.site.head(method, route.path + suffix, _ACCEPT)
 
+    def everyday(self, route: int, method: str, token: About) -> tuple[bytes, About]:
+        """The head of an everyday request by that method, and what its sample says."""
+        if method == "GET":
+            return self.heads[route], token
+        return self.posted[route], replace(token, way=by_method(method, token.way))
+
     @classmethod
     def of(cls, name: str, site: Sends, routes: tuple[Route, ...], dialect: Dialect = STAND_IN) -> Gate:
         """Prepare the heads."""
-        return cls(name, site, tuple(site.head("GET", r.path, _ACCEPT) for r in routes), dialect)
+        heads, posted = (tuple(site.head(method, r.path, _ACCEPT) for r in routes) for method in ("GET", "POST"))
+        return cls(name, site, heads, dialect, posted)
 
 
 @dataclass

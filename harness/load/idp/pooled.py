@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 from idchaos.load.engine.scene import Scene
 from idchaos.load.flows.base import Sender
+from idchaos.load.idp.sessions import POSTS_EVERY
 from idchaos.load.idp.tokens import Token, token_from
 from idchaos.planning.arrivals import Arrival
 from idchaos.targets.endpoints import Client
@@ -21,6 +23,7 @@ class Pooled(Sender):
         assert scene.roles.machine_opaque is not None
         self._scene, self._client = scene, scene.roles.machine_opaque
         self._pooled: Token | None = None
+        self._calls = count()
 
     def send(self, arrival: Arrival, due: float) -> None:
         """Call an API with the pooled opaque token."""
@@ -28,14 +31,18 @@ class Pooled(Sender):
         if token is None or not token.usable(scene.clock.now()):
             scene.no_token("opaque", arrival, due, "no_token", _SESSION)
             return
+        methods = scene.endpoints.routes[arrival.route].methods
+        posts = not next(self._calls) % POSTS_EVERY and "POST" in methods
+        head, about = scene.gates[arrival.replica].everyday(arrival.route, "POST" if posts else "GET", token.about)
         scene.call(
             "opaque",
             token.bearer,
-            token.about,
+            about,
             due=due,
             route=arrival.route,
             replica=arrival.replica,
             scheduled=True,
+            head=head,
         )
 
     def prepare(self) -> None:

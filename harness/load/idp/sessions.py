@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import gevent
@@ -24,9 +25,12 @@ from idchaos.load.idp.client import NEVER_ARRIVED, Step
 from idchaos.load.idp.login import log_in
 from idchaos.load.idp.tokens import Token, token_from
 from idchaos.planning.arrivals import Arrival
+from idchaos.planning.turns import turns
 from idchaos.record.samples import Expected
 from idchaos.targets.endpoints import Client, User
 
+POSTS_EVERY = 5
+"""Of calls of APIs that take it, so many are one POST."""
 _POKE_EVERY_S = 1.0
 _LOGINS_AT_ONCE = 8
 _LIMIT_SLACK_S = 0.5
@@ -82,12 +86,14 @@ class Sessions:
         self.opaque = self._slots(everyday, opaque, roles.opaque_sessions)
         self.keepers: list[gevent.Greenlet] = []
         self._prepared = False
+        self._calls = count()
 
-    def _slots(self, first: int, count: int, clients: tuple[Client, ...]) -> list[Slot]:
+    def _slots(self, first: int, wanted: int, clients: tuple[Client, ...]) -> list[Slot]:
         users = self._scene.endpoints.users
+        whose = turns(len(clients), len(users))
         return [
-            Slot(i, clients[i % len(clients)], users[i % len(users)], self._scene.rng("session", i))
-            for i in range(first, first + count)
+            Slot(i, clients[client], users[user], self._scene.rng("session", i))
+            for i, (client, user) in zip(range(first, first + wanted), whose, strict=False)
         ]
 
     @classmethod
@@ -162,15 +168,19 @@ class Sessions:
             scene.no_token(flow, arrival, due, "no_token", session.name)
             return
         session.in_flight += 1
+        methods = scene.endpoints.routes[arrival.route].methods
+        posts = not next(self._calls) % POSTS_EVERY and "POST" in methods
+        head, about = scene.gates[arrival.replica].everyday(arrival.route, "POST" if posts else "GET", token.about)
         try:
             decision, _ = scene.call(
                 flow,
                 token.bearer,
-                token.about,
+                about,
                 due=due,
                 route=arrival.route,
                 replica=arrival.replica,
                 scheduled=True,
+                head=head,
             )
         finally:
             session.in_flight -= 1

@@ -85,6 +85,8 @@ def findings(endpoints: Endpoints, graph: Graph, observes: ObservesLinks) -> Ite
                 passes = _passes(http, endpoints, gateway, route, token, within_s)
                 within_s = GOOD_WITHIN_S if passes.ok else 0.0
                 yield passes
+                if passes.ok and route.posts:
+                    yield _posted(http, gateway, route, token)
                 yield _refused(http, gateway, route, token)
             yield _fetched(graph, gateway, observes)
 
@@ -127,6 +129,14 @@ def _passes(  # noqa: PLR0917 - one request, and all that it takes
     return Finding(ok=False, what=what, advice=advice[said])
 
 
+def _posted(http: httpx.Client, gateway: Gateway, route: Route, token: str) -> Finding:
+    answer = _ask(http, gateway, route, token, "POST")
+    if gateway.dialect.read(answer)[0] == "accept":
+        return Finding(ok=True, what=f"{gateway.name}: a POST with a good token for {route.path} passes")
+    what = f"{gateway.name}: no POST with a good token for {route.path} passes: {answer.told}"
+    return Finding(ok=False, what=what, advice="let it through, or say gateway.posts = false in its file")
+
+
 def _refused(http: httpx.Client, gateway: Gateway, route: Route, token: str) -> Finding:
     """A token with a broken signature is the surest bad one."""
     head, _, signature = token.rpartition(".")
@@ -160,11 +170,11 @@ def _fetched(graph: Graph, gateway: Gateway, observes: ObservesLinks) -> Finding
     return Finding(ok=False, what=what, advice=advice, misleading=True)
 
 
-def _ask(http: httpx.Client, gateway: Gateway, route: Route, token: str) -> Answer:
+def _ask(http: httpx.Client, gateway: Gateway, route: Route, token: str, method: str = "GET") -> Answer:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         # Each on a connection of its own: a gateway may close what it refuses.
-        answer = http.get(gateway.url + route.path, headers={**headers, "Connection": "close"})
+        answer = http.request(method, gateway.url + route.path, headers={**headers, "Connection": "close"})
     except httpx.HTTPError as error:
         return Answer(0, type(error).__name__, b"", httpx.Headers())
     return Answer(answer.status_code, "", answer.content, answer.headers)

@@ -74,6 +74,8 @@ class Described(Value):
     """Whose APIs go through it: ``orders`` below ``/orders``, ``accounts`` below ``/accounts``."""
     caller: str = "token"
     """The header in which it tells services the caller's ``sub``; ``token``: it passes the token on."""
+    posts: bool = True
+    """Whether a POST goes through it: everyday users send some, and bad tokens are sent by it as well."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts, beside this machine's own, that load and faults may be sent to."""
 

@@ -59,7 +59,11 @@ class Own(Adapter):
             update={
                 "components": tuple(each for each in whole.components if each.name not in gone),
                 "links": tuple(links),
-                "routes": tuple(each for each in whole.routes if each.service in self._file.gateway.services),
+                "routes": tuple(
+                    each.model_copy(update={"posts": self._file.gateway.posts})
+                    for each in whole.routes
+                    if each.service in self._file.gateway.services
+                ),
             }
         )
 

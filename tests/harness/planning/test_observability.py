@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from idchaos.contract import COUNTS, LOGS, Fact
+from idchaos.contract import COUNTS, LOGS, POSTED, Fact
 from idchaos.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, Plan
 from idchaos.graph import Component, Graph, Link, Role, Route
 from idchaos.planning.observability import Sight, observable
@@ -24,7 +24,7 @@ FOREIGN = Graph(
         Link(name="edge-to-idp", consumers=("edge",), provider="idp"),
         Link(name="edge-to-api", consumers=("edge",), provider="api"),
     ),
-    routes=(Route(path="/", service="api", audience="api", scope=""),),
+    routes=(Route(path="/", service="api", audience="api", scope="", posts=True),),
 )
 NO_MINT = "no way to have tokens signed by the IdP's key"
 BLIND = Sight(unmade={"expired": NO_MINT})
@@ -90,3 +90,11 @@ def test_the_stand_ins_show_all_that_a_scenario_asks_for(topology: str) -> None:
         prepare(Request("idp_outage" if topology == "library" else "revocation_lag", topology=topology)).not_observed
         == ()
     )
+
+
+def test_where_nobody_posts_it_is_declared_that_bad_tokens_are_not_posted_either(plan: Plan) -> None:
+    reading = FOREIGN.model_copy(
+        update={"routes": tuple(r.model_copy(update={"posts": False}) for r in FOREIGN.routes)}
+    )
+    assert POSTED not in {each.name for each in observable(plan, FOREIGN, ALL_SEEING)[1]}
+    assert POSTED in {each.name for each in observable(plan, reading, ALL_SEEING)[1]}

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from idchaos.record.record import RunRecord
-from idchaos.verdict.coverage import coverage, method_of, seen_from
+from idchaos.record.samples import method_of
+from idchaos.verdict.coverage import coverage, seen_from
 from idchaos.verdict.evidence import evidence_of
 
 Make = Callable[..., RunRecord]

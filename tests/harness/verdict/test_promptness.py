@@ -61,6 +61,7 @@ SLOW = {"service_time_s": 5.0, "status": 0, "error_code": "read_timeout", "decis
         ([junk(101.0, **SLOW), junk(104.0, **SLOW), junk(105.0)], True),  # it can be quick
         ([junk(111.0, **SLOW), junk(114.0, **SLOW)], True),  # a fault keeps answers back
         ([junk(101.0, **SLOW), junk(104.0, **SLOW), junk(105.0, way="nul")], False),  # one way is enough
+        ([junk(101.0, **SLOW), junk(104.0, way="post_dots", **SLOW), junk(105.0, way="nul")], False),  # by any method
     ],
 )
 def test_what_is_never_quick_is_a_breach(make_record: Make, rows: list[dict[str, Any]], holds: bool) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from idchaos.experiment import SHOWN, Bound, Canary, CanaryPlan, Invariant, Objective, PhaseName, Plan, Verdict
 from idchaos.record.record import Effect, FaultRecord, RunRecord
+from idchaos.record.samples import by_method
 from idchaos.verdict import generator_health, invariants, leaks, objectives, proofs, sli, stats
 from idchaos.verdict.sli import Measurement
 from idchaos.verdict.sli.worst import least_of
@@ -491,6 +492,25 @@ def test_in_a_run_that_is_long_enough_an_expired_token_must_have_been_shown_whil
         == "never: nobody said yes or no to a bad token of the kind expired that was shown while good at gateway-2"
     )
     assert judged(long_enough, *both, both[-1] | {"way": SHOWN}).verdict is Verdict.PASS
+
+
+def test_where_everyday_requests_are_posted_bad_ones_must_be_as_well(make_record: Make, make_plan: MakePlan) -> None:
+    """By GET alone nobody knows what a POST would have met."""
+    bad = [row | {"service": "orders", "replica": "gateway-1"} for row in canaries((Canary.TAMPERED,))]
+    good = {"due_at": 105.0, "endpoint": "/orders", "service": "orders", "replica": "gateway-1"}
+    posted = good | {"way": by_method("POST", "")}
+
+    def judged(*rows: dict[str, Any], once: tuple[str, ...] = ()) -> objectives.Judgement:
+        kinds = (Canary.TAMPERED,)
+        plan = make_plan(canaries=CanaryPlan(kinds=kinds, once=once, everywhere=kinds, clock_margin_s=10))
+        never = Invariant(name="never", canaries=kinds)
+        return invariants.judge_invariant(never, make_record([*rows], plan=plan)).judgement
+
+    assert judged(*bad, good).verdict is Verdict.PASS
+    untried = judged(*bad, good, posted)
+    assert untried.reason == "never: nobody said yes or no to a bad token of the kind tampered by POST"
+    assert judged(*bad, bad[-1] | {"way": by_method("POST", "claims")}, good, posted).verdict is Verdict.PASS
+    assert judged(*bad, good, posted, once=("tampered",)).verdict is Verdict.PASS, "told beside the verdict"
 
 
 def test_one_accepted_canary_fails_with_what_is_needed_to_find_it(make_record: Make, make_plan: MakePlan) -> None:

@@ -339,6 +339,19 @@ def test_a_withdrawn_key_that_nobody_presented_again_shows_nothing(build: Build)
     assert "nobody said yes or no to a token of other" in verdict.reasons[0]
 
 
+def test_who_was_not_shown_a_withdrawn_key_is_named(build: Build) -> None:
+    def at_one(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [
+            row | {"replica": "gateway-2" if n % 3 and row.get("kid") != "old" else "gateway-1"}
+            for n, row in enumerate(sessions_of_a_withdrawn_key(113.0)(rows))
+        ]
+
+    told = judge_run(build(at_one, events=[*EVENTS, WITHDRAWN])).left_out
+    assert [each.why for each in told if each.name == "withdrawn_keys_refused"] == [
+        "nobody was asked about old at gateway-2"
+    ]
+
+
 def test_what_no_invariant_watches_is_a_breach_all_the_same(build: Build) -> None:
     def accept(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [*rows, rows[-1] | {"canary": "tampered", "kid": "k", "decision": "accept", "status": 200}]

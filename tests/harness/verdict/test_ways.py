@@ -12,7 +12,7 @@ from idchaos.experiment import CanaryPlan, Invariant, Verdict
 from idchaos.record.record import RunRecord
 from idchaos.verdict.evidence import evidence_of
 from idchaos.verdict.verdict import judge_run
-from idchaos.verdict.ways import undecided
+from idchaos.verdict.ways import undecided, unmet
 
 CHECKED = Invariant(name="checked", canaries=("dead", "odd"))
 KINDS = CanaryPlan(
@@ -93,3 +93,18 @@ def test_an_invariant_of_which_nothing_is_offered_is_not_judged(record: Callable
 
 def test_a_breach_is_one_whatever_was_offered(record: Callable[..., RunRecord]) -> None:
     assert verdict_of(record(*ALL[:2], tried("odd", "get", "accept"), odd__get=NO_USERINFO)) is Verdict.FAIL
+
+
+def test_whom_kinds_did_not_come_to_is_told(make_record: Callable[..., RunRecord], make_plan: Any) -> None:
+    plan = CanaryPlan(kinds=("dead",), once=("dead",), everywhere=("dead",), clock_margin_s=10.0)
+    bad = tried("dead", "expired") | {"endpoint": "/orders", "service": "orders", "replica": "gateway-1"}
+    good = {"due_at": 105.0, "endpoint": "/orders", "service": "orders", "replica": "gateway-1"}
+    dead = Invariant(name="checked", canaries=("dead",))
+    found = make_record([bad, good, good | {"way": "post"}], plan=make_plan((), (dead,), canaries=plan))
+    assert [each.why for each in unmet(found, evidence_of(found))] == [
+        "nobody said yes or no to dead by POST at orders"
+    ]
+    clients = {"clients_tried": {"dead": {"web": 3, "spa": 0}}}
+    of_clients = dataclasses.replace(found, generator={**found.generator, **clients})
+    (told,) = unmet(of_clients, evidence_of(of_clients))
+    assert told.why == "nobody said yes or no to dead of the client spa"

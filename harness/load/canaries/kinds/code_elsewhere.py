@@ -31,7 +31,7 @@ class _Desk(StockedDesk[Redemption]):
     def fill(self) -> None:
         """Good codes, each with another address."""
         while found := self.code():
-            client, code, bad_until = found
+            _, client, code, bad_until = found
             other = replace(code, redirect_uri=f"{code.redirect_uri}/other")
             about = about_way("other_redirect_uri")
             self.shelf.put(

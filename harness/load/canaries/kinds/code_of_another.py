@@ -29,7 +29,7 @@ class _Desk(StockedDesk[Redemption]):
     def fill(self) -> None:
         """Good codes, each for another client than it was given to."""
         while found := self.code():
-            owner, code, bad_until = found
+            _, owner, code, bad_until = found
             other = next((each for each in self.bench.roles.sessions if each.client_id != owner.client_id), None)
             if other is None:
                 return

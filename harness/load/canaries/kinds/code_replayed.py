@@ -29,7 +29,7 @@ class _Desk(StockedDesk[Redemption]):
     def fill(self) -> None:
         """Codes of sessions of their own, redeemed as they should be, once."""
         while found := self.code():
-            client, code, bad_until = found
+            _, client, code, bad_until = found
             step, _ = self.scene.idp.redeem(client, code, code.verifier)
             if not self.bench.observe(step):
                 return

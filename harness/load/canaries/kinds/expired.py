@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from idchaos.experiment import SHOWN, SHOWN_FOR_S
-from idchaos.load.canaries.base import Moment, Order, TokenKind
+from idchaos.load.canaries.base import Moment, Order, TokenKind, new_name
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Call, Shelf
 
@@ -19,13 +19,14 @@ class Expired(TokenKind):
 
     name = "expired"
     invariant = "expired_tokens_refused"
+    twice = True
     made = "A token whose `exp` has passed: made to order, or an everyday one that was shown while good and has aged."
     bad = "`exp` lies further back than the leeway and every error of clocks together."
     why = "A stolen token works for ever, and so does everyone who has left."
     source = "RFC 7519 section 4.1.4, RFC 7662 section 2.2"
 
     def orders(self, moment: Moment) -> Iterable[Order]:
-        yield Order(_over(moment))
+        yield Order(over(moment))
         if moment.shows:
             yield _to_be_shown(moment, opaque=moment.shows[0] == "opaque")
 
@@ -42,6 +43,7 @@ class ExpiredOpaque(TokenKind):
 
     name = "expired_opaque"
     invariant = "expired_tokens_refused"
+    twice = True
     made = "An opaque token whose end has passed: made so, or shown while good and grown old."
     bad = "Its end lies further back than the leeway and every error of clocks together."
     why = "What the IdP once said of a token is believed beyond the token's end, or it says so for ever."
@@ -50,12 +52,12 @@ class ExpiredOpaque(TokenKind):
     once = True
 
     def orders(self, moment: Moment) -> Iterable[Order]:
-        yield Order(_over(moment), opaque=True)
+        yield Order(over(moment), opaque=True)
         if "opaque" in moment.shows:
             yield _to_be_shown(moment, opaque=True)
 
 
-def _over(moment: Moment) -> dict[str, int]:
+def over(moment: Moment) -> dict[str, int]:
     """Times of a token that was over before it was made."""
     end = int(moment.now - moment.margin_s) - 1
     return {"iat": end - _BEFORE_S, "nbf": end - _BEFORE_S, "exp": end}
@@ -63,4 +65,5 @@ def _over(moment: Moment) -> dict[str, int]:
 
 def _to_be_shown(moment: Moment, *, opaque: bool) -> Order:
     over = int(moment.now + SHOWN_FOR_S)
-    return Order({"exp": over}, opaque=opaque, shown=True, bad_from=over + moment.expired_after_s, way=SHOWN)
+    claims, bad_from = {"sub": new_name(), "exp": over}, over + moment.expired_after_s
+    return Order(claims, opaque=opaque, shown=True, bad_from=bad_from, way=SHOWN)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import count
 from typing import Final
 
 from idchaos.load.canaries.base import Moment, Order, TokenKind
-from idchaos.load.canaries.bench import MOST_OF_A_LIFE, PERIOD_S, Bench
+from idchaos.load.canaries.bench import MOST_OF_A_LIFE, PERIOD_S, USERS, Bench
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.idp.tokens import about, peek
+from idchaos.planning.turns import turns
 
 ACCESS: Final = "at+jwt"
 """RFC 9068 section 2.1. Where access tokens have no such type, another type says nothing."""
@@ -39,8 +39,8 @@ class IdToken(TokenKind):
         scene, clients = bench.scene, bench.roles.sessions
         if not scene.endpoints.users or not clients or _lasting(shelf, bench) >= bench.depth:
             return
-        client = clients[next(bench.turns.setdefault(self.name, count())) % len(clients)]
-        step, body = scene.idp.login(client, scene.endpoints.users[0], bench.observe)
+        client, user = next(bench.turns.setdefault(self.name, turns(len(clients), len(scene.endpoints.users[:USERS]))))
+        step, body = scene.idp.login(clients[client], scene.endpoints.users[user], bench.observe)
         value = body.get("id_token")
         if step is None or not isinstance(value, str) or not peek(value)[1]:
             return

@@ -11,12 +11,25 @@ from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.decide import at_odd_request, at_preflight
 from idchaos.load.engine.recorder import About
 
+_ELSEWHERE: Final = b"X-Original-URL: /health\r\nX-Rewrite-URL: /health\r\n"
+_OVERRIDDEN: Final = b"".join(
+    name + b": OPTIONS\r\n" for name in (b"X-HTTP-Method-Override", b"X-HTTP-Method", b"X-Method-Override")
+)
 ODD: Final = {
     "http10": Call(about=About(), lines=b"", decide=at_odd_request, form="http10"),
     "absolute": Call(about=About(), lines=b"", decide=at_odd_request, form="absolute"),
     "deep": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/3"),
     "encoded": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/%2e%2e/1"),
     "backslash": Call(about=About(), lines=b"", decide=at_odd_request, suffix="\\..\\1"),
+    "parameter": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/..;/1"),
+    "encoded_slash": Call(about=About(), lines=b"", decide=at_odd_request, suffix="%2f"),
+    "double_slash": Call(about=About(), lines=b"", decide=at_odd_request, suffix="//1"),
+    "css": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/1.css"),
+    "js_in_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix="?/1.js"),
+    "health": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/health"),
+    "metrics": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/metrics"),
+    "method_override": Call(about=About(), lines=_OVERRIDDEN, decide=at_odd_request),
+    "original_url": Call(about=About(), lines=_ELSEWHERE, decide=at_odd_request),
     "options": Call(about=About(), lines=b"", decide=at_preflight, method="OPTIONS"),
     "propfind": Call(about=About(), lines=b"", decide=at_odd_request, method="PROPFIND"),
 }
@@ -26,14 +39,22 @@ ODD: Final = {
 class OddRequest(TokenKind):
     name = "odd_request"
     invariant = "odd_requests_guarded"
+    twice = True
+    everywhere = False
     made = (
-        "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or backslashes, by "
-        "OPTIONS and PROPFIND: without a token."
+        "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or slashes, backslashes, "
+        "`..;`, two slashes, or an end like that of a style sheet, a script, or a health check, with another path in "
+        "`X-Original-URL` and `X-Rewrite-URL`, another method in `X-HTTP-Method-Override` and its like, by OPTIONS and "
+        "PROPFIND: without a token."
     )
     bad = "From birth: nobody has said who asks. OPTIONS counts when the service itself has answered."
     why = "One spelling of a request goes past the check that all others meet."
-    source = "RFC 9110 section 9, RFC 9112 section 3.2, CAPEC-126, OWASP API5:2023"
+    source = (
+        "RFC 9110 section 9, RFC 9112 section 3.2, CAPEC-126, OWASP API5:2023, CVE-2018-14773, CVE-2020-5902, "
+        "CVE-2021-29492"
+    )
     makes = len(ODD)
+    each_way = tuple(ODD)
     reuse = "always"
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:

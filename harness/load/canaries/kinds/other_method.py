@@ -13,16 +13,20 @@ from idchaos.load.engine.recorder import About
 from idchaos.load.idp.tokens import bearer_line
 
 METHODS: Final = ("POST", "PUT", "PATCH", "DELETE", "HEAD")
+WAYS: Final = tuple(f"{method.lower()}_{bad}" for method in METHODS for bad in ("none", "tampered"))
 
 
 class OtherMethod(TokenKind):
     name = "other_method"
     invariant = "every_method_guarded"
+    twice = True
+    everywhere = False
     made = "POST, PUT, PATCH, DELETE and HEAD of an API: without a token, and with a tampered one."
     bad = "From birth: nobody has said who asks."
     why = "Reading is guarded and writing is not."
     source = "OWASP API5:2023, RFC 9110 section 9, RFC 6750 section 3"
-    makes = len(METHODS) * 2
+    makes = len(WAYS)
+    each_way = WAYS
     reuse = "always"
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:

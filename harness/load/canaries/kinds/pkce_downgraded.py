@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import cycle
+from typing import cast, get_args
 
 from idchaos.load.canaries.at_idp import Desk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
+from idchaos.load.engine.job import Roles
 from idchaos.load.idp.client import Downgrade
+from idchaos.targets.endpoints import Client
 
 
 class PkceDowngraded(IdpKind):
@@ -26,16 +28,17 @@ class PkceDowngraded(IdpKind):
 
 
 class _Desk(Desk):
-    def __init__(self, bench: Bench, kind: IdpKind) -> None:
-        super().__init__(bench, kind)
-        ways: tuple[Downgrade, ...] = ("no_challenge", "late_verifier", "plain")
-        self._downgrades = cycle([(client, way) for way in ways for client in bench.roles.sessions if client.is_public])
+    ways = get_args(Downgrade)
+
+    def whose(self, roles: Roles) -> tuple[Client, ...]:
+        """Those that can't keep a secret."""
+        return tuple(client for client in roles.sessions if client.is_public)
 
     def send(self, due: float) -> bool:
-        found = next(self._downgrades, None)
-        if found is None or not self.users:
+        turn = self.turn()
+        if turn is None:
             return False
-        client, way = found
-        step = self.scene.idp.downgraded_login(client, self.users[0], way, self.bench.observe)
-        self.record(step, about_way(way), due)
+        way = cast(Downgrade, turn.way)
+        step = self.scene.idp.downgraded_login(turn.client, turn.user, way, self.bench.observe)
+        self.record(step, about_way(way), due, turn.client)
         return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from itertools import cycle
 
 from idchaos.load.canaries.at_idp import StockedDesk, about_way
 from idchaos.load.canaries.base import IdpKind
@@ -32,11 +31,12 @@ class PkceMismatch(IdpKind):
 
 
 class _Desk(StockedDesk[Redemption]):
+    ways = WAYS
+
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)
         self._before: str | None = None
         """The verifier of the login before."""
-        self._proofs = cycle(WAYS)
 
     def use(self, item: Redemption) -> Step:
         return self.scene.idp.redeem(item.client, item.code, item.verifier)[0]
@@ -44,8 +44,7 @@ class _Desk(StockedDesk[Redemption]):
     def fill(self) -> None:
         """Good codes, each way in turn."""
         while found := self.code():
-            client, code, bad_until = found
-            way = next(self._proofs)
+            way, client, code, bad_until = found
             verifiers = {
                 "no_verifier": None,
                 "empty_verifier": "",

@@ -12,6 +12,7 @@ class ReadOnly(TokenKind):
 
     name = "read_only"
     invariant = "writes_need_their_scope"
+    everywhere = False
     made = "A token with the scope to read, shown by GET at every API, then used for POST; a JWT, and an opaque one."
     bad = "From birth: the scope that it takes to write is not among its scopes."
     why = "Whoever may look may also change, delete and pay."

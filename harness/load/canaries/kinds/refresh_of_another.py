@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import cycle
 
 from idchaos.load.canaries.at_idp import StockedDesk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Replay
+from idchaos.load.engine.job import Roles
 from idchaos.load.idp.client import Step
 from idchaos.targets.endpoints import Client
 
@@ -81,9 +81,9 @@ class ScopeWidened(IdpKind):
 class _Sessions(StockedDesk[Replay]):
     """Begins sessions of its own, and spoils them."""
 
-    def __init__(self, bench: Bench, kind: IdpKind) -> None:
-        super().__init__(bench, kind)
-        self._refreshing = cycle(bench.roles.refreshing)
+    def whose(self, roles: Roles) -> tuple[Client, ...]:
+        """Those that have refresh tokens."""
+        return roles.refreshing
 
     def use(self, item: Replay) -> Step:
         return self.scene.idp.refresh(item.client, item.token)[0]
@@ -93,13 +93,14 @@ class _Sessions(StockedDesk[Replay]):
 
         ``without``: a scope that is not asked for.
         """
-        client = next(self._refreshing, None) if self.users else None
-        if client is None:
+        turn = self.turn()
+        if turn is None:
             return None
+        client = turn.client
         if without:
             narrower = " ".join(scope for scope in client.scope.split() if scope != without)
             client = client.model_copy(update={"scope": narrower})
-        _, body = self.scene.idp.login(client, self.users[0], self.bench.observe)
+        _, body = self.scene.idp.login(client, turn.user, self.bench.observe)
         refresh, hint = body.get("refresh_token"), body.get("id_token")
         if not isinstance(refresh, str) or self.scene.stopping:
             return None
@@ -129,14 +130,11 @@ class _AfterLogout(_Sessions):
 class _AfterReuse(_Sessions):
     def fill(self) -> None:
         """Codes that were redeemed as they should be; then again, which must be refused, or there is no reuse."""
-        refreshing = {each.client_id for each in self.bench.roles.refreshing}
-        for _ in range(2 * self.bench.depth):  # some clients have no refresh token
+        for _ in range(self.bench.depth):
             found = self.code()
             if found is None:
                 return
-            client, code, _ = found
-            if client.client_id not in refreshing:
-                continue
+            _, client, code, _ = found
             step, body = self.scene.idp.redeem(client, code, code.verifier)
             refresh = body.get("refresh_token")
             if not self.bench.observe(step) or not isinstance(refresh, str):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import cycle
 
 from idchaos.load.canaries.at_idp import StockedDesk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Replay
+from idchaos.load.engine.job import Roles
 from idchaos.load.idp.client import Step
+from idchaos.targets.endpoints import Client
 
 
 class Replayed(IdpKind):
@@ -26,9 +27,9 @@ class Replayed(IdpKind):
 
 
 class _Desk(StockedDesk[Replay]):
-    def __init__(self, bench: Bench, kind: IdpKind) -> None:
-        super().__init__(bench, kind)
-        self._refreshing = cycle(bench.roles.refreshing)
+    def whose(self, roles: Roles) -> tuple[Client, ...]:
+        """Those that have refresh tokens."""
+        return roles.refreshing
 
     def use(self, item: Replay) -> Step:
         return self.scene.idp.refresh(item.client, item.token)[0]
@@ -36,11 +37,9 @@ class _Desk(StockedDesk[Replay]):
     def fill(self) -> None:
         """A session of its own, refreshed once: its first refresh token is now a used one."""
         bench, idp = self.bench, self.scene.idp
-        while self.users and not self.is_full:
-            client = next(self._refreshing, None)
-            if client is None:
-                return
-            _, body = idp.login(client, self.users[0], bench.observe)
+        while not self.is_full and (turn := self.turn()):
+            client = turn.client
+            _, body = idp.login(client, turn.user, bench.observe)
             first = body.get("refresh_token")
             if not isinstance(first, str) or self.scene.stopping:
                 return

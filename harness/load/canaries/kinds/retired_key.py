@@ -10,6 +10,7 @@ from idchaos.load.canaries.base import Moment, Order, TokenKind
 class RetiredKey(TokenKind):
     name = "retired_key"
     invariant = "retired_keys_refused"
+    twice = True
     made = "A token signed by a key that every validator had accepted before it was withdrawn."
     bad = "From the withdrawal on, and the longest that a cache may hold the key set."
     why = "A key is withdrawn when it has leaked: whoever has it goes on making tokens."

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from idchaos.load.canaries.base import SESSION, Need, TokenKind
-from idchaos.load.canaries.bench import PERIOD_S, Bench
+from idchaos.load.canaries.bench import PERIOD_S, USERS, Bench
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.idp.tokens import bearer_line, token_from
+from idchaos.planning.turns import turns
 from idchaos.targets.endpoints import Client
 
 LISTED: Final = 50
@@ -88,12 +89,14 @@ class GrantRevoked(TokenKind):
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         """As for a token that was revoked itself."""
         scene, after = bench.scene, bench.plan.revoked_after_s
-        client, users = next(iter(bench.roles.refreshing), None), scene.endpoints.users
-        if client is None or not users or not scene.idp.has("revoke"):
+        clients, users = bench.roles.refreshing, scene.endpoints.users[:USERS]
+        if not clients or not users or not scene.idp.has("revoke"):
             return
         if shelf.lasting(bench.now + after + PERIOD_S) >= bench.depth:
             return
-        step, body = scene.idp.login(client, users[0], bench.observe)
+        number, user = next(bench.turns.setdefault(self.name, turns(len(clients), len(users))))
+        client = clients[number]
+        step, body = scene.idp.login(client, users[user], bench.observe)
         token = token_from(body, session=SESSION, asked_at=scene.asked_at(step)) if step and body else None
         refresh = body.get("refresh_token")
         if token is None or not isinstance(refresh, str) or not bench.show(token.value):

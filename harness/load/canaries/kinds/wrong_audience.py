@@ -27,6 +27,7 @@ class WrongAudience(TokenKind):
     source = "RFC 7519 section 4.1.3, RFC 8725 section 3.9, RFC 9068 section 4"
     needs = ("another_audience",)
     makes = AT_ONCE
+    twice = True
 
     def orders(self, moment: Moment) -> Iterable[Order]:
         """Several a round: there are so many ways that a short run would not come to all of them."""
@@ -56,6 +57,7 @@ class WrongAudienceOpaque(TokenKind):
     why = "One service can act for its callers at every other one, by tokens that nobody can read."
     source = "RFC 7662 section 2.2 and section 4, RFC 8725 section 3.9"
     needs = ("minted_opaque_tokens", "opaque_tokens")
+    twice = True
 
     def orders(self, moment: Moment) -> Iterable[Order]:
         ways = [each for each in foreign_audiences(moment.audiences) if each.claim]  # it may leave `aud` out

@@ -7,6 +7,8 @@ import secrets
 from idchaos.load.canaries.at_idp import Desk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
+from idchaos.load.engine.job import Roles
+from idchaos.targets.endpoints import Client
 
 
 class WrongSecret(IdpKind):
@@ -26,17 +28,19 @@ class _Desk(Desk):
     says_nothing = frozenset()
     """The refusal of the client is what is asked for."""
 
-    def __init__(self, bench: Bench, kind: IdpKind) -> None:
-        super().__init__(bench, kind)
-        self._sent = 0
+    ways = ("random", "longer")
+
+    def whose(self, roles: Roles) -> tuple[Client, ...]:
+        """Those that get tokens for themselves by a secret."""
+        found = (roles.machine, roles.machine_opaque, *roles.partners)
+        return tuple({each.client_id: each for each in found if each is not None and each.client_secret}.values())
 
     def send(self, due: float) -> bool:
-        client = self.bench.roles.machine
-        if client is None or not client.client_secret:
+        turn = self.turn()
+        if turn is None:
             return False
-        way = ("random", "longer")[self._sent % 2]
-        self._sent += 1
+        client, way = turn.client, turn.way
         other = secrets.token_urlsafe(24) if way == "random" else f"{client.client_secret}x"
         step, _ = self.scene.idp.client_credentials(client.model_copy(update={"client_secret": other}))
-        self.record(step, about_way(way), due)
+        self.record(step, about_way(way), due, client)
         return True

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from idchaos.commands import init
+from idchaos.contract import POSTED
 from idchaos.errors import Unsuited, UsageError
 from idchaos.run.launch import Request, prepare
 from idchaos.settings import CommonSettings
@@ -149,3 +150,11 @@ def test_init_asks_for_what_no_option_says(file: Path) -> None:
     made = CliRunner().invoke(init.command, ["gateway", str(file)], input="edge\npython3 -m edge {listen}\n\n")
     assert made.exit_code == 0, made.output
     assert Own(file).file.gateway.command == ("python3", "-m", "edge", "{listen}")
+
+
+@pytest.mark.parametrize("posts", [True, False])
+def test_whether_a_post_goes_through_is_what_the_file_says(file: Path, posts: bool) -> None:
+    file.write_text(COMMAND if posts else COMMAND.replace("[gateway]\n", "[gateway]\nposts = false\n"))
+    assert {route.posts for route in Own(file).graph.routes} == {posts}
+    declared = {each.name for each in prepare(Request("jwks_outage", gateway=str(file))).not_observed}
+    assert (POSTED in declared) is not posts
