@@ -19,6 +19,28 @@ CLASSIC: tuple[Defect, ...] = (
     Defect(name="id_token_accepted", meaning="An ID token is taken for an access token.", needs=KEYS),
     Defect(name="no_iss_check", meaning="A token of another issuer is accepted.", needs=KEYS),
     Defect(name="no_exp_check", meaning="A token that has expired is accepted.", needs=KEYS),
+    Defect(
+        name="expired_post_accepted",
+        meaning="A token that has expired is accepted by POST at one service.",
+        who=("deciders",),
+        needs=KEYS,
+    ),
+    Defect(
+        name="other_methods_only_authenticated",
+        meaning="By other methods than GET and POST any token will do that is signed.",
+        who=("deciders",),
+        needs=KEYS,
+    ),
+    Defect(
+        name="expired_of_one_client_accepted",
+        meaning="A token of one client is accepted after it has expired.",
+        needs=KEYS,
+    ),
+    Defect(
+        name="signature_of_one_client_unchecked",
+        meaning="Of one client's tokens the signature is not checked.",
+        needs=KEYS,
+    ),
     Defect(name="no_nbf_check", meaning="A token that is not valid yet is accepted.", needs=KEYS),
     Defect(name="zero_leeway", meaning="Clocks that differ by a second break good tokens.", needs=KEYS),
     Defect(name="huge_leeway", meaning="Tokens are accepted for an hour beyond their time claims.", needs=KEYS),

@@ -27,6 +27,11 @@ IDP_CLASSIC: tuple[Defect, ...] = (
     ),
     Defect(name="pkce_not_checked", meaning="A code is redeemed without the right PKCE verifier.", who=("idp",)),
     Defect(
+        name="pkce_not_checked_for_one",
+        meaning="The client that was first to log in redeems codes without the right PKCE verifier.",
+        who=("idp",),
+    ),
+    Defect(
         name="redirect_uri_prefix_match",
         meaning="A redirect URI need only begin like a registered one.",
         who=("idp",),

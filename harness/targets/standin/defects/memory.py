@@ -29,6 +29,7 @@ _OF_EVERYBODY = listed(
         "inactive_accepted": "Introspection's answer is not read: that it came is enough.",
         "introspected_audience_ignored": "Of an opaque token the audience is not looked at.",
         "identity_of_another": "One request in a hundred is passed on as another user's.",
+        "opaque_posts_mixed_up": "A POST with an opaque token is passed on as of whoever POSTed before.",
         "answer_of_another": "One request in a hundred is answered with another's body.",
         "connection_authorised_once": "Who comes over a connection after somebody who was let in, is let in as they.",
         "slower_after_fault": "After the first failure of the IdP every answer takes 0.4 s longer, for good.",

@@ -14,6 +14,10 @@ REQUESTS = (
             "options_unchecked": "OPTIONS is let through to the service unseen.",
             "unknown_method_unchecked": "A method that nobody knows is let through unseen.",
             "deep_path_unchecked": "A path of four segments or more is let through unseen.",
+            "static_suffix_unchecked": "What ends in .css or .js, path or query, is let through unseen.",
+            "health_suffix_unchecked": "A path that ends in /health or /metrics is let through unseen.",
+            "method_override_judged": "With X-HTTP-Method-Override another method is judged than the one that is used.",
+            "original_url_judged": "With X-Original-URL another path is judged than the one that is asked.",
             "second_authorization_counts": "Of several Authorization headers the last one counts.",
             "token_in_query_accepted": "A token in the query is accepted.",
             "token_in_form_accepted": "A token in a form is accepted.",
@@ -24,6 +28,7 @@ REQUESTS = (
     )
     + listed(
         {
+            "doubtful_path_unchecked": "A path with ..;, two slashes or an encoded slash is let through unseen.",
             "absolute_form_unchecked": "A request with a whole URL for its target is let through unseen.",
             "http10_unchecked": "A request of HTTP/1.0 is let through unseen.",
         },
