@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 @click.option("--at", "at_rps", type=SIZE, help="What you have, 1/s: what is left of the capacity?")
 @click.option("--gateways", type=click.IntRange(2, 10_000), help="With --at: when one of so many gateways is gone.")
 @click.option(
+    "--beside", type=click.Path(path_type=Path, file_okay=False), multiple=True, metavar="DIR",
+    help="Another study of the same flow, of other gateways; repeatable. Three numbers of them tell how it scales.",
+)  # fmt: skip
+@click.option(
     "--retry-inconclusive", "retries", type=click.IntRange(0, 10), default=1, show_default=True,
     help="How often an undecided run is made again.",
 )  # fmt: skip
@@ -53,6 +57,7 @@ def capacity(
     repeats: int,
     at_rps: float | None,
     gateways: int | None,
+    beside: tuple[Path, ...],
     retries: int,
     only_plan: bool,
     out: Path | None,
@@ -73,6 +78,8 @@ def capacity(
     Exit codes: 0 the capacity was found, 2 at least so much, or nothing could be decided.
     """
     from idchaos.run.launch import Request
+    from idchaos.studies.capacity.page import notes
+    from idchaos.studies.capacity.scaling import read, together
     from idchaos.studies.capacity.study import SCENARIO, SETTING, CapacityStudy, found, search
     from idchaos.studies.study.table import Table
 
@@ -82,6 +89,7 @@ def capacity(
         raise UsageError(f"study: --from {low:g} should be below --to {high:g}")
     if not 0 < within < 1:
         raise UsageError(f"study: --within should be above 0 and below 1, not {within:g}")
+    others = tuple(read(each, flow) for each in beside)
     words = ("idchaos", *sys.argv[1:])
     overrides = {"capacity.flow": flow, **parse_assignments(assignments)}
     asked = Request(str(SCENARIO), overrides=overrides, command=words, **request)
@@ -99,8 +107,9 @@ def capacity(
         if table.results:
             known = found(study.answer(table), flow)
             headroom = None if at_rps is None or gateways is None else known.headroom(at_rps, gateways)
-            _write(known, headroom, table, shlex.join(words))
-    return _tell(known, headroom, directory, as_json)
+            said = notes(known, headroom, *together((known, *others)) if others else ())
+            _write(known, said, table, shlex.join(words))
+    return _tell(known, headroom, said, directory, as_json)
 
 
 def _tell_plan(study: CapacityStudy, flow: str, as_json: bool) -> int:
@@ -114,27 +123,27 @@ def _tell_plan(study: CapacityStudy, flow: str, as_json: bool) -> int:
     return ExitCode.PASS
 
 
-def _write(known: Any, headroom: Any, table: Any, command_line: str) -> None:
+def _write(known: Any, said: list[str], table: Any, command_line: str) -> None:
     from idchaos.record.rundir import write_atomically
     from idchaos.studies.capacity.page import PAGE, page
 
     table.export()
     write_atomically(table.directory / "answer.json", known.model_dump_json(indent=2) + "\n")
-    write_atomically(table.directory / PAGE, page(known, headroom, table.directory, command_line))
+    write_atomically(table.directory / PAGE, page(known, said, table.directory, command_line))
 
 
-def _tell(known: Any, headroom: Any, directory: Path, as_json: bool) -> int:
-    from idchaos.studies.capacity.page import PAGE, notes
+def _tell(known: Any, headroom: Any, said: list[str], directory: Path, as_json: bool) -> int:
+    from idchaos.studies.capacity.page import PAGE
 
     sure = known.answer.edge.holds is not None and not known.at_least
     verdict = Verdict.PASS if sure else Verdict.INCONCLUSIVE
     if as_json:
-        document = {"verdict": verdict, "answer": known.sentence(), "notes": notes(known, headroom)}
+        document = {"verdict": verdict, "answer": known.sentence(), "notes": said}
         left = None if headroom is None else headroom.model_dump(mode="json")
         print(json.dumps({**document, "headroom": left, **known.model_dump(mode="json")}, indent=2))
     else:
         print(known.sentence())
-        for note in notes(known, headroom):
+        for note in said:
             print(f"  {note}")
         print(f"  {directory / PAGE}")
     return ExitCode[verdict]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -11,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from idchaos.report.canvas import NARROW, WIDE, Mark, Picture, Size, box, picture
 from idchaos.report.page import filled
 from idchaos.report.palette import ink
+from idchaos.studies.capacity.scaling import Scaling
 from idchaos.studies.capacity.study import SETTING, Capacity, Headroom
 from idchaos.studies.study.edge import unseen
 
@@ -19,13 +21,13 @@ ROLES = {"holds": "series_2", "breaks": "bound", "undecided": "others"}
 GLYPHS = {"holds": "o", "breaks": "X", "undecided": "D"}
 
 
-def page(capacity: Capacity, headroom: Headroom | None, directory: Path, command: str) -> str:
-    """One self-contained page. ``directory``: where it will be, for links to runs beside it."""
+def page(capacity: Capacity, said: Sequence[str], directory: Path, command: str) -> str:
+    """One self-contained page. ``said``: :func:`notes`. ``directory``: where it will be, for links to runs."""
     return filled(
         "capacity.html.j2",
         capacity=capacity,
         sentence=capacity.sentence(),
-        notes=notes(capacity, headroom),
+        notes=said,
         picture=_plot(capacity),
         wide=WIDE,
         narrow=NARROW,
@@ -55,7 +57,9 @@ def page(capacity: Capacity, headroom: Headroom | None, directory: Path, command
     )
 
 
-def notes(capacity: Capacity, headroom: Headroom | None) -> list[str]:
+def notes(
+    capacity: Capacity, headroom: Headroom | None, scaling: Scaling | None = None, left_out: Sequence[str] = ()
+) -> list[str]:
     """What the answer does not say by itself."""
     search = capacity.answer.search
     said = [
@@ -72,9 +76,17 @@ def notes(capacity: Capacity, headroom: Headroom | None) -> list[str]:
             f"At {headroom.at_rps:g}/s, when one of {headroom.gateways} gateways is gone: the others bear "
             f"{headroom.bears_rps:,.0f}/s if each bears as much as here, so {spare}."
         )
-    elif capacity.flow == "login":
+    if capacity.flow == "login":
         said.append("A login is several requests; the rate is of logins.")
-    return said
+    if scaling is not None:
+        best = scaling.best_replicas
+        more = "more always bear more" if best is None else f"beyond {best:.0f} more bear less"
+        said.append(
+            f"By number of gateways (universal scalability law): one bears {scaling.one_rps:,.0f}/s, contention "
+            f"{scaling.contention:.1%}, coherency {scaling.coherency:.2%}, so {more}; what was measured is within "
+            f"{scaling.worst_error:.0%} of it."
+        )
+    return [*said, *left_out]
 
 
 def _plot(capacity: Capacity) -> Picture:

@@ -20,6 +20,7 @@ from idchaos.run.launch import Prepared, Request
 from idchaos.studies.capacity import resources
 from idchaos.studies.capacity.page import notes, page
 from idchaos.studies.capacity.resources import Shortage, shortage
+from idchaos.studies.capacity.scaling import read, together
 from idchaos.studies.capacity.study import SCENARIO, SETTING, Capacity, CapacityStudy, Rate, found, knee, search
 from idchaos.studies.study.table import Table
 from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
@@ -165,7 +166,45 @@ def test_the_page_and_the_tables_say_what_the_answer_says(tmp_path: Path) -> Non
     table.export()
     frame = pd.read_parquet(tmp_path / "points.parquet")
     assert frame[frame["verdict"] == "PASS"]["set:capacity.rate"].max() == capacity.answer.edge.holds
-    assert capacity.sentence() in page(capacity, None, tmp_path, "idchaos study capacity api")
+    assert capacity.sentence() in page(capacity, notes(capacity, None), tmp_path, "idchaos study capacity api")
+
+
+def limited(tmp_path: Path, gateways: int, most: float) -> Capacity:
+    """So many gateways whose own CPU ran out, and what they bear."""
+    capacity = asked(tmp_path / str(gateways), Runs(most=most), within=0.01)
+    return capacity.model_copy(update={"gateways": gateways, "shortage": Shortage(what="CPU of envoy")})
+
+
+def test_studies_of_several_numbers_of_gateways_tell_how_capacity_scales(tmp_path: Path) -> None:
+    """Twice and four times as many bear 1.8 and 2.8 times as much."""
+    several = [limited(tmp_path, gateways, most) for gateways, most in ((1, 506), (2, 906), (4, 1_406))]
+    scaling, left_out = together(several)
+    assert scaling is not None
+    assert left_out == ()
+    assert scaling.one_rps == pytest.approx(500, rel=0.03)
+    assert scaling.bears_rps(4) == pytest.approx(1_400, rel=0.03)
+    assert "universal scalability law" in " ".join(notes(several[0], None, scaling))
+
+
+def test_what_is_only_a_lower_bound_tells_nothing_of_how_capacity_scales(tmp_path: Path) -> None:
+    own = limited(tmp_path, 1, 506)
+    ours = limited(tmp_path, 2, 906).model_copy(update={"shortage": Shortage(what="the load generator", own=True)})
+    scaling, (left_out,) = together([own, ours])
+    assert scaling is None
+    assert "not its own limit" in left_out
+
+
+def test_another_study_is_read_from_its_directory_and_one_that_is_none_is_refused(tmp_path: Path) -> None:
+    capacity = limited(tmp_path, 2, 906)
+    (tmp_path / "answer.json").write_text(capacity.model_dump_json())
+    assert read(tmp_path, "api") == capacity
+    with pytest.raises(UsageError, match="is about api, not login"):
+        read(tmp_path, "login")
+    (tmp_path / "answer.json").write_text("{}")
+    with pytest.raises(UsageError, match="no answer of a study of capacity"):
+        read(tmp_path, "api")
+    with pytest.raises(UsageError, match="no study of capacity is there"):
+        read(tmp_path / "elsewhere", "api")
 
 
 @pytest.mark.parametrize(
