@@ -11,6 +11,7 @@ from idchaos.faults.network import LinkFault
 from idchaos.run.building import (
     api_success,
     at_least,
+    caught_up,
     every_run,
     everyday_load,
     invariants,
@@ -73,6 +74,7 @@ def design(settings: IdpOutage) -> Experiment:
                     settings.outage.login_recovery_s, "login", why="People could not log in although the IdP was back."
                 ),
                 api_success(settings, PhaseName.RECOVERY),
+                *caught_up(settings, spans),
                 *every_run(settings, spans),
             ),
             invariants=invariants(),

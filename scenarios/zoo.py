@@ -33,6 +33,13 @@ OUTAGE = Trial(
     scenario="jwks_outage",
     settings=SHORT | {"fault.mode": "refused", "fault.duration_s": 2.5, "gateway.jwks_stale_s": 4},
 )
+# Old keys do for as long as the run lasts, so only their age tells that nobody asks any more.
+UNHEARD = Trial(
+    scenario="jwks_outage",
+    settings=SHORT
+    | {"fault.mode": "refused", "fault.duration_s": 6, "gateway.jwks_stale_s": 60, "gateway.jwks_timeout_s": 1}
+    | {"phases.recovery_s": 9},
+)
 SLOW = Trial(
     scenario="jwks_outage",
     settings=SHORT | {"fault.mode": "slow", "fault.latency_s": 1, "fault.duration_s": 4, "phases.recovery_s": 3},
@@ -233,7 +240,10 @@ _NARROW = (
     ("opaque_verdict_outlives_expiry", "expired_tokens_refused"),
     ("opaque_verdict_outlives_revocation", "revoked_tokens_refused"),
     ("expired_opaque_active", "expired_tokens_refused"),
-    ("verdict_without_signature", "tampered_tokens_refused"),
+    ("hot_verdict_outlives_revocation", "revoked_tokens_refused"),
+    ("long_tokens_never_expire", "expired_tokens_refused"),
+    ("remembered_scope_unchecked", "scopes_enforced"),
+    ("dpop_without_proof", "tokens_only_in_the_header"),
     ("identity_of_another", "answers_are_ones_own"),
     ("answer_of_another", "answers_are_ones_own"),
     ("no_cooldown", "key_fetches_bounded"),
@@ -413,6 +423,16 @@ ROWS = (
     Row(defect="bad_jwks_replaces_good_keys", trial=GARBAGE, caught_by=("api_success_fault",)),
     Row(defect="keys_never_reloaded", trial=ROTATION, caught_by=("refusal_window", "api_success_recovery")),
     Row(defect="revocation_forgotten_after_restart", trial=RESTART, caught_by=("revoked_tokens_refused",)),
+    _in_outage("verdict_by_jti", "known_tokens_are_known_whole"),
+    _in_outage("verdict_without_signature", "tampered_tokens_refused", "known_tokens_are_known_whole"),
+    Row(defect="fetches_end_with_failure", trial=UNHEARD, caught_by=("key_cache_age_recovery",)),
+    Row(defect="polls_back_off_for_good", trial=UNHEARD, caught_by=("revocations_age_recovery",)),
+    Row(defect="revoked_only_until_expired", trial=LAGS, caught_by=("revoked_tokens_refused",)),
+    Row(
+        defect="gateway_secret_by_prefix",
+        trial=AUDIENCES,
+        caught_by=("nor_around_the_gateways", "audience_enforced", "identity_headers_stripped"),
+    ),
     Row(
         defect="service_trusts_anyone",
         trial=AUDIENCES,

@@ -33,6 +33,8 @@ limit of a request; the slack is at least that.
 SHORTEST_SOUND_LIFE = 0.5
 """A sound validator refreshes keys no sooner than after this share of their life."""
 REPORTING_SLACK_S = 2.0
+POLL_AGAIN_S = 3.0
+"""The time limit of a poll that nobody answers, and the pause until the next."""
 """Counters are reported now and then: their growth may be that of a window which is so much longer."""
 EXPIRY_SLACK_S = 1.0
 """Time claims are whole seconds, and clocks of one machine differ by less."""
@@ -241,6 +243,27 @@ def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objecti
         ),
         *_tails(settings, spans),
     )
+
+
+def caught_up(settings: CommonSettings, spans: Iterable[Phase]) -> Iterator[Objective]:
+    """When the recovery ends, those who decide go by keys and revocations that they got after the fault; left out where
+    the recovery is too short for a sound one to have asked again.
+    """
+    gateway = settings.gateway
+    ask_again_s = {"key_cache_age": gateway.jwks_cooldown_s + gateway.jwks_timeout_s, "revocations_age": POLL_AGAIN_S}
+    live_s = {"key_cache_age": gateway.jwks_cache_s, "revocations_age": gateway.revocation_cache_s}
+    recovery_s = sum(span.duration_s for span in spans if span.name is PhaseName.RECOVERY)
+    for sli, again_s in ask_again_s.items():
+        if recovery_s >= again_s + REPORTING_SLACK_S:
+            yield at_most(
+                live_s[sli] + again_s + REPORTING_SLACK_S,
+                "s",
+                sli,
+                name=f"{sli}_recovery",
+                phase=PhaseName.RECOVERY,
+                why="After the fault somebody never asked again, or ever more rarely: what was decided since goes by "
+                "old keys or revocations, and the next rotation or revocation goes unheard.",
+            )
 
 
 def _tails(settings: CommonSettings, spans: Iterable[Phase]) -> Iterator[Objective]:

@@ -127,6 +127,8 @@ class Good:
     """Whether tokens can be had that are signed by the IdP's key."""
     published: Sequence[dict[str, Any]] = ()
     """The IdP's key set."""
+    padding: int = 0
+    """By how many letters what is forged is longer than it need be."""
 
     def parts(self, **header: Any) -> Forged:
         """Header and claims of the good token, with other values in the header, under a name of its own, and valid for
@@ -135,7 +137,8 @@ class Good:
         from idchaos.load.idp.tokens import peek
 
         found, claims = peek(self.token)
-        return Forged(found | header, claims | {"jti": new_name(), "exp": int(claims.get("exp", 0) + LIFE_S)})
+        times_and_name = {"jti": new_name(), "exp": int(claims.get("exp", 0) + LIFE_S)}
+        return Forged(found | header, claims | times_and_name | padded(self.padding))
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,11 @@ class Order:
     """The audience of routes at which it would be a good one."""
     method: str = "GET"
     """By which it is used. It is shown by GET."""
+
+
+def padded(letters: int) -> dict[str, str]:
+    """A claim that nobody reads and that makes a token so much longer; none for 0."""
+    return {"padding": "x" * letters} if letters else {}
 
 
 def new_name() -> str:

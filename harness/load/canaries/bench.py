@@ -203,6 +203,17 @@ class Bench:
             for method in (routes[route].methods if posted else ("GET",))
         )
 
+    def heat(self, value: str, uses: int, *, subject: str = "") -> None:
+        """Use a good token so often at one route of each audience, through every gateway: what is used often may be
+        remembered in another way than the rest. Nothing comes of it where it is refused.
+        """
+        routes = self.scene.endpoints.routes
+        one_each = {route.audience: number for number, route in reversed(list(enumerate(routes)))}
+        for route in one_each.values():
+            for replica in range(len(self.scene.gates)):
+                if not all(self._accepted(value, route, replica, "GET", subject) for _ in range(uses)):
+                    return
+
     def _accepted(self, value: str, route: int, replica: int, method: str, subject: str) -> bool:
         scene, gate = self.scene, self.scene.gates[replica]
         told = about(*peek(value), session=SESSION, obtained_at=self.now)

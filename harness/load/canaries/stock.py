@@ -63,6 +63,10 @@ class Call(Item):
     with_token: bool = True
     good_for: str = ""
     """The audience of routes at which this would be a good request: it is sent to others."""
+    before: bytes = field(default=b"", repr=False)
+    """Header lines of a good request that is made first, at the same place, :attr:`uses` times; this one is sent where
+    all of them were accepted."""
+    uses: int = 0
     known_at: set[str] | None = None
     """Of a token revoked under load: the deciders (replicas, or services where these decide) that have refused it.
     While a fault keeps revocations from one, accepting it is no breach; accepting it *again* is. ``None``: each must

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import cycle
 from math import inf
@@ -12,15 +14,16 @@ import gevent
 from idchaos.experiment import SHOWN, CanaryPlan
 from idchaos.graph import TokenFormat
 from idchaos.load.canaries.at_idp import Desk
-from idchaos.load.canaries.base import LIFE_S, SESSION, IdpKind, Kind, Moment, Order, TokenKind
+from idchaos.load.canaries.base import LIFE_S, SESSION, IdpKind, Kind, Moment, Order, TokenKind, padded
 from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.catalogue import kind_named
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid, junk
 from idchaos.load.canaries.mints import TokenSpec
-from idchaos.load.canaries.rota import Rota
+from idchaos.load.canaries.rota import Place, Rota
 from idchaos.load.canaries.stock import Call, Shelf, spelled
 from idchaos.load.decide import at_odd_request, identity_seen
 from idchaos.load.engine.job import Withdrawn
+from idchaos.load.engine.recorder import About
 from idchaos.load.engine.scene import Scene
 from idchaos.load.idp.tokens import about, bearer_line, peek
 from idchaos.planning.arrivals import Arrival
@@ -30,6 +33,12 @@ _PRESENT_ATTEMPTS, _PRESENT_AGAIN_S = 10, 0.5
 _SHOWN = 8
 """Of tokens that are shown while good, one is made every :data:`PERIOD_S` seconds, and takes several of these to turn
 bad."""
+_AGAIN = 3
+"""Every third canary of a kind is sent twice in a row, and every opaque token: what was remembered of the first answer
+is asked of the second."""
+_PADDING = (0, 2_000, 0, 5_000)
+"""Letters by which tokens that are made are longer than everyday ones, in turn: who reads long ones otherwise judges
+them otherwise. With all else they stay below the 8 KiB that servers take for a header's line."""
 _RETIRED = "retired_key"
 
 
@@ -61,8 +70,10 @@ class Canaries:
         self._presented: dict[str, str] = {}
         """Tokens that everybody has accepted, by their key."""
         self._rounds = 0
+        self._ordered: Counter[str] = Counter()
         self._slots = [cycle(slot) for slot in plan.slots]
         self._rota = Rota(scene.endpoints, len(scene.gates), plan.around)
+        self._sent: Counter[str] = Counter()
         self.keepers: list[gevent.Greenlet] = []
 
     @classmethod
@@ -90,9 +101,29 @@ class Canaries:
         item = self._rota.take(name, (self._shown[name], self.stock[name]), self.bench.now)
         if item is None:
             return False
-        known_at = item.known_at
-        replica, route, method, around = self._rota.place(name, item)
-        decider = self._scene.decider(route, replica)
+        place = self._rota.place(name, item)
+        if item.uses and not self._used_first(item, place):
+            return False
+        self._sent[name] += 1
+        twice = self._sent[name] % _AGAIN == 0 or item.about.format == "opaque"
+        for time in range(2 if twice else 1):
+            self._ask(name, item, place, due if time == 0 else self.bench.now, first=time == 0)
+        return True
+
+    def _used_first(self, item: Call, place: Place) -> bool:
+        """Use the good token that a canary resembles, where the canary will be sent; whether all went well."""
+        good = About(session=SESSION, way=item.about.way)
+        return all(
+            self._scene.call("canary", item.before, good, due=self.bench.now, route=place.route, replica=place.replica)[
+                0
+            ]
+            == "accept"
+            for _ in range(item.uses)
+        )
+
+    def _ask(self, name: str, item: Call, place: Place, due: float, *, first: bool) -> None:
+        replica, route, method, around = place
+        known_at, decider = item.known_at, self._scene.decider(route, replica)
         decide = partial(identity_seen, forged=item.forged, with_token=item.with_token) if item.forged else item.decide
         where = self._scene.endpoints.routes[route]
         around = around and where.service in self._scene.around
@@ -110,7 +141,7 @@ class Canaries:
             replica=replica,
             expected="deny" if known_at is None or decider in known_at else "either",
             canary=name,
-            scheduled=True,
+            scheduled=first,
             around=around,
             head=head,
             body=item.body,
@@ -118,7 +149,6 @@ class Canaries:
         )
         if known_at is not None and decision == "deny" and code not in NOT_OF_REVOCATION:
             known_at.add(decider)
-        return True
 
     def junk(self, arrival: Arrival, due: float) -> None:
         """One token of a flood: well made, and of a key name that was never used before."""
@@ -218,7 +248,8 @@ class Canaries:
                 bench.forged[name] += 1
                 gevent.sleep(0)  # making takes its time, and load must not wait for it
                 # Those without ways of their own may still have two makes.
-                good = bench.to_forge(number, len(kind.ways) or 2)
+                ways = len(kind.ways) or 2
+                good = replace(bench.to_forge(number, ways), padding=_PADDING[number // ways % len(_PADDING)])
                 if value := kind.forge(good, number):
                     way = kind.ways[number % len(kind.ways)] if kind.ways else ""
                     bench.put(self.stock[name], value, way=way, secret=kind.secret)
@@ -255,8 +286,11 @@ class Canaries:
                 self._show_ordered(name, order, value)
 
     def _spec(self, name: str, order: Order) -> TokenSpec:
-        spec = TokenSpec(order.claims, order.header, order.kid, order.opaque)
-        return self.bench.in_turn(f"{name}:{order.way}:{order.shown}", spec)
+        make = f"{name}:{order.way}:{order.shown}"
+        padding = 0 if order.opaque else _PADDING[self._ordered[make] % len(_PADDING)]
+        self._ordered[make] += 1
+        spec = TokenSpec(order.claims | padded(padding), order.header, order.kid, order.opaque)
+        return self.bench.in_turn(make, spec)
 
     @property
     def _formats(self) -> tuple[TokenFormat, ...]:

@@ -23,6 +23,7 @@ from idchaos.verdict.sli import (
     audiences,
     availability,
     binding,
+    caches,
     clocks,
     detection,
     keys,
@@ -44,7 +45,7 @@ COLUMNS = (
 )  # fmt: skip
 SUBJECTS = (
     availability, latency, logins, tokens, registration, keys, revocation, clocks, single_use, binding, attacks,
-    detection, audiences, telling,
+    detection, audiences, telling, caches,
 )  # fmt: skip
 REGISTRY: dict[str, Sli] = {each.name: each for subject in SUBJECTS for each in getattr(subject, "SLIS", ())}
 _FAMILIES: dict[str, Callable[[float, str], Sli]] = {

@@ -48,6 +48,7 @@ class World:
         self.lag_polls = {}
         self.unaware = set()
         self.refusing = set()
+        self.forged = set()
         self.presented = Counter()
 
     def _step(self, endpoint, decision="accept", code=""):
@@ -124,6 +125,8 @@ class World:
             if (token.rpartition(".")[0] or token) in known and name not in self.unaware:
                 self.lag_polls[name] = self.lag_polls.get(name, 0) - 1
                 status = 200 if self.lag_polls[name] >= 0 else 401
+            if token in self.forged:
+                status = 401
             named = re.search(r"Idchaos-Subject: (\S+)", head.decode())
             subject = named[1] if named and self.believes_clients else "alice"
             if named and not token and not self.believes_clients:

@@ -69,6 +69,8 @@ def test_a_bad_token_stands_elsewhere():
         "query": ("?access_token=t", b""),
         "cookie": ("", b"Cookie: access_token=t\r\n"),
         "basic": ("", b"Authorization: Basic t\r\n"),
+        "dpop": ("", b"Authorization: DPoP t\r\n"),
+        "other_headers": ("", b"X-Access-Token: t\r\nX-Forwarded-Access-Token: t\r\n"),
         "lower_case": ("", b"Authorization: bearer t\r\n"),
     }
 
@@ -79,8 +81,9 @@ def test_a_good_token_stands_where_none_belongs():
     assert (found["post_form"].method, found["post_form"].body) == ("POST", b"access_token=t")
     assert {call.lines for call in found.values()} >= {
         b"Cookie: access_token=t\r\n", b"Authorization: Basic t\r\n", b"Authorization: Token t\r\n",
+        b"Authorization: JWT t\r\n", b"Authorization: DPoP t\r\n",
     }  # fmt: skip
-    assert not any(b"Bearer" in call.lines for call in found.values())
+    assert not any(b"\nAuthorization: Bearer" in b"\n" + call.lines for call in found.values())
 
 
 def test_good_tokens_elsewhere_are_no_canaries_once_they_may_have_expired(bench):

@@ -1,11 +1,12 @@
 """Revocation probes and the stock of canaries, against an IdP and gateways that are plain objects."""
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import gevent
 import pytest
 
 from idchaos.experiment import Canary, CanaryPlan
+from idchaos.load.canaries.kinds.resembling import USES
 from idchaos.load.canaries.kinds.revoked import LISTED
 from idchaos.load.canaries.mints import ControlApi
 from idchaos.load.canaries.stock import Shelf
@@ -187,7 +188,34 @@ def test_the_last_batch_is_used_while_the_idp_is_away(world, scene):
     for _ in range(20):
         canaries.fill()
         canaries.canary(arrival(), due=1_000.0)
-    assert len(samples(scene)) == 20
+    assert len(samples(scene)) == 20 + 20 // 3
+
+
+def test_every_third_canary_is_sent_twice_in_a_row_to_the_same_place(world, scene):
+    canaries = stock(scene, Canary.TAMPERED)
+    for _ in range(3):
+        canaries.canary(arrival(), due=1_000.0)
+    *_, third, again = rows = samples(scene)
+    assert len(rows) == 4
+    assert [third[name] == again[name] for name in ("replica", "endpoint", "jti", "kid")] == [True] * 4
+
+
+def test_what_resembles_a_token_comes_right_after_it_was_used_there(world, scene):
+    canaries = stock(scene, "resembling")
+    world.forged = {call.lines.decode().split()[2] for call in canaries.stock["resembling"]}
+    canaries.canary(arrival(), due=1_000.0)
+    *used, bad = samples(scene)
+    assert [(row["outcome"], row["canary"]) for row in used] == [("ok", "")] * USES
+    assert (bad["outcome"], bad["canary"]) == ("denied", "resembling")
+    assert {row["replica"] for row in used} == {bad["replica"]}
+
+
+def test_a_token_that_is_not_accepted_has_nothing_to_resemble(world, scene):
+    canaries = stock(scene, "resembling")
+    world.refusing = {"gateway-1", "gateway-2"}
+    canaries.canary(arrival(), due=1_000.0)
+    assert [row for row in samples(scene) if row["canary"]] == []
+    assert scene.recorder.skipped == {"resembling": 1}
 
 
 def test_a_revoked_token_is_sent_only_when_no_cache_may_still_accept_it(world, scene):
@@ -217,7 +245,9 @@ def test_a_token_revoked_under_load_must_be_refused_only_by_who_knew_of_it(world
         for _ in range(2 * each):  # each of them at each replica
             canaries.canary(arrival(), world.now)
     outcomes = [row["outcome"] for row in samples(scene) if row["canary"]]
-    assert outcomes == ["ok"] * 2 * each + ["denied"] * 2 * each + ["wrongly_accepted"] * 2 * each
+    assert [(outcome, len(list(rows)) >= 2 * each) for outcome, rows in groupby(outcomes)] == [
+        ("ok", True), ("denied", True), ("wrongly_accepted", True),
+    ]  # fmt: skip
 
 
 @pytest.fixture
@@ -347,7 +377,7 @@ def test_forged_identity_headers_are_accepted_only_where_the_service_believes_th
         world.believes_clients = believes
         for _ in range(2):
             canaries.canary(arrival(), due=1_000.0)
-    assert [(row["way"], row["outcome"], row["kid"]) for row in samples(scene)] == [
+    assert list(dict.fromkeys((row["way"], row["outcome"], row["kid"]) for row in samples(scene))) == [
         ("with_token", "denied", ""),
         ("without_token", "denied", ""),
         ("with_token", "wrongly_accepted", ""),

@@ -17,11 +17,14 @@ _FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 class GoodElsewhere(TokenKind):
     name = "good_elsewhere"
     invariant = "tokens_only_in_the_header"
-    made = "An everyday token in the query, in a form, in a cookie, and under the schemes `Basic` and `Token`."
+    made = (
+        "An everyday token in the query, in a form, in a cookie, under the schemes `Basic`, `Token`, `JWT` and `DPoP` "
+        "(without a proof), and in headers of other names."
+    )
     bad = "From birth: a bearer token is sent in the header `Authorization`, under the scheme `Bearer`."
     why = "Tokens get into logs, histories and Referers; one in a cookie is sent by every site that a user visits."
-    source = "RFC 9700 section 4.3.2, RFC 6750 sections 2.2, 2.3 and 5.3"
-    makes = 5
+    source = "RFC 9700 section 4.3.2, RFC 6750 sections 2.2, 2.3 and 5.3, RFC 9449 section 7.1"
+    makes = 9
     bears_good = True
     reuse = "always"
 
@@ -47,4 +50,10 @@ def elsewhere(token: str) -> dict[str, Call]:
         "cookie": call(lines=b"Cookie: access_token=%s\r\n" % value),
         "basic": call(lines=b"Authorization: Basic %s\r\n" % value),
         "token_scheme": call(lines=b"Authorization: Token %s\r\n" % value),
+        "jwt_scheme": call(lines=b"Authorization: JWT %s\r\n" % value),
+        "dpop_scheme": call(lines=b"Authorization: DPoP %s\r\n" % value),
+        "access_token_header": call(lines=b"X-Access-Token: %s\r\nX-Auth-Token: %s\r\n" % (value, value)),
+        "forwarded_header": call(
+            lines=b"X-Forwarded-Access-Token: %s\r\nX-Forwarded-Authorization: Bearer %s\r\n" % (value, value)
+        ),
     }

@@ -9,6 +9,8 @@ from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.engine.recorder import About
 
+_NO_SECRET: Final = b"Idchaos-Gateway:\r\n"
+"""Who compares only as much of the gateway's secret as is shown finds this to be right."""
 _HEADERS: Final = (
     "Idchaos-Subject",
     "Idchaos-Client",
@@ -50,4 +52,4 @@ def identity_lines(name: str) -> bytes:
     """Header lines by which a client calls itself ``name``: in the stand-ins' spelling, in one that some servers hold
     for the same, and in those of common proxies.
     """
-    return b"".join(f"{header}: {name}\r\n".encode("latin-1") for header in _HEADERS)
+    return b"".join(f"{header}: {name}\r\n".encode("latin-1") for header in _HEADERS) + _NO_SECRET

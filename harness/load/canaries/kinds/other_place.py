@@ -13,11 +13,14 @@ from idchaos.load.engine.recorder import About
 class OtherPlace(TokenKind):
     name = "other_place"
     invariant = "tokens_checked_wherever_they_stand"
-    made = "A tampered token in the query, in cookies, under the scheme `Basic`, and under `bearer` in lower case."
+    made = (
+        "A tampered token in the query, in cookies, under the schemes `Basic` and `DPoP`, in headers of other names, "
+        "and under `bearer` in lower case."
+    )
     bad = "From birth: wherever it is looked for, its signature doesn't verify."
     why = "A second way in has checks of its own, or none."
     source = "RFC 6750 sections 2.2 and 2.3, RFC 9110 section 11.1, RFC 9700 section 4.3.2"
-    makes = 4
+    makes = 6
     reuse = "always"
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
@@ -36,5 +39,7 @@ def placed(token: str) -> dict[str, tuple[str, bytes]]:
         "query": (f"?access_token={token}", b""),
         "cookie": ("", b"Cookie: access_token=%s\r\n" % value),
         "basic": ("", b"Authorization: Basic %s\r\n" % value),
+        "dpop": ("", b"Authorization: DPoP %s\r\n" % value),
+        "other_headers": ("", b"X-Access-Token: %s\r\nX-Forwarded-Access-Token: %s\r\n" % (value, value)),
         "lower_case": ("", b"Authorization: bearer %s\r\n" % value),
     }

@@ -8,24 +8,31 @@ from typing import ClassVar, Final
 from idchaos.load.canaries.base import SESSION, Need, TokenKind
 from idchaos.load.canaries.bench import PERIOD_S, USERS, Bench
 from idchaos.load.canaries.stock import Call, Shelf
-from idchaos.load.idp.tokens import bearer_line, token_from
+from idchaos.load.idp.tokens import Token, bearer_line, token_from
 from idchaos.planning.turns import turns
 from idchaos.targets.endpoints import Client
 
 LISTED: Final = 50
 """So many more are revoked in the preparation: who keeps a list of them must keep all of it, the first and the last."""
+HOT: Final = 25
+"""So often one is used everywhere before: what comes often is remembered elsewhere, and longer."""
+HOT_EVERY: Final = 4
+"""The first is, and every fourth from then on."""
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 class Revoked(TokenKind):
     name = "revoked"
     invariant = "revoked_tokens_refused"
-    made = "An everyday token, shown to everybody, then revoked at the IdP, one of many. JWTs also respelled."
+    made = (
+        f"An everyday token, shown to everybody, some of them {HOT} times, then revoked at the IdP, one of many; used "
+        "again until its leeway is over. JWTs also respelled."
+    )
     bad = "From the revocation on, and the longest that a cache may hold what it heard before."
     why = "Who was locked out stays in: a stolen token can't be stopped."
     source = "RFC 7009 section 2, RFC 7662 section 4, golang-jwt #502"
     needs: ClassVar[tuple[Need, ...]] = ("revocation",)
-    makes = 2
+    makes = 3
     reuse = "always"
     once = True
 
@@ -47,6 +54,9 @@ class Revoked(TokenKind):
             # An opaque one that was never asked about says nothing of what is remembered: it would be refused anyway.
             if token is None or (not bench.show(token.value) and token.about.format == "opaque"):
                 return
+            if bench.forged[self.name] % HOT_EVERY == 0:
+                bench.heat(token.value, HOT)
+            bench.forged[self.name] += 1
             if not _revoke(bench, client, token.value):
                 return
             call = Call(
@@ -57,6 +67,7 @@ class Revoked(TokenKind):
                 known_at=set() if bench.under_load else None,
             )
             shelf.put(call)
+            shelf.put(_in_its_leeway(call, token, bench))
             if token.about.format == "jwt":
                 about = replace(call.about, way="respelled")
                 shelf.put(replace(call, lines=bearer_line(respelled(token.value)), about=about))
@@ -69,7 +80,7 @@ class RevokedOpaque(Revoked):
     why = "What the IdP once said of a token is believed whatever it says later: a stolen token can't be stopped."
     source = "RFC 7009 section 2, RFC 7662 section 4"
     needs = ("revocation", "opaque_tokens")
-    makes = 1
+    makes = 2
 
     def client(self, bench: Bench) -> Client | None:
         return bench.roles.machine_opaque
@@ -109,6 +120,15 @@ class GrantRevoked(TokenKind):
 
 def _revoke(bench: Bench, client: Client, token: str) -> bool:
     return bench.observe(bench.scene.idp.revoke(client, token, "access_token"))
+
+
+def _in_its_leeway(call: Call, token: Token, bench: Bench) -> Call:
+    """The same token when it has ended, and would else still be let in somewhere: that it was revoked must be known for
+    as long.
+    """
+    ends = token.obtained_at + token.life_s
+    about = replace(call.about, way="leeway")
+    return replace(call, about=about, bad_from=max(ends, call.bad_from), bad_until=ends + bench.expired_after_s)
 
 
 def _make_the_list_long(bench: Bench, client: Client) -> None:

@@ -131,6 +131,11 @@ CLASSIC: tuple[Defect, ...] = (
         who=("trusting services",),
     ),
     Defect(
+        name="gateway_secret_by_prefix",
+        meaning="A service compares its gateway's secret only as far as it is shown one: an empty one is right.",
+        who=("trusting services",),
+    ),
+    Defect(
         name="raw_tokens_in_logs",
         meaning="Whole tokens are written to the logs.",
         who=("idp", "validators"),

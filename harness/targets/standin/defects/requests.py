@@ -22,6 +22,7 @@ REQUESTS = (
             "token_in_query_accepted": "A token in the query is accepted.",
             "token_in_form_accepted": "A token in a form is accepted.",
             "token_in_cookie_accepted": "A token in a cookie is accepted.",
+            "dpop_without_proof": "A bearer token is accepted under the scheme DPoP, without any proof.",
             "scheme_ignored": "A token is accepted under another scheme than Bearer.",
         },
         who=("deciders",),

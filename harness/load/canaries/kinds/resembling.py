@@ -1,0 +1,67 @@
+"""Tokens that resemble one which is in use: is what was decided of the one believed of the other?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from idchaos.load.canaries.base import SESSION, Forged, Good, TokenKind, new_name
+from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.forging import es256, part
+from idchaos.load.canaries.kinds.tampered import other_signature
+from idchaos.load.canaries.stock import Call, Shelf
+from idchaos.load.engine.recorder import About
+from idchaos.load.idp.tokens import bearer_line, peek
+
+USES: Final = 5
+"""Who remembers only what comes often has met it by then."""
+_VICTIM: Final = "canary"
+
+
+class Resembling(TokenKind):
+    """Sent right after the token that it resembles, where that was just accepted several times."""
+
+    name = "resembling"
+    invariant = "known_tokens_are_known_whole"
+    made = (
+        f"A token that shares its `jti`, its `sub` and `sid`, its signature, its claims, its beginning or its end with "
+        f"an everyday one that the same replica has just accepted {USES} times."
+    )
+    bad = "From birth: the signature is not that of these claims."
+    why = "A cache that knows tokens by a part of them lets in whoever has seen one: as another user, or for ever."
+    source = "RFC 8725 section 3.3, CVE-2021-32701, CWE-639"
+    bears_good = True
+    reuse = "always"
+    makes = 6
+
+    def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
+        token = bench.round_token
+        if token is None or token.about.format != "jwt" or bench.good is None:
+            return
+        for way, value in resembling(token.value, bench.good).items():
+            bench.scene.idp.handed_out.add("canary", value)
+            header, claims = peek(value)
+            about = About(
+                session=SESSION, way=way, format="jwt", jti=str(claims["jti"]), kid=str(header.get("kid", ""))
+            )
+            shelf.put(
+                Call(
+                    lines=bearer_line(value), about=about, bad_until=bench.until(token), before=token.bearer, uses=USES
+                )
+            )
+
+
+def resembling(token: str, good: Good) -> dict[str, str]:
+    """Bad tokens, by what each has in common with the good one."""
+    header, payload, signature = token.split(".")
+    found, claims = peek(token)
+    of_another = part(claims | {"sub": _VICTIM})
+    own = Forged(found | {"alg": "ES256"}, claims | {"sub": _VICTIM})
+    longer = part(claims | {"exp": int(claims.get("exp", 0)) + 3600, "jti": new_name()})
+    return {
+        "jti": f"{header}.{of_another}.{signature[::-1]}",
+        "jti_other_key": es256(own, good.own_key),
+        "signature": f"{header}.{longer}.{signature}",
+        "claims": other_signature(token),
+        "beginning": f"{header}.{payload}.{signature[: len(signature) // 2]}{signature[: -(len(signature) // 2)]}",
+        "end": f"{part(found | {'cty': 'x'})}.{payload}.{signature}",
+    }
