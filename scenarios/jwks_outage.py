@@ -10,7 +10,16 @@ from idchaos.experiment import PhaseName, Plan
 from idchaos.faults.base import Fault
 from idchaos.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
 from idchaos.faults.network import LinkFault
-from idchaos.run.building import api_latency, api_success, caught_up, every_run, everyday_load, invariants, phases
+from idchaos.run.building import (
+    api_latency,
+    api_success,
+    as_even_as_before,
+    caught_up,
+    every_run,
+    everyday_load,
+    invariants,
+    phases,
+)
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.topologies import TOPOLOGIES, Need
@@ -62,6 +71,7 @@ def design(settings: JwksOutage) -> Experiment:
                 api_latency(settings, PhaseName.FAULT),
                 api_success(settings, PhaseName.RECOVERY),
                 *caught_up(settings, spans),
+                *as_even_as_before(settings),
                 *every_run(settings, spans),
             ),
             invariants=invariants(),
