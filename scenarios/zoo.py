@@ -464,6 +464,15 @@ ROWS = (
         caught_by=("opaque_revocation_lag_p95", "opaque_revocation_lag_max"),
     ),
     # RFC 5861 section 3, stale-while-revalidate, applied to a decision.
+    # RFC 5861 section 4, stale-if-error, applied to a decision. Revoked in time before it is down, and not refused yet.
+    Row(
+        defect="stale_introspection_in_outage",
+        trial=Trial(
+            scenario="introspection_brownout",
+            settings=DOWN.settings | {"load.canaries_per_kind": 4, "fault.duration_s": 10},
+        ),
+        caught_by=("revoked_tokens_refused",),
+    ),
     Row(defect="stale_introspection_served", trial=LAGS, caught_by=("opaque_revoked_after_rest",)),
     Row(defect="unknown_key_breaks_set", trial=_odd_keys("unknown_kty", **SHORT_OF_KEYS), caught_by=UNREADABLE),
     Row(defect="nameless_key_breaks_set", trial=_odd_keys("no_kid", **SHORT_OF_KEYS), caught_by=UNREADABLE),

@@ -102,6 +102,12 @@ class Fault(Value):
         """
         return False
 
+    def stretches_caches(self) -> bool:
+        """Whether an answer may be believed for longer than its life meanwhile: where clocks are wrong or components
+        stand still. Where only nobody answers, what was heard before has its end all the same.
+        """
+        return True
+
     def unprovable(self, target: Target) -> str:
         """Why nothing at this target could prove that it was felt, in one line; empty: something can. Known before
         the start.

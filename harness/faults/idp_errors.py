@@ -87,6 +87,10 @@ class EndpointFault(Fault):
         """Those endpoints tell of revocations."""
         return bool({"revocations", "introspect", "all"} & set(self.endpoints))
 
+    def stretches_caches(self) -> bool:
+        """Whoever can't ask is not told, and knows how old is what it was told before."""
+        return False
+
     def unprovable(self, target: Target) -> str:
         """Of some who fetch keys nobody could tell what they met."""
         return unseen(target, target.graph.keepers_of_keys) if JWKS in self.endpoints else ""

@@ -123,6 +123,10 @@ class LinkFault(Fault):
         """Validators read the feed of revocations, and introspect, over their links to the IdP."""
         return any(upstream in graph.idps for _, upstream in self._consumers(graph))
 
+    def stretches_caches(self) -> bool:
+        """Whoever can't ask is not told, and knows how old is what it was told before."""
+        return False
+
     def unprovable(self, target: Target) -> str:
         """Nobody at the links tells what its own requests met."""
         if self._telling(target) or self._seen_only(target):

@@ -79,6 +79,8 @@ class FaultRecord(Value):
     detail: JsonValue = None
     hides_revocations: bool = False
     """Whether validators may not have heard of revocations meanwhile."""
+    stretches_caches: bool = True
+    """Whether what they were told before may be believed beyond its life meanwhile; so in runs that don't say."""
     effects: tuple[Effect, ...] = ()
 
 
@@ -221,6 +223,7 @@ class _Round:
     healed_at: float | None = None
     detail: JsonValue = None
     hides_revocations: bool = False
+    stretches_caches: bool = True
     effects: list[Effect] = field(default_factory=list)
 
     def take(self, event: Event) -> None:
@@ -228,6 +231,7 @@ class _Round:
             self.applied_at = event.at if self.applied_at is None else self.applied_at
             self.detail = event.fields.get("detail")
             self.hides_revocations = event.fields.get("hides_revocations") is True
+            self.stretches_caches = event.fields.get("stretches_caches") is not False
         elif event.event == "fault_healed":
             self.healed_at = event.at
         elif event.text("moment") in get_args(Moment) and event.text("source") in get_args(Source):
@@ -247,6 +251,7 @@ class _Round:
             healed_at=self.healed_at,
             detail=self.detail,
             hides_revocations=self.hides_revocations,
+            stretches_caches=self.stretches_caches,
             effects=tuple(self.effects),
         )
 

@@ -42,7 +42,7 @@ from idchaos.record.journal import (
     read_telemetry,
 )
 from idchaos.record.manifest import SCHEMA, Manifest, read_manifest
-from idchaos.record.rejudge import Disturbance, Facts, Withdrawal, rejudge
+from idchaos.record.rejudge import UNDER_WAY_S, Disturbance, Facts, Withdrawal, rejudge
 from idchaos.topologies import TOPOLOGIES
 from idchaos.values import Value
 
@@ -297,6 +297,7 @@ def facts(events: tuple[Event, ...], plan: Plan, faults: tuple[FaultRecord, ...]
             end=None if fault.healed_at is None else fault.healed_at + lag,
             # Samples of before tell when a token was obtained, and it was revoked within the time limit.
             known_before=fault.applied_at - lag - plan.load.timeout_s,
+            asked_anew_s=None if fault.stretches_caches else lag + UNDER_WAY_S,
         )
         for fault in faults
         if fault.applied_at is not None and fault.hides_revocations

@@ -39,6 +39,10 @@ class Withdrawal(Value):
         return np.select([before, during], [ACCEPT, DENY], EITHER)
 
 
+UNDER_WAY_S = 2.5
+"""A question about a token that was asked before its revocation is answered within this time, or not believed."""
+
+
 class Disturbance(Value):
     """A span in which a fault may keep the news of a revocation from a replica."""
 
@@ -47,10 +51,15 @@ class Disturbance(Value):
     """A token that was revoked before this moment was known to be revoked before the fault began."""
     end: float | None = None
     """When the fault was healed and caches have had their time since; ``None``: it was not healed."""
+    asked_anew_s: float | None = None
+    """So long after a revocation nobody believes what the IdP said of an opaque token before: who can't ask can't let
+    it in. ``None``: somebody may, in such a fault. News of revoked JWTs is waited for as long as it lasts."""
 
-    def excuses(self, revoked_at: Floats, began_at: Floats, ended_at: Floats) -> Bools:
+    def excuses(self, revoked_at: Floats, began_at: Floats, ended_at: Floats, opaque: Bools) -> Bools:
         """Where a replica need not know yet that a token was revoked, asked from ``began_at`` to ``ended_at``."""
         over = began_at >= (math.inf if self.end is None else self.end)
+        if self.asked_anew_s is not None:
+            over |= opaque & (began_at > revoked_at + self.asked_anew_s)
         return ~over & (ended_at > self.start) & ~(revoked_at < self.known_before)
 
 
@@ -78,9 +87,10 @@ def rejudge(samples: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     unsure = judged["canary"].isin(REVOKED).to_numpy() & (judged["expected"] == "either").to_numpy() & sent
     rows = np.flatnonzero(unsure)
     obtained = judged["token_obtained_at"].to_numpy(dtype=np.float64)[rows]
+    opaque = (judged["format"] == "opaque").to_numpy()[rows]
     excused = np.zeros(len(rows), dtype=np.bool_)
     for each in facts.disturbances:
-        excused |= each.excuses(obtained, began[rows], ended[rows])
+        excused |= each.excuses(obtained, began[rows], ended[rows], opaque)
     _expect(judged, rows, np.where(excused, EITHER, DENY))
     return judged
 

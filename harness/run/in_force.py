@@ -189,6 +189,7 @@ class FaultsInForce:
                 fault=fault.title,
                 detail=fault.model_dump(mode="json"),
                 hides_revocations=fault.hides_revocations(self._target.graph),
+                stretches_caches=fault.stretches_caches(),
             )
         self._note(done.events)
 

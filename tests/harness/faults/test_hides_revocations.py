@@ -25,3 +25,9 @@ from idchaos.topologies import TOPOLOGIES
 )
 def test_only_what_stands_between_the_news_and_a_validator_hides_it(fault: Fault, hides: bool) -> None:
     assert fault.hides_revocations(TOPOLOGIES["gateway"].graph) is hides
+
+
+def test_answers_end_in_an_outage_and_may_outlast_their_life_by_a_wrong_clock_or_a_halt() -> None:
+    assert not LinkFault(links=("gateway-to-idp",), mode="refused").stretches_caches()
+    assert not EndpointFault(endpoints=("introspect",), error=ERROR_5XX, label="503").stretches_caches()
+    assert ProcessFault(component="gateway-1", how="pause").stretches_caches()

@@ -163,6 +163,24 @@ def test_rejudging_turns_late_acceptance_into_wrong_acceptance():
     assert frame["outcome"].iloc[1] == "ok"  # the samples themselves are left alone
 
 
+@pytest.mark.parametrize(
+    ("format_", "asked", "stretches", "excused"),
+    [
+        ("jwt", 115.0, False, True),  # nobody came with the list
+        ("opaque", 105.0, False, True),  # what was said of it a moment before is believed still
+        ("opaque", 107.0, False, False),  # who can't ask can't let it in
+        ("opaque", 115.0, True, True),  # a clock may be wrong by so much
+    ],
+)
+def test_what_was_said_of_an_opaque_token_has_its_end_also_while_nobody_can_be_asked(
+    format_, asked, stretches, excused
+):
+    outage = Disturbance(start=100.0, end=123.0, known_before=92.0, asked_anew_s=None if stretches else 5.5)
+    row = {"canary": "revoked_opaque", "expected": "either", "token_obtained_at": 101.0, "format": format_}
+    judged = rejudge(frame_of([row | {"sent_at": asked}]), Facts(disturbances=(outage,)))
+    assert judged["outcome"].tolist() == ["ok" if excused else "wrongly_accepted"]
+
+
 @pytest.mark.parametrize("canary", REVOKED)
 @pytest.mark.parametrize(
     ("obtained", "asked", "excused"),
