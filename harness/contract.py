@@ -38,9 +38,10 @@ class Fact(StrEnum):
     ISSUED = "issued"
     REVOKED = "revoked"
     REPLAYS = "replays"
+    HELD_OPEN = "files held open"
 
 
-OF_EVERYBODY: Final = frozenset({Fact.INCARNATION, Fact.CLOCK})
+OF_EVERYBODY: Final = frozenset({Fact.INCARNATION, Fact.CLOCK, Fact.HELD_OPEN})
 OF_VALIDATORS: Final = frozenset(
     {
         Fact.KEYS_HELD,
@@ -84,6 +85,13 @@ class ClockError(Told):
     offset_s: float
     """Ahead is positive."""
     drift_ppm: float = 0.0
+
+
+class Process(Told):
+    """What the component's process holds on to."""
+
+    open_files: Counter | None = None
+    """Files, and sockets that are no established connection; ``None``: it can't tell."""
 
 
 class Requests(Told):
@@ -151,13 +159,15 @@ class Document(Told):
     time: float | None = None
     """Its own clock, Unix seconds."""
     clock: ClockError | None = None
+    process: Process | None = None
 
     def facts(self) -> frozenset[Fact]:
         """What it tells."""
         return frozenset(fact for fact, told in self._told().items() if told)
 
     def _told(self) -> dict[Fact, bool]:
-        return {Fact.INCARNATION: self.instance is not None, Fact.CLOCK: self.clock is not None}
+        held = self.process is not None and self.process.open_files is not None
+        return {Fact.INCARNATION: self.instance is not None, Fact.CLOCK: self.clock is not None, Fact.HELD_OPEN: held}
 
     @classmethod
     def of(cls, document: Mapping[str, JsonValue]) -> Self:

@@ -106,6 +106,9 @@ class SloSettings(Value):
     withdrawn_key_s: float = seconds(
         900, at_least=0.1, why="longest time that a withdrawn key may be accepted, whatever caches allow"
     )
+    files_left_open: int = Field(
+        10, ge=0, le=100_000, description="most files and dead sockets that a component may hold open after a load"
+    )
     late_p99_s: float = seconds(0.05, at_least=0.001, why="greatest p99 lateness of the load generator itself")
     strict_observation: bool = Field(False, description="a target that can't show all that is judged gets no PASS")
 

@@ -18,6 +18,7 @@ from idchaos.run.building import (
     every_run,
     everyday_load,
     invariants,
+    nothing_left_open,
     phases,
 )
 from idchaos.run.scenario import Experiment, Scenario
@@ -72,6 +73,7 @@ def design(settings: JwksOutage) -> Experiment:
                 api_success(settings, PhaseName.RECOVERY),
                 *caught_up(settings, spans),
                 *as_even_as_before(settings),
+                nothing_left_open(settings),
                 *every_run(settings, spans),
             ),
             invariants=invariants(),

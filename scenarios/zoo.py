@@ -457,6 +457,14 @@ ROWS = (
         caught_by=("opaque_revocation_lag_p95", "opaque_revocation_lag_max"),
     ),
     # Sliding expiry: OWASP's Cheat Sheet on sessions wants an absolute end beside it; RFC 7662 section 4 on caching.
+    # CWE-775, CWE-404: what is opened is not closed where something fails.
+    Row(
+        defect="sockets_left_open",
+        trial=Trial(
+            scenario="jwks_outage", settings=OUTAGE.settings | {"fault.duration_s": 5, "gateway.jwks_stale_s": 8}
+        ),
+        caught_by=("nothing_left_open",),
+    ),
     Row(defect="verdict_renewed_by_use", trial=LAGS, caught_by=("jwt_revocation_lag_p95", "jwt_revocation_lag_max")),
     Row(
         defect="introspection_renewed_by_use",

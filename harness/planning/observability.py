@@ -21,7 +21,6 @@ OF_KEY_FETCHES: Final[Mapping[str, Fact]] = {
     "jwks_fetch_rate": Fact.KEY_FETCHES_SEEN,
     "jwks_fetch_rate_max": Fact.KEY_FETCHES_SEEN,
 }
-OF_CACHES: Final = {"key_cache_age": Fact.KEYS_HELD, "revocations_age": Fact.REVOCATIONS}
 OF_REASONS: Final = frozenset({"refusals_told_as_errors", "outages_told_as_refusals"})
 
 
@@ -100,14 +99,17 @@ def _why_not(objective: Objective, graph: Graph, sight: Sight) -> str:
     keepers = graph.keepers_of_keys
     if name in OF_KEY_FETCHES:
         return _untold(sight, {Fact.KEY_FETCHES: sight.lacking(OF_KEY_FETCHES[name], keepers)})
-    if name in OF_CACHES:
-        return _untold(sight, {OF_CACHES[name]: keepers if name == "key_cache_age" else graph.validators_of_tokens})
-    if name == "jwks_fetches_per_1000":
-        deciding = tuple(each for each in keepers if each in graph.validators_of_tokens)
-        return _untold(sight, {Fact.KEY_FETCHES: deciding, Fact.REQUESTS: deciding})
-    if name in ("replays_unnoticed", "misuse_alerts"):
-        reasons = {Fact.REASONS: graph.validators} if name == "misuse_alerts" else {}
-        return _untold(sight, {Fact.REPLAYS: graph.idps, **reasons})
+    deciding = tuple(each for each in keepers if each in graph.validators_of_tokens)
+    of_components: Mapping[str, Mapping[Fact, tuple[str, ...]]] = {
+        "jwks_fetches_per_1000": {Fact.KEY_FETCHES: deciding, Fact.REQUESTS: deciding},
+        "key_cache_age": {Fact.KEYS_HELD: keepers},
+        "revocations_age": {Fact.REVOCATIONS: graph.validators_of_tokens},
+        "replays_unnoticed": {Fact.REPLAYS: graph.idps},
+        "misuse_alerts": {Fact.REPLAYS: graph.idps, Fact.REASONS: graph.validators},
+        "files_left_open": {Fact.HELD_OPEN: graph.validators_of_tokens},
+    }
+    if name in of_components:
+        return _untold(sight, of_components[name])
     if name in OF_REASONS or "error_code=" in where:
         mute = [each for each in _answering(graph) if not dialect_named(graph.named(each).dialect).tells_reasons]
         return f"{_listed(mute)} {_do(mute)} not say why a request is refused" if mute else ""

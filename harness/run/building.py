@@ -295,6 +295,18 @@ def as_even_as_before(settings: CommonSettings) -> Iterator[Objective]:
         )
 
 
+def nothing_left_open(settings: CommonSettings) -> Objective:
+    """Whoever can make a validator fail, or ask, again and again must not fill it up."""
+    return at_most(
+        settings.slo.files_left_open,
+        "count",
+        "files_left_open",
+        name="nothing_left_open",
+        phase="all",
+        why="A component keeps what it opened for requests that failed: it will run out of files, and stop.",
+    )
+
+
 def _tails(settings: CommonSettings, spans: Iterable[Phase]) -> Iterator[Objective]:
     """No replica keeps one user in a hundred waiting before anything is wrong; left out where requests are too few
     to tell.

@@ -26,6 +26,7 @@ from idchaos.verdict.sli import (
     caches,
     clocks,
     detection,
+    holdings,
     keys,
     latency,
     logins,
@@ -45,7 +46,7 @@ COLUMNS = (
 )  # fmt: skip
 SUBJECTS = (
     availability, latency, logins, tokens, registration, keys, revocation, clocks, single_use, binding, attacks,
-    detection, audiences, telling, caches,
+    detection, audiences, telling, caches, holdings,
 )  # fmt: skip
 REGISTRY: dict[str, Sli] = {each.name: each for subject in SUBJECTS for each in getattr(subject, "SLIS", ())}
 _FAMILIES: dict[str, Callable[[float, str], Sli]] = {

@@ -776,3 +776,29 @@ def test_a_login_with_a_wrong_password_must_be_refused(make_record: Make, decisi
     mistyped = {"due_at": 105.0, "flow": "login", "endpoint": "login", "expected": "deny", "decision": decision}
     ((name, found),) = invariants.implied_invariants(make_record([mistyped]))
     assert (name, found.judgement.verdict, found.attempts) == ("wrong_passwords_refused", verdict, 1)
+
+
+def held(**open_files: int | None) -> dict[str, Any]:
+    return {
+        name.replace("_", "-"): {"requests": {"total": 5}, "process": {"open_files": count}}
+        for name, count in open_files.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict", "samples"),
+    [
+        (held(gateway_1=9, gateway_2=14), Verdict.PASS, 2),
+        (held(gateway_1=40, gateway_2=12), Verdict.FAIL, 2),
+        (held(gateway_1=5, gateway_2=11), Verdict.PASS, 2),  # it let go of some
+        (held(gateway_1=None, gateway_2=None), Verdict.INCONCLUSIVE, 0),
+        ({}, Verdict.INCONCLUSIVE, 0),
+    ],
+)
+def test_files_that_a_component_still_holds_open_after_the_load(
+    make_record: Make, after: dict[str, Any], verdict: Verdict, samples: int
+) -> None:
+    record = make_record([], counts={"before": held(gateway_1=8, gateway_2=12), "after": after})
+    found = judged(record, objective("files_left_open", "<=", 10, "count").model_copy(update={"phase": "all"}))
+    assert found.verdict is verdict
+    assert sli.measure(record, "files_left_open", "all").samples == samples

@@ -16,6 +16,7 @@ TRANSPORT = listed(
         "jwks_without_timeout": "A fetch of the keys is waited for without an end.",
         "fail_open_on_timeout": "When fetching the keys has timed out, a token's signature is taken on trust.",
         "jwks_size_unbounded": "A key set may be of any size, also once it is inflated.",
+        "sockets_left_open": "Each poll of the revocations that fails leaves sockets open.",
         "gzip_unknown": "A key set that comes compressed is not understood.",
         "redirects_followed": "Keys are fetched from wherever a redirect leads.",
         "retry_after_ignored": "A failing JWKS is asked again however long it wants to be left alone.",
