@@ -1,8 +1,14 @@
-"""Which hosts are this machine's own."""
+"""Which hosts are this machine's own, and to which others anything may be sent."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from idchaos.errors import UsageError
+
+_PLAIN = re.compile(r"[\x21-\x7e]+")
 
 
 def is_loopback(host: str) -> bool:
@@ -13,3 +19,21 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def check_host(url: str, allow_hosts: tuple[str, ...]) -> str:
+    """The URL again, if something may be sent to its host.
+
+    Raises:
+        UsageError: not HTTP, or the host is neither loopback nor allowed.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise UsageError(f"{url!r}: not a URL") from None
+    if parts.scheme not in ("http", "https") or not host or not _PLAIN.fullmatch(url):
+        raise UsageError(f"{url!r}: not an http or https URL")
+    if not is_loopback(host) and host not in allow_hosts:
+        raise UsageError(f"{host}: load is only sent to loopback; name other hosts in allow_hosts")
+    return url

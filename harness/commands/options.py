@@ -13,7 +13,13 @@ from idchaos.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-target = click.option("--target", default="local", show_default=True, help="local (processes) or docker.")
+target = click.option(
+    "--target",
+    default="local",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="local (processes), docker, or a file that describes a system of your own.",
+)
 gateway = click.option(
     "--gateway",
     default="standin",

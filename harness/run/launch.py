@@ -23,6 +23,7 @@ from idchaos.record.rundir import RunDirectory
 from idchaos.run.added import check_separable, with_faults
 from idchaos.run.declared import seen_by
 from idchaos.run.instruments import Instruments
+from idchaos.run.limits import suiting
 from idchaos.run.progress import Observer
 from idchaos.run.runner import Run
 from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario
@@ -32,6 +33,7 @@ from idchaos.targets.base import ReportsState, Target
 from idchaos.targets.gateways.catalogue import STAND_IN, adapter_named
 from idchaos.targets.standin import defects
 from idchaos.targets.standin.guests import Guests
+from idchaos.targets.systems.file import OF_TOKENS, is_file, read
 from idchaos.topologies import DEFAULT_TOPOLOGY, EDGE, offers, topology_named
 from idchaos.undo.ledger import Containers, Processes, Undo
 
@@ -85,24 +87,30 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     check_target(request.target, request.gateway)
     profile(request.profile)
     chosen = defects.known(request.defects)
-    topology = topology_named(topology_for(request.gateway, request.topology))
+    topology = topology_named(topology_for(request.gateway, request.topology, request.target))
     why_not = scenario.why_not_on(topology.name)
     if why_not:
         raise Unsuited(f"--topology: {why_not}")
     defects.by_part(chosen, topology)
     request = replace(request, overrides=_with_fixed(request))
     settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
-    experiment = with_faults(_designed(scenario, settings, request), request.faults, topology.graph)
-    check_separable(experiment, topology.graph)
     target, _ = make_target(request.target, settings, new_run_id(), chosen, gateway=request.gateway)
+    experiment = with_faults(_designed(scenario, settings, request), request.faults, target.graph)
     lacking = [need for need in scenario.needs if need not in offers(target.graph)]
     if lacking:
-        raise Unsuited(f"--gateway {request.gateway}: {scenario.name} needs {' and '.join(lacking)}")
+        raise Unsuited(f"{_asked_of(request)}: {scenario.name} needs {' and '.join(lacking)}")
     check_capabilities(experiment, target)
+    experiment, left_out = suiting(experiment, target)
+    check_separable(experiment, target.graph)
     experiment, hidden = seen_by(experiment, target)
-    hidden += unprovable(experiment, target)
+    hidden += left_out + unprovable(experiment, target)
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
     return Prepared(request, scenario, settings, experiment, seed, chosen, hidden)
+
+
+def _asked_of(request: Request) -> str:
+    """The option that chose the system."""
+    return f"--target {request.target}" if is_file(request.target) else f"--gateway {request.gateway}"
 
 
 def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Request) -> Experiment:
@@ -125,7 +133,7 @@ def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Reques
 def _is_sound(scenario: Scenario[Any], request: Request, *, without: str) -> bool:
     rest = {name: value for name, value in request.overrides.items() if name != without}
     try:
-        topology = topology_named(topology_for(request.gateway, request.topology)).name
+        topology = topology_named(topology_for(request.gateway, request.topology, request.target)).name
         scenario.design(scenario.fill(request.profile, rest, topology=topology))
     except (ValidationError, ArithmeticError, UsageError):
         return False
@@ -138,12 +146,20 @@ def _with_fixed(request: Request) -> dict[str, Any]:
     Raises:
         UsageError: another value is asked for.
     """
-    adapter = adapter_named(request.gateway)
-    fixed = {f"gateway.{name}": value for name, value in adapter.fixed.items()} if adapter is not None else {}
+    fixed = _fixed(request)
     for name, value in fixed.items():
         if request.overrides.get(name, value) != value:
-            raise UsageError(f"{name}={request.overrides[name]}: in --gateway {request.gateway} it is {value:g}")
+            raise UsageError(f"{name}={request.overrides[name]}: in {_asked_of(request)} it is {value:g}")
     return {**request.overrides, **fixed}
+
+
+def _fixed(request: Request) -> Mapping[str, float]:
+    """Settings that are as they are in what is tested, by their dotted names."""
+    if is_file(request.target):
+        told = read(Path(request.target)).settings.items()
+        return {f"{'tokens' if name == OF_TOKENS else 'gateway'}.{name}": value for name, value in told}
+    adapter = adapter_named(request.gateway)
+    return {f"gateway.{name}": value for name, value in adapter.fixed.items()} if adapter is not None else {}
 
 
 def check_target(target: str, gateway: str) -> None:
@@ -152,22 +168,29 @@ def check_target(target: str, gateway: str) -> None:
     Raises:
         UsageError: names what there is.
     """
+    if is_file(target):
+        read(Path(target))
+        if gateway != DEFAULT_GATEWAY:
+            raise UsageError(f"--gateway {gateway}: --target {target} has gateways of its own")
+        return
     if target not in TARGETS:
-        raise UsageError(f"--target: {target!r} is unknown; there are {', '.join(TARGETS)}")
+        raise UsageError(f"--target: {target!r} is unknown; there are {', '.join(TARGETS)}, or a file: my.toml")
     if adapter_named(gateway) is not None and target != "local":
         raise UsageError(f"--gateway {gateway}: needs --target local, for it is started on this machine")
 
 
-def topology_for(gateway: str, topology: str) -> str:
-    """The topology that a gateway is tried in: what the default means for one of somebody else's making.
+def topology_for(gateway: str, topology: str, target: str = "local") -> str:
+    """The topology that a gateway is tried in: what the default means for one of somebody else's making, and for a
+    whole system of somebody else's.
 
     Raises:
         UsageError: it is asked for in another one.
     """
-    if gateway == DEFAULT_GATEWAY:
+    if gateway == DEFAULT_GATEWAY and not is_file(target):
         return topology
     if topology not in (DEFAULT_TOPOLOGY, EDGE):
-        raise UsageError(f"--topology {topology}: --gateway {gateway} is tried in the topology {EDGE} alone")
+        own = f"--target {target}" if is_file(target) else f"--gateway {gateway}"
+        raise UsageError(f"--topology {topology}: {own} is tried in the topology {EDGE} alone")
     return EDGE
 
 
@@ -216,6 +239,12 @@ def make_target(
     gateway: str = DEFAULT_GATEWAY,
 ) -> tuple[Target, tuple[Undo, ...]]:
     """A target of that name with the defects ``wrong``, not started, and what the ledger must promise before it is."""
+    if is_file(name):
+        from idchaos.targets.systems.target import SystemTarget
+
+        if wrong:
+            raise UsageError(f"--defect {wrong[0]}: --target {name} can't be told to be wrong")
+        return SystemTarget(Path(name), run_id), (Processes(run_id=run_id),)
     topology = topology_named(settings.topology)
     adapter = adapter_named(gateway)
     if adapter is not None:

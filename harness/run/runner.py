@@ -28,7 +28,7 @@ from idchaos.run.retired import key_to_withdraw
 from idchaos.run.scenario import Experiment
 from idchaos.run.signals import signals_ignored
 from idchaos.targets.base import Target
-from idchaos.targets.capabilities import RotatesKeys, required
+from idchaos.targets.capabilities import OutlivesRun, RotatesKeys, required
 from idchaos.undo.ledger import Undo
 from idchaos.undo.safety import Safety
 from idchaos.undo.undo import end_processes
@@ -111,8 +111,12 @@ class Run:
 
     def _start_target(self, safety: Safety) -> None:
         self._show("starting the target")
+        stays = self._target.capability(OutlivesRun)
+        if stays is not None:
+            safety.promise(stays.undos_of_start())
         self._target.start(self._directory.logs)
-        self._directory.record("target_ready", target=self._target.name, toxiproxy=self._target.links.version())
+        toxiproxy = self._target.links.version() if self._target.graph.links else "none"
+        self._directory.record("target_ready", target=self._target.name, toxiproxy=toxiproxy)
         check_links(self._target, self._directory, safety)
         self._scraper.start(self._target)
 
@@ -127,6 +131,7 @@ class Run:
                 seed=self._seed,
                 duration_s=self._plan.duration_s,
                 samples_path=self._directory.samples_stream,
+                allow_hosts=self._target.endpoints.allow_hosts,
                 retired_kid=retired_kid,
             )
         )

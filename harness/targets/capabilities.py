@@ -134,6 +134,13 @@ class OutlivesRun(Protocol):
     def links(self) -> Links:
         """The Toxiproxy links; valid once started."""
 
+    def undos_of_start(self) -> tuple[Undo, ...]:
+        """How whatever ``start`` changes at it is undone; promised before it is called.
+
+        Raises:
+            TargetError: that can't be told, since a part of the target does not answer.
+        """
+
     def undo_to(self, wanted: Wanted) -> Undo:
         """How whoever reads the ledger brings it about: a request or a command.
 
@@ -163,6 +170,25 @@ class LimitsPromises(Protocol):
 
     def unpromised(self) -> Mapping[str, str]:
         """Kinds of canaries, each with the reason; known before the start. All others are promised."""
+
+
+class BlastRadius(Value):
+    """What a run may do to a target at most."""
+
+    max_rate: float
+    """Requests a second, of all kinds together."""
+    max_seconds: float
+    """How long a fault may be in force."""
+    replicas: float
+    """The share of replicas whose links may be faulted."""
+
+
+@runtime_checkable
+class LimitsBlast(Protocol):
+    """Somebody else uses it too: what a run may do has limits."""
+
+    def blast_radius(self) -> BlastRadius:
+        """They are; known before the start."""
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -33,6 +34,8 @@ class Client(Value):
     redirect_uri: str | None = None
     scope: str = ""
     token_format: Literal["jwt", "opaque"] = "jwt"
+    parameters: Mapping[str, str] = Field(default_factory=dict)
+    """What it says besides when it asks for a token for itself: ``audience``, ``resource`` ..."""
 
     @property
     def is_public(self) -> bool:
@@ -74,3 +77,7 @@ class Endpoints(Value):
     """A private key that the harness holds and the IdP was given to sign by (RFC 7517, with ``kid`` and ``alg``)."""
     initial_access_token: str | None = None
     """Lets a client register itself (RFC 7591 section 3), where the target's IdP asks for it."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts beyond loopback that anything may be sent to."""
+    ca_file: str | None = None
+    """Certificates (PEM) that are trusted instead of the usual ones."""

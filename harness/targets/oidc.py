@@ -6,6 +6,7 @@ import base64
 import errno
 import hashlib
 import secrets
+import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from urllib.parse import urljoin
 
 from idchaos.errors import TargetError
 from idchaos.graph import Route
+from idchaos.hosts import check_host
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
 
@@ -23,6 +25,20 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 5.0
 DISCOVERY = "/.well-known/openid-configuration"
+
+
+def trusting(ca_file: str | None) -> Any:
+    """What httpx verifies certificates by: those of a file (PEM), or the usual ones.
+
+    Raises:
+        TargetError: the file holds none.
+    """
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise TargetError(f"{ca_file}: no certificates can be read: {error.strerror or error}") from None
 
 
 def failure_code(error: httpx.HTTPError) -> str:
@@ -93,6 +109,7 @@ class OidcClient:
         self._http = httpx.Client(
             timeout=timeout_s,
             trust_env=False,
+            verify=trusting(endpoints.ca_file),
             limits=httpx.Limits(max_keepalive_connections=0),
             headers=headers,
         )
@@ -104,13 +121,13 @@ class OidcClient:
 
     def token(self, client: Client) -> str:
         """An access token by client credentials (RFC 6749 section 4.4)."""
-        form = {"grant_type": "client_credentials", "scope": client.scope}
+        form = credentials_form(client)
         answer = self._json(self._post("token", client, form), "token")
         return str(answer["access_token"])
 
     def token_status(self, client: Client) -> int:
         """The status of a token request by client credentials; 0 when there was no answer."""
-        return self._post("token", client, {"grant_type": "client_credentials", "scope": client.scope}).status
+        return self._post("token", client, credentials_form(client)).status
 
     def revoke(self, client: Client, token: str) -> None:
         """RFC 7009."""
@@ -133,6 +150,7 @@ class OidcClient:
 
         Raises:
             TargetError: the request can't be made, since the IdP's metadata can't be had or lacks the endpoint.
+            UsageError: the metadata name a host that nothing may be sent to.
         """
         method, url, rest = self._request(endpoint)
         return self._send(f"idp/{endpoint}", method, url, **rest)
@@ -187,7 +205,7 @@ class OidcClient:
                 request = ("POST", self._url("registration"), {"json": {}})
             case "token":
                 client = self._client_with("client_credentials")
-                form = {"grant_type": "client_credentials", "scope": client.scope}
+                form = credentials_form(client)
                 request = ("POST", self._url(endpoint), {"data": form, "auth": _basic(client)})
             case "revoke":
                 auth = _basic(self._client_with("client_credentials"))
@@ -238,7 +256,7 @@ class OidcClient:
         url = self._known.get(member)
         if not isinstance(url, str):
             raise TargetError(f"idp: discovery names no {member}")
-        return url
+        return check_host(url, self._endpoints.allow_hosts)
 
     def _post(self, endpoint: str, client: Client, form: dict[str, str]) -> Answer:
         return self._send(f"idp/{endpoint}", "POST", self._url(endpoint), data=form, auth=_basic(client))
@@ -280,3 +298,9 @@ def _basic(client: Client) -> httpx.BasicAuth:
     import httpx
 
     return httpx.BasicAuth(client.client_id, client.client_secret or "")
+
+
+def credentials_form(client: Client) -> dict[str, str]:
+    """A client asks for a token for itself (RFC 6749 section 4.4.2); without a scope, for what it has by default."""
+    scope = {"scope": client.scope} if client.scope else {}
+    return {"grant_type": "client_credentials", **scope, **client.parameters}

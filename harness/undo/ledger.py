@@ -54,6 +54,20 @@ class ToxicsOff(Value):
     toxics: tuple[str, ...] = ()
 
 
+class UpstreamBack(Value):
+    """Undo, at a Toxiproxy that goes on living: a proxy leads again where it led before a recorder was put behind it.
+    One that leads elsewhere by now is let alone: somebody else has changed it.
+    """
+
+    kind: Literal["upstream"] = "upstream"
+    api: str
+    proxy: str
+    upstream: str
+    """Where it led, ``host:port``."""
+    instead_of: str
+    """Where it led during the run."""
+
+
 class ControlCall(Value):
     """Undo, at a stand-in that goes on living: one control request. The secret is read from a file of mode 0600."""
 
@@ -96,7 +110,9 @@ class HttpCall(Value):
         return self
 
 
-Undo = Annotated[Processes | Containers | ToxicsOff | ControlCall | Command | HttpCall, Field(discriminator="kind")]
+Undo = Annotated[
+    Processes | Containers | ToxicsOff | UpstreamBack | ControlCall | Command | HttpCall, Field(discriminator="kind")
+]
 _UNDO: TypeAdapter[Undo] = TypeAdapter(Undo)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import requests
 import toxiproxy.api
@@ -100,6 +101,22 @@ class Links:
             FaultError: when the server refuses.
         """
         self._call(f"create proxy {name}", lambda: self._server.create(upstream=upstream, name=name, listen=listen))
+
+    def lead_to(self, proxy: str, upstream: str) -> None:
+        """Send what comes over a proxy elsewhere; live connections are closed, and toxics stay.
+
+        Raises:
+            FaultError: when the server refuses.
+        """
+
+        def change() -> None:
+            # PATCH came with 2.6.0; a server that does not know it takes POST for the same.
+            url, body = f"http://{self.api}/proxies/{quote(proxy, safe='')}", {"upstream": upstream}
+            answer = _http.patch(url, json=body)
+            answer = _http.post(url, json=body) if answer.status_code == 405 else answer
+            answer.raise_for_status()
+
+        self._call(f"lead {proxy} to {upstream}", change)
 
     def disable(self, proxy: str) -> None:
         """Refuse connections and close the live ones."""

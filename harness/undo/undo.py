@@ -24,6 +24,7 @@ from idchaos.undo.ledger import (
     Processes,
     ToxicsOff,
     Undo,
+    UpstreamBack,
     mark_done,
     read,
 )
@@ -48,17 +49,20 @@ def carry_out(undo: Undo) -> Undone:
     match undo:
         case Processes():
             ended = processes_of(undo.run_id)
-            return Undone(f"{len(ended)} processes ended", tuple(end_processes(undo.run_id)))
+            done = Undone(f"{len(ended)} processes ended", tuple(end_processes(undo.run_id)))
         case Containers():
-            return Undone("no container or network left", tuple(remove_containers(undo.run_id)))
+            done = Undone("no container or network left", tuple(remove_containers(undo.run_id)))
         case ToxicsOff():
-            return Undone(f"{undo.proxy} at {undo.api} is on and free of our toxics", tuple(_remove_toxics(undo)))
+            done = Undone(f"{undo.proxy} at {undo.api} is on and free of our toxics", tuple(_remove_toxics(undo)))
+        case UpstreamBack():
+            done = Undone(f"{undo.proxy} at {undo.api} leads where it did", tuple(_put_back(undo)))
         case ControlCall():
-            return Undone(f"{undo.method} {undo.url} accepted", tuple(_call(undo)))
+            done = Undone(f"{undo.method} {undo.url} accepted", tuple(_call(undo)))
         case Command():
-            return Undone(f"{undo.argv[0]} exited with 0", tuple(run_command(undo)))
+            done = Undone(f"{undo.argv[0]} exited with 0", tuple(run_command(undo)))
         case HttpCall():
-            return Undone(f"{undo.method} {undo.url} accepted", tuple(send(undo)))
+            done = Undone(f"{undo.method} {undo.url} accepted", tuple(send(undo)))
+    return done
 
 
 def carry_out_all(path: Path) -> list[Undone]:
@@ -185,6 +189,23 @@ def _remove_toxics(undo: ToxicsOff) -> list[str]:
     if state is None or not state.enabled or {toxic.name for toxic in state.toxics} & set(undo.toxics):
         return [f"{undo.proxy} at {undo.api}: {state or 'gone'}"]
     return []
+
+
+def _put_back(undo: UpstreamBack) -> list[str]:
+    from idchaos.errors import FaultError
+    from idchaos.undo.toxiproxy import Links
+
+    try:
+        links = Links(undo.api)
+        state = links.state().get(undo.proxy)
+        if state is not None and state.upstream == undo.instead_of:
+            links.lead_to(undo.proxy, undo.upstream)
+            state = links.state().get(undo.proxy)
+    except FaultError as error:
+        return [f"{undo.proxy}: {error}"]
+    if state is None:
+        return [f"{undo.proxy} at {undo.api}: gone"]
+    return [f"{undo.proxy} at {undo.api} leads to {state.upstream}"] if state.upstream == undo.instead_of else []
 
 
 def _call(undo: ControlCall) -> list[str]:

@@ -34,7 +34,9 @@ class Generator:
         check_hosts(job)
         self.job, self._recorder, self._clock = job, recorder, clock
         plan, endpoints = job.plan, job.endpoints
-        self._pool = WirePool(concurrency=plan.max_in_flight + _SPARE_CONNECTIONS, timeout_s=plan.timeout_s)
+        self._pool = WirePool(
+            concurrency=plan.max_in_flight + _SPARE_CONNECTIONS, timeout_s=plan.timeout_s, ca_file=endpoints.ca_file
+        )
         self._sites: dict[str, Site] = {}
         self.scene = Scene(
             plan=plan,

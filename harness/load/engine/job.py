@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import PositiveFloat
 
-from idchaos.errors import UsageError
 from idchaos.experiment import LoadPlan
-from idchaos.hosts import is_loopback
+from idchaos.hosts import check_host
 from idchaos.targets.endpoints import Client, Endpoints
 from idchaos.values import Value
-
-_PLAIN = re.compile(r"[\x21-\x7e]+")
 
 
 class LoadJob(Value):
@@ -58,29 +53,11 @@ def event(name: EventName, **members: Any) -> dict[str, Any]:
     return {"event": name, **members}
 
 
-def check_host(url: str, allow_hosts: tuple[str, ...]) -> str:
-    """The URL again, if load may be sent to its host.
-
-    Raises:
-        UsageError: not HTTP, or the host is neither loopback nor allowed.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise UsageError(f"{url!r}: not a URL") from None
-    if parts.scheme not in ("http", "https") or not host or not _PLAIN.fullmatch(url):
-        raise UsageError(f"{url!r}: not an http or https URL")
-    if not is_loopback(host) and host not in allow_hosts:
-        raise UsageError(f"{host}: load is only sent to loopback; name other hosts in allow_hosts")
-    return url
-
-
 def check_hosts(job: LoadJob) -> None:
     """Refuse a job that would send anything to a host that nobody allowed.
 
     Raises:
-        UsageError: see :func:`check_host`.
+        UsageError: see :func:`idchaos.hosts.check_host`.
     """
     endpoints = job.endpoints
     urls = [endpoints.idp_url, *(each.url for each in (*endpoints.gateways, *endpoints.services))]

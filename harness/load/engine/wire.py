@@ -84,10 +84,13 @@ class _TrackedTls(_Tracked, SSLConnectionPool):
 class WireClient(HTTPClient):
     """One host and port. ``exchange`` is what differs from geventhttpclient's client."""
 
-    def __init__(self, host: str, port: int, *, tls: bool, concurrency: int, timeout_s: float) -> None:
+    def __init__(
+        self, host: str, port: int, *, tls: bool, concurrency: int, timeout_s: float, ca_file: str | None = None
+    ) -> None:
         super().__init__(host, port, concurrency=1, ssl=tls)
         self.timeout_s = timeout_s
         pool = _TrackedTls if tls else _Tracked
+        trusted = {"ssl_options": {"ca_certs": ca_file}} if tls and ca_file else {}
         self.connections: _Tracked = pool(
             self.host,
             self.port,
@@ -96,6 +99,7 @@ class WireClient(HTTPClient):
             size=concurrency,
             connection_timeout=timeout_s,
             network_timeout=timeout_s,
+            **trusted,
         )
         self._connection_pool = self.connections
 
@@ -194,16 +198,22 @@ def _failed(answer: Response, error: str) -> Response:
 class WirePool(HTTPClientPool):
     """Locust's ``client_pool``: one :class:`WireClient` for each host and port."""
 
-    def __init__(self, *, concurrency: int, timeout_s: float) -> None:
+    def __init__(self, *, concurrency: int, timeout_s: float, ca_file: str | None = None) -> None:
+        """``ca_file``: certificates (PEM) that are trusted instead of the usual ones."""
         super().__init__()
-        self._concurrency, self._timeout_s = concurrency, timeout_s
+        self._concurrency, self._timeout_s, self._ca_file = concurrency, timeout_s, ca_file
 
     def client(self, scheme: str, host: str, port: int) -> WireClient:
         """The client of an origin."""
         found = self.clients.get((host, port))
         if not isinstance(found, WireClient):
             found = WireClient(
-                host, port, tls=scheme == "https", concurrency=self._concurrency, timeout_s=self._timeout_s
+                host,
+                port,
+                tls=scheme == "https",
+                concurrency=self._concurrency,
+                timeout_s=self._timeout_s,
+                ca_file=self._ca_file,
             )
             self.clients[host, port] = found
         return found

@@ -1,4 +1,4 @@
-"""API calls of users who are logged in, with JWTs or opaque tokens."""
+"""API calls of users who are logged in, with JWTs or opaque tokens; of machine clients where nobody can log in."""
 
 from __future__ import annotations
 
@@ -16,20 +16,27 @@ if TYPE_CHECKING:
 
 
 class Api(Flow):
-    """A session calls an API with its everyday token. Sessions refresh on time, which is the flow ``refresh``."""
+    """A session calls an API with its everyday token. Sessions refresh on time, which is the flow ``refresh``. Where no
+    user can log in, a machine client's tokens are used.
+    """
 
     name = "api"
 
     def lacks(self, roles: Roles, endpoints: Endpoints) -> str:
-        return "" if roles.sessions and endpoints.users else "a client with authorization_code, and a user"
+        found = (roles.sessions and endpoints.users) or roles.machine
+        return "" if found else "a client with authorization_code and a user, or one with client_credentials"
 
     def sources(self) -> tuple[Source, ...]:
         return (Source(flow="api", called=True, format="everyday"),)
 
     def sender(self, scene: Scene) -> Sender:
+        from idchaos.load.idp.pooled import Pooled
         from idchaos.load.idp.sessions import Sessions
 
-        return _Calls(Sessions.of(scene))
+        sessions, machine = Sessions.of(scene), scene.roles.machine
+        if sessions.everyday or machine is None:
+            return _Calls(sessions)
+        return Pooled(scene, "api", machine, scene.plan.sessions)
 
 
 class Opaque(Flow):
@@ -48,8 +55,10 @@ class Opaque(Flow):
         from idchaos.load.idp.pooled import Pooled
         from idchaos.load.idp.sessions import Sessions
 
-        sessions = Sessions.of(scene)
-        return _OpaqueCalls(sessions) if sessions.opaque else Pooled(scene)
+        sessions, machine = Sessions.of(scene), scene.roles.machine_opaque
+        if sessions.opaque or machine is None:
+            return _OpaqueCalls(sessions)
+        return Pooled(scene, "opaque", machine, 1)
 
 
 class SessionSender(Sender):

@@ -79,13 +79,22 @@ def flows_of(plan: LoadPlan, endpoints: Endpoints, roles: Roles) -> dict[str, Fl
     """
     if not endpoints.gateways or not endpoints.routes:
         raise UsageError("the target has no gateway or no route to send requests to")
-    given = {each.name: each for each in plan.flows}
-    names = dict.fromkeys(stream.flow for stream in plan.streams)
-    found = {name: flow_of(given[name]) if name in given else _by_default(name) for name in names}
+    found = flows_in(plan)
     for name, flow in found.items():
         if lacking := flow.lacks(roles, endpoints):
             raise UsageError(f"flow {name} needs {lacking} at the target")
     return found
+
+
+def flows_in(plan: LoadPlan) -> dict[str, Flow]:
+    """The flows that a plan has arrivals of, by name.
+
+    Raises:
+        UsageError: there is no such flow.
+    """
+    given = {each.name: each for each in plan.flows}
+    names = dict.fromkeys(stream.flow for stream in plan.streams)
+    return {name: flow_of(given[name]) if name in given else _by_default(name) for name in names}
 
 
 def _module(where: str) -> ModuleType:

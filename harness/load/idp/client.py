@@ -12,8 +12,8 @@ from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from idchaos.errors import UsageError
+from idchaos.hosts import check_host
 from idchaos.load.decide import at_idp, at_redirect, at_registration, json_object, redirect_error, token_answer
-from idchaos.load.engine.job import check_host
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.journey import REDIRECTS, Cookies, End, Journey
 from idchaos.load.idp.page import filled_in
@@ -22,6 +22,7 @@ from idchaos.load.idp.steps import FLAWS, NEVER_ARRIVED, Code, Flaw, Registered,
 from idchaos.load.idp.tokens import peek
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Client, User
+from idchaos.targets.oidc import credentials_form
 
 __all__ = [
     "FLAWS",
@@ -52,7 +53,7 @@ class Idp(Provider):
 
     def client_credentials(self, client: Client, assertion: str = "") -> tuple[Step, dict[str, Any]]:
         """RFC 6749 section 4.4. ``assertion``: one that was made before, for a client that has a key."""
-        form = {"grant_type": "client_credentials", "scope": client.scope}
+        form = credentials_form(client)
         # What may be used once is never sent again by itself.
         return self._token(client, form, replayable=client.private_jwk is None, assertion=assertion)
 

@@ -13,7 +13,7 @@ from typing import Final, Literal, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from idchaos.errors import UsageError
-from idchaos.load.engine.job import check_host
+from idchaos.hosts import check_host
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.page import Filled, filled_in
 from idchaos.targets.endpoints import User

@@ -12,8 +12,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from idchaos.errors import LoadError
+from idchaos.hosts import check_host
 from idchaos.load.decide import json_object
-from idchaos.load.engine.job import check_host
 from idchaos.load.engine.quotes import FEWEST_OF_PASSWORD, Quotes, secrets_in
 from idchaos.load.engine.response import Response, Sends
 from idchaos.load.idp.assertion import assertion, assertion_form

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -16,7 +16,7 @@ from idchaos.errors import TargetError, UndecidableError
 from idchaos.graph import Graph, Route
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
 from idchaos.targets.observer import ObservesLinks
-from idchaos.targets.oidc import OidcClient
+from idchaos.targets.oidc import OidcClient, trusting
 from idchaos.values import Value
 
 GOOD_WITHIN_S = 8.0
@@ -65,7 +65,17 @@ def check_before_load(endpoints: Endpoints, graph: Graph, observes: ObservesLink
         TargetError: the first thing that is not.
         UndecidableError: keys come by another way, so that faults on the links would prove nothing.
     """
-    for finding in findings(endpoints, graph, observes):
+    insist_on(findings(endpoints, graph, observes))
+
+
+def insist_on(tried: Iterable[Finding]) -> None:
+    """Look no further than the first thing that is not well.
+
+    Raises:
+        TargetError: what it is, and what would be right.
+        UndecidableError: the same, where a run would go on and mean nothing.
+    """
+    for finding in tried:
         if not finding.ok:
             said = f"{finding.what}: {finding.advice}"
             raise UndecidableError(said) if finding.misleading else TargetError(said)
@@ -77,21 +87,34 @@ def findings(endpoints: Endpoints, graph: Graph, observes: ObservesLinks) -> Ite
     Raises:
         TargetError: the IdP gives no token, or the observer does not answer.
     """
-    token = _token(endpoints)
-    with httpx.Client(timeout=PATIENCE_S, trust_env=False) as http:
-        for gateway in endpoints.gateways:
-            within_s = GOOD_WITHIN_S
-            for route in endpoints.routes:
-                passes = _passes(http, endpoints, gateway, route, token, within_s)
-                within_s = GOOD_WITHIN_S if passes.ok else 0.0
-                yield passes
-                if passes.ok and route.posts:
-                    yield _posted(http, gateway, route, token)
-                yield _refused(http, gateway, route, token)
-            yield _fetched(graph, gateway, observes)
+    token = good_token(endpoints)
+    for gateway in endpoints.gateways:
+        yield from decided(endpoints, gateway, token)
+        yield fetched(graph, gateway, observes)
 
 
-def _token(endpoints: Endpoints) -> str:
+def decided(endpoints: Endpoints, gateway: Gateway, token: str, within_s: float = GOOD_WITHIN_S) -> Iterator[Finding]:
+    """What one gateway decides about a good token and about bad ones, at each route. ``within_s``: so long the first
+    good one may take to pass.
+    """
+    verify = trusting(endpoints.ca_file)
+    with httpx.Client(timeout=PATIENCE_S, trust_env=False, verify=verify) as http:
+        patience_s = within_s
+        for route in endpoints.routes:
+            passes = _passes(http, endpoints, gateway, route, token, patience_s)
+            patience_s = within_s if passes.ok else 0.0
+            yield passes
+            if passes.ok and route.posts:
+                yield _posted(http, gateway, route, token)
+            yield _refused(http, gateway, route, token)
+
+
+def good_token(endpoints: Endpoints) -> str:
+    """A token of the first client that gets one for itself.
+
+    Raises:
+        TargetError: none does, or the IdP gives none.
+    """
     client = _machine(endpoints)
     oidc = OidcClient(endpoints, Counter(), Counter())
     try:
@@ -113,7 +136,7 @@ def _passes(  # noqa: PLR0917 - one request, and all that it takes
 ) -> Finding:
     deadline = time.monotonic() + within_s
     while True:
-        answer = _ask(http, gateway, route, token)
+        answer = ask(http, gateway, route, token)
         said = gateway.dialect.read(answer)[0]
         if said == "accept":
             return Finding(ok=True, what=f"{gateway.name}: a good token for {route.path} passes")
@@ -130,7 +153,7 @@ def _passes(  # noqa: PLR0917 - one request, and all that it takes
 
 
 def _posted(http: httpx.Client, gateway: Gateway, route: Route, token: str) -> Finding:
-    answer = _ask(http, gateway, route, token, "POST")
+    answer = ask(http, gateway, route, token, "POST")
     if gateway.dialect.read(answer)[0] == "accept":
         return Finding(ok=True, what=f"{gateway.name}: a POST with a good token for {route.path} passes")
     what = f"{gateway.name}: no POST with a good token for {route.path} passes: {answer.told}"
@@ -144,7 +167,7 @@ def _refused(http: httpx.Client, gateway: Gateway, route: Route, token: str) -> 
     broken = signature[:middle] + ("A" if signature[middle] != "A" else "B") + signature[middle + 1 :]
     tried: list[tuple[str, Answer, Said]] = []
     for name, each in (("a broken signature", f"{head}.{broken}"), ("no token", "")):
-        answer = _ask(http, gateway, route, each)
+        answer = ask(http, gateway, route, each)
         tried.append((name, answer, gateway.dialect.read(answer)[0]))
     for name, answer, said in tried:
         if said == "accept":
@@ -158,7 +181,7 @@ def _refused(http: httpx.Client, gateway: Gateway, route: Route, token: str) -> 
     return Finding(ok=True, what=f"{gateway.name}: a bad token for {route.path} is refused: {tried[0][1].status}")
 
 
-def _fetched(graph: Graph, gateway: Gateway, observes: ObservesLinks) -> Finding:
+def fetched(graph: Graph, gateway: Gateway, observes: ObservesLinks) -> Finding:
     link = graph.link_between(gateway.name, graph.idp)
     if link is None or gateway.name not in graph.keepers_of_keys:
         return Finding(ok=True, what=f"{gateway.name}: keeps no keys")
@@ -170,7 +193,8 @@ def _fetched(graph: Graph, gateway: Gateway, observes: ObservesLinks) -> Finding
     return Finding(ok=False, what=what, advice=advice, misleading=True)
 
 
-def _ask(http: httpx.Client, gateway: Gateway, route: Route, token: str, method: str = "GET") -> Answer:
+def ask(http: httpx.Client, gateway: Gateway, route: Route, token: str, method: str = "GET") -> Answer:
+    """One request, whatever becomes of it. No redirect is followed."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         # Each on a connection of its own: a gateway may close what it refuses.

@@ -154,13 +154,14 @@ def read(path: Path) -> GatewayFile:
     try:
         found = GatewayFile.model_validate(tree)
     except ValidationError as error:
-        raise UsageError(f"--gateway {path}: {_first(error)}") from None
+        raise UsageError(f"--gateway {path}: {first_problem(error)}") from None
     if found.gateway.config and not (path.parent / found.gateway.config).is_file():
         raise UsageError(f"--gateway {path}: gateway.config: there is no file {path.parent / found.gateway.config}")
     return found
 
 
-def _first(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """Where a file is wrong, and what would be right, in one line."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

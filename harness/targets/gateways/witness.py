@@ -31,10 +31,16 @@ class Witness:
     """Implements ``ReportsState`` and ``ProbesUpstream`` of a whole target: stand-ins tell of themselves."""
 
     def __init__(
-        self, control: ControlClient, graph: Graph, processes: ControlsProcesses, address: Callable[[str], str]
+        self,
+        control: ControlClient,
+        graph: Graph,
+        processes: ControlsProcesses,
+        address: Callable[[str], str],
+        jwks_path: Callable[[], str] = lambda: "/jwks",
     ) -> None:
-        """``address``: of a link, where its consumer reaches it."""
+        """``address``: of a link, where its consumer reaches it. ``jwks_path``: where the IdP's keys are there."""
         self._control, self._graph, self._processes, self._address = control, graph, processes, address
+        self._jwks_path = jwks_path
 
     def tells(self, component: str) -> frozenset[Fact]:
         """What is told of a component, by itself or by others."""
@@ -68,7 +74,7 @@ class Witness:
         link = self._graph.link_between(component, upstream)
         if link is None:
             raise TargetError(f"{component} has no link to {upstream}")
-        path = "/jwks" if upstream in self._graph.idps else "/healthz"
+        path = self._jwks_path() if upstream in self._graph.idps else "/healthz"
         began = time.monotonic()
         try:
             answer = httpx.get(

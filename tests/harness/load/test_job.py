@@ -3,7 +3,8 @@ import pytest
 from idchaos.errors import UsageError
 from idchaos.experiment import LoadPlan, Stream
 from idchaos.graph import Route
-from idchaos.load.engine.job import LoadJob, Roles, check_host, check_hosts, is_loopback
+from idchaos.hosts import check_host, is_loopback
+from idchaos.load.engine.job import LoadJob, Roles, check_hosts
 from idchaos.load.flows.catalogue import flows_of
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
 

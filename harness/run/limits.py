@@ -1,0 +1,131 @@
+"""What an experiment may be at a target that somebody else uses too, and at one that lacks what users need. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from idchaos.contract import NotObserved
+from idchaos.errors import Unsuited
+from idchaos.experiment import PhaseName, Plan
+from idchaos.faults.base import Fault
+from idchaos.faults.network import LinkFault
+from idchaos.graph import Graph
+from idchaos.load.engine.job import Roles
+from idchaos.load.flows.catalogue import flows_in
+from idchaos.run.scenario import Experiment
+from idchaos.targets.base import Target
+from idchaos.targets.capabilities import BlastRadius, LimitsBlast
+from idchaos.targets.endpoints import Endpoints
+
+BESIDE: Final = ("login",)
+"""Flows that everyday traffic has besides, and can do without."""
+_OF_USERS: Final = re.compile(r"flow=(login|native_login|refresh|logout)|^refresh_")
+"""SLIs that are about users who log in."""
+
+
+def suiting(experiment: Experiment, target: Target) -> tuple[Experiment, tuple[NotObserved, ...]]:
+    """The experiment as it can be at this target, and what was left out.
+
+    Raises:
+        Unsuited: it can't be; names what is lacking, or the limit.
+    """
+    check_links(experiment, target)
+    plan, hidden = _with_whom_there_is(experiment.plan, target.endpoints)
+    fitted = replace(experiment, plan=plan)
+    limits = target.capability(LimitsBlast)
+    return (fitted, hidden) if limits is None else (within(fitted, target, limits.blast_radius()), hidden)
+
+
+def check_links(experiment: Experiment, target: Target) -> None:
+    """Refuse faults on links that the target has not.
+
+    Raises:
+        Unsuited: names them.
+    """
+    for fault in _faults(experiment):
+        if not isinstance(fault, LinkFault):
+            continue
+        for name in fault.links:
+            try:
+                target.graph.links_of(name)
+            except KeyError:
+                raise Unsuited(f"--target {target.name}: {fault.title} needs a proxy on the link {name}") from None
+
+
+def _with_whom_there_is(plan: Plan, endpoints: Endpoints) -> tuple[Plan, tuple[NotObserved, ...]]:
+    roles = Roles.of(endpoints.clients)
+    flows = flows_in(plan.load)
+    lacking = {name: lacks for name, flow in flows.items() if (lacks := flow.lacks(roles, endpoints))}
+    if not lacking:
+        return plan, ()
+    about_users = [each.name for each in plan.objectives if _OF_USERS.search(each.sli)]
+    if about_users or set(lacking) - set(BESIDE):
+        flow = min(lacking, key=lambda name: name in BESIDE)
+        raise Unsuited(f"{plan.scenario} needs {lacking[flow]} (flow {flow})")
+    streams = tuple(each for each in plan.load.streams if each.flow not in lacking)
+    described = tuple(each for each in plan.load.flows if each.name not in lacking)
+    load = plan.load.model_copy(update={"streams": streams, "flows": described})
+    declared = tuple(NotObserved(name=f"flow {flow}", why=f"there is not {lacks}") for flow, lacks in lacking.items())
+    return plan.model_copy(update={"load": load}), declared
+
+
+def within(experiment: Experiment, target: Target, allowed: BlastRadius) -> Experiment:
+    """The experiment within a blast radius: faults of links hit no more replicas than that.
+
+    Raises:
+        Unsuited: it asks for more requests, or lasts longer; says what would do.
+    """
+    rate = sum(stream.rate for stream in experiment.plan.load.streams)
+    if rate > allowed.max_rate:
+        own = sum(stream.rate for stream in experiment.plan.load.streams if stream.flow == "api")
+        left = max(1.0, own - (rate - allowed.max_rate))
+        less = f"--rate {left:.0f}" if rate - own < allowed.max_rate else "also fewer canaries: load.canaries_per_kind"
+        raise Unsuited(
+            f"--target {target.name}: {rate:.0f} requests/s, and blast_radius.max_rate is {allowed.max_rate:g}: {less}"
+        )
+    for phase in experiment.plan.phases:
+        if phase.name is PhaseName.FAULT and phase.duration_s > allowed.max_seconds:
+            raise Unsuited(
+                f"--target {target.name}: a fault phase of {phase.duration_s:g} s,"
+                f" and blast_radius.max_seconds is {allowed.max_seconds:g}"
+            )
+    faults = {
+        phase: tuple(_on_fewer(fault, target, allowed.replicas) for fault in found)
+        for phase, found in experiment.faults.items()
+    }
+    return replace(experiment, faults=faults)
+
+
+def _on_fewer(fault: Fault, target: Target, share: float) -> Fault:
+    """The same fault on the links of as many replicas as are allowed, the first ones.
+
+    Raises:
+        Unsuited: one replica is more already, or a link is everybody's.
+    """
+    graph = target.graph
+    if not isinstance(fault, LinkFault) or share >= 1:
+        return fault
+    most = math.floor(share * len(graph.gateways))
+    allowed = set(graph.gateways[:most])
+    kept = tuple(name for name in fault.proxies(graph) if _users_of(graph, name) <= allowed)
+    if not kept:
+        raise Unsuited(
+            f"--target {target.name}: {fault.title} hits more than"
+            f" {most} of {len(graph.gateways)} replicas, which blast_radius.replicas = {share:g} allows"
+        )
+    return fault.model_copy(update={"links": kept})
+
+
+def _users_of(graph: Graph, name: str) -> set[str]:
+    """Whom a link's fault hits: the gateways at either end, or all of them where clients use it for the IdP."""
+    link = next(each for each in graph.links if each.name == name)
+    ends = {*link.consumers, link.provider}
+    return ends & set(graph.gateways) or set(graph.gateways)
+
+
+def _faults(experiment: Experiment) -> Iterator[Fault]:
+    return (fault for faults in experiment.faults.values() for fault in faults)

@@ -1,0 +1,218 @@
+"""What ``idchaos doctor`` tries at a system that stays, without harm: a handful of requests, and no fault."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from idchaos.errors import FaultError, IdchaosError
+from idchaos.targets.endpoints import Client, Endpoints
+from idchaos.targets.gateways.base import which
+from idchaos.targets.gateways.checks import Finding, ask, decided, good_token
+from idchaos.targets.oidc import DISCOVERY, OidcClient, trusting
+from idchaos.targets.systems.file import Act, Hook
+from idchaos.targets.systems.published import kid_of, published
+
+if TYPE_CHECKING:
+    from idchaos.targets.systems.target import SystemTarget
+
+CLOCKS_WITHIN_S = 2.0
+"""``Date`` is in whole seconds (RFC 9110 section 5.6.7), and an answer takes its time."""
+FETCHES_WITHIN_S = 4.0
+"""So long a doctor waits for a key fetch."""
+AT_ONCE_S = 0.5
+ELSEWHERE = "a-kid-that-nobody-has"
+
+
+def decisions(endpoints: Endpoints, within_s: float = AT_ONCE_S) -> Iterator[Finding]:
+    """What each gateway decides about a good token and about bad ones.
+
+    Raises:
+        TargetError: the IdP gives no token.
+    """
+    token = good_token(endpoints)
+    for gateway in endpoints.gateways:
+        yield from decided(endpoints, gateway, token, within_s)
+
+
+def examined(target: SystemTarget, logs: Path) -> Iterator[Finding]:
+    """Everything that is tried, as it is. ``target`` is attached by it: whoever calls promises its undo, and stops it.
+
+    Raises:
+        TargetError: a part stopped answering meanwhile.
+    """
+    yield from _of_hooks(target)
+    attached = _tried(lambda: target.attach(logs), f"idp: names itself {target.file.idp.issuer}")
+    yield attached
+    if not attached.ok:
+        return
+    yield from _clocks(target.endpoints)
+    tokens = [_client(target.endpoints, client) for client in target.endpoints.clients]
+    yield from tokens
+    yield from _minting(target)
+    if not tokens[0].ok:
+        return
+    yield from decisions(target.endpoints)
+    yield from _of_links(target)
+
+
+def _tried(act: Callable[[], object], well: str) -> Finding:
+    try:
+        act()
+    except IdchaosError as error:
+        return Finding(ok=False, what=str(error), advice="nothing can be run before that is right")
+    return Finding(ok=True, what=well)
+
+
+def _clocks(endpoints: Endpoints) -> Iterator[Finding]:
+    with httpx.Client(timeout=2.0, trust_env=False, verify=trusting(endpoints.ca_file)) as http:
+        asked = {"idp": endpoints.idp_url + DISCOVERY} | {
+            each.name: each.url + endpoints.routes[0].path for each in endpoints.gateways
+        }
+        for name, url in asked.items():
+            try:
+                told = http.get(url).headers.get("Date", "")
+            except httpx.HTTPError:
+                continue  # what does not answer is told elsewhere
+            yield clock(name, told, time.time())
+
+
+def clock(name: str, told: str, now: float) -> Finding:
+    """What a ``Date`` header says of a clock, compared with this machine's. Pure."""
+    try:
+        apart = parsedate_to_datetime(told).timestamp() - now
+    except (TypeError, ValueError):
+        return Finding(ok=True, what=f"{name}: tells no time")
+    if abs(apart) <= CLOCKS_WITHIN_S:
+        return Finding(ok=True, what=f"{name}: its clock is right, within {CLOCKS_WITHIN_S:g} s")
+    what = f"{name}: its clock is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} this machine's"
+    return Finding(ok=False, what=what, advice="set both right: canaries go by time claims")
+
+
+def _client(endpoints: Endpoints, client: Client) -> Finding:
+    oidc = OidcClient(endpoints, Counter(), Counter())
+    try:
+        token = oidc.token(client)
+    except IdchaosError as error:
+        advice = "its id, its secret, and that it may use client_credentials should be as the IdP has them"
+        return Finding(ok=False, what=f"client {client.client_id}: {error}", advice=advice)
+    finally:
+        oidc.close()
+    if not kid_of(token):
+        advice = "gateways that check tokens by keys need JWTs (RFC 9068)"
+        return Finding(ok=False, what=f"client {client.client_id}: its token is no JWT with a kid", advice=advice)
+    return Finding(ok=True, what=f"client {client.client_id}: gets tokens")
+
+
+def _minting(target: SystemTarget) -> Iterator[Finding]:
+    jwk = target.endpoints.signing_jwk
+    if jwk is None:
+        return
+    kids = published(target.endpoints, target.metadata.urls["jwks"])
+    if jwk["kid"] in kids:
+        yield Finding(ok=True, what=f"minting: the key {jwk['kid']} is published")
+        return
+    what = f"minting: the key {jwk['kid']} is not in the key set, which has {', '.join(kids) or 'no keys'}"
+    yield Finding(ok=False, what=what, advice="bad tokens would be refused for their key alone, which shows nothing")
+
+
+def _of_links(target: SystemTarget) -> Iterator[Finding]:
+    proxies = target.file.toxiproxy
+    if proxies is None:
+        yield Finding(ok=True, what="toxiproxy: none is named, so no link can be faulted")
+        return
+    try:
+        states, version = target.links.state(), target.links.version()
+    except FaultError as error:
+        yield Finding(ok=False, what=str(error), advice="start it, or take [toxiproxy] out of the file")
+        return
+    yield Finding(ok=True, what=f"toxiproxy {version} at {proxies.api}")
+    for link in target.graph.links:
+        state = states.get(link.name)
+        if state is None:
+            there = ", ".join(states) or "none"
+            yield Finding(ok=False, what=f"toxiproxy has no proxy {link.name}", advice=f"there are {there}")
+        elif not state.enabled or any(toxic.ours for toxic in state.toxics):
+            yield Finding(ok=False, what=f"{link.name} is {state}", advice="idchaos recover, or switch it on")
+        else:
+            yield Finding(ok=True, what=f"{link.name} is {state}")
+    yield from _on_the_path(target)
+
+
+def _on_the_path(target: SystemTarget) -> Iterator[Finding]:
+    """Whether keys are fetched over the proxies. A token under an unknown key name makes most gateways look."""
+    recorder = target.recorder
+    if recorder is None:
+        what = "the proxies to the IdP are not observed: a fault on them can't be proved, so no such run passes"
+        yield Finding(ok=not target.file.toxiproxy or not target.file.toxiproxy.gateway_to_idp, what=what,
+                      advice="toxiproxy.observe_from should be this machine as Toxiproxy reaches it")  # fmt: skip
+        return
+    _ask_for_a_key(target.endpoints)
+    deadline = time.monotonic() + FETCHES_WITHIN_S
+    while True:
+        seen = {name: counts.of("jwks").requests for name, counts in target.observed().items()}
+        if all(seen.values()) or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    cache_s = target.file.settings.get("jwks_cache_s")
+    for name, fetches in seen.items():
+        if fetches:
+            yield Finding(ok=True, what=f"{name} is on the path: {fetches} key fetches were seen")
+        elif cache_s is not None and cache_s > FETCHES_WITHIN_S:
+            what = f"{name}: no key fetch within {FETCHES_WITHIN_S:g} s, and keys are kept for {cache_s:g} s"
+            yield Finding(ok=True, what=f"{what}: whether it is on the path shows in the run")
+        else:
+            advice = "the gateway should get its keys there; if it keeps them for longer, say settings.jwks_cache_s"
+            yield Finding(ok=False, what=f"{name}: no key fetch was seen there", advice=advice, misleading=True)
+
+
+def _ask_for_a_key(endpoints: Endpoints) -> None:
+    claims = {"iss": endpoints.issuer, "aud": endpoints.routes[0].audience, "exp": int(time.time()) + 60}
+    head = {"alg": "RS256", "typ": "JWT", "kid": ELSEWHERE}
+    token = ".".join(_part(json.dumps(each)) for each in (head, claims, "nobody signed this"))
+    with httpx.Client(timeout=2.0, trust_env=False, verify=trusting(endpoints.ca_file)) as http:
+        for gateway in endpoints.gateways:
+            ask(http, gateway, endpoints.routes[0], token)
+
+
+def _part(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def _of_hooks(target: SystemTarget) -> Iterator[Finding]:
+    hooks = target.file.hooks
+    named = {"publish_key": hooks.publish_key, "sign_with": hooks.sign_with, "retire_key": hooks.retire_key}
+    given = {name: hook for name, hook in named.items() if hook is not None}
+    if not given:
+        return
+    if not hooks.rotate:
+        missing = ", ".join(name for name, hook in named.items() if hook is None)
+        yield Finding(ok=False, what=f"hooks: {missing} is missing", advice="keys are rotated by all three")
+    for name, hook in given.items():
+        acts = {name: hook} | ({f"{name}.undo": hook.undo} if isinstance(hook, Hook) else {})
+        lacking = [why for each, act in acts.items() if (why := _not_there(target, each, act))]
+        if lacking:
+            yield Finding(ok=False, what="; ".join(lacking), advice="it is not called by the doctor, only looked for")
+        else:
+            yield Finding(ok=True, what=f"hooks.{name}: is there{', and its undo' if isinstance(hook, Hook) else ''}")
+
+
+def _not_there(target: SystemTarget, name: str, act: Act) -> str:
+    if act.secret is not None:
+        try:
+            act.secret.read(target.beside)
+        except IdchaosError as error:
+            return f"hooks.{name}: {error}"
+    if not act.command:
+        return ""
+    program = act.command[0]
+    found = which(program) if "/" not in program else which(str((target.beside / program).absolute()))
+    return "" if found else f"hooks.{name}: there is no program {program}"

@@ -1,0 +1,294 @@
+"""A whole system of one's own, by one TOML file: what may stand in it, and what is wrong with one."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+
+from idchaos.dialects import Dialect
+from idchaos.errors import UsageError
+from idchaos.hosts import check_host
+from idchaos.settings import GatewaySettings, plain
+from idchaos.targets.gateways.file import SUFFIX, Example, first_problem
+from idchaos.values import Value
+
+WRITES_ONE: Final = "idchaos init target writes one"
+OF_TOKENS: Final = "access_ttl_s"
+"""The one of our settings of tokens that a file may say."""
+SETTINGS: Final = (*(name for name in GatewaySettings.model_fields if name != "idp_path"), OF_TOKENS)
+
+
+class Secret(Value):
+    """Where a secret is: it never stands in the file itself."""
+
+    env: str = ""
+    file: str = ""
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if bool(self.env) == bool(self.file):
+            raise ValueError('should be { env = "NAME" } or { file = "path" }')
+        return self
+
+    def read(self, beside: Path) -> str:
+        """The secret; files are looked for from ``beside`` on.
+
+        Raises:
+            UsageError: it is not there.
+        """
+        if self.env:
+            if not os.environ.get(self.env):
+                raise UsageError(f"the environment has no {self.env}, which should hold a secret")
+            return os.environ[self.env]
+        try:
+            return (beside / self.file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{beside / self.file}, which should hold a secret: {_why(error)}") from None
+
+
+def _no_text(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError('should be { env = "NAME" } or { file = "path" }: a secret never stands in the file')  # noqa: TRY004 - pydantic wants it
+    return value
+
+
+Placed = Annotated[Secret, BeforeValidator(_no_text)]
+
+
+class SystemTable(Value):
+    """The table ``[system]``."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts, beside this machine's own, that anything may be sent to."""
+    ca: str = ""
+    """A file of certificates (PEM) that are trusted instead of the usual ones."""
+
+
+class IdpTable(Value):
+    """The table ``[idp]``."""
+
+    issuer: str
+    """As it names itself in its discovery document and its tokens."""
+    url: str = ""
+    """Where it is reached, if that is not the issuer: discovery is below it."""
+
+    @property
+    def base(self) -> str:
+        """Where it is reached, without the last slash."""
+        return (self.url or self.issuer).rstrip("/")
+
+
+class ClientTable(Value):
+    """One of ``[[client]]``: it gets tokens for itself by a secret (RFC 6749 section 4.4)."""
+
+    id: str = Field(min_length=1)
+    secret: Placed
+    scope: str = ""
+    parameters: dict[str, str] = Field(default_factory=dict)
+    """What it says besides when it asks for a token: ``audience``, ``resource`` ..."""
+
+
+class GatewayTable(Value):
+    """The table ``[gateway]``: who decides about tokens."""
+
+    url: tuple[str, ...] = Field(min_length=1)
+    """Of each replica; of one balancer, if that is all that can be reached."""
+    revocation: Literal["expiry", "introspection"] = "expiry"
+    """How a revoked token ends: at its own end alone, or since the gateway asks the IdP about it."""
+
+
+class RouteTable(Value):
+    """One of ``[[route]]``: an API behind the gateways."""
+
+    path: str = Field(pattern=r"^/[!-~]*$")
+    audience: str = Field(min_length=1)
+    service: str = Field("api", pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    """Who serves it."""
+    scope: str = ""
+
+
+class ToxiproxyTable(Value):
+    """The table ``[toxiproxy]``: a server that was there before, and stays."""
+
+    api: str
+    gateway_to_idp: tuple[str, ...] = ()
+    """The proxies by which the gateways get keys: one for each replica, in their order, or one for all of them."""
+    client_to_idp: str = ""
+    """The proxy that ``idp.url`` leads through."""
+    client_to_gateway: tuple[str, ...] = ()
+    """The proxies that ``gateway.url`` lead through, one for each."""
+    observe_from: str = ""
+    """This machine as Toxiproxy reaches it, where that runs elsewhere. Empty: nobody looks at what passes, unless it
+    runs here.
+    """
+
+
+class BlastRadius(Value):
+    """The table ``[blast_radius]``: what a run may do at most."""
+
+    max_rate: float = Field(500, gt=0)
+    """Requests a second, of all kinds together."""
+    max_seconds: float = Field(600, gt=0)
+    """How long a fault may be in force."""
+    replicas: float = Field(1, gt=0, le=1)
+    """The share of the gateway's replicas whose links may be faulted."""
+
+
+class Minting(Value):
+    """The table ``[minting]``: a key that the IdP signs with, where one may be had: bad tokens are made by it."""
+
+    key: str
+    """A file with the private JWK, with ``kid`` and ``alg`` (RFC 7517)."""
+
+
+class Act(Value):
+    """A command, or an HTTP request. Places in braces are filled in: ``{kid}``, ``{alg}``."""
+
+    command: tuple[str, ...] = ()
+    url: str = ""
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    body: str | None = None
+    secret: Placed | None = None
+    """Of a request: sent as a bearer token (RFC 6750)."""
+    timeout_s: float = Field(30, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise ValueError("should have either command or url")
+        return self
+
+
+class Hook(Act):
+    """An act that changes the system, with what undoes it."""
+
+    undo: Act
+
+
+class Hooks(Value):
+    """The table ``[hooks]``: what the system can be told to do."""
+
+    publish_key: Act | None = None
+    """Make a key and put it into the key set; ``{kid}`` is a proposal, which the IdP need not follow."""
+    sign_with: Hook | None = None
+    """Sign with the key ``{kid}``. Undone by signing with the one before, which is ``{kid}`` there."""
+    retire_key: Hook | None = None
+    """Take the key ``{kid}`` out of the key set. Undone by publishing it again."""
+
+    @property
+    def rotate(self) -> bool:
+        """Whether keys can be rotated: each act is there."""
+        return None not in (self.publish_key, self.sign_with, self.retire_key)
+
+
+class TargetFile(Value):
+    """The whole file."""
+
+    system: SystemTable
+    idp: IdpTable
+    client: tuple[ClientTable, ...] = Field(min_length=1)
+    gateway: GatewayTable
+    route: tuple[RouteTable, ...] = Field(min_length=1)
+    toxiproxy: ToxiproxyTable | None = None
+    blast_radius: BlastRadius = BlastRadius()
+    minting: Minting | None = None
+    hooks: Hooks = Hooks()
+    dialect: tuple[Example, ...] = ()
+    unpromised: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, float] = Field(default_factory=dict)
+    """What is so in it, by our names of settings."""
+
+    @field_validator("settings")
+    @classmethod
+    def _are_ours(cls, values: dict[str, float]) -> dict[str, float]:
+        for name in values:
+            if name not in SETTINGS:
+                raise ValueError(f"{name!r} is unknown; there are {', '.join(SETTINGS)}")
+        return values
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for where, url in self.urls():
+            try:
+                check_host(url, self.system.allow_hosts)
+            except UsageError as error:
+                raise ValueError(f"{where}: {error}") from None
+        replicas = len(self.gateway.url)
+        if self.toxiproxy is None:
+            return self
+        _check_api(self.toxiproxy.api)
+        if len(self.toxiproxy.gateway_to_idp) not in (0, 1, replicas):
+            raise ValueError(
+                f"toxiproxy.gateway_to_idp: {len(self.toxiproxy.gateway_to_idp)} given; should be one for each of the"
+                f" {replicas} replicas of gateway.url, or one for all"
+            )
+        if len(self.toxiproxy.client_to_gateway) not in (0, replicas):
+            raise ValueError(f"toxiproxy.client_to_gateway: should be one for each of the {replicas} replicas")
+        return self
+
+    def urls(self) -> Iterator[tuple[str, str]]:
+        """Whatever something may be sent to, and where in the file it stands."""
+        yield "idp.issuer" if not self.idp.url else "idp.url", self.idp.base
+        for url in self.gateway.url:
+            yield "gateway.url", url
+        if self.toxiproxy is not None:
+            yield "toxiproxy.api", self.toxiproxy.api
+        for name, hook in (
+            ("publish_key", self.hooks.publish_key), ("sign_with", self.hooks.sign_with),
+            ("retire_key", self.hooks.retire_key),
+        ):  # fmt: skip
+            for act in (hook, hook.undo if isinstance(hook, Hook) else None):
+                if act is not None and act.url:
+                    yield f"hooks.{name}", act.url
+
+    def spoken(self) -> Dialect:
+        """The gateway's dialect: what it is not known to say is read by its status."""
+        return Dialect(
+            name=self.system.name,
+            rules=tuple(each.rule() for each in self.dialect),
+            tells_reasons={each.means for each in self.dialect} == {"refusal", "outage"},
+        )
+
+
+def is_file(target: str) -> bool:
+    """Whether ``--target`` names a file."""
+    return target.endswith(SUFFIX) or "/" in target
+
+
+def read(path: Path) -> TargetFile:
+    """A file that is sound. Nothing is contacted.
+
+    Raises:
+        UsageError: it can't be read, is no TOML, or says what can't be: names the place and what would be right.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--target {path}: {error.strerror}; {WRITES_ONE}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--target {path}: no TOML: {error}") from None
+    try:
+        found = TargetFile.model_validate(tree)
+    except ValidationError as error:
+        raise UsageError(f"--target {path}: {first_problem(error)}") from None
+    for where, name in (("system.ca", found.system.ca), ("minting.key", found.minting.key if found.minting else "")):
+        if name and not (path.parent / name).is_file():
+            raise UsageError(f"--target {path}: {where}: there is no file {path.parent / name}")
+    return found
+
+
+def _check_api(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.port is None or parts.path not in ("", "/"):
+        raise ValueError(f"toxiproxy.api: {url!r} should be http://HOST:PORT")
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else plain(str(error))

@@ -1,0 +1,55 @@
+"""Acts that a file describes, as what the ledger can carry out: one form for doing and for undoing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from idchaos.errors import FaultError
+from idchaos.targets.systems.file import Act, Secret
+from idchaos.undo.ledger import Command, HttpCall
+from idchaos.undo.undo import carry_out
+
+_PLACE = re.compile(r"\{([a-z_]+)\}")
+
+
+def call_of(act: Act, places: Mapping[str, str], beside: Path) -> Command | HttpCall:
+    """An act with its places filled in. Commands and files are looked for from ``beside`` on. Pure."""
+    if act.command:
+        program = filled(act.command[0], places)
+        if "/" in program:
+            program = str((beside / program).absolute())
+        return Command(argv=(program, *(filled(word, places) for word in act.command[1:])), timeout_s=act.timeout_s)
+    return HttpCall(
+        method=act.method,
+        url=filled(act.url, places),
+        body=None if act.body is None else filled(act.body, places),
+        timeout_s=act.timeout_s,
+        **_place_of(act.secret, beside),
+    )
+
+
+def perform(name: str, act: Act, places: Mapping[str, str], beside: Path) -> None:
+    """Do it.
+
+    Raises:
+        FaultError: it failed, or was not done in time; in one line.
+    """
+    left = carry_out(call_of(act, places, beside)).left
+    if left:
+        raise FaultError(f"hooks.{name}: {'; '.join(left)}")
+
+
+def filled(text: str, places: Mapping[str, str]) -> str:
+    """Places that are known are filled in; other braces stay."""
+    return _PLACE.sub(lambda found: places.get(found.group(1), found.group()), text)
+
+
+def _place_of(secret: Secret | None, beside: Path) -> dict[str, Any]:
+    if secret is None:
+        return {}
+    if secret.env:
+        return {"secret_variable": secret.env}
+    return {"secret_file": str((beside / secret.file).absolute())}

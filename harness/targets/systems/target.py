@@ -1,0 +1,270 @@
+"""A system that was there before the run and stays, as a target: its graph and what it can do come from its file."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from idchaos.errors import FaultError, TargetError, UsageError
+from idchaos.hosts import is_loopback
+from idchaos.record.observed import LinkObserved
+from idchaos.targets.base import ProcessState
+from idchaos.targets.capabilities import (
+    BlastRadius,
+    Granted,
+    Kind,
+    LimitsBlast,
+    LimitsPromises,
+    OutlivesRun,
+    ProbesUpstream,
+    ReportsState,
+    RotatesKeys,
+)
+from idchaos.targets.endpoints import Client, Endpoints, Gateway
+from idchaos.targets.gateways.base import OF_REVOCATION
+from idchaos.targets.gateways.checks import insist_on
+from idchaos.targets.gateways.witness import Witness
+from idchaos.targets.observer import ObservesLinks
+from idchaos.targets.restoring import KeyPublished, KeySigns, Wanted
+from idchaos.targets.standin.control import ControlClient
+from idchaos.targets.standin.observing import OBSERVER
+from idchaos.targets.systems.checks import decisions
+from idchaos.targets.systems.discovery import Metadata, discovered
+from idchaos.targets.systems.file import TargetFile, read
+from idchaos.targets.systems.keys import HookedKeys
+from idchaos.targets.systems.published import published, signs
+from idchaos.targets.systems.recorder import Recorder
+from idchaos.targets.systems.shape import gateways_of, graph_of
+from idchaos.undo.ledger import Undo
+from idchaos.undo.toxiproxy import Links
+
+NEITHER = "the file names no Toxiproxy: no link can be faulted"
+
+
+class SystemTarget:
+    """Implements ``Target``, ``OutlivesRun``, ``LimitsPromises`` and ``LimitsBlast``; all else, its parts do."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        """As the file says; nothing is contacted.
+
+        Raises:
+            UsageError: what is wrong with it, or which secret is not there.
+        """
+        self.file: TargetFile = read(path)
+        self.beside, self._path, self._run_id = path.parent, path, run_id
+        self.name = self.file.system.name
+        self.graph = graph_of(self.file)
+        self.recorder = self._recorder()
+        control = {OBSERVER: self.recorder.control} if self.recorder else {}
+        secret = self.recorder.secret if self.recorder else ""
+        self._observed = ControlClient(control, secret, self.graph, frozenset(self.graph.parts))
+        self.sent: Counter[str] = Counter()
+        self.unanswered: Counter[str] = Counter()
+        self._metadata: Metadata | None = None
+        self._granted = Granted(self._grants())
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
+        """Whoever was granted it."""
+        return self._granted.capability(kind)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        """Where everything is, as the file says."""
+        file = self.file
+        return Endpoints(
+            issuer=file.idp.issuer,
+            idp_url=file.idp.base,
+            gateways=tuple(
+                Gateway(name=name, url=url.rstrip("/"), dialect=file.spoken())
+                for name, url in zip(gateways_of(file), file.gateway.url, strict=True)
+            ),
+            routes=self.graph.routes,
+            clients=tuple(
+                Client(
+                    client_id=each.id,
+                    client_secret=each.secret.read(self.beside),
+                    grants=("client_credentials",),
+                    scope=each.scope,
+                    parameters=each.parameters,
+                )
+                for each in file.client
+            ),
+            users=(),
+            signing_jwk=self._signing_jwk(),
+            allow_hosts=file.system.allow_hosts,
+            ca_file=str((self.beside / file.system.ca).absolute()) if file.system.ca else None,
+        )
+
+    @property
+    def links(self) -> Links:
+        """The Toxiproxy links.
+
+        Raises:
+            FaultError: the file names none.
+        """
+        if self.file.toxiproxy is None:
+            raise FaultError(NEITHER)
+        return Links(_api(self.file.toxiproxy.api))
+
+    # --- the life of a run ---
+
+    def undos_of_start(self) -> tuple[Undo, ...]:
+        """Where each proxy leads that will lead to the recorder."""
+        return self.recorder.undos() if self.recorder else ()
+
+    def start(self, logs: Path) -> None:
+        """Attach: see that everything is there and as a run needs it, and put the recorder behind the proxies.
+
+        Raises:
+            TargetError: the first thing that is not.
+            UndecidableError: a run would go on and mean nothing.
+        """
+        self.attach(logs)
+        insist_on(decisions(self.endpoints))
+
+    def attach(self, logs: Path) -> None:
+        """The same, and look no further than that the IdP and Toxiproxy answer."""
+        self._metadata = discovered(self.endpoints)
+        if self.recorder is not None:
+            self.recorder.start(logs, self._metadata.paths)
+
+    def stop(self) -> list[str]:
+        """Leave it as it was; returns what could not be."""
+        left = self.recorder.stop() if self.recorder else []
+        self._observed.close()
+        return left
+
+    def died(self) -> str | None:
+        """Only the recorder is ours."""
+        return self.recorder.died() if self.recorder else None
+
+    # --- what is known of it ---
+
+    def unpromised(self) -> Mapping[str, str]:
+        """What its file says; of revocation, what follows from how a token ends here."""
+        by_expiry = OF_REVOCATION if self.file.gateway.revocation == "expiry" else {}
+        return {**by_expiry, **self.file.unpromised}
+
+    def blast_radius(self) -> BlastRadius:
+        """What its file allows."""
+        return BlastRadius.model_validate(self.file.blast_radius.model_dump())
+
+    def undo_to(self, wanted: Wanted) -> Undo:
+        """By the hook that undoes it.
+
+        Raises:
+            FaultError: the file says none.
+        """
+        hooks = self.file.hooks
+        match wanted:
+            case KeySigns(kid=kid):
+                return self._keys.undo(hooks.sign_with, kid)
+            case KeyPublished(kid=kid):
+                return self._keys.undo(hooks.retire_key, kid)
+        raise FaultError(f"{self._path} says no way to undo that ({type(wanted).__name__})")
+
+    def process(self, component: str) -> ProcessState:
+        """Whether somebody listens where a gateway is."""
+        urls = {each.name: each.url for each in self.endpoints.gateways}
+        return ProcessState(status="running" if _listens(urls[component]) else "dead", incarnation="")
+
+    def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
+        """Nobody here ends its parts.
+
+        Raises:
+            FaultError: always.
+        """
+        raise FaultError(f"{self._path} says no way to {how} {component}")
+
+    def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
+        """Nothing was done to it."""
+
+    def _grants(self) -> dict[type, object]:
+        found: dict[type, object] = {OutlivesRun: self, LimitsPromises: self, LimitsBlast: self}
+        if self.recorder is not None:
+            witness = Witness(self._observed, self.graph, self, self._reached, lambda: self.metadata.jwks_path)
+            found |= {ObservesLinks: self._observed, ReportsState: witness, ProbesUpstream: witness}
+        if self.file.hooks.rotate:
+            found[RotatesKeys] = self._keys
+        return found
+
+    def observed(self) -> Mapping[str, LinkObserved]:
+        """What has passed over the proxies to the IdP; nothing where nobody looks."""
+        return self._observed.observed() if self.recorder else {}
+
+    @cached_property
+    def _keys(self) -> HookedKeys:
+        return HookedKeys(
+            self.file.hooks,
+            self.beside,
+            published=lambda: published(self.endpoints, self.metadata.urls["jwks"]),
+            signing=lambda: signs(self.endpoints, self.sent, self.unanswered),
+        )
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the IdP says of itself.
+
+        Raises:
+            TargetError: it says nothing, or nothing that can be believed.
+        """
+        if self._metadata is None:
+            self._metadata = discovered(self.endpoints)
+        return self._metadata
+
+    def _recorder(self) -> Recorder | None:
+        proxies = self.file.toxiproxy
+        if proxies is None or not proxies.gateway_to_idp:
+            return None
+        api = _api(proxies.api)
+        if not Recorder.can_be_reached(api, proxies.observe_from):
+            return None
+        return Recorder(api, proxies.gateway_to_idp, self.file.idp.base, proxies.observe_from, self._run_id)
+
+    def _reached(self, link: str) -> str:
+        """Where a probe reaches a proxy: it may say only that it listens everywhere."""
+        state = self.links.state().get(link)
+        if state is None:
+            raise TargetError(f"toxiproxy has no proxy {link}")
+        return reached(state.listen, self.links.api)
+
+    def _signing_jwk(self) -> dict[str, str] | None:
+        minting = self.file.minting
+        if minting is None:
+            return None
+        path = self.beside / minting.key
+        try:
+            jwk = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            jwk = None
+        if not isinstance(jwk, dict) or not {"kty", "kid", "alg"} <= jwk.keys() or not {"d", "k"} & jwk.keys():
+            raise UsageError(f"--target {self._path}: minting.key: {path} should be a private JWK with kid and alg")
+        return {name: str(value) for name, value in jwk.items() if isinstance(value, str)}
+
+
+def reached(listen: str, api: str) -> str:
+    """Where a proxy that listens at ``listen`` is, as whoever reaches Toxiproxy's API does. Pure."""
+    host, _, port = listen.rpartition(":")
+    server = api.rpartition(":")[0]
+    here = is_loopback(host.strip("[]")) and is_loopback(server.strip("[]"))
+    return listen if here else f"{server}:{port}"
+
+
+def _api(url: str) -> str:
+    return urlsplit(url).netloc
+
+
+def _listens(url: str) -> bool:
+    parts = urlsplit(url)
+    address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    try:
+        socket.create_connection(address, 1.0).close()
+    except OSError:
+        return False
+    return True
