@@ -1,4 +1,4 @@
-"""``idchaos init gateway``: the file that describes a gateway of one's own, by asking, or by options alone."""
+"""``idchaos init``: files that describe a part of one's own, by asking, or by options alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from idchaos.commands.init_target import target
 from idchaos.commands.new import written
 from idchaos.errors import StoreError, UsageError
 from idchaos.targets.gateways.file import SUFFIX
@@ -17,6 +18,9 @@ from idchaos.targets.gateways.file import SUFFIX
 @click.group()
 def command() -> None:
     """Write a file that describes a part of your own."""
+
+
+command.add_command(target)
 
 
 @command.command("gateway")

@@ -21,6 +21,8 @@ OF_KEY_FETCHES: Final[Mapping[str, Fact]] = {
     "jwks_fetch_rate": Fact.KEY_FETCHES_SEEN,
     "jwks_fetch_rate_max": Fact.KEY_FETCHES_SEEN,
 }
+EACH_FETCH: Final = "each replica's key fetches"
+"""Which of several replicas asked, where they share a link."""
 OF_REASONS: Final = frozenset({"refusals_told_as_errors", "outages_told_as_refusals"})
 
 
@@ -153,6 +155,9 @@ def _of_every_run(graph: Graph, sight: Sight) -> Iterator[NotObserved]:
     if graph.routes and not any(route.posts for route in graph.routes):
         why = "no route is said to take a POST: most kinds of bad tokens are sent by GET alone"
         yield NotObserved(name=POSTED, why=why)
+    for link in graph.links:
+        if link.provider in graph.idps and len(link.consumers) > 1 and not link.idle:
+            yield NotObserved(name=EACH_FETCH, why=f"{_listed(link.consumers)} share the link {link.name}")
     unlogged = [name for name in graph.parts if name not in sight.logged]
     if unlogged:
         yield NotObserved(name=LOGS, why=f"the logs of {_listed(unlogged)} can't be read")

@@ -100,7 +100,7 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     if lacking:
         raise Unsuited(f"{_asked_of(request)}: {scenario.name} needs {' and '.join(lacking)}")
     check_capabilities(experiment, target)
-    experiment, left_out = suiting(experiment, target)
+    experiment, left_out = suiting(experiment, target, settings.tokens.access_ttl_s)
     check_separable(experiment, target.graph)
     experiment, hidden = seen_by(experiment, target)
     hidden += left_out + unprovable(experiment, target)

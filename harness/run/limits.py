@@ -16,25 +16,31 @@ from idchaos.faults.network import LinkFault
 from idchaos.graph import Graph
 from idchaos.load.engine.job import Roles
 from idchaos.load.flows.catalogue import flows_in
+from idchaos.planning.observability import without
 from idchaos.run.scenario import Experiment
 from idchaos.targets.base import Target
 from idchaos.targets.capabilities import BlastRadius, LimitsBlast
 from idchaos.targets.endpoints import Endpoints
 
+EXPIRED: Final = "expired"
+RIPE_S: Final = 2.0
+"""An expired token is tried a moment after it may be."""
 BESIDE: Final = ("login",)
 """Flows that everyday traffic has besides, and can do without."""
 _OF_USERS: Final = re.compile(r"flow=(login|native_login|refresh|logout)|^refresh_")
 """SLIs that are about users who log in."""
 
 
-def suiting(experiment: Experiment, target: Target) -> tuple[Experiment, tuple[NotObserved, ...]]:
-    """The experiment as it can be at this target, and what was left out.
+def suiting(experiment: Experiment, target: Target, life_s: float) -> tuple[Experiment, tuple[NotObserved, ...]]:
+    """The experiment as it can be at this target, and what was left out. ``life_s``: of an access token.
 
     Raises:
         Unsuited: it can't be; names what is lacking, or the limit.
     """
     check_links(experiment, target)
     plan, hidden = _with_whom_there_is(experiment.plan, target.endpoints)
+    plan, untried = _grown_old_in_time(plan, target.endpoints, life_s)
+    hidden += untried
     fitted = replace(experiment, plan=plan)
     limits = target.capability(LimitsBlast)
     return (fitted, hidden) if limits is None else (within(fitted, target, limits.blast_radius()), hidden)
@@ -71,6 +77,20 @@ def _with_whom_there_is(plan: Plan, endpoints: Endpoints) -> tuple[Plan, tuple[N
     load = plan.load.model_copy(update={"streams": streams, "flows": described})
     declared = tuple(NotObserved(name=f"flow {flow}", why=f"there is not {lacks}") for flow, lacks in lacking.items())
     return plan.model_copy(update={"load": load}), declared
+
+
+def _grown_old_in_time(plan: Plan, endpoints: Endpoints, life_s: float) -> tuple[Plan, tuple[NotObserved, ...]]:
+    """Where no token can be made to order, an expired one has to be waited for: not tried where that takes too long."""
+    canaries = plan.load.canaries
+    makes = endpoints.idp_control_url or endpoints.signing_jwk
+    if makes or canaries is None or EXPIRED not in canaries.kinds:
+        return plan, ()
+    before_fault_s = sum(each.duration_s for each in plan.phases if each.name in (PhaseName.WARMUP, PhaseName.BASELINE))
+    after_s = canaries.clock_margin_s if canaries.expired_after_s is None else canaries.expired_after_s
+    if life_s + after_s + RIPE_S <= before_fault_s:
+        return plan, ()
+    why = f"{EXPIRED}: a token lives for {life_s:g} s, and the baseline ends after {before_fault_s:g} s"
+    return without(plan, (EXPIRED,)), (NotObserved(name="expired_tokens_refused", why=why),)
 
 
 def within(experiment: Experiment, target: Target, allowed: BlastRadius) -> Experiment:

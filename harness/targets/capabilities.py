@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from pydantic import Field
 
@@ -15,9 +15,6 @@ from idchaos.errors import FaultError
 from idchaos.targets.restoring import Wanted
 from idchaos.undo.ledger import Undo
 from idchaos.values import Value
-
-if TYPE_CHECKING:
-    from idchaos.undo.toxiproxy import Links
 
 Kind = TypeVar("Kind")
 PROBE_HEADER = {"Idchaos-Probe": "1"}
@@ -129,10 +126,6 @@ class OutlivesRun(Protocol):
 
     Where the harness starts the target, ending it is the undo of everything.
     """
-
-    @property
-    def links(self) -> Links:
-        """The Toxiproxy links; valid once started."""
 
     def undos_of_start(self) -> tuple[Undo, ...]:
         """How whatever ``start`` changes at it is undone; promised before it is called.

@@ -34,6 +34,8 @@ class Client(Value):
     redirect_uri: str | None = None
     scope: str = ""
     token_format: Literal["jwt", "opaque"] = "jwt"
+    audiences: tuple[str, ...] = ()
+    """Of the tokens that it gets for itself, where they are known beforehand (RFC 7519 section 4.1.3)."""
     parameters: Mapping[str, str] = Field(default_factory=dict)
     """What it says besides when it asks for a token for itself: ``audience``, ``resource`` ..."""
 
@@ -68,6 +70,8 @@ class Endpoints(Value):
     """Clients that parts of the target are, of no use to anybody else."""
     gateway_secret: str | None = None
     """What tells services of the target that a gateway asks, where something does."""
+    stranger: Client | None = None
+    """A client that gets tokens for none of the routes: what they are for is somebody else's."""
     introspection_client: Client | None = None
     """A client that may introspect (RFC 7662), where the target offers one."""
     idp_control_url: str | None = None

@@ -73,6 +73,11 @@ class Bench:
         return (self.machine,) if opaque is None or opaque == self.machine else (self.machine, opaque)
 
     @property
+    def stranger(self) -> Client | None:
+        """A client whose tokens are for none of the routes."""
+        return self.scene.endpoints.stranger
+
+    @property
     def expired_after_s(self) -> float:
         """How long after its end a token is surely expired for everybody."""
         told = self.plan.expired_after_s

@@ -28,7 +28,7 @@ LACKING: Mapping[Need, str] = {
     "registration": "no initial access token",
     "opaque_tokens": "no client that gets opaque tokens for itself",
     "introspection": "no client that may introspect",
-    "another_audience": "no second audience, and no way to have tokens signed by the IdP's key",
+    "another_audience": "no token that is for another service, and no way to have tokens signed by the IdP's key",
     "write_scopes": "no route that says which scope it takes to write",
 }
 """What a target has not that offers no such thing."""
@@ -78,11 +78,18 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
         "registration": endpoints.initial_access_token is not None,
         "opaque_tokens": roles.machine_opaque is not None,
         "introspection": endpoints.introspection_client is not None,
-        "another_audience": mints or len({route.audience for route in endpoints.routes}) > 1,
+        "another_audience": mints or endpoints.stranger is not None or _elsewhere(roles, endpoints),
         "write_scopes": bool(endpoints.routes) and all(route.writes for route in endpoints.routes),
     }
     lacking = {name: [LACKING[need] for need in kind_named(name).needs if not has[need]] for name in names}
     return {name: " and ".join(lacks) for name, lacks in lacking.items() if lacks}
+
+
+def _elsewhere(roles: Roles, endpoints: Endpoints) -> bool:
+    """Whether an everyday token may be for one route and not for another."""
+    audiences = {route.audience for route in endpoints.routes}
+    covered = set(roles.machine.audiences) if roles.machine is not None else set()
+    return len(audiences) > 1 and not audiences <= covered
 
 
 def _classes() -> Iterator[type[Kind]]:

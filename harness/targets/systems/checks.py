@@ -18,8 +18,9 @@ from idchaos.targets.endpoints import Client, Endpoints
 from idchaos.targets.gateways.base import which
 from idchaos.targets.gateways.checks import Finding, ask, decided, good_token
 from idchaos.targets.oidc import DISCOVERY, OidcClient, trusting
-from idchaos.targets.systems.file import Act, Hook
-from idchaos.targets.systems.published import kid_of, published
+from idchaos.targets.systems.acts import Act, Hook
+from idchaos.targets.systems.file import OF_TOKENS
+from idchaos.targets.systems.published import kid_of, part_of, published
 
 if TYPE_CHECKING:
     from idchaos.targets.systems.target import SystemTarget
@@ -29,18 +30,34 @@ CLOCKS_WITHIN_S = 2.0
 FETCHES_WITHIN_S = 4.0
 """So long a doctor waits for a key fetch."""
 AT_ONCE_S = 0.5
+LIFE_WITHIN = 0.1
+"""Of what the file says, a token's life may differ by so much."""
 ELSEWHERE = "a-kid-that-nobody-has"
 
 
-def decisions(endpoints: Endpoints, within_s: float = AT_ONCE_S) -> Iterator[Finding]:
-    """What each gateway decides about a good token and about bad ones.
+def decisions(endpoints: Endpoints, life_s: float) -> Iterator[Finding]:
+    """How long a token lives, and what each gateway decides about it and about bad ones.
 
     Raises:
         TargetError: the IdP gives no token.
     """
     token = good_token(endpoints)
+    yield life(token, life_s)
     for gateway in endpoints.gateways:
-        yield from decided(endpoints, gateway, token, within_s)
+        yield from decided(endpoints, gateway, token, AT_ONCE_S)
+
+
+def life(token: str, expected_s: float) -> Finding:
+    """Whether a token lives as long as the file says. Pure."""
+    claims = part_of(token, 1)
+    try:
+        found_s = float(claims["exp"]) - float(claims["iat"])
+    except (KeyError, TypeError, ValueError):
+        return Finding(ok=True, what="a token does not tell how long it lives")
+    if abs(found_s - expected_s) <= max(1.0, LIFE_WITHIN * expected_s):
+        return Finding(ok=True, what=f"a token lives for {found_s:g} s")
+    what = f"a token lives for {found_s:g} s, and settings.access_ttl_s is {expected_s:g}"
+    return Finding(ok=False, what=what, advice=f"it should be access_ttl_s = {found_s:g}")
 
 
 def examined(target: SystemTarget, logs: Path) -> Iterator[Finding]:
@@ -56,11 +73,13 @@ def examined(target: SystemTarget, logs: Path) -> Iterator[Finding]:
         return
     yield from _clocks(target.endpoints)
     tokens = [_client(target.endpoints, client) for client in target.endpoints.clients]
+    if target.endpoints.stranger is not None:
+        tokens.append(_client(target.endpoints, target.endpoints.stranger))
     yield from tokens
     yield from _minting(target)
     if not tokens[0].ok:
         return
-    yield from decisions(target.endpoints)
+    yield from decisions(target.endpoints, target.file.settings[OF_TOKENS])
     yield from _of_links(target)
 
 

@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from idchaos.dialects import Dialect
+from idchaos.dialects import DIALECTS, Dialect
 from idchaos.errors import UsageError
 from idchaos.hosts import check_host
-from idchaos.settings import GatewaySettings, plain
+from idchaos.settings import GatewaySettings
 from idchaos.targets.gateways.file import SUFFIX, Example, first_problem
+from idchaos.targets.systems.acts import Hook, Hooks, Placed
 from idchaos.values import Value
 
 WRITES_ONE: Final = "idchaos init target writes one"
 OF_TOKENS: Final = "access_ttl_s"
 """The one of our settings of tokens that a file may say."""
 SETTINGS: Final = (*(name for name in GatewaySettings.model_fields if name != "idp_path"), OF_TOKENS)
-
-
-class Secret(Value):
-    """Where a secret is: it never stands in the file itself."""
-
-    env: str = ""
-    file: str = ""
-
-    @model_validator(mode="after")
-    def _is_in_one_place(self) -> Self:
-        if bool(self.env) == bool(self.file):
-            raise ValueError('should be { env = "NAME" } or { file = "path" }')
-        return self
-
-    def read(self, beside: Path) -> str:
-        """The secret; files are looked for from ``beside`` on.
-
-        Raises:
-            UsageError: it is not there.
-        """
-        if self.env:
-            if not os.environ.get(self.env):
-                raise UsageError(f"the environment has no {self.env}, which should hold a secret")
-            return os.environ[self.env]
-        try:
-            return (beside / self.file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{beside / self.file}, which should hold a secret: {_why(error)}") from None
-
-
-def _no_text(value: Any) -> Any:
-    if isinstance(value, str):
-        raise ValueError('should be { env = "NAME" } or { file = "path" }: a secret never stands in the file')  # noqa: TRY004 - pydantic wants it
-    return value
-
-
-Placed = Annotated[Secret, BeforeValidator(_no_text)]
 
 
 class SystemTable(Value):
@@ -91,6 +54,8 @@ class ClientTable(Value):
     id: str = Field(min_length=1)
     secret: Placed
     scope: str = ""
+    purpose: Literal["everyday", "other_audience"] = "everyday"
+    """``other_audience``: its tokens are for none of the routes, and must be refused there."""
     parameters: dict[str, str] = Field(default_factory=dict)
     """What it says besides when it asks for a token: ``audience``, ``resource`` ..."""
 
@@ -102,6 +67,15 @@ class GatewayTable(Value):
     """Of each replica; of one balancer, if that is all that can be reached."""
     revocation: Literal["expiry", "introspection"] = "expiry"
     """How a revoked token ends: at its own end alone, or since the gateway asks the IdP about it."""
+    dialect: str = ""
+    """A gateway whose answers are known: ``envoy``. Empty: as ``[[dialect]]`` says."""
+
+    @field_validator("dialect")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name and name not in DIALECTS:
+            raise ValueError(f"{name!r} is unknown; there are {', '.join(DIALECTS)}, or examples in [[dialect]]")
+        return name
 
 
 class RouteTable(Value):
@@ -148,46 +122,6 @@ class Minting(Value):
     """A file with the private JWK, with ``kid`` and ``alg`` (RFC 7517)."""
 
 
-class Act(Value):
-    """A command, or an HTTP request. Places in braces are filled in: ``{kid}``, ``{alg}``."""
-
-    command: tuple[str, ...] = ()
-    url: str = ""
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    body: str | None = None
-    secret: Placed | None = None
-    """Of a request: sent as a bearer token (RFC 6750)."""
-    timeout_s: float = Field(30, gt=0, le=600)
-
-    @model_validator(mode="after")
-    def _is_one_of_both(self) -> Self:
-        if bool(self.command) == bool(self.url):
-            raise ValueError("should have either command or url")
-        return self
-
-
-class Hook(Act):
-    """An act that changes the system, with what undoes it."""
-
-    undo: Act
-
-
-class Hooks(Value):
-    """The table ``[hooks]``: what the system can be told to do."""
-
-    publish_key: Act | None = None
-    """Make a key and put it into the key set; ``{kid}`` is a proposal, which the IdP need not follow."""
-    sign_with: Hook | None = None
-    """Sign with the key ``{kid}``. Undone by signing with the one before, which is ``{kid}`` there."""
-    retire_key: Hook | None = None
-    """Take the key ``{kid}`` out of the key set. Undone by publishing it again."""
-
-    @property
-    def rotate(self) -> bool:
-        """Whether keys can be rotated: each act is there."""
-        return None not in (self.publish_key, self.sign_with, self.retire_key)
-
-
 class TargetFile(Value):
     """The whole file."""
 
@@ -202,8 +136,8 @@ class TargetFile(Value):
     hooks: Hooks = Hooks()
     dialect: tuple[Example, ...] = ()
     unpromised: dict[str, str] = Field(default_factory=dict)
-    settings: dict[str, float] = Field(default_factory=dict)
-    """What is so in it, by our names of settings."""
+    settings: dict[str, float]
+    """What is so in it, by our names of settings; how long access tokens live at least."""
 
     @field_validator("settings")
     @classmethod
@@ -211,6 +145,8 @@ class TargetFile(Value):
         for name in values:
             if name not in SETTINGS:
                 raise ValueError(f"{name!r} is unknown; there are {', '.join(SETTINGS)}")
+        if OF_TOKENS not in values:
+            raise ValueError(f"{OF_TOKENS} is missing: how long an access token lives, in seconds")
         return values
 
     @model_validator(mode="after")
@@ -220,6 +156,10 @@ class TargetFile(Value):
                 check_host(url, self.system.allow_hosts)
             except UsageError as error:
                 raise ValueError(f"{where}: {error}") from None
+        if not self.everyday:
+            raise ValueError("client: one of purpose everyday is needed, whose tokens are good at every route")
+        if self.gateway.dialect and self.dialect:
+            raise ValueError("gateway.dialect or examples in [[dialect]], not both")
         replicas = len(self.gateway.url)
         if self.toxiproxy is None:
             return self
@@ -248,8 +188,25 @@ class TargetFile(Value):
                 if act is not None and act.url:
                     yield f"hooks.{name}", act.url
 
+    @property
+    def everyday(self) -> tuple[ClientTable, ...]:
+        """The clients whose tokens are good at every route."""
+        return tuple(each for each in self.client if each.purpose == "everyday")
+
+    @property
+    def stranger(self) -> ClientTable | None:
+        """A client whose tokens are for none of them."""
+        return next((each for each in self.client if each.purpose == "other_audience"), None)
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Of all routes, each once."""
+        return tuple(dict.fromkeys(each.audience for each in self.route))
+
     def spoken(self) -> Dialect:
         """The gateway's dialect: what it is not known to say is read by its status."""
+        if self.gateway.dialect:
+            return DIALECTS[self.gateway.dialect]
         return Dialect(
             name=self.system.name,
             rules=tuple(each.rule() for each in self.dialect),
@@ -260,6 +217,14 @@ class TargetFile(Value):
 def is_file(target: str) -> bool:
     """Whether ``--target`` names a file."""
     return target.endswith(SUFFIX) or "/" in target
+
+
+def describes_system(file: str) -> bool:
+    """Whether a file is one of these, and not of a gateway alone: by the table that each of them has."""
+    try:
+        return is_file(file) and "system" in tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False
 
 
 def read(path: Path) -> TargetFile:
@@ -288,7 +253,3 @@ def _check_api(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.port is None or parts.path not in ("", "/"):
         raise ValueError(f"toxiproxy.api: {url!r} should be http://HOST:PORT")
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else plain(str(error))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from idchaos.errors import FaultError
-from idchaos.targets.systems.file import Act, Secret
+from idchaos.targets.systems.acts import Act, Secret
 from idchaos.undo.ledger import Command, HttpCall
 from idchaos.undo.undo import carry_out
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from idchaos.errors import FaultError
 from idchaos.targets.capabilities import KeyInfo
-from idchaos.targets.systems.file import Act, Hook, Hooks
+from idchaos.targets.systems.acts import Act, Hook, Hooks
 from idchaos.targets.systems.hooks import call_of, perform
 from idchaos.undo.ledger import Undo
 

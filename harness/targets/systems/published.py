@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
+from typing import Any
 
 import httpx
 
@@ -47,9 +48,16 @@ def signs(endpoints: Endpoints, sent: Counter[str], unanswered: Counter[str]) ->
 
 def kid_of(token: str) -> str:
     """The key name in a JWT's header (RFC 7515 section 4.1.4); empty where there is none."""
-    head = token.partition(".")[0]
+    return str(part_of(token, 0).get("kid", ""))
+
+
+def part_of(token: str, number: int) -> dict[str, Any]:
+    """The header (0) or the claims (1) of a JWT, unverified; empty for anything else."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
     try:
-        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+        found = json.loads(base64.urlsafe_b64decode(parts[number] + "=" * (-len(parts[number]) % 4)))
     except ValueError:
-        return ""
-    return str(header.get("kid", "")) if isinstance(header, dict) else ""
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -36,7 +36,7 @@ from idchaos.targets.standin.control import ControlClient
 from idchaos.targets.standin.observing import OBSERVER
 from idchaos.targets.systems.checks import decisions
 from idchaos.targets.systems.discovery import Metadata, discovered
-from idchaos.targets.systems.file import TargetFile, read
+from idchaos.targets.systems.file import OF_TOKENS, ClientTable, TargetFile, read
 from idchaos.targets.systems.keys import HookedKeys
 from idchaos.targets.systems.published import published, signs
 from idchaos.targets.systems.recorder import Recorder
@@ -85,20 +85,22 @@ class SystemTarget:
                 for name, url in zip(gateways_of(file), file.gateway.url, strict=True)
             ),
             routes=self.graph.routes,
-            clients=tuple(
-                Client(
-                    client_id=each.id,
-                    client_secret=each.secret.read(self.beside),
-                    grants=("client_credentials",),
-                    scope=each.scope,
-                    parameters=each.parameters,
-                )
-                for each in file.client
-            ),
+            clients=tuple(self._client(each, file.audiences) for each in file.everyday),
+            stranger=self._client(file.stranger, ()) if file.stranger else None,
             users=(),
             signing_jwk=self._signing_jwk(),
             allow_hosts=file.system.allow_hosts,
             ca_file=str((self.beside / file.system.ca).absolute()) if file.system.ca else None,
+        )
+
+    def _client(self, told: ClientTable, audiences: tuple[str, ...]) -> Client:
+        return Client(
+            client_id=told.id,
+            client_secret=told.secret.read(self.beside),
+            grants=("client_credentials",),
+            scope=told.scope,
+            audiences=audiences,
+            parameters=told.parameters,
         )
 
     @property
@@ -126,7 +128,7 @@ class SystemTarget:
             UndecidableError: a run would go on and mean nothing.
         """
         self.attach(logs)
-        insist_on(decisions(self.endpoints))
+        insist_on(decisions(self.endpoints, self.file.settings[OF_TOKENS]))
 
     def attach(self, logs: Path) -> None:
         """The same, and look no further than that the IdP and Toxiproxy answer."""

@@ -48,7 +48,10 @@ def test_what_a_target_cannot_make_is_known_beforehand_with_what_it_lacks():
     bare = unmakeable(kinds(), endpoints(clients=(MACHINE,)))
     assert bare["wrong_issuer"] == "no way to have tokens signed by the IdP's key"
     assert bare["code_replayed"] == "no user who can log in"
-    assert bare["wrong_audience"] == "no second audience, and no way to have tokens signed by the IdP's key"
+    assert (
+        bare["wrong_audience"]
+        == "no token that is for another service, and no way to have tokens signed by the IdP's key"
+    )
     assert not {"expired", "alg_none", "tampered"} & set(bare)
 
 

@@ -8,7 +8,7 @@ from idchaos.load.canaries.base import ForeignAudience, Moment, Order, TokenKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.kinds.wrong_issuer import NOBODY
 from idchaos.load.canaries.stock import Call, Shelf
-from idchaos.load.idp.tokens import peek
+from idchaos.load.idp.tokens import Token, peek
 
 AT_ONCE = 4
 
@@ -38,15 +38,29 @@ class WrongAudience(TokenKind):
             yield Order(moment.good(aud=foreign.claim), way=foreign.way, good_for=foreign.good_for, shown=shown)
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
-        token = bench.round_token
-        if bench.mints or token is None:
+        if bench.mints:
             return
-        claim = peek(token.value)[1].get("aud")
-        named = {claim} if isinstance(claim, str) else set(claim or ())
+        if bench.stranger is not None:
+            self._of_a_stranger(bench, shelf, bench.machine_token(bench.stranger))
+            return
+        token = bench.round_token
+        if token is None:
+            return
+        named = _named(token)
         at_home = named & set(bench.audiences)
         if len(at_home) == 1 and set(bench.audiences) - named:  # of two, there may be no third to send it to
             (home,) = at_home
             bench.put(shelf, token.value, way=f"for_{home}", good_for=home, bad_until=bench.until(token))
+
+    def _of_a_stranger(self, bench: Bench, shelf: Shelf[Call], token: Token | None) -> None:
+        """A token that is for none of the routes, whatever else it is for."""
+        if token is not None and not _named(token) & set(bench.audiences):
+            bench.put(shelf, token.value, way="for_nobody_here", bad_until=bench.until(token))
+
+
+def _named(token: Token) -> set[str]:
+    claim = peek(token.value)[1].get("aud")
+    return {claim} if isinstance(claim, str) else set(claim or ())
 
 
 class WrongAudienceOpaque(TokenKind):

@@ -1,0 +1,154 @@
+"""``idchaos init target``: the file that describes a whole system, by asking it what it says of itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from idchaos.commands.new import written
+from idchaos.errors import FaultError, IdchaosError, StoreError, TargetError, UsageError
+from idchaos.hosts import check_host, is_loopback
+from idchaos.targets.gateways.file import SUFFIX
+
+if TYPE_CHECKING:
+    from idchaos.targets.endpoints import Endpoints
+    from idchaos.targets.systems.discovery import Metadata
+
+UNKNOWN_LIFE_S = 300
+
+
+@click.command("target")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=Path("target.toml"))
+@click.option("--name", default="mine", show_default=True, help="What it is called in reports.")
+@click.option("--issuer", help="The IdP's issuer: its discovery document is read.")
+@click.option("--client", help="A client that may use client_credentials.")
+@click.option("--secret-env", help="The environment variable that holds its secret; its value is not written down.")
+@click.option("--url", "urls", multiple=True, help="Where the gateway is; once for each replica.")
+@click.option("--path", default="/", show_default=True, help="An API behind it that answers GET.")
+@click.option("--toxiproxy", help="Where Toxiproxy's API is, if there is one: http://127.0.0.1:8474.")
+@click.option("--allow-host", "hosts", multiple=True, help="A host that is not this machine and may be contacted.")
+def target(*, file: Path, hosts: tuple[str, ...], **given: Any) -> None:
+    """Write FILE (target.toml), with a comment on everything that can stand in it. Asks for what no option says, and
+    reads the rest from the IdP's discovery document, a token, and Toxiproxy. Nothing is changed there.
+
+    Next: idchaos doctor FILE; idchaos run jwks_outage --target FILE.
+    """
+    if file.suffix != SUFFIX:
+        raise UsageError(f"init: {file} should be called *{SUFFIX}")
+    if file.exists():
+        raise UsageError(f"init: {file} is there already")
+    words = _words(_asked(given), hosts)
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(written("target.toml.tmpl", words))
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be written: {error.strerror}") from None
+    shown = file if "/" in str(file) else f"./{file}"
+    print(f"{file}\nnext: idchaos doctor {file}; idchaos run jwks_outage --target {shown}")
+
+
+def _asked(given: dict[str, Any]) -> dict[str, Any]:
+    """What no option says, asked for."""
+    issuer = given["issuer"] or click.prompt("What is the IdP's issuer? (http://HOST:PORT/...)")
+    client = given["client"] or click.prompt("Which client gets tokens for itself? (client_id)")
+    secret = given["secret_env"] or click.prompt("Which environment variable holds its secret?")
+    urls = given["urls"] or tuple(
+        click.prompt("Where is the gateway? (http://HOST:PORT of each replica, a space between)").split()
+    )
+    return given | {"issuer": issuer, "client": client, "secret_env": secret, "urls": urls}
+
+
+def _words(asked: dict[str, Any], hosts: tuple[str, ...]) -> dict[str, str]:
+    from idchaos.targets.endpoints import Client, Endpoints
+    from idchaos.targets.systems.discovery import discovered
+
+    issuer: str = asked["issuer"]
+    for url in (issuer, *asked["urls"], *filter(None, (asked["toxiproxy"],))):
+        check_host(url, hosts)
+    client = Client(
+        client_id=asked["client"],
+        client_secret=os.environ.get(asked["secret_env"]),
+        grants=("client_credentials",),
+    )
+    endpoints = Endpoints(
+        issuer=issuer,
+        idp_url=issuer.rstrip("/"),
+        gateways=(),
+        routes=(),
+        clients=(client,),
+        users=(),
+        allow_hosts=hosts,
+    )
+    metadata = discovered(endpoints)
+    scope, audience, life = _of_a_token(endpoints)
+    return {
+        "name": asked["name"],
+        "hosts": json.dumps(list(hosts)),
+        "issuer": issuer,
+        "told": _told(metadata),
+        "client": client.client_id,
+        "secret": asked["secret_env"],
+        "scope": scope,
+        "gateways": json.dumps(list(asked["urls"])),
+        "path": asked["path"],
+        "audience": audience,
+        "life": life,
+        "toxiproxy": _toxiproxy(asked["toxiproxy"], issuer, len(asked["urls"])),
+    }
+
+
+def _told(metadata: Metadata) -> str:
+    """What discovery says, as comments: to be compared with."""
+    lines = [f"#   {name}: {url}" for name, url in metadata.urls.items()]
+    grants = ", ".join(metadata.grants) or "not told"
+    return "\n".join(["# Its discovery document names:", *lines, f"#   grants: {grants}", ""])
+
+
+def _of_a_token(endpoints: Endpoints) -> tuple[str, str, str]:
+    """Scope, audience and life of a token, where one can be had; else what has to be filled in."""
+    from idchaos.targets.gateways.checks import good_token
+    from idchaos.targets.systems.published import part_of
+
+    try:
+        claims = part_of(good_token(endpoints), 1)
+    except IdchaosError as error:
+        click.echo(f"no token could be looked at ({error}): say audience, scope and access_ttl_s yourself", err=True)
+        claims = {}
+    named = claims.get("aud")
+    audience = named if isinstance(named, str) else (named or ["api"])[0]
+    ends, begins = claims.get("exp"), claims.get("iat")
+    life = ends - begins if isinstance(ends, int) and isinstance(begins, int) else UNKNOWN_LIFE_S
+    scope = claims.get("scope")
+    return scope if isinstance(scope, str) else "", str(audience), f"{life:g}"
+
+
+def _toxiproxy(api: str | None, issuer: str, replicas: int) -> str:
+    """The table about Toxiproxy, with the proxies that there are."""
+    example = (
+        "# Toxiproxy, where one stands between the gateways and the IdP: faults are made there, and its other proxies\n"
+        "# are let alone. One proxy for each replica, so that each can be seen and hit alone, or one for all.\n"
+    )
+    if not api:
+        return example + (
+            '# [toxiproxy]\n# api = "http://127.0.0.1:8474"\n# gateway_to_idp = ["keys-1", "keys-2"]\n'
+            '# client_to_idp = "login"'
+        )
+    from idchaos.undo.toxiproxy import Links
+
+    try:
+        states = Links(urlsplit(api).netloc).state()
+    except FaultError as error:
+        raise TargetError(str(error)) from None
+    port = urlsplit(issuer).port
+    to_idp = [name for name, state in states.items() if port and state.upstream.endswith(f":{port}")]
+    there = "".join(f"# There is {name}: {state.listen} -> {state.upstream}\n" for name, state in states.items())
+    chosen = to_idp[:replicas] if len(to_idp) >= replicas else to_idp[:1]
+    elsewhere = (
+        "" if is_loopback(urlsplit(api).hostname or "") else 'observe_from = ""   # this machine, as it sees it\n'
+    )
+    return f'{example}{there}[toxiproxy]\napi = "{api}"\ngateway_to_idp = {json.dumps(chosen)}\n{elsewhere}'.rstrip()

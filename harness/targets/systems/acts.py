@@ -1,0 +1,94 @@
+"""What a system can be told to do, as its file says it: acts, their undo, and where secrets are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from idchaos.errors import UsageError
+from idchaos.settings import plain
+from idchaos.values import Value
+
+
+class Secret(Value):
+    """Where a secret is: it never stands in the file itself."""
+
+    env: str = ""
+    file: str = ""
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if bool(self.env) == bool(self.file):
+            raise ValueError('should be { env = "NAME" } or { file = "path" }')
+        return self
+
+    def read(self, beside: Path) -> str:
+        """The secret; files are looked for from ``beside`` on.
+
+        Raises:
+            UsageError: it is not there.
+        """
+        if self.env:
+            if not os.environ.get(self.env):
+                raise UsageError(f"the environment has no {self.env}, which should hold a secret")
+            return os.environ[self.env]
+        try:
+            return (beside / self.file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{beside / self.file}, which should hold a secret: {_why(error)}") from None
+
+
+def _no_text(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError('should be { env = "NAME" } or { file = "path" }: a secret never stands in the file')  # noqa: TRY004 - pydantic wants it
+    return value
+
+
+Placed = Annotated[Secret, BeforeValidator(_no_text)]
+
+
+class Act(Value):
+    """A command, or an HTTP request. Places in braces are filled in: ``{kid}``, ``{alg}``."""
+
+    command: tuple[str, ...] = ()
+    url: str = ""
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    body: str | None = None
+    secret: Placed | None = None
+    """Of a request: sent as a bearer token (RFC 6750)."""
+    timeout_s: float = Field(30, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise ValueError("should have either command or url")
+        return self
+
+
+class Hook(Act):
+    """An act that changes the system, with what undoes it."""
+
+    undo: Act
+
+
+class Hooks(Value):
+    """The table ``[hooks]``: what the system can be told to do."""
+
+    publish_key: Act | None = None
+    """Make a key and put it into the key set; ``{kid}`` is a proposal, which the IdP need not follow."""
+    sign_with: Hook | None = None
+    """Sign with the key ``{kid}``. Undone by signing with the one before, which is ``{kid}`` there."""
+    retire_key: Hook | None = None
+    """Take the key ``{kid}`` out of the key set. Undone by publishing it again."""
+
+    @property
+    def rotate(self) -> bool:
+        """Whether keys can be rotated: each act is there."""
+        return None not in (self.publish_key, self.sign_with, self.retire_key)
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else plain(str(error))

@@ -1,0 +1,153 @@
+"""What a run may be at a system that somebody else uses, and at one where nobody can log in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from idchaos.commands.doctor import scenarios_at
+from idchaos.commands.new import written as filled_in
+from idchaos.errors import Unsuited, UsageError
+from idchaos.experiment import PhaseName
+from idchaos.faults.network import LinkFault
+from idchaos.run.launch import Prepared, Request, prepare, repeat_command
+from idchaos.targets.systems.file import describes_system, read
+
+SYSTEM = """
+[system]
+name = "shop"
+[idp]
+issuer = "http://127.0.0.1:8080"
+[[client]]
+id = "batch"
+secret = { env = "BATCH_SECRET" }
+[gateway]
+url = ["http://127.0.0.1:9001", "http://127.0.0.1:9002"]
+[[route]]
+path = "/orders/1"
+audience = "orders"
+[toxiproxy]
+api = "http://127.0.0.1:8474"
+gateway_to_idp = ["keys-1", "keys-2"]
+[settings]
+access_ttl_s = 300
+jwks_cache_s = 60
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BATCH_SECRET", "shibboleth")
+    return tmp_path / "shop.toml"
+
+
+def planned(file: Path, text: str = SYSTEM, scenario: str = "jwks_outage", **more: object) -> Prepared:
+    file.write_text(text)
+    return prepare(Request(scenario, target=str(file), seed=1, overrides=more))
+
+
+def test_machine_clients_call_where_nobody_can_log_in_and_that_is_declared(file: Path) -> None:
+    prepared = planned(file)
+    assert {stream.flow for stream in prepared.experiment.plan.load.streams} == {"api", "machine", "canary"}
+    assert {each.name for each in prepared.experiment.plan.load.flows} == {"api", "machine", "canary"}
+    assert "flow login" in {each.name for each in prepared.not_observed}
+
+
+def test_what_can_not_be_made_is_declared_before_the_run(file: Path) -> None:
+    declared = {each.name: each.why for each in planned(file).not_observed}
+    assert declared["expired_tokens_refused"] == "expired: a token lives for 300 s, and the baseline ends after 10 s"
+    assert "not_yet_valid: there is no way to have tokens signed" in declared["early_tokens_refused"]
+    short = planned(file, SYSTEM.replace("access_ttl_s = 300", "access_ttl_s = 1\nleeway_s = 1"))
+    assert "expired_tokens_refused" not in {each.name for each in short.not_observed}
+
+
+def test_tokens_of_another_audience_are_tried_where_a_client_has_some(file: Path) -> None:
+    def kinds(text: str) -> tuple[str, ...]:
+        canaries = planned(file, text).experiment.plan.load.canaries
+        assert canaries is not None
+        return canaries.kinds
+
+    assert "wrong_audience" not in kinds(SYSTEM)
+    other = '[[client]]\nid = "other"\nsecret = { env = "BATCH_SECRET" }\npurpose = "other_audience"\n'
+    assert "wrong_audience" in kinds(SYSTEM + other)
+
+
+def test_settings_are_as_the_file_says(file: Path) -> None:
+    settings = planned(file).settings
+    assert (settings.gateway.jwks_cache_s, settings.tokens.access_ttl_s, settings.topology) == (60, 300, "edge")
+    with pytest.raises(UsageError, match=r"gateway.jwks_cache_s=4: in --target .*shop.toml it is 60"):
+        planned(file, **{"gateway.jwks_cache_s": 4})
+
+
+def test_a_run_says_how_it_is_repeated(file: Path) -> None:
+    assert f"--target {file}" in repeat_command(planned(file))
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("max_rate = 100", "blast_radius.max_rate is 100: --rate"),
+        ("max_seconds = 5", "a fault phase of 12 s, and blast_radius.max_seconds is 5"),
+        ("replicas = 0.4", "hits more than 0 of 2 replicas, which blast_radius.replicas = 0.4 allows"),
+    ],
+)
+def test_a_run_beyond_the_blast_radius_is_refused(file: Path, limit: str, said: str) -> None:
+    with pytest.raises(Unsuited, match=said):
+        planned(file, f"{SYSTEM}[blast_radius]\n{limit}\n")
+
+
+def links_of(prepared: Prepared) -> tuple[str, ...]:
+    (fault,) = prepared.experiment.faults[PhaseName.FAULT]
+    assert isinstance(fault, LinkFault)
+    return fault.links
+
+
+def test_a_fault_hits_no_more_replicas_than_are_allowed(file: Path) -> None:
+    assert links_of(planned(file)) == ("gateway-to-idp",)
+    assert links_of(planned(file, f"{SYSTEM}[blast_radius]\nreplicas = 0.5\n")) == ("keys-1",)
+
+
+def test_one_proxy_for_all_replicas_is_more_than_a_share_of_them(file: Path) -> None:
+    shared = SYSTEM.replace('["keys-1", "keys-2"]', '["keys"]')
+    with pytest.raises(Unsuited, match="hits more than 1 of 2 replicas"):
+        planned(file, f"{shared}[blast_radius]\nreplicas = 0.5\n")
+    declared = {each.name: each.why for each in planned(file, shared).not_observed}
+    assert declared["each replica's key fetches"] == "gateway-1, gateway-2 share the link keys"
+
+
+def test_scenarios_that_lack_something_are_named_with_it(file: Path) -> None:
+    file.write_text(SYSTEM)
+    found = scenarios_at(str(file))
+    assert "jwks_outage" in found.can_run
+    assert "RotatesKeys" in found.lacks["key_rotation"]
+    assert "a client with refresh_token, and a user" in found.lacks["refresh_race"]
+    assert "needs a proxy on the link client-to-idp" in found.lacks["idp_outage"]
+    file.write_text(SYSTEM.partition("[toxiproxy]")[0] + "[settings]\naccess_ttl_s = 300\n")
+    assert "needs a proxy on the link gateway-to-idp" in scenarios_at(str(file)).lacks["jwks_outage"]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"gateway": "envoy"}, "has gateways of its own"),
+        ({"topology": "library"}, "is tried in the topology edge alone"),
+        ({"defects": ("no_aud_check",)}, "can't be told to be wrong"),
+    ],
+)
+def test_what_makes_no_sense_with_a_file_is_said(file: Path, option: Mapping[str, str], said: str) -> None:
+    file.write_text(SYSTEM)
+    with pytest.raises(UsageError, match=said):
+        prepare(Request("jwks_outage", target=str(file), **option))  # type: ignore[arg-type]
+
+
+def test_the_template_is_a_sound_file(file: Path) -> None:
+    names = ("name", "issuer", "told", "client", "secret", "scope", "path", "audience", "life", "toxiproxy")
+    words = dict.fromkeys(names, "") | {
+        "hosts": "[]", "gateways": '["http://127.0.0.1:9001"]', "name": "mine", "issuer": "http://127.0.0.1:8080",
+        "client": "batch", "secret": "BATCH_SECRET", "path": "/orders/1", "audience": "orders", "life": "300",
+    }  # fmt: skip
+    file.write_text(filled_in("target.toml.tmpl", words))
+    assert read(file).settings == {"access_ttl_s": 300}
+    assert describes_system(str(file))

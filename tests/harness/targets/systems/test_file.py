@@ -1,0 +1,200 @@
+"""A system of one's own by a file: what is wrong with one is said in a line, and what it means for a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from idchaos.errors import FaultError, UsageError
+from idchaos.graph import Role
+from idchaos.targets.capabilities import (
+    ControlsProcesses,
+    LimitsBlast,
+    OutlivesRun,
+    ProbesUpstream,
+    ReportsState,
+    RotatesKeys,
+)
+from idchaos.targets.restoring import KeySigns, SecretAsBefore
+from idchaos.targets.systems.file import read
+from idchaos.targets.systems.target import SystemTarget, reached
+from idchaos.undo.ledger import Command
+
+SYSTEM = """
+[system]
+name = "shop"
+
+[idp]
+issuer = "http://127.0.0.1:8080/realms/shop"
+
+[[client]]
+id = "batch"
+secret = { env = "BATCH_SECRET" }
+
+[gateway]
+url = ["http://127.0.0.1:9001", "http://127.0.0.1:9002"]
+
+[[route]]
+path = "/orders/1"
+audience = "orders"
+
+[settings]
+access_ttl_s = 300
+"""
+TOXIPROXY = """
+[toxiproxy]
+api = "http://127.0.0.1:8474"
+gateway_to_idp = ["keys-1", "keys-2"]
+"""
+HOOKS = """
+[hooks.publish_key]
+command = ["./rotate.sh", "publish", "{kid}", "{alg}"]
+[hooks.sign_with]
+command = ["./rotate.sh", "sign", "{kid}"]
+undo = { command = ["./rotate.sh", "sign", "{kid}"], timeout_s = 5 }
+[hooks.retire_key]
+command = ["./rotate.sh", "retire", "{kid}"]
+undo = { url = "http://127.0.0.1:7000/keys/{kid}", method = "PUT" }
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BATCH_SECRET", "shibboleth")
+    return tmp_path / "shop.toml"
+
+
+def written(file: Path, text: str) -> Path:
+    file.write_text(text)
+    return file
+
+
+def refused(file: Path, text: str) -> str:
+    with pytest.raises(UsageError) as found:
+        read(written(file, text))
+    assert "\n" not in str(found.value)
+    return str(found.value).removeprefix(f"--target {file}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[system\n", "no TOML"),
+        (SYSTEM.replace('name = "shop"', 'name = "shop"\ncolour = "red"'), "system.colour: unknown key"),
+        (SYSTEM.replace('{ env = "BATCH_SECRET" }', '"shibboleth"'), "a secret never stands in the file"),
+        (SYSTEM.replace('{ env = "BATCH_SECRET" }', "{}"), 'should be { env = "NAME" } or { file = "path" }'),
+        (SYSTEM.replace("127.0.0.1:8080", "login.example.com"), "idp.issuer: login.example.com: load is only sent to"),
+        (SYSTEM.replace("127.0.0.1:9002", "api.example.com"), "gateway.url: api.example.com: load is only sent to"),
+        (SYSTEM + TOXIPROXY.replace("127.0.0.1", "chaos.example.com"), "toxiproxy.api: chaos.example.com"),
+        (SYSTEM + TOXIPROXY.replace(":8474", ""), "should be http://HOST:PORT"),
+        (SYSTEM + HOOKS.replace("127.0.0.1:7000", "keys.example.com"), "hooks.retire_key: keys.example.com"),
+        (SYSTEM + TOXIPROXY.replace('"keys-2"', '"keys-2", "keys-3"'), "3 given; should be one for each of the 2"),
+        (SYSTEM.replace("access_ttl_s = 300", ""), "settings: access_ttl_s is missing"),
+        (SYSTEM + "leeway = 3\n", "settings: 'leeway' is unknown; there are jwks_cache_s"),
+        (SYSTEM + '[hooks.sign_with]\ncommand = ["./sign"]\n', "hooks.sign_with.undo: "),
+        (SYSTEM + "[hooks.publish_key]\ntimeout_s = 3\n", "hooks.publish_key: should have either command or url"),
+        (SYSTEM + "[blast_radius]\nreplicas = 2\n", "blast_radius.replicas"),
+        (SYSTEM + '[minting]\nkey = "none.jwk"\n', "minting.key: there is no file"),
+        (
+            SYSTEM.replace('[system]\nname = "shop"', '[system]\nname = "shop"\nca = "none.pem"'),
+            "system.ca: there is no",
+        ),
+        (SYSTEM.replace("[gateway]", '[gateway]\ndialect = "klingon"'), "gateway.dialect: 'klingon' is unknown"),
+        (SYSTEM.replace("[gateway]", 'purpose = "other_audience"\n[gateway]'), "one of purpose everyday is needed"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(file: Path, text: str, said: str) -> None:
+    assert said in refused(file, text)
+
+
+def test_a_file_that_is_not_there_says_what_writes_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file or directory; idchaos init target writes one"):
+        read(tmp_path / "none.toml")
+
+
+def test_a_secret_that_is_not_there_is_told_by_its_place(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = SystemTarget(written(file, SYSTEM), "run")
+    monkeypatch.delenv("BATCH_SECRET")
+    with pytest.raises(UsageError, match="the environment has no BATCH_SECRET"):
+        _ = target.endpoints
+
+
+def test_its_secrets_are_read_from_where_they_are(file: Path) -> None:
+    (file.parent / "secret").write_text("open sesame\n")
+    for told, secret in (('{ env = "BATCH_SECRET" }', "shibboleth"), ('{ file = "secret" }', "open sesame")):
+        target = SystemTarget(written(file, SYSTEM.replace('{ env = "BATCH_SECRET" }', told)), "run")
+        assert target.endpoints.clients[0].client_secret == secret
+
+
+def test_the_graph_has_what_the_file_names_and_nothing_else(file: Path) -> None:
+    graph = SystemTarget(written(file, SYSTEM + TOXIPROXY), "run").graph
+    assert graph.having(Role.GATEWAY) == ("gateway-1", "gateway-2")
+    assert graph.groups == {"gateway-to-idp": ("keys-1", "keys-2")}
+    assert graph.replicas == {"gateway": ("gateway-1", "gateway-2")}
+    assert not SystemTarget(written(file, SYSTEM), "run").graph.links
+
+
+@pytest.mark.parametrize(
+    ("more", "able", "unable"),
+    [
+        ("", (OutlivesRun, LimitsBlast), (ReportsState, ProbesUpstream, RotatesKeys, ControlsProcesses)),
+        (TOXIPROXY, (OutlivesRun, ReportsState, ProbesUpstream), (RotatesKeys, ControlsProcesses)),
+        (TOXIPROXY + HOOKS, (ReportsState, RotatesKeys), (ControlsProcesses,)),
+        (HOOKS.partition("[hooks.sign_with]")[0], (OutlivesRun,), (RotatesKeys,)),
+    ],
+    ids=["nothing", "toxiproxy", "and hooks", "one hook of three"],
+)
+def test_it_can_do_what_the_file_says_how(
+    file: Path, more: str, able: tuple[type, ...], unable: tuple[type, ...]
+) -> None:
+    target = SystemTarget(written(file, SYSTEM + more), "run")
+    assert [kind.__name__ for kind in able if target.capability(kind) is None] == []
+    assert [kind.__name__ for kind in unable if target.capability(kind) is not None] == []
+
+
+def test_nobody_looks_where_toxiproxy_can_not_reach_this_machine(file: Path) -> None:
+    far = SYSTEM.replace('name = "shop"', 'name = "shop"\nallow_hosts = ["chaos.test"]')
+    far += TOXIPROXY.replace("127.0.0.1", "chaos.test")
+    assert SystemTarget(written(file, far), "run").capability(ReportsState) is None
+    assert SystemTarget(written(file, far + 'observe_from = "10.0.0.9"\n'), "run").capability(ReportsState) is not None
+
+
+def test_the_undo_of_a_hook_is_what_the_ledger_gets(file: Path) -> None:
+    target = SystemTarget(written(file, SYSTEM + HOOKS), "run")
+    undo = target.undo_to(KeySigns(kid="old"))
+    program = str(file.parent / "rotate.sh")
+    assert undo == Command(argv=(program, "sign", "old"), timeout_s=5)
+    with pytest.raises(FaultError, match="says no way to undo that"):
+        target.undo_to(SecretAsBefore(client_id="batch"))
+
+
+def test_a_token_that_only_expires_is_not_promised_to_be_refused_when_it_is_revoked(file: Path) -> None:
+    assert "revoked" in SystemTarget(written(file, SYSTEM), "run").unpromised()
+    asking = SYSTEM.replace("[gateway]", '[gateway]\nrevocation = "introspection"')
+    assert "revoked" not in SystemTarget(written(file, asking), "run").unpromised()
+
+
+def test_a_signing_key_must_be_a_private_one(file: Path) -> None:
+    key = file.parent / "signing.jwk"
+    text = SYSTEM + '[minting]\nkey = "signing.jwk"\n'
+    jwk = {"kty": "RSA", "kid": "one", "alg": "RS256", "n": "AQAB", "e": "AQAB"}
+    key.write_text(json.dumps(jwk))
+    with pytest.raises(UsageError, match="should be a private JWK with kid and alg"):
+        _ = SystemTarget(written(file, text), "run").endpoints
+    key.write_text(json.dumps(jwk | {"d": "AQAB"}))
+    assert (SystemTarget(written(file, text), "run").endpoints.signing_jwk or {})["kid"] == "one"
+
+
+@pytest.mark.parametrize(
+    ("listen", "api", "at"),
+    [
+        ("127.0.0.1:19001", "127.0.0.1:8474", "127.0.0.1:19001"),
+        ("[::]:19001", "127.0.0.1:8474", "127.0.0.1:19001"),
+        ("0.0.0.0:19001", "chaos.test:8474", "chaos.test:19001"),
+        ("127.0.0.1:19001", "chaos.test:8474", "chaos.test:19001"),
+    ],
+)
+def test_a_proxy_is_reached_as_its_api_is(listen: str, api: str, at: str) -> None:
+    assert reached(listen, api) == at

@@ -1,0 +1,161 @@
+"""A system that was there before the run: looked at, faulted through its own Toxiproxy, and left as it was.
+
+It is the stand-in one, started by somebody else as far as the run is concerned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from idchaos.commands.doctor import examined_system
+from idchaos.experiment import Verdict
+from idchaos.run.launch import Request, assemble, new_run_id, prepare
+from idchaos.settings import CommonSettings, fill
+from idchaos.studies.single import conclude
+from idchaos.targets.standin.local import LocalTarget
+from idchaos.undo.ledger import RUN_ID_VARIABLE, STATE_VARIABLE
+from idchaos.undo.toxiproxy import ProxyState
+from idchaos.undo.undo import end_processes
+from idchaos.verdict.verdict import RunVerdict
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(170)]
+SECRET = "THEIR_SECRET"
+FILE = """
+[system]
+name = "theirs"
+[idp]
+issuer = "{issuer}"
+[[client]]
+id = "machine"
+secret = {{ env = "THEIR_SECRET" }}
+scope = "orders:read accounts:read"
+[gateway]
+url = {urls}
+dialect = "stand-in"
+[[route]]
+path = "/orders/1"
+service = "orders"
+audience = "orders"
+scope = "orders:read"
+[[route]]
+path = "/accounts/1"
+service = "accounts"
+audience = "accounts"
+scope = "accounts:read"
+[toxiproxy]
+api = "http://{toxiproxy}"
+gateway_to_idp = ["gateway-1-to-idp", "gateway-2-to-idp"]
+[settings]
+access_ttl_s = 3
+jwks_cache_s = 3
+leeway_s = 1
+"""
+SMALL = {"load.rate": 60, "phases.baseline_s": 8, "fault.duration_s": 9, "phases.recovery_s": 6}
+
+
+@dataclass
+class Theirs:
+    """It, its file, and how its proxies were before anybody came."""
+
+    target: LocalTarget
+    file: Path
+    before: dict[str, ProxyState]
+
+    @property
+    def now(self) -> dict[str, ProxyState]:
+        return self.target.links.state()
+
+
+@pytest.fixture
+def theirs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Theirs]:
+    """The parameter: settings of it."""
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
+    known = {"gateway.jwks_cache_s": 3, "gateway.leeway_s": 1, "tokens.access_ttl_s": 3, **request.param}
+    settings = fill(CommonSettings, known).model_copy(update={"topology": "edge"})
+    run_id = new_run_id()
+    target = LocalTarget(settings, run_id)
+    logs = tmp_path / "their-logs"
+    logs.mkdir()
+    try:
+        target.start(logs)
+        machine = next(each for each in target.endpoints.clients if each.client_id == "machine")
+        monkeypatch.setenv(SECRET, machine.client_secret or "")
+        file = tmp_path / "theirs.toml"
+        file.write_text(
+            FILE.format(
+                issuer=target.endpoints.issuer,
+                urls=json.dumps([each.url for each in target.endpoints.gateways]),
+                toxiproxy=target.layout.toxiproxy_api,
+            )
+        )
+        yield Theirs(target, file, target.links.state())
+    finally:
+        target.stop()
+        end_processes(run_id)
+
+
+def run(theirs: Theirs, reports: Path) -> RunVerdict:
+    execution, directory = assemble(
+        prepare(Request("jwks_outage", target=str(theirs.file), seed=5, reports=reports, overrides=SMALL))
+    )
+    return conclude(execution, directory)
+
+
+def eventually(holds: Callable[[], bool], within_s: float) -> bool:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.mark.parametrize("theirs", [{}], indirect=True, ids=["sound"])
+def test_it_is_examined_and_faulted_and_is_afterwards_as_it_was(theirs: Theirs, tmp_path: Path) -> None:
+    found = examined_system(theirs.file)
+    assert [each.what for each in found if not each.ok] == []
+    assert sum("is on the path" in each.what for each in found) == 2
+    assert theirs.now == theirs.before
+    verdict = run(theirs, tmp_path / "reports")
+    assert [each.name for each in verdict.objectives if each.verdict is Verdict.FAIL] == []
+    assert [each.effect_proved for each in verdict.faults] == [True]
+    assert {each.name: each.verdict for each in verdict.invariants}["expired_tokens_refused"] is Verdict.PASS
+    assert verdict.cleanup.clean
+    assert theirs.now == theirs.before
+
+
+@pytest.mark.parametrize(
+    "theirs", [{"gateway.jwks_stale_s": 0}], indirect=True, ids=["a cache shorter than the outage"]
+)
+def test_keys_that_are_gone_when_their_cache_ends_are_a_fail(theirs: Theirs, tmp_path: Path) -> None:
+    verdict = run(theirs, tmp_path / "reports")
+    assert verdict.verdict is Verdict.FAIL
+    assert {each.name for each in verdict.objectives if each.verdict is Verdict.FAIL} >= {"api_success_fault"}
+    assert [each.effect_proved for each in verdict.faults] == [True]
+    assert theirs.now == theirs.before
+
+
+@pytest.mark.parametrize("theirs", [{}], indirect=True, ids=["sound"])
+def test_nothing_of_a_fault_is_left_when_the_runner_is_killed_in_its_midst(theirs: Theirs, tmp_path: Path) -> None:
+    words = ["run", "jwks_outage", "--target", str(theirs.file), "--reports", str(tmp_path / "reports")]
+    for name, value in (SMALL | {"fault.duration_s": 60}).items():
+        words += ["--set", f"{name}={value}"]
+    environment = {name: value for name, value in os.environ.items() if name != RUN_ID_VARIABLE}
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "idchaos", *words], env=environment, stdout=subprocess.DEVNULL
+    ) as runner:
+        assert eventually(lambda: not theirs.now["gateway-2-to-idp"].enabled, within_s=90)
+        assert theirs.now["gateway-2-to-idp"].upstream != theirs.before["gateway-2-to-idp"].upstream
+        runner.send_signal(signal.SIGKILL)
+    assert eventually(lambda: theirs.now == theirs.before, within_s=20)
+    assert eventually(lambda: not list((tmp_path / "state").glob("*.ledger")), within_s=20)
