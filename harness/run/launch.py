@@ -94,8 +94,9 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     defects.by_part(chosen, topology)
     request = replace(request, overrides=_with_fixed(request))
     settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
+    designed = _designed(scenario, settings, request)
     target, _ = make_target(request.target, settings, new_run_id(), chosen, gateway=request.gateway)
-    experiment = with_faults(_designed(scenario, settings, request), request.faults, target.graph)
+    experiment = with_faults(designed, request.faults, target.graph)
     lacking = [need for need in scenario.needs if need not in offers(target.graph)]
     if lacking:
         raise Unsuited(f"{_asked_of(request)}: {scenario.name} needs {' and '.join(lacking)}")
