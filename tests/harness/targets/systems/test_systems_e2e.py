@@ -60,7 +60,14 @@ access_ttl_s = 3
 jwks_cache_s = 3
 leeway_s = 1
 """
-SMALL = {"load.rate": 60, "phases.baseline_s": 8, "fault.duration_s": 9, "phases.recovery_s": 6}
+SMALL = {
+    "slo.late_p99_s": 0.5,
+    "load.sessions": 8,
+    "load.rate": 60,
+    "phases.baseline_s": 8,
+    "fault.duration_s": 9,
+    "phases.recovery_s": 6,
+}
 
 
 @dataclass
