@@ -74,7 +74,7 @@ def test_roles_are_found_by_what_clients_may_do():
 @pytest.mark.parametrize(
     ("flow", "clients", "users"),
     [
-        ("api", (MACHINE,), (ALICE,)),
+        ("login", (MACHINE,), (ALICE,)),
         ("api", (WEB,), ()),
         ("opaque", (WEB, MACHINE), (ALICE,)),
         ("machine", (WEB,), ()),
