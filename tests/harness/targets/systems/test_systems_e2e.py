@@ -19,9 +19,9 @@ import pytest
 
 from idchaos.commands.doctor import examined_system
 from idchaos.experiment import Verdict
-from idchaos.run.launch import Request, assemble, new_run_id, prepare
+from idchaos.run.launch import Request, new_run_id, prepare
 from idchaos.settings import CommonSettings, fill
-from idchaos.studies.single import conclude
+from idchaos.studies import single
 from idchaos.targets.standin.local import LocalTarget
 from idchaos.undo.ledger import RUN_ID_VARIABLE, STATE_VARIABLE
 from idchaos.undo.toxiproxy import ProxyState
@@ -112,10 +112,9 @@ def theirs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 
 
 def run(theirs: Theirs, reports: Path) -> RunVerdict:
-    execution, directory = assemble(
+    return single.run(
         prepare(Request("jwks_outage", target=str(theirs.file), seed=5, reports=reports, overrides=SMALL))
     )
-    return conclude(execution, directory)
 
 
 def eventually(holds: Callable[[], bool], within_s: float) -> bool:
