@@ -159,9 +159,9 @@ class Progress:
 def _tell_plan(planned: Planned, table: Any, at_once: int, as_json: bool) -> int:
     from idchaos.studies.bakeoff.study import BakeOff
 
-    found = len(BakeOff(planned).found(table)) if table is not None else 0
-    rest = len(planned.cells) - found
-    seconds = planned.seconds * (rest / len(planned.cells) if planned.cells else 0) / at_once
+    study = BakeOff(planned)
+    found = len(study.found(table)) if table is not None else 0
+    seconds = study.seconds(table) / at_once
     document = {
         "study": "bakeoff",
         "gateways": list(planned.gateways),
@@ -205,7 +205,7 @@ def _tell_sheet(come: Sheet, directory: Path, as_json: bool) -> int:
 
     said: Callable[[str], None] = print if not as_json else partial(_tell, quiet=True)
     said(f"{sentence(come)}: {directory / PAGE}")
-    for note in notes(come)[1:]:
+    for note in notes(come)[2 if come.planned.short else 1 :]:
         said(f"  {note}")
     if as_json:
         print(json.dumps(_document(come), indent=2))

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from idchaos.record.record import When
 from idchaos.report.words import interval, number
+from idchaos.studies.bakeoff.outages import AT_ONCE
 from idchaos.studies.bakeoff.sight import AFTER, CALM, DURING, Sight, counted, lag, sure
 from idchaos.studies.study.figure import Figure, untold
 from idchaos.values import number as rounded
@@ -39,7 +40,7 @@ def withdrawn(sight: Sight, question: str) -> Figure:
 def returned(sight: Sight, question: str) -> Figure:
     """How long good tokens are refused after their key is back."""
     found = lag(sight, question, "recovery_time{flow=api}", AFTER, play=_cache_s(sight))
-    return found.model_copy(update={"text": "at once"}) if found.value == 0 else found
+    return found.model_copy(update={"text": AT_ONCE}) if found.value == 0 else found
 
 
 def under_junk(sight: Sight, question: str) -> Figure:

@@ -19,7 +19,7 @@ FEW = 3
 """Fewer requests that were not served tell nothing of how an outage is told."""
 MAIN = 0.1
 """A status that so many of them met is told."""
-NOBODY = "nobody was refused"
+NOBODY, AT_ONCE = "nobody was refused", "at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,8 @@ def cold_return(sight: Sight, question: str) -> Figure:
     name = _restarted(sight)
     if not name:
         return untold(question, "no replica was restarted while keys could not be had")
-    return lag(sight, question, f"recovery_time{{flow=api,replica={name}}}", AFTER, play=SILENT_S)
+    found = lag(sight, question, f"recovery_time{{flow=api,replica={name}}}", AFTER, play=SILENT_S)
+    return found.model_copy(update={"text": AT_ONCE}) if found.value == 0 else found
 
 
 def _restarted(sight: Sight) -> str:

@@ -106,6 +106,11 @@ def notes(sheet: Sheet) -> list[str]:
         "its run. What depends on the moment in a cache's life may be another at another moment: with --times the same "
         "is asked with more seeds, and cells that don't agree say so."
     ]
+    if sheet.planned.short:
+        said.append(
+            "Runs are short, and lives of keys and outages are so with them (below: the settings of each). Times grow "
+            "with a component's settings: compare them with each other, and with those lives."
+        )
     if sheet.compared:
         agreeing = len(sheet.compared) - len(sheet.disagreeing)
         said.append(f"{agreeing} of {len(sheet.compared)} cells that two seeds or more told agree.")

@@ -66,11 +66,8 @@ class Planned:
     skipped: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[tuple[str, Point], str] = field(default_factory=dict)
     """Runs that are not made, and why."""
-
-    @property
-    def seconds(self) -> float:
-        """How long all runs take, one after the other."""
-        return sum(seconds_of(cell.prepared) for cell in self.cells)
+    short: bool = True
+    """Whether they go by :data:`SHORT`."""
 
     def question(self) -> dict[str, Any]:
         """What tells its table from another study's: points of several bake-offs may share one."""
@@ -159,7 +156,7 @@ def planned(
                 break
             cells.append(Cell(gateway, point, repeat, prepared))
     random.Random(first).shuffle(cells)
-    return Planned(tuple(gateways), tuple(points), tuple(cells), skipped or {}, left_out)
+    return Planned(tuple(gateways), tuple(points), tuple(cells), skipped or {}, left_out, short)
 
 
 def _settings(request: Request, point: Point, *, short: bool) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class Sight:
 
 
 def lag(sight: Sight, question: str, spelling: str, phase: When, *, play: float = 0.0) -> Figure:
-    """How long something lasted, as an SLI has it."""
+    """How long something lasted, as an SLI has it. ``play``: by how much the moment at which it began may move it."""
     found = sli.measured_in(sight.traffic, spelling, phase)
     if found.samples == 0 or math.isnan(found.value):
         return untold(question, found.note or "nothing was measured")
@@ -114,6 +114,7 @@ def lag(sight: Sight, question: str, spelling: str, phase: When, *, play: float 
         play=play,
         sure=sure(
             "no end was seen" if endless else interval((rounded(found.low), rounded(found.high)), "s"),
+            f"± {number(play, 's')} by the moment" if play else "",
             f"{found.samples:,} requests",
             sight.doubts(phase),
         ),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from idchaos.errors import IdchaosError, StoreError, UsageError, told
 from idchaos.record import record as records
@@ -16,7 +17,7 @@ from idchaos.studies.bakeoff.questions import asked_of, read
 from idchaos.studies.bakeoff.sight import Sight
 from idchaos.studies.single import judge_stored
 from idchaos.studies.study.figure import Figure
-from idchaos.studies.study.points import Result, key_of
+from idchaos.studies.study.points import START_S, Result, key_of
 from idchaos.studies.study.table import Table
 from idchaos.targets.gateways.catalogue import adapter_named
 from idchaos.verdict.verdict import RunVerdict
@@ -56,6 +57,18 @@ class BakeOff:
         """What the table has of these runs already, by key."""
         keys = [key_of(cell.prepared) for cell in self.planned.cells]
         return {key: result for key in keys if (result := table.told(key))}
+
+    def seconds(self, table: Table | None) -> float:
+        """How long the runs take that are not made yet, one after the other: as here before, where any was made."""
+        found = self.found(table) if table is not None else {}
+        around = [
+            result.took_s - cell.prepared.experiment.plan.duration_s
+            for cell in self.planned.cells
+            if (result := found.get(key_of(cell.prepared)))
+        ]
+        start_s = max(0.0, median(around)) if around else START_S
+        rest = [cell for cell in self.planned.cells if key_of(cell.prepared) not in found]
+        return sum(start_s + cell.prepared.experiment.plan.duration_s for cell in rest)
 
     def read_again(self, table: Table) -> None:
         """Read the figures of what was made before anew, by what is known now. Runs that are gone keep theirs.

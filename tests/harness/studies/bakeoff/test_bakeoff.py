@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from idchaos.studies.bakeoff.questions import POINTS, QUESTIONS, asked_of
 from idchaos.studies.bakeoff.sheet import Sheet, sheet
 from idchaos.studies.bakeoff.study import BakeOff, results
 from idchaos.studies.study.figure import Figure, untold
+from idchaos.studies.study.points import START_S, Result
 from idchaos.studies.study.table import Table
 from idchaos.targets.gateways.catalogue import adapter_named
 from idchaos.verdict.verdict import RunVerdict
@@ -160,6 +162,18 @@ class TestRuns:
         more = Runs()
         went(planned(times=2), tmp_path, more)
         assert {each.rpartition(" ")[2] for each in more.made} == {"8"}
+
+    def test_how_long_the_rest_takes_is_what_runs_here_took_before(self, tmp_path: Path) -> None:
+        study = BakeOff(planned())
+        assert study.seconds(None) == pytest.approx(4 * (18 + START_S))
+        table = Table(tmp_path, study.planned.question())
+        cell = study.planned.cells[0]
+        slow = Result.of(
+            cell.prepared, Runs().execute(cell.prepared), varied={}, repeat=0, watched=(), began=datetime.now(UTC),
+            took_s=18 + 30, figures=Runs().look(Runs().execute(cell.prepared), cell),
+        )  # fmt: skip
+        table.add(slow)
+        assert study.seconds(table) == pytest.approx(3 * (18 + 30))
 
     def test_one_that_was_stopped_goes_on_where_it_was(self, tmp_path: Path) -> None:
         stopped, rest = Runs(stop_after=3), Runs()
