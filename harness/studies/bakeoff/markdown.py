@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from idchaos.studies.bakeoff.page import UNTOLD, About, grouped, made, notes, sentence
+from idchaos.studies.bakeoff.page import UNTOLD, About, grouped, in_order, made, notes, sentence
 from idchaos.studies.bakeoff.questions import LEADS
 from idchaos.studies.bakeoff.sheet import Answer, Sheet
 
 MOST = 160
-"""Characters of how sure a cell is."""
+"""Characters of how sure a cell is, or of why a run is no PASS."""
 
 
 def markdown(sheet: Sheet, about: tuple[About, ...], command: str) -> str:
@@ -31,8 +31,21 @@ def markdown(sheet: Sheet, about: tuple[About, ...], command: str) -> str:
     lines += ["", "## What to change", ""]
     for each in about:
         lines += [f"### {each.name}", "", *_advice(each), ""]
+    lines += ["## Runs", "", *_runs(sheet), ""]
     lines += ["## Run it again", "", "```", command, "```", ""]
     return "\n".join(lines)
+
+
+def _runs(sheet: Sheet) -> Iterator[str]:
+    yield _line(["", "run", "seed", "verdict", "why", "took"])
+    yield _line(["---"] * 6)
+    for cell, result in in_order(sheet):
+        run, took = f"{cell.point[0]} · {cell.point[1]}", f"{result.took_s:.0f} s"
+        yield _line([f"`{cell.gateway}`", run, str(result.seed), result.verdict.value, _short(result.reason), took])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST else f"{text[:MOST]}…"
 
 
 def _advice(about: About) -> Iterator[str]:
@@ -49,8 +62,7 @@ def _cell(answer: Answer) -> str:
     if answer.figure is None:
         return f"{UNTOLD}{answer.because}"
     agrees = "" if answer.agrees is not False else "<br>**seeds don't agree**"
-    sure = answer.figure.sure if len(answer.figure.sure) <= MOST else f"{answer.figure.sure[:MOST]}…"
-    return f"**{answer.text}**{agrees}<br>{sure}"
+    return f"**{answer.text}**{agrees}<br>{_short(answer.figure.sure)}"
 
 
 def _line(cells: list[str]) -> str:

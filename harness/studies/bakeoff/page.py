@@ -10,8 +10,10 @@ from pathlib import Path
 
 from idchaos.report.page import filled
 from idchaos.studies.bakeoff.advice import Advice, Component, advise
+from idchaos.studies.bakeoff.plan import Cell
 from idchaos.studies.bakeoff.questions import LEADS, Question
 from idchaos.studies.bakeoff.sheet import Answer, Sheet
+from idchaos.studies.study.points import Result
 from idchaos.targets.gateways.base import Adapter
 
 PAGE, MARKDOWN = "bakeoff.html", "bakeoff.md"
@@ -73,11 +75,11 @@ def page(sheet: Sheet, about: tuple[About, ...], directory: Path, command: str) 
         ],
         runs=[
             {"cell": cell, "result": result, "link": _link(result.run_dir, directory)}
-            for cell, result in sorted(sheet.results, key=lambda each: (each[0].gateway, each[0].point, each[0].repeat))
+            for cell, result in in_order(sheet)
         ],
         sentence=sentence(sheet),
         made=made(sheet),
-        notes=notes(sheet),
+        notes=["Each value leads to the report of its run.", *notes(sheet)],
         untold=UNTOLD,
         command=command,
     )
@@ -102,9 +104,9 @@ def made(sheet: Sheet) -> str:
 def notes(sheet: Sheet) -> list[str]:
     """What the table does not say by itself."""
     said = [
-        "The same faults, with the same seeds, on each. The value comes first, below it how sure it is; each leads to "
-        "its run. What depends on the moment in a cache's life may be another at another moment: with --times the same "
-        "is asked with more seeds, and cells that don't agree say so."
+        "The same faults, with the same seeds, on each. The value comes first, below it how sure it is. What depends "
+        "on the moment in a cache's life may be another at another moment: with --times the same is asked with more "
+        "seeds, and cells that don't agree say so."
     ]
     if sheet.planned.short:
         said.append(
@@ -121,6 +123,11 @@ def notes(sheet: Sheet) -> list[str]:
         ]
     said += [f"{name} is not here: {why}" for name, why in sheet.planned.skipped.items()]
     return said
+
+
+def in_order(sheet: Sheet) -> list[tuple[Cell, Result]]:
+    """Its runs, by component, scenario, variant and seed."""
+    return sorted(sheet.results, key=lambda each: (each[0].gateway, each[0].point, each[0].repeat))
 
 
 def grouped(sheet: Sheet) -> list[tuple[str, tuple[Question, ...]]]:
