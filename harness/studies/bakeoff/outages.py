@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 
@@ -119,13 +120,44 @@ def told(sight: Sight, question: str) -> Figure:
 
 
 def standstill(sight: Sight, question: str) -> Figure:
-    """The longest time without a good answer while the IdP hangs, and how long a request waits then."""
-    cache = sight.setting("gateway", "jwks_cache_s")
-    found = lag(sight, question, "unserved_time{flow=api}", DURING, play=0.0 if math.isnan(cache) else cache)
+    """The longest time without a good answer that came, by the replica in which it is longest, and how long requests
+    wait. A request that hangs and is answered at last was served late: what counts is when answers came.
+    """
+    if sight.in_force is None:
+        return untold(question, "the fault was not in force")
+    began, ended = sight.in_force
+    good = sight.good(began - SILENT_S, max((end for _, end in sight.record.windows.values()), default=ended))
+    found = [gap for name in sight.gateways if (gap := _gap(good[good["replica"] == name], began, ended)) is not None]
+    if len(found) < len(sight.gateways) or not found:
+        return untold(question, "a replica was not asked meanwhile, or did not serve afterwards")
+    longest, cache = max(found), sight.setting("gateway", "jwks_cache_s")
     waits = sli.measured_in(sight.traffic, "latency_p99{flow=api}", DURING)
-    if not found.known or math.isnan(waits.value):
-        return found
-    return found.model_copy(update={"sure": sure(found.sure, f"p99 of a request {number(waits.value, 's')}")})
+    spacing = _spacing_s(good, sight)
+    ends = rounded(max(0.0, longest - spacing)), rounded(longest)
+    return Figure(
+        question=question,
+        text=number(longest, "s"),
+        value=rounded(longest),
+        interval=ends,
+        unit="s",
+        play=0.0 if math.isnan(cache) else cache,
+        sure=sure(
+            f"of an outage of {number(ended - began, 's')}",
+            "" if math.isnan(waits.value) else f"p99 of a request {number(waits.value, 's')}",
+            f"{len(good):,} requests",
+            sight.doubts(DURING),
+        ),
+    )
+
+
+def _gap(mine: pd.DataFrame, began: float, ended: float) -> float | None:
+    """The longest time between two good answers that begins while the fault is in force; ``None``: it has no end."""
+    served = mine[mine["outcome"] == "ok"]
+    came = sorted((served["at"] + served["service_time_s"]).to_list())
+    gaps = [
+        after - max(before, began) for before, after in pairwise([began, *came]) if began <= max(before, began) < ended
+    ]
+    return max(gaps, default=None) if came and came[-1] >= ended else None
 
 
 def cold_service(sight: Sight, question: str) -> Figure:

@@ -22,7 +22,7 @@ from idchaos.verdict.verdict import RunVerdict
 
 CONFIDENCE = 0.95
 BUSY = "busy machine"
-_ASKED = ("due_at", "sent_at", "replica", "outcome", "error_code", "status", "kid")
+_ASKED = ("due_at", "sent_at", "service_time_s", "replica", "outcome", "error_code", "status")
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,19 @@ class TestAnOutage:
         assert found.text == "503"
         assert "mostly jwks_unavailable" in found.sure
 
+    def test_a_request_that_hangs_and_is_answered_at_last_was_no_service_meanwhile(
+        self, sight: Callable[..., Sight], traffic: Callable[..., Rows]
+    ) -> None:
+        def until_the_end(number: int) -> float:
+            return 119.6 - (112.0 + number / 20)
+
+        hanging = traffic(112.0, 119.5, service_time_s=until_the_end)
+        found = outages.standstill(sight(traffic(100.0, 112.0) + hanging + traffic(119.5, 130.0)), "q")
+        assert found.value == pytest.approx(7.6, abs=0.2)
+        assert found.play == 4.0
+        never = sight(traffic(100.0, 112.0) + traffic(112.0, 130.0, **REFUSED))
+        assert not outages.standstill(never, "q").known
+
     def test_a_cold_replica_is_known_by_the_fault_that_restarted_it(
         self, sight: Callable[..., Sight], traffic: Callable[..., Rows]
     ) -> None:
