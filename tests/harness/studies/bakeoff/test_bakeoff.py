@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,17 @@ class TestRuns:
         more = Runs()
         went(planned(times=2), tmp_path, more)
         assert {each.rpartition(" ")[2] for each in more.made} == {"8"}
+
+    def test_runs_side_by_side_leave_the_same(self, tmp_path: Path) -> None:
+        alone = went(planned(), tmp_path / "alone", Runs())
+        found, runs = planned(), Runs()
+        table = Table(tmp_path / "beside", found.question())
+        with ThreadPoolExecutor(2) as workers:
+            BakeOff(found, look=runs.look).go(table, runs.execute, lambda came: None, workers.map)
+        beside = sheet(found, results(found, table))
+        assert {key: each.text for key, each in beside.answers.items()} == {
+            key: each.text for key, each in alone.answers.items()
+        }
 
     def test_how_long_the_rest_takes_is_what_runs_here_took_before(self, tmp_path: Path) -> None:
         study = BakeOff(planned())
