@@ -9,15 +9,13 @@ from itertools import pairwise
 import pandas as pd
 
 from idchaos.report.words import interval, number
-from idchaos.studies.bakeoff.sight import AFTER, DURING, Sight, lag, sure
+from idchaos.studies.bakeoff.sight import AFTER, DURING, FEW, Sight, lag, sure
 from idchaos.studies.study.figure import Figure, untold
 from idchaos.values import number as rounded
 from idchaos.verdict import sli
 
 SILENT_S = 1.0
 """So long without a good answer, and good traffic has ended: single failures are told elsewhere."""
-FEW = 3
-"""Fewer requests that were not served tell nothing of how an outage is told."""
 MAIN = 0.1
 """A status that so many of them met is told."""
 NOBODY, AT_ONCE = "nobody was refused", "at once"

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from idchaos.experiment import PhaseName
+from idchaos.reasons import Reason
 from idchaos.record import host
 from idchaos.record.record import RunRecord, When, as_number
 from idchaos.report.words import interval, number
@@ -18,9 +19,11 @@ from idchaos.values import number as rounded
 from idchaos.verdict import sli
 from idchaos.verdict.lags import timed
 from idchaos.verdict.traffic import Traffic, replicas, traffic_of
-from idchaos.verdict.verdict import RunVerdict
+from idchaos.verdict.verdict import FaultVerdict, RunVerdict
 
 CONFIDENCE = 0.95
+FEW = 3
+"""Fewer answers than this show nothing."""
 BUSY = "busy machine"
 _ASKED = ("due_at", "sent_at", "service_time_s", "replica", "outcome", "error_code", "status")
 
@@ -52,9 +55,20 @@ class Sight:
 
     @property
     def unfelt(self) -> str:
-        """Why nothing can be said of its faults; empty: each was in force, and felt."""
-        missing = [each for each in self.verdict.faults if not each.effect_proved]
+        """Why nothing can be said of its faults; empty: each was in force, and felt. That a gateway told its users that
+        it has no keys shows that it felt it, whatever was seen on the wire.
+        """
+        missing = [each for each in self.verdict.faults if not each.effect_proved and not self._told_users_of(each)]
         return f"{missing[0].name}: {missing[0].reason or 'its effect was not proved'}" if missing else ""
+
+    def _told_users_of(self, fault: FaultVerdict) -> bool:
+        """Whether nothing is missing but the target's own word, and each gateway gave it to users: it has no keys."""
+        shown = all(effect.ok for effect in fault.evidence if effect.source != "target")
+        if not shown or fault.applied_at is None or fault.healed_at is None:
+            return False
+        good = self.good(fault.applied_at, fault.healed_at)
+        without = good.loc[good["error_code"] == str(Reason.JWKS_UNAVAILABLE), "replica"].value_counts()
+        return all(without.get(name, 0) >= FEW for name in self.gateways)
 
     @cached_property
     def in_force(self) -> tuple[float, float] | None:

@@ -138,6 +138,18 @@ class TestAnOutage:
         assert not found.known
         assert why in found.sure
 
+    def test_a_gateway_that_told_its_users_that_it_has_no_keys_felt_it(
+        self, sight: Callable[..., Sight], traffic: Callable[..., Rows]
+    ) -> None:
+        asked = [each for each in QUESTIONS if each.name == "told_refused"]
+        samples = traffic(100.0, 112.0) + traffic(112.0, 119.5, **REFUSED) + traffic(119.5, 130.0)
+        (found,) = read(sight(samples, verdict_of(proved=False)), asked)
+        assert found.text == "503"
+        other = {**REFUSED, "error_code": "upstream_unavailable"}
+        samples = traffic(100.0, 112.0) + traffic(112.0, 119.5, **other) + traffic(119.5, 130.0)
+        (found,) = read(sight(samples, verdict_of(proved=False)), asked)
+        assert not found.known
+
 
 class TestKeys:
     def test_key_requests_are_counted_on_the_wire_for_each_thousand_calls(
