@@ -46,6 +46,7 @@ MUST_HAVE = "IDCHAOS_MUST_HAVE"
     help="How often a run that told nothing is made again.",
 )  # fmt: skip
 @click.option("--read-again", "anew", is_flag=True, help="Read figures anew from the runs that are found again.")
+@click.option("--no-runs", is_flag=True, help="Write the page of what was made so far; start nothing.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be run and how long it takes; start nothing.")
 @click.option("--profile", help=f"Instead of short runs: {', '.join(PROFILES)}.")
 @options.assignments
@@ -62,6 +63,7 @@ def command(
     longest_s: float,
     retries: int,
     anew: bool,
+    no_runs: bool,
     only_plan: bool,
     profile: str | None,
     assignments: tuple[str, ...],
@@ -103,6 +105,7 @@ def command(
     study = BakeOff(planned, retries)
     if anew:
         study.read_again(table)
+    at_once = 0 if no_runs else at_once
     return _go(study, table, at_once, typed=shlex.join(typed), markdown=markdown, as_json=as_json)
 
 
@@ -115,7 +118,8 @@ def _go(study: BakeOff, table: Any, at_once: int, *, typed: str, markdown: Path 
     if found:
         _tell(f"bakeoff: {len(found)} of {len(planned.cells)} runs are found again", as_json)
     try:
-        failed = _made(study, table, at_once, as_json, len(planned.cells) - len(found))
+        if at_once:
+            failed = _made(study, table, at_once, as_json, len(planned.cells) - len(found))
     finally:
         # Whatever ended it: all that was finished is there to be read.
         come = sheet(planned, results(planned, table), failed)

@@ -71,8 +71,8 @@ def _bad_tokens(component: Component) -> Iterator[Advice]:
         return
     done: dict[tuple[str, str], list[str]] = {}
     for name in found.text.split(BETWEEN):
-        known = [entry for key, entry in PASSED_ON.items() if key in name]
-        for entry in known or [_LOOK]:
+        known = dict.fromkeys(entry for key, entry in PASSED_ON.items() if key in name)
+        for entry in known or (_LOOK,):
             done.setdefault(entry, []).append(name)
     for (what, costs), names in done.items():
         yield Advice(what, costs, f"passed: {listed(names)}", "passed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from idchaos.reasons import OF_KEYS, Reason
 from idchaos.record.record import When
 from idchaos.report.words import interval, number
 from idchaos.studies.bakeoff.outages import AT_ONCE
@@ -56,6 +57,10 @@ def under_junk(sight: Sight, question: str) -> Figure:
         met = int((answered & sight.traffic.equal("replica", name)).sum())
         if met < LEAST_SHARE * planned / len(sight.gateways):
             return untold(question, f"{name} answered {met} of about {planned / len(sight.gateways):.0f} made-up kids")
+    looked = answered & sight.traffic.equal("error_code", *OF_KEYS, Reason.JWKS_UNAVAILABLE)
+    if looked.sum() < LEAST_SHARE * answered.sum():
+        why = sight.traffic.rows(answered & ~looked, "error_code")["error_code"].value_counts().index[0]
+        return untold(question, f"most junk was refused as {why}: whether a key was looked for is not known")
     found = _per_thousand(sight, question, DURING)
     return found.model_copy(update={"sure": sure(found.sure, f"{int(answered.sum()):,} of them with made-up kids")})
 

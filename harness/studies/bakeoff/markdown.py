@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from idchaos.studies.bakeoff.page import UNTOLD, About, grouped, in_order, made, notes, sentence
 from idchaos.studies.bakeoff.questions import LEADS
-from idchaos.studies.bakeoff.sheet import Answer, Sheet
+from idchaos.studies.bakeoff.sheet import NOT_YET, Answer, Sheet
 
 MOST = 160
 """Characters of how sure a cell is, or of why a run is no PASS."""
@@ -60,7 +60,7 @@ def _advice(about: About) -> Iterator[str]:
 
 def _cell(answer: Answer) -> str:
     if answer.figure is None:
-        return f"{UNTOLD}{answer.because}"
+        return "–" if answer.because == NOT_YET else f"{UNTOLD}{_short(answer.because)}"
     agrees = "" if answer.agrees is not False else "<br>**seeds don't agree**"
     return f"**{answer.text}**{agrees}<br>{_short(answer.figure.sure)}"
 

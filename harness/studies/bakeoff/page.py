@@ -12,7 +12,7 @@ from idchaos.report.page import filled
 from idchaos.studies.bakeoff.advice import Advice, Component, advise
 from idchaos.studies.bakeoff.plan import Cell
 from idchaos.studies.bakeoff.questions import LEADS, Question
-from idchaos.studies.bakeoff.sheet import Answer, Sheet
+from idchaos.studies.bakeoff.sheet import NOT_YET, Answer, Sheet
 from idchaos.studies.study.points import Result
 from idchaos.targets.gateways.base import Adapter
 
@@ -113,6 +113,9 @@ def notes(sheet: Sheet) -> list[str]:
             "Runs are short, and lives of keys and outages are so with them (below: the settings of each). Times grow "
             "with a component's settings: compare them with each other, and with those lives."
         )
+    if any(each.because == NOT_YET for each in sheet.answers.values()):
+        left = len(sheet.planned.cells) - len(sheet.results)
+        said.append(f"{left} of {len(sheet.planned.cells)} runs were not made yet: cells of theirs say nothing (–).")
     if sheet.compared:
         agreeing = len(sheet.compared) - len(sheet.disagreeing)
         said.append(f"{agreeing} of {len(sheet.compared)} cells that two seeds or more told agree.")
@@ -142,11 +145,12 @@ def _row(sheet: Sheet, question: Question, directory: Path) -> dict[str, object]
 
 def _cell(answer: Answer, directory: Path) -> dict[str, object]:
     told = [(each.seed, each.run_dir) for each in answer.told] or list(answer.run_dirs)
+    text, because = ("–", "") if answer.because == NOT_YET else ("not looked at", f"because {answer.because}")
     return {
         "gateway": answer.gateway,
         "known": answer.known,
-        "text": answer.text if answer.known else "not looked at",
-        "sure": answer.figure.sure if answer.figure else f"because {answer.because}",
+        "text": answer.text or text,
+        "sure": answer.figure.sure if answer.figure else because,
         "agrees": answer.agrees,
         "links": [(seed, _link(run_dir, directory)) for seed, run_dir in told if run_dir],
     }

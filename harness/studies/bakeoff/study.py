@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from pydantic import ValidationError
+
 from idchaos.errors import IdchaosError, StoreError, UsageError, told
 from idchaos.record import record as records
 from idchaos.run.launch import Prepared
 from idchaos.studies.bakeoff.plan import Cell, Planned
 from idchaos.studies.bakeoff.questions import asked_of, read
 from idchaos.studies.bakeoff.sight import Sight
-from idchaos.studies.single import judge_stored
 from idchaos.studies.study.figure import Figure
 from idchaos.studies.study.points import START_S, Result, key_of
 from idchaos.studies.study.table import Table
@@ -78,9 +79,9 @@ class BakeOff:
         """
         for cell, result in results(self.planned, table):
             try:
-                _, verdict = judge_stored(Path(result.run_dir))
-                figures = self.look(verdict, cell)
-            except (StoreError, UsageError):
+                text = (Path(result.run_dir) / "verdict.json").read_text(encoding="utf-8")
+                figures = self.look(RunVerdict.model_validate_json(text), cell)
+            except (OSError, ValidationError, StoreError):
                 continue
             if figures != result.figures:
                 table.add(result.model_copy(update={"figures": figures}))

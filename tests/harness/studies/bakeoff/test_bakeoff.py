@@ -248,7 +248,8 @@ class TestAPage:
     def test_a_cell_without_a_run_says_why(self, tmp_path: Path) -> None:
         none = sheet(planned(), ())
         text = markdown(none, abouts(none, adapter_named), "idchaos bakeoff")
-        assert "not looked at, because the run was not made yet" in text
+        assert "4 of 4 runs were not made yet" in text
+        assert "| refused connections | – | – |" in text
 
     def test_advice_names_the_component_s_own_setting_what_it_costs_and_which_cell_says_so(self, found: Sheet) -> None:
         envoy, ahead = abouts(found, adapter_named)

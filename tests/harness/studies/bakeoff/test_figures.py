@@ -173,11 +173,14 @@ class TestKeys:
         load = plan.load.model_copy(update={"streams": (*plan.load.streams, junk)})
         plan = plan.model_copy(update={"load": load})
         good = traffic(100.0, 130.0)
-        bad = traffic(110.0, 120.0, flow="junk", expected="deny", decision="deny", status=401)
+        refused = {"flow": "junk", "expected": "deny", "decision": "deny", "status": 401}
+        bad = traffic(110.0, 120.0, **refused, error_code="kid_unknown")
         parts = {"plan": plan, "telemetry": fetched(*range(101, 129))}
         assert keys.under_junk(sight(good + bad, **parts), "q").known
         assert "made-up kids" in keys.under_junk(sight(good + bad[:50], **parts), "q").sure
         assert not keys.under_junk(sight(good + bad[:50], **parts), "q").known
+        before = traffic(110.0, 120.0, **refused, error_code="token_malformed")
+        assert "refused as token_malformed" in keys.under_junk(sight(good + before, **parts), "q").sure
 
     def test_requests_per_core_need_cpu_time_that_was_recorded(
         self, sight: Callable[..., Sight], traffic: Callable[..., Rows]
