@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from idchaos.report.canvas import NARROW, WIDE, Mark, Picture, Size, box, picture
 from idchaos.report.page import filled
@@ -117,6 +117,7 @@ def _plot(capacity: Capacity) -> Picture:
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4 if size.narrow else 9))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}/s"))
 
     return picture(
