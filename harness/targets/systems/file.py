@@ -86,6 +86,8 @@ class RouteTable(Value):
     service: str = Field("api", pattern=r"^[a-z][a-z0-9-]{0,30}$")
     """Who serves it."""
     scope: str = ""
+    posts: bool = False
+    """Whether a POST with a good token changes nothing that matters there: everyday traffic POSTs then, too."""
 
 
 class ToxiproxyTable(Value):

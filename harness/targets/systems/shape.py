@@ -28,7 +28,8 @@ def graph_of(file: TargetFile) -> Graph:
         ),
         links=tuple(_links(file)),
         routes=tuple(
-            Route(path=each.path, service=each.service, audience=each.audience, scope=each.scope) for each in file.route
+            Route(path=each.path, service=each.service, audience=each.audience, scope=each.scope, posts=each.posts)
+            for each in file.route
         ),
     )
 

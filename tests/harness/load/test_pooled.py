@@ -30,6 +30,8 @@ class Scene:
         self.clock = SimpleNamespace(now=lambda: self.now)
         self.plan = SimpleNamespace(refresh_at=0.8, refresh_jitter=0.0)
         self.idp = SimpleNamespace(client_credentials=self._token)
+        self.endpoints = SimpleNamespace(routes=(SimpleNamespace(methods=("GET",)),))
+        self.gates = (SimpleNamespace(everyday=lambda route, method, about: (method.encode(), about)),)
 
     def _token(self, client: Client) -> tuple[Step, dict[str, Any]]:
         answer = Response(status=200 if self.willing else 503, sent=self.now, ended=self.now)
