@@ -40,12 +40,6 @@ UNHEARD = Trial(
     | {"fault.mode": "refused", "fault.duration_s": 6, "gateway.jwks_stale_s": 60, "gateway.jwks_timeout_s": 1}
     | {"phases.recovery_s": 9},
 )
-# The slowest hundredth of each replica takes requests enough to tell, also when it is over.
-AT_LENGTH = {"load.rate": 250, "phases.recovery_s": 10, "slo.latency_p95_s": 1}
-RECOVERED = Trial(
-    scenario="jwks_outage",
-    settings=OUTAGE.settings | AT_LENGTH,
-)
 SLOW = Trial(
     scenario="jwks_outage",
     settings=SHORT | {"fault.mode": "slow", "fault.latency_s": 1, "fault.duration_s": 4, "phases.recovery_s": 3},
@@ -360,13 +354,6 @@ ROWS = (
     *(_narrow(defect, name) for defect, name in _NARROW),
     _in_outage("p2c_obeyed", "junk_refused_at_once", elsewhere=AUDIENCES),
     Row(defect="slow_now_and_then", trial=STEADY, caught_by=("api_latency_p99_baseline",)),
-    # A pool that forgets that connections end at any time (RFC 9112 section 9.3.1), or an outage that leaves its mark.
-    Row(
-        defect="slow_now_and_then_after_fault",
-        trial=RECOVERED,
-        caught_by=("api_latency_p99_recovery",),
-        elsewhere=Trial(scenario="introspection_brownout", settings=DOWN.settings | AT_LENGTH),
-    ),
     Row(defect="idp_slower_after_fault", trial=DOWN, caught_by=("token_latency_p50_recovery",)),
     _in_outage("post_unchecked", "every_method_guarded", elsewhere=AUDIENCES),
     _in_outage("verdict_for_any_path", "audience_enforced", "writes_need_their_scope"),

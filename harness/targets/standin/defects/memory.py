@@ -50,10 +50,6 @@ _OF_THOSE_WHO_INTROSPECT = listed(
     needs=(Need.INTROSPECTION,),
 )
 _OF_ONE_REPLICA = listed(
-    {
-        "slow_now_and_then": "Every 25th answer of one replica takes a second longer.",
-        "slow_now_and_then_after_fault": "After a failure of the IdP every 25th answer of one replica is late by 1 s.",
-    },
-    who=("second decider",),
+    {"slow_now_and_then": "Every 25th answer of one replica takes a second longer."}, who=("second decider",)
 )
 MEMORY = _OF_EVERYBODY + _OF_THOSE_WHO_INTROSPECT + _OF_ONE_REPLICA
