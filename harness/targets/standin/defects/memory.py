@@ -31,7 +31,6 @@ _OF_EVERYBODY = listed(
         "opaque_verdict_for_any_audience": "An opaque token that was good for one audience is let in to every other.",
         "opaque_verdict_for_any_method": "An opaque token that was good for one method is let in by every other.",
         "introspection_renewed_by_use": "Each use renews the life of a cached introspection answer.",
-        "stale_introspection_in_outage": "While introspection fails, its last answer is believed until the token ends.",
         "stale_introspection_served": "An aged introspection answer is believed once more, while it is asked for anew.",
         "remembered_scope_unchecked": "The scope is looked at when introspection answers, not in what is remembered.",
         "inactive_accepted": "Introspection's answer is not read: that it came is enough.",
@@ -45,7 +44,10 @@ _OF_EVERYBODY = listed(
     who=("deciders",),
 )
 _OF_THOSE_WHO_INTROSPECT = listed(
-    {"fractional_exp_refused": "An introspected exp with a fraction of a second is taken for an outage."},
+    {
+        "fractional_exp_refused": "An introspected exp with a fraction of a second is taken for an outage.",
+        "stale_introspection_in_outage": "While introspection fails, its last answer is believed until the token ends.",
+    },
     who=("deciders",),
     needs=(Need.INTROSPECTION,),
 )
