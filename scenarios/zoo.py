@@ -325,6 +325,15 @@ _NARROW = (
     ("token_by_get", "token_requests_in_the_body"),
     ("token_parameters_from_query", "token_requests_in_the_body"),
     ("duplicate_parameters_accepted", "token_requests_in_the_body"),
+    # RFC 7009 section 2.1: whatever the hint, "the authorization server MUST extend its search".
+    ("unknown_revocation_hint_obeyed", "revocation_hints_only_hint"),
+    ("access_revoked_only_with_hint", "revocation_hints_only_hint"),
+    # RFC 9700 section 4.14.2: a memory of one token back sees only thieves who are quick.
+    ("older_generation_forgotten", "old_reuse_ends_the_family"),
+    ("code_survives_logout", "logout_ends_codes"),
+    # OpenID Connect Core section 9: several ways to show one secret, each of which is a check of its own.
+    ("any_secret_in_form", "each_way_to_authenticate_checked"),
+    ("assertion_unverified", "each_way_to_authenticate_checked"),
     ("outage_as_500", "outages_are_5xx"),
     ("id_token_accepted", "id_tokens_refused"),
     ("no_iss_check", "issuer_enforced"),
@@ -382,6 +391,8 @@ ROWS = (
     _in_outage("revocations_cut", "revoked_tokens_refused"),
     _in_outage("verdict_outlives_revocation", "revoked_tokens_refused"),
     _in_outage("revoke_does_nothing", "revoked_tokens_refused", elsewhere=AUDIENCES),
+    _in_outage("revocation_hint_believed", "revocation_hints_only_hint", elsewhere=AUDIENCES),
+    _in_outage("reuse_forgotten_later", "old_reuse_ends_the_family", elsewhere=AUDIENCES),
     _in_outage("revocation_lost_on_one_replica", "revoked_tokens_refused"),
     _in_outage("refusal_as_500", "refusals_are_4xx", elsewhere=AUDIENCES),
     _in_outage("outage_as_401", "outages_are_5xx", elsewhere=DOWN),
@@ -391,6 +402,8 @@ ROWS = (
     Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
     Row(defect="old_secret_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
+    Row(defect="old_secret_in_form_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
+    Row(defect="old_secret_in_assertion_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
     Row(
         defect="redirect_uri_case_ignored",
         trial=TAMPERED,

@@ -27,6 +27,8 @@ class Ask:
     """Makes what it takes, sends it, and says what was decided; ``None``: it could not be made this time."""
     takes: tuple[str, ...] = ()
     """Optional endpoints."""
+    by: str = ""
+    """How the client must be allowed to authenticate at the first of them; empty: as it does every day."""
 
 
 class AskedKind(IdpKind):
@@ -72,11 +74,15 @@ class AskingDesk(Desk):
         return True
 
     def _is_offered(self, ask: Ask) -> bool:
-        missing = [endpoint for endpoint in ask.takes if not self.scene.idp.has(endpoint)]
+        idp, why = self.scene.idp, ""
+        missing = [endpoint for endpoint in ask.takes if not idp.has(endpoint)]
         if missing:
             why = f"the IdP's metadata name no endpoint for {missing[0]}"
+        elif ask.by and ask.by not in idp.methods(ask.takes[0]):
+            why = f"the IdP's metadata offer no {ask.by} for {ask.takes[0]}"
+        if why:
             self.scene.recorder.not_offered[f"{self.kind.name}:{ask.way}"] = why
-        return not missing
+        return not why
 
 
 def unless(step: Step, harmless: bool | None, code: str) -> Step:

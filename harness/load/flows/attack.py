@@ -17,6 +17,7 @@ from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
 from idchaos.load.flows.base import Flow, Sender
 from idchaos.load.idp.client import Step
+from idchaos.load.idp.secrets import Door, doors, knock
 from idchaos.load.idp.tokens import Token, token_from
 from idchaos.targets.endpoints import Client, Endpoints
 
@@ -107,18 +108,23 @@ class _Loot:
     refresh: str = field(repr=False)
     lock: Any
     """Two refreshes at once would look like a theft, and betray one."""
+    knocks: int = 0
+    opened: set[Door] = field(default_factory=set)
+    """Where the secret was once good."""
 
 
 class Attacker(Sender):
     """Arrivals of the flow ``attacker``.
 
-    ``mint``: client credentials with the stolen secret · ``refresh``: the secret and a stolen refresh token ·
+    ``mint``: client credentials with the stolen secret, and the secret shown in each other way and at each other
+    endpoint that has ever taken it, in turn · ``refresh``: the secret and a stolen refresh token ·
     ``minted``, ``granted``: an API call with the latest access token of either.
     """
 
     def __init__(self, scene: Scene, plan: Leak) -> None:
         self._scene, self._clients = scene, scene.roles.partners
         self._loot: dict[str, _Loot] = {}
+        self._doors: tuple[Door, ...] = ()
         self._drawn = [(way, client.client_id) for way in plan.ways for client in self._clients]
 
     def prepare(self) -> None:
@@ -127,6 +133,7 @@ class Attacker(Sender):
         Raises:
             LoadError: there is nothing to steal.
         """
+        self._doors = doors(self._scene.idp, "token", "revoke", "par")
         for client in self._clients:
             step, body = self._scene.idp.client_credentials(client)
             observed = self._observe(step)
@@ -151,10 +158,7 @@ class Attacker(Sender):
         way, client_id = self._drawn[arrival.kind]
         loot = self._loot[client_id]
         if way == "mint":
-            step, body = self._scene.idp.client_credentials(loot.client)
-            self._record(way, loot, step, due)
-            if body:
-                loot.minted = self._token("minted", loot.client, body, step)
+            self._mint(loot, due)
         elif way == "refresh":
             self._refresh(loot, due)
         else:
@@ -169,6 +173,31 @@ class Attacker(Sender):
                 expected="either",
                 scheduled=True,
             )
+
+    def _mint(self, loot: _Loot, due: float) -> None:
+        step, body = self._scene.idp.client_credentials(loot.client)
+        self._record("mint", loot, step, due)
+        if body:
+            loot.minted = self._token("minted", loot.client, body, step)
+        self._try_a_door(loot)
+
+    def _try_a_door(self, loot: _Loot) -> None:
+        """Each door in turn that the secret may open beside: one may be forgotten when the secret is replaced.
+
+        One that it has never opened says nothing by staying shut.
+        """
+        scene = self._scene
+        if not self._doors or scene.stopping:
+            return
+        door = self._doors[loot.knocks % len(self._doors)]
+        loot.knocks += 1
+        step = knock(scene.idp, loot.client, door)
+        if step.decision == "accept":
+            loot.opened.add(door)
+        if door in loot.opened:
+            self._record("mint", loot, step, scene.asked_at(step))
+        else:
+            scene.upkeep(step)
 
     def _refresh(self, loot: _Loot, due: float) -> None:
         with loot.lock:

@@ -18,7 +18,13 @@ def assertion(client: Client, issuer: str, now: float) -> str:
     from joserfc.jwk import ECKey
 
     assert client.private_jwk is not None
-    claims = {
+    claims = assertion_claims(client, issuer, now)
+    return jwt.encode({"alg": "ES256"}, claims, ECKey.import_key(dict(client.private_jwk)))
+
+
+def assertion_claims(client: Client, issuer: str, now: float) -> dict[str, str | int]:
+    """RFC 7523 section 3."""
+    return {
         "iss": client.client_id,
         "sub": client.client_id,
         "aud": issuer,
@@ -26,7 +32,6 @@ def assertion(client: Client, issuer: str, now: float) -> str:
         "exp": int(now + LIFE_S),
         "jti": secrets.token_urlsafe(16),
     }
-    return jwt.encode({"alg": "ES256"}, claims, ECKey.import_key(dict(client.private_jwk)))
 
 
 def assertion_form(client: Client, made: str) -> dict[str, str]:

@@ -263,8 +263,8 @@ class Idp(Provider):
     # --- the end of tokens and sessions ---
 
     def revoke(self, client: Client, token: str, hint: str) -> Step:
-        """RFC 7009. ``hint``: ``access_token`` or ``refresh_token``."""
-        form = {"token": token, "token_type_hint": hint}
+        """RFC 7009. ``hint``: ``access_token`` or ``refresh_token``; empty: none."""
+        form = {"token": token} | ({"token_type_hint": hint} if hint else {})
         answer = self._authenticated(client, self._urls["revoke"], form, replayable=True)
         decision, code = at_idp(answer)
         return Step("revoke", answer, decision, code)

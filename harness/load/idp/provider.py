@@ -31,15 +31,27 @@ _ENDPOINTS: Final = {
     "register": "registration_endpoint",
     "introspect": "introspection_endpoint",
     "userinfo": "userinfo_endpoint",
+    "par": "pushed_authorization_request_endpoint",
 }
-_SECRET_MEMBERS: Final = ("code", "code_verifier", "refresh_token", "token", "client_assertion", "client_secret")
+_SECRET_MEMBERS: Final = (
+    "client_secret",
+    "code",
+    "code_verifier",
+    "refresh_token",
+    "token",
+    "client_assertion",
+    "client_secret",
+)
 """Of a form that a client posts."""
 _NEVER_ANSWERED: Final = ("code_verifier", "token", "client_assertion", "client_secret")
 """Of these, what has no place in an answer that grants what was asked: a refresh token may go on serving."""
 _ANSWERED_WITH_IT: Final = ("register", "end_session")
 """Endpoints whose answers may hold what was sent: a registration names its own token (RFC 7592 section 3), a page that
 asks whether to log out its hint."""
-_OPTIONAL: Final = frozenset({"revoke", "end_session", "register", "introspect", "userinfo"})
+_OPTIONAL: Final = frozenset({"revoke", "end_session", "register", "introspect", "userinfo", "par"})
+_METHODS: Final = {name: f"{_ENDPOINTS[name]}_auth_methods_supported" for name in ("token", "introspect", "revoke")}
+_LEAST: Final = ("client_secret_basic",)
+"""Where the metadata do not say (OpenID Connect Discovery section 3)."""
 
 
 SiteFor = Callable[[str], Sends]
@@ -72,6 +84,7 @@ class Provider:
     def __init__(self, endpoints: Endpoints, site_for: SiteFor, allow_hosts: tuple[str, ...] = ()) -> None:
         self._endpoints, self._site_for, self._allow_hosts = endpoints, site_for, allow_hosts
         self._urls: dict[str, str] = {}
+        self._methods: dict[str, tuple[str, ...]] = {}
         self._names_issuer = False
         self.handed_out = HandedOut()
         self.quotes = Quotes()
@@ -99,6 +112,10 @@ class Provider:
             raise LoadError(f"{url}: issuer {metadata.get('issuer')!r}, expected {self._endpoints.issuer!r}")
         # RFC 9207 section 3: who says that it names itself in each answer has to.
         self._names_issuer = metadata.get("authorization_response_iss_parameter_supported") is True
+        for name, member in _METHODS.items():
+            told = metadata.get(member)
+            if isinstance(told, list):
+                self._methods[name] = tuple(each for each in told if isinstance(each, str))
         for name, member in _ENDPOINTS.items():
             found = metadata.get(member)
             if isinstance(found, str):
@@ -109,6 +126,15 @@ class Provider:
     def has(self, endpoint: str) -> bool:
         """Whether the IdP offers an optional endpoint."""
         return endpoint in self._urls
+
+    def methods(self, endpoint: str) -> tuple[str, ...]:
+        """How clients may authenticate there: where it is not said, as at the token endpoint (RFC 9126 section 2)."""
+        return self._methods.get(endpoint, self._methods.get("token", _LEAST))
+
+    @property
+    def issuer(self) -> str:
+        """Whom assertions are meant for."""
+        return self._endpoints.issuer
 
     def jwks(self) -> list[dict[str, Any]] | None:
         """The published keys (RFC 7517 section 5); ``None`` without a proper answer."""

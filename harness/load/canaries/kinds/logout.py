@@ -91,10 +91,11 @@ class LogoutUnasked(AskedKind):
     )
 
 
-def _signed_out(party: Party, held: Held) -> bool:
-    """Whether the IdP has done so without asking back."""
-    query = (("id_token_hint", held.id_token), ("client_id", held.client.client_id))
-    answer = party.idp.ask(Asked("end_session", "GET", query=query, headers=party.cookies_of(held)))
+def signed_out(party: Party, held: Held, method: str = "GET") -> bool:
+    """Log out as a client asks for it. Whether the IdP has done so without asking back."""
+    named = (("id_token_hint", held.id_token), ("client_id", held.client.client_id))
+    query, form = (named, None) if method == "GET" else ((), named)
+    answer = party.idp.ask(Asked("end_session", method, query=query, form=form, headers=party.cookies_of(held)))
     done = 200 <= answer.status < 400 and b"<form" not in answer.body.lower()
     step = Step("end_session", answer, "accept" if done else "undecided", "")
     return party.bench.observe(step)
@@ -102,7 +103,7 @@ def _signed_out(party: Party, held: Held) -> bool:
 
 def _cookie(party: Party) -> Step | None:
     held = party.login()
-    if held is None or not held.id_token or not party.signed_in(held) or not _signed_out(party, held):
+    if held is None or not held.id_token or not party.signed_in(held) or not signed_out(party, held):
         return None
     return party.idp.silent_code(held.client, held.cookies)[0]
 
@@ -110,7 +111,7 @@ def _cookie(party: Party) -> Step | None:
 def _sibling(party: Party) -> Step | None:
     held, client = party.login(), party.sibling
     other = party.follows(held, client) if held and client else None
-    if held is None or other is None or not held.id_token or not other.refresh_token or not _signed_out(party, held):
+    if held is None or other is None or not held.id_token or not other.refresh_token or not signed_out(party, held):
         return None
     return party.idp.refresh(other.client, other.refresh_token)[0]
 
