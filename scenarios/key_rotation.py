@@ -10,6 +10,7 @@ from idchaos.experiment import Objective, PhaseName, Plan
 from idchaos.faults.keys import KeyRotation
 from idchaos.run.building import (
     CACHE_SLACK_S,
+    OF_SOUND_KEY_SETS,
     api_latency,
     api_success,
     at_most,
@@ -109,6 +110,7 @@ def refusals(settings: KeyRotationSettings, limit_s: float) -> Objective:
 def design(settings: KeyRotationSettings) -> Experiment:
     """Traffic goes on through every act of the rotation."""
     rotation = fault(settings)
+    without = OF_SOUND_KEY_SETS if settings.rotation.mode == "publish_late" else ()
     settle_s = settings.rotation.settle_s
     spans = phases(settings, rotation.steps()[-1] + settle_s, recovery_after_withdrawal_s(settings, settle_s))
     return Experiment(
@@ -116,9 +118,9 @@ def design(settings: KeyRotationSettings) -> Experiment:
             scenario=SCENARIO.name,
             variant=settings.rotation.mode,
             phases=spans,
-            load=everyday_load(settings),
+            load=everyday_load(settings, without=without),
             objectives=(*objectives(settings), *every_run(settings, spans)),
-            invariants=invariants(),
+            invariants=invariants(without),
         ),
         faults={PhaseName.FAULT: (rotation,)},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from idchaos.experiment import PhaseName, Plan
 from idchaos.faults.key_removal import KeyRemoval
 from idchaos.run.building import (
+    OF_SOUND_KEY_SETS,
     api_latency,
     every_run,
     everyday_load,
@@ -48,7 +49,7 @@ def design(settings: LiveKeyRemoved) -> Experiment:
             scenario=SCENARIO.name,
             variant="removed",
             phases=spans,
-            load=everyday_load(settings),
+            load=everyday_load(settings, without=OF_SOUND_KEY_SETS),
             objectives=(
                 api_latency(settings, PhaseName.FAULT),
                 recovers(
@@ -58,7 +59,7 @@ def design(settings: LiveKeyRemoved) -> Experiment:
                 ),
                 *every_run(settings, spans),
             ),
-            invariants=invariants(),
+            invariants=invariants(OF_SOUND_KEY_SETS),
         ),
         faults={PhaseName.FAULT: (KeyRemoval(),)},
     )

@@ -12,6 +12,7 @@ from idchaos.faults.idp_errors import ERROR_5XX, EndpointFault
 from idchaos.faults.odd_answers import OddAnswers
 from idchaos.faults.process import ProcessFault
 from idchaos.run.building import (
+    OF_SOUND_KEY_SETS,
     api_latency,
     api_success,
     at_least,
@@ -97,9 +98,9 @@ def design(settings: OddDiscovery) -> Experiment:
             scenario=SCENARIO.name,
             variant=settings.fault.transform,
             phases=spans,
-            load=everyday_load(settings),
+            load=everyday_load(settings, without=OF_SOUND_KEY_SETS),
             objectives=(*objectives(settings), *every_run(settings, spans)),
-            invariants=invariants(),
+            invariants=invariants(OF_SOUND_KEY_SETS),
         ),
         faults={PhaseName.FAULT: faults(settings)},
     )

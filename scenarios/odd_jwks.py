@@ -10,6 +10,7 @@ from idchaos.experiment import Bound, Objective, PhaseName, Plan
 from idchaos.faults.odd_answers import OddAnswers
 from idchaos.faults.transforms import CHANGES, changes_at
 from idchaos.run.building import (
+    OF_SOUND_KEY_SETS,
     api_latency,
     api_success,
     at_most,
@@ -99,9 +100,9 @@ def design(settings: OddJwks) -> Experiment:
             scenario=SCENARIO.name,
             variant=odd.transform,
             phases=spans,
-            load=everyday_load(settings),
+            load=everyday_load(settings, without=OF_SOUND_KEY_SETS),
             objectives=(*objectives(settings), *every_run(settings, spans)),
-            invariants=invariants(),
+            invariants=invariants(OF_SOUND_KEY_SETS),
         ),
         faults={PhaseName.FAULT: (fault,)},
     )

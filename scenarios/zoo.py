@@ -332,6 +332,7 @@ _NARROW = (
     ("older_generation_forgotten", "old_reuse_ends_the_family"),
     ("code_survives_logout", "logout_ends_codes"),
     # OpenID Connect Core section 9: several ways to show one secret, each of which is a check of its own.
+    ("at_hash_of_another", "id_tokens_verify"),
     ("any_secret_in_form", "each_way_to_authenticate_checked"),
     ("assertion_unverified", "each_way_to_authenticate_checked"),
     ("outage_as_500", "outages_are_5xx"),
@@ -401,6 +402,8 @@ ROWS = (
     Row(defect="registration_limit_untold", trial=REGISTERING, caught_by=("limits_told",)),
     Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
+    # A signer that is made once: OpenID Connect Core section 10.1.1 has keys rotate by what is published.
+    Row(defect="id_tokens_by_first_key", trial=ROTATION, caught_by=("id_tokens_verify",)),
     Row(defect="old_secret_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
     Row(defect="old_secret_in_form_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
     Row(defect="old_secret_in_assertion_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),

@@ -38,6 +38,8 @@ POLL_AGAIN_S = 3.0
 """Counters are reported now and then: their growth may be that of a window which is so much longer."""
 EXPIRY_SLACK_S = 1.0
 """Time claims are whole seconds, and clocks of one machine differ by less."""
+OF_SOUND_KEY_SETS = ("id_token_unverifiable",)
+"""Kinds that are no breach of the IdP's where the fault itself is that published keys are wrong, or not published."""
 TAIL_SAMPLES = 450
 """So many requests are planned for each replica, or its p99 is not asked for: 299 tell it, if chance sends as many."""
 CACHE_SLACK_S = 1.0

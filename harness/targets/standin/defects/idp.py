@@ -69,6 +69,8 @@ IDP_ENDPOINTS = listed(
         "access_revoked_only_with_hint": "Without a hint only refresh tokens are revoked.",
         "code_survives_logout": "A code that was not redeemed yet is good after its session has ended.",
         "older_generation_forgotten": "A refresh token used two refreshes ago or more is refused; its family lives on.",
+        "id_tokens_by_first_key": "ID tokens go on being signed by the first key, after rotations and its withdrawal.",
+        "at_hash_of_another": "An ID token carries the hash of another login's access token.",
         "old_secret_in_form_kept": "A client secret that was replaced stays good where it is sent in the form.",
         "old_secret_in_assertion_kept": "A client secret that was replaced stays good as the key of assertions.",
         "any_secret_in_form": "Every secret is a client's where it is sent in the form.",
