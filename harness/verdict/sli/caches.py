@@ -34,12 +34,14 @@ def _oldest(part: str) -> Read:
 
 
 def _last_reports(record: RunRecord, part: str, window: tuple[float, float]) -> dict[str, tuple[float, float]]:
-    """Of each component that keeps ``part``: when it last told of it within the window, and how old it was then."""
+    """Of each component that asks for ``part``: when it last told of it within the window, and how old it was then. Who
+    has never asked has no use for it.
+    """
     found = {}
     for point in record.telemetry:
         kept = point.state.get(part)
-        if isinstance(kept, Mapping) and "age_s" in kept and window[0] <= point.at <= window[1]:
-            found[point.component] = (point.at, _age(kept["age_s"]))
+        if isinstance(kept, Mapping) and kept.get("fetches") and window[0] <= point.at <= window[1]:
+            found[point.component] = (point.at, _age(kept.get("age_s")))
     return found
 
 
