@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idchaos.targets.standin.defects.model import listed
+from idchaos.targets.standin.defects.model import KEYS, listed
 
 IDP_STATE = listed(
     {
@@ -69,7 +69,6 @@ IDP_ENDPOINTS = listed(
         "access_revoked_only_with_hint": "Without a hint only refresh tokens are revoked.",
         "code_survives_logout": "A code that was not redeemed yet is good after its session has ended.",
         "older_generation_forgotten": "A refresh token used two refreshes ago or more is refused; its family lives on.",
-        "id_tokens_by_first_key": "ID tokens go on being signed by the first key, after rotations and its withdrawal.",
         "at_hash_of_another": "An ID token carries the hash of another login's access token.",
         "old_secret_in_form_kept": "A client secret that was replaced stays good where it is sent in the form.",
         "old_secret_in_assertion_kept": "A client secret that was replaced stays good as the key of assertions.",
@@ -78,5 +77,9 @@ IDP_ENDPOINTS = listed(
         "reuse_forgotten_later": "A refresh token used again three seconds later is refused, and its family lives on.",
     },
     who=("idp",),
+) + listed(
+    {"id_tokens_by_first_key": "ID tokens go on being signed by the first key, after rotations and its withdrawal."},
+    who=("idp",),
+    needs=KEYS,
 )
 """What its single endpoints don't look at."""
