@@ -1,0 +1,182 @@
+"""Faults must prove themselves, and no secret may stand in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from idchaos.experiment import Bound, Objective, PhaseName, Verdict
+from idchaos.record.record import Effect, FaultRecord, RunRecord
+from idchaos.verdict import invariants, leaks, objectives, proofs, sli
+
+Make = Callable[..., RunRecord]
+
+
+def objective(sli_name: str = "success_rate", op: Any = ">=", limit: float = 0.999, unit: Any = "share") -> Objective:
+    return Objective(name="good", sli=sli_name, phase=PhaseName.FAULT, bound=Bound(op=op, limit=limit, unit=unit))
+
+
+def judged(record: RunRecord, wanted: Objective) -> objectives.Judgement:
+    window = record.window(wanted.phase)
+    measured = sli.measure(record, wanted.sli, wanted.phase)
+    within = sli.within(record, wanted.sli, wanted.phase, wanted.bound.limit)
+    return objectives.judge(wanted, measured, window[1] - window[0] if window else None, within)
+
+
+# --- faults
+
+PROOF = [
+    ("before", "probe", True),
+    ("during", "control", True),
+    ("during", "probe", True),
+    ("during", "target", True),
+    ("after", "control", True),
+]
+
+
+def fault(proof: list[Any], **times: Any) -> FaultRecord:
+    effects = tuple(Effect(moment=moment, source=source, ok=ok, evidence="seen") for moment, source, ok in proof)
+    return FaultRecord(name="down", **({"applied_at": 110.0, "healed_at": 120.0} | times), effects=effects)
+
+
+def test_a_fault_that_proved_itself() -> None:
+    assert proofs.fault_reasons(fault(PROOF)) == ()
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (0, "nobody looked before it"),
+        (1, "the control plane was not asked while it was in force"),
+        (2, "the probe through the path was not asked while it was in force"),
+        (3, "the target itself was not asked while it was in force"),
+        (4, "nobody looked after it was healed"),
+    ],
+)
+def test_each_missing_proof_is_named(missing: int, said: str) -> None:
+    kept = [item for index, item in enumerate(PROOF) if index != missing]
+    assert proofs.fault_reasons(fault(kept)) == (f"fault down: not proved: {said}",)
+
+
+@pytest.mark.parametrize("failed", range(5))
+def test_each_failed_proof_is_named(failed: int) -> None:
+    moment, source, _ = PROOF[failed]
+    spoilt = [*PROOF[:failed], (moment, source, False), *PROOF[failed + 1 :]]
+    (said,) = proofs.fault_reasons(fault(spoilt))
+    assert said.startswith(f"fault down: not proved: {proofs.WHO[source]} did not show ")
+    assert said.endswith(f"{proofs.WHEN[moment]}: seen")
+
+
+def test_a_fault_that_was_not_applied_or_not_healed() -> None:
+    assert proofs.fault_reasons(fault(PROOF, applied_at=None)) == ("fault down: it was never applied",)
+    assert proofs.fault_reasons(fault(PROOF, healed_at=None)) == ("fault down: it was not healed",)
+
+
+# --- logs
+
+SEARCHED = {
+    "at": 131.0, "event": "logs_searched", "complete": True, "secrets": {"access_token": 60, "code": 4},
+    "lines": {f"{part}.log": 12 for part in ("gateway-1", "gateway-2", "idp", "orders", "accounts")} | {"load.log": 0},
+    "unread": [], "leaked": 0, "hits": 0, "found": [],
+}  # fmt: skip
+LEAK = {"file": "idp.log", "line": 7, "kind": "refresh_token", "length": 43, "hash": "0123456789ab"}
+
+
+def test_logs_without_secrets_hold(make_record: Make) -> None:
+    found = leaks.judge_logs(make_record(events=[SEARCHED]))
+    assert (found.attempts, found.breaches, found.judgement.verdict) == (64, 0, Verdict.PASS)
+
+
+def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> None:
+    found = leaks.judge_logs(
+        make_record(events=[SEARCHED | {"leaked": 2, "hits": 3, "found": [LEAK], "complete": False}])
+    )
+    assert found.judgement.verdict is Verdict.FAIL
+    assert (found.attempts, found.breaches) == (64, 2)
+    assert "2 secrets of this run are in its logs, 3 times, first in idp.log line 7: refresh" in found.judgement.reason
+    assert found.evidence[0]["log"] == "idp.log"
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (None, "the logs were not searched"),
+        ({"complete": False}, "not all secrets of the run were known"),
+        ({"secrets": {}}, "not all secrets of the run were known"),
+        ({"secrets": "many"}, "not all secrets of the run were known"),
+        ({"lines": {"load.log": 3}}, "no log of the target"),
+        ({"lines": None}, "no log of the target"),
+        ({"unread": ["idp.log"]}, "could not be read"),
+    ],
+)
+def test_what_was_not_searched_is_no_pass(make_record: Make, changed: dict[str, Any] | None, says: str) -> None:
+    found = leaks.judge_logs(make_record(events=[] if changed is None else [SEARCHED | changed]))
+    assert found.judgement.verdict is Verdict.INCONCLUSIVE
+    assert says in found.judgement.reason
+
+
+def test_a_part_whose_log_is_missing_was_not_searched(make_record: Make) -> None:
+    found = SEARCHED | {"lines": {"gateway-1.log": 12, "compose.log": 3}}
+    judged = leaks.judge_logs(make_record(events=[found], counts={"before": {"gateway-1": {}, "gateway-2": {}}}))
+    assert judged.judgement.verdict is Verdict.INCONCLUSIVE
+    assert "there is no log of gateway-2 to search" in judged.judgement.reason
+
+
+def test_refusals_that_quote_what_was_sent_are_a_breach(make_record: Make) -> None:
+    told = {"refusals_searched": {"gateway-1": 40, "idp": 10}, "refusals_quoting": {"gateway-1": 0, "idp": 2}}
+    ((name, found),) = leaks.judge_quotes(make_record([], generator=told))
+    assert name == "refusals_repeat_no_token"
+    assert (found.judgement.verdict, found.attempts, found.breaches) == (Verdict.FAIL, 50, 2)
+    assert found.judgement.reason == "refusals_repeat_no_token: 2 of 50 refusals quote a secret: 2 by idp"
+    ((_, held),) = leaks.judge_quotes(make_record([], generator=told | {"refusals_quoting": {}}))
+    assert held.judgement.verdict is Verdict.PASS
+    assert not list(leaks.judge_quotes(make_record([])))
+
+
+def test_good_answers_that_give_a_token_away_are_a_breach_of_their_own(make_record: Make) -> None:
+    told = {
+        "refusals_searched": {"gateway-1": 40},
+        "answers_searched": {"gateway-1": 400, "gateway-2": 390},
+        "answers_quoting": {"gateway-2": 390},
+        "quoted_first": {"gateway-2": "the header Set-Cookie of an answer with status 200"},
+    }
+    judged = dict(leaks.judge_quotes(make_record([], generator=told)))
+    assert judged["refusals_repeat_no_token"].judgement.verdict is Verdict.PASS
+    found = judged["answers_repeat_no_token"]
+    assert (found.judgement.verdict, found.attempts, found.breaches) == (Verdict.FAIL, 790, 390)
+    assert found.evidence[0]["first"] == "the header Set-Cookie of an answer with status 200"
+
+
+@pytest.mark.parametrize(("decision", "verdict"), [("deny", Verdict.PASS), ("accept", Verdict.FAIL)])
+def test_a_login_with_a_wrong_password_must_be_refused(make_record: Make, decision: str, verdict: Verdict) -> None:
+    mistyped = {"due_at": 105.0, "flow": "login", "endpoint": "login", "expected": "deny", "decision": decision}
+    ((name, found),) = invariants.implied_invariants(make_record([mistyped]))
+    assert (name, found.judgement.verdict, found.attempts) == ("wrong_passwords_refused", verdict, 1)
+
+
+def held(**open_files: int | None) -> dict[str, Any]:
+    return {
+        name.replace("_", "-"): {"requests": {"total": 5}, "process": {"open_files": count}}
+        for name, count in open_files.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict", "samples"),
+    [
+        (held(gateway_1=9, gateway_2=14), Verdict.PASS, 2),
+        (held(gateway_1=40, gateway_2=12), Verdict.FAIL, 2),
+        (held(gateway_1=5, gateway_2=11), Verdict.PASS, 2),  # it let go of some
+        (held(gateway_1=None, gateway_2=None), Verdict.INCONCLUSIVE, 0),
+        ({}, Verdict.INCONCLUSIVE, 0),
+    ],
+)
+def test_files_that_a_component_still_holds_open_after_the_load(
+    make_record: Make, after: dict[str, Any], verdict: Verdict, samples: int
+) -> None:
+    record = make_record([], counts={"before": held(gateway_1=8, gateway_2=12), "after": after})
+    found = judged(record, objective("files_left_open", "<=", 10, "count").model_copy(update={"phase": "all"}))
+    assert found.verdict is verdict
+    assert sli.measure(record, "files_left_open", "all").samples == samples
