@@ -17,6 +17,8 @@ from idchaos.load.engine.scene import Clock, Gate, Scene
 from idchaos.load.idp.client import Code, Step
 from idchaos.load.idp.handed_out import HandedOut
 from idchaos.load.idp.tokens import b64
+from idchaos.planning.arrivals import Arrival
+from idchaos.record.samples import COLUMNS, read_stream
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
 
 WEB = Client(
@@ -161,3 +163,22 @@ def scene(world, tmp_path):
     plan = LoadPlan(streams=(Stream(flow="canary", rate=1),))
     yield Scene(plan, endpoints, 7, clock, recorder, world, gates)
     recorder.close()
+
+
+@pytest.fixture
+def time_passes(world, monkeypatch):
+    """Sleeping moves the world's clock instead."""
+
+    def sleep(seconds=0):
+        world.now += seconds
+
+    monkeypatch.setattr("idchaos.load.engine.scene.gevent.sleep", sleep)
+
+
+def samples(scene):
+    scene.recorder.write(scene.recorder.take())
+    return [dict(zip(COLUMNS, row, strict=True)) for row in read_stream(scene.recorder._path)]
+
+
+def arrival(kind=0, replica=0):
+    return Arrival(0.0, 0, 0, 0, replica, kind)

@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Iterable
 
 from idchaos.load.canaries.base import Good, Moment, Order, TokenKind, new_name
-from idchaos.load.canaries.forging import es256
+from idchaos.load.canaries.forging import es256, signing_input
+from idchaos.load.idp.tokens import b64
 
 
 class UnknownKid(TokenKind):
@@ -33,5 +34,9 @@ def of_nobody(good: Good, kid: str) -> str:
 
 
 def junk(good: Good) -> str:
-    """One of a flood: a key name that was never used before."""
-    return of_nobody(good, f"junk-{secrets.token_hex(8)}")
+    """One of a flood: a key name that was never used before, and no signature, though of the algorithm and the length
+    of a good one's. Nobody can tell without that key; one of another algorithm is refused before it is looked for.
+    """
+    signature = good.token.rpartition(".")[2]
+    made_up = b64(secrets.token_bytes(len(signature) * 3 // 4))
+    return f"{signing_input(good.parts(kid=f'junk-{secrets.token_hex(8)}'))}.{made_up}"

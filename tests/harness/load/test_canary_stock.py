@@ -1,124 +1,27 @@
-"""Revocation probes and the stock of canaries, against an IdP and gateways that are plain objects."""
+"""The stock of canaries, against an IdP and gateways that are plain objects."""
 
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import gevent
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from idchaos.experiment import Canary, CanaryPlan
+from idchaos.load.canaries.base import Forged, Good
+from idchaos.load.canaries.forging import es256
 from idchaos.load.canaries.kinds.resembling import USES
 from idchaos.load.canaries.kinds.revoked import LISTED
+from idchaos.load.canaries.kinds.unknown_kid import junk
 from idchaos.load.canaries.mints import ControlApi
 from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import Canaries
-from idchaos.load.engine.job import Roles, Withdrawn
-from idchaos.load.flows.revocation import Revocation, probe_formats
+from idchaos.load.engine.job import Withdrawn
 from idchaos.load.idp.tokens import peek
-from idchaos.planning.arrivals import Arrival
 from idchaos.planning.redirects import tampered
-from idchaos.record.samples import COLUMNS, read_stream
+from tests.harness.load.conftest import arrival, samples
 
 REDIRECT_URI = "http://127.0.0.1/callback"
 MARGIN_S = 6.0
-
-
-@pytest.fixture
-def time_passes(world, monkeypatch):
-    """Sleeping moves the world's clock instead."""
-
-    def sleep(seconds=0):
-        world.now += seconds
-
-    monkeypatch.setattr("idchaos.load.engine.scene.gevent.sleep", sleep)
-
-
-def samples(scene):
-    scene.recorder.write(scene.recorder.take())
-    return [dict(zip(COLUMNS, row, strict=True)) for row in read_stream(scene.recorder._path)]
-
-
-def arrival(kind=0, replica=0):
-    return Arrival(0.0, 0, 0, 0, replica, kind)
-
-
-# --- revocation probes ---
-
-
-def probe(scene, plan):
-    probes = plan.sender(scene)
-    gevent.spawn(probes.send, arrival(), scene.clock.now()).join()
-    scene.background.join()
-    return samples(scene)
-
-
-def test_only_formats_that_a_client_can_get_are_probed(scene):
-    assert [f for f, _ in probe_formats(Revocation(), Roles.of(scene.endpoints.clients))] == ["jwt"]
-
-
-def test_a_probe_uses_revokes_and_polls_every_replica(world, scene, time_passes):
-    world.lag_polls = {"gateway-1": 2, "gateway-2": 5}
-    rows = probe(scene, Revocation(poll_every_s=0.1))
-    assert {row["session"] for row in rows} == {"probe-jwt-1"}
-    assert {row["flow"] for row in rows} == {"revocation"}
-    first = [(row["endpoint"], row["replica"], row["expected"]) for row in rows[:4]]
-    assert first == [
-        ("token", "", "accept"),
-        ("/orders", "gateway-1", "accept"),
-        ("/orders", "gateway-2", "accept"),
-        ("revoke", "", "accept"),
-    ]
-    polls = [row for row in rows if row["expected"] == "either"]
-    for replica, accepted in (("gateway-1", 2), ("gateway-2", 5)):
-        decisions = [row["decision"] for row in polls if row["replica"] == replica]
-        assert decisions == ["accept"] * accepted + ["deny"] * 3
-
-
-def test_a_probe_holds_no_room_of_the_load_while_it_is_polled(world, scene):
-    """Its arrival is over when the token is revoked; the replicas are asked from then on."""
-    world.unaware = {"gateway-1", "gateway-2"}
-    probes = Revocation().sender(scene)
-    gevent.spawn(probes.send, arrival(), scene.clock.now()).join(timeout=1)
-    assert len(scene.background) == 2
-    assert [row["endpoint"] for row in samples(scene)[:4]] == ["token", "/orders", "/orders", "revoke"]
-    scene.background.kill()
-
-
-def test_a_replica_that_never_refuses_is_given_up(world, scene, time_passes):
-    world.unaware = {"gateway-1", "gateway-2"}
-    polls = [
-        row for row in probe(scene, Revocation(poll_every_s=0.5, give_up_after_s=5)) if row["expected"] == "either"
-    ]
-    assert {row["decision"] for row in polls} == {"accept"}
-    assert max(row["due_at"] for row in polls) - min(row["due_at"] for row in polls) <= 10.5
-
-
-def test_a_replica_is_asked_steadily_to_the_end(world, scene, time_passes):
-    """What each use renews, for a second or more, never ends."""
-    world.unaware = {"gateway-1", "gateway-2"}
-    plan = Revocation(poll_every_s=0.5, give_up_after_s=30)
-    due = [row["due_at"] for row in probe(scene, plan) if row["expected"] == "either" and row["replica"] == "gateway-1"]
-    assert max(later - earlier for earlier, later in pairwise(due)) < 1
-    assert due[-1] - due[0] > 25
-
-
-def test_some_probes_rest_until_every_replica_must_refuse(world, scene, time_passes):
-    world.lag_polls = {"gateway-1": 1, "gateway-2": 0}
-    rows = probe(scene, Revocation(rest_every=1, rest_s=20, give_up_after_s=22))
-    assert {row["session"] for row in rows} == {"rested-jwt-1"}
-    revoked_at = next(row["due_at"] for row in rows if row["endpoint"] == "revoke")
-    polls = [row for row in rows if row["expected"] == "either"]
-    assert min(row["due_at"] for row in polls) >= revoked_at + 20
-    decisions = [row["decision"] for row in polls if row["replica"] == "gateway-1"]
-    assert decisions == ["accept", "deny", "deny", "deny"]
-
-
-def test_a_probe_whose_token_cannot_be_had_ends(world, scene, time_passes):
-    world.away = True
-    rows = probe(scene, Revocation())
-    assert [(row["endpoint"], row["outcome"]) for row in rows] == [("token", "unavailable")]
-
-
-# --- canaries ---
 
 
 def stock(scene, *kinds, control=None, retired_kid=None, **plan):
@@ -173,6 +76,17 @@ def test_a_flood_names_another_unknown_key_each_time_and_goes_on_while_the_idp_i
     rows = samples(scene)
     assert len({row["kid"] for row in rows}) == 50
     assert {(row["flow"], row["canary"], row["expected"]) for row in rows} == {("junk", "unknown_kid", "deny")}
+
+
+def test_a_flood_is_of_the_algorithm_of_good_tokens_for_another_would_be_refused_before_its_key_is_looked_for():
+    key = ec.generate_private_key(ec.SECP256R1())
+    good_token = es256(Forged({"alg": "RS256", "kid": "k", "typ": "at+jwt"}, {"sub": "alice", "exp": 9}), key)
+    made = [junk(Good(good_token, None, key)) for _ in range(2)]
+    for token in made:
+        header, claims = peek(token)
+        assert (header["alg"], claims["sub"]) == ("RS256", "alice")
+        assert len(token.rpartition(".")[2]) == len(good_token.rpartition(".")[2])
+    assert len({peek(token)[0]["kid"] for token in made}) == 2
 
 
 def test_a_made_up_opaque_token_is_a_canary(scene):
