@@ -8,9 +8,6 @@ from idchaos.load.engine.job import Roles
 from idchaos.load.flows.revocation import Revocation, probe_formats
 from tests.harness.load.conftest import arrival, samples
 
-REDIRECT_URI = "http://127.0.0.1/callback"
-MARGIN_S = 6.0
-
 
 def probe(scene, plan):
     probes = plan.sender(scene)
