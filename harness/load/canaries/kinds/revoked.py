@@ -18,6 +18,7 @@ HOT: Final = 25
 """So often one is used everywhere before: what comes often is remembered elsewhere, and longer."""
 HOT_EVERY: Final = 4
 """The first is, and every fourth from then on."""
+_LEEWAY: Final = "leeway"
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -49,7 +50,9 @@ class Revoked(TokenKind):
             return
         after = bench.plan.revoked_after_s
         # Those that will have expired by the time a new one is ripe don't count.
-        for _ in range(bench.depth - shelf.lasting(bench.now + after + PERIOD_S)):
+        ripe = bench.now + after + PERIOD_S
+        lasting = sum(call.bad_until > ripe and call.about.way != _LEEWAY for call in shelf)
+        for _ in range(bench.depth - lasting):
             token = bench.machine_token(client)
             # An opaque one that was never asked about says nothing of what is remembered: it would be refused anyway.
             if token is None or (not bench.show(token.value) and token.about.format == "opaque"):
@@ -127,7 +130,7 @@ def _in_its_leeway(call: Call, token: Token, bench: Bench) -> Call:
     as long.
     """
     ends = token.obtained_at + token.life_s
-    about = replace(call.about, way="leeway")
+    about = replace(call.about, way=_LEEWAY)
     return replace(call, about=about, bad_from=max(ends, call.bad_from), bad_until=ends + bench.expired_after_s)
 
 
