@@ -151,6 +151,8 @@ class ForeignAudience:
     """``None``: there is no such claim."""
     good_for: str = ""
     """The one audience that it does name: such a token is never sent there."""
+    resembles: str = ""
+    """The one audience that it could be taken for: such a token is sent there alone."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,8 @@ class Order:
     """How it is bad, where a kind has several ways."""
     good_for: str = ""
     """The audience of routes at which it would be a good one."""
+    resembles: str = ""
+    """The audience of the only routes at which it could be taken for a good one; empty: all of them."""
     method: str = "GET"
     """By which it is used. It is shown by GET."""
 

@@ -208,15 +208,14 @@ class Bench:
             for method in (routes[route].methods if posted else ("GET",))
         )
 
-    def heat(self, value: str, uses: int, *, subject: str = "") -> None:
-        """Use a good token so often at one route of each audience, through every gateway: what is used often may be
-        remembered in another way than the rest. Nothing comes of it where it is refused.
+    def heat(self, value: str, uses: int, turn: int, *, until: float) -> None:
+        """Use a good token so often at one route, another each turn, through every gateway: what is used often may be
+        remembered in another way than the rest. It ends where it is refused, and at ``until`` (Unix time).
         """
-        routes = self.scene.endpoints.routes
-        one_each = {route.audience: number for number, route in reversed(list(enumerate(routes)))}
-        for route in one_each.values():
-            for replica in range(len(self.scene.gates)):
-                if not all(self._accepted(value, route, replica, "GET", subject) for _ in range(uses)):
+        route = turn % len(self.scene.endpoints.routes)
+        for replica in range(len(self.scene.gates)):
+            for _ in range(uses):
+                if self.now >= until or not self._accepted(value, route, replica, "GET", ""):
                     return
 
     def _accepted(self, value: str, route: int, replica: int, method: str, subject: str) -> bool:

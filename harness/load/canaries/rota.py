@@ -48,7 +48,11 @@ class Rota:
         if name in self._around:
             number, around = number // 2, bool(number % 2)
         routes = self._endpoints.routes
-        bad_at = [at for at, route in enumerate(routes) if route.audience != item.good_for]
+        bad_at = [
+            at
+            for at, route in enumerate(routes)
+            if route.audience != item.good_for and item.resembles in ("", route.audience)
+        ]
         methods = 2 if item.is_everyday and any(route.posts for route in routes) else 1
         if self._endpoints.services_decide:
             at, method, replica = turn(number, len(bad_at), methods, self._replicas)

@@ -63,6 +63,8 @@ class Call(Item):
     with_token: bool = True
     good_for: str = ""
     """The audience of routes at which this would be a good request: it is sent to others."""
+    resembles: str = ""
+    """The audience of the routes that it is sent to; empty: to all."""
     before: bytes = field(default=b"", repr=False)
     """Header lines of a good request that is made first, at the same place, :attr:`uses` times; this one is sent where
     all of them were accepted."""

@@ -314,6 +314,7 @@ class Canaries:
             bad_from=order.bad_from,
             bad_until=order.bad_until,
             good_for=order.good_for,
+            resembles=order.resembles,
             method=order.method,
             decide=None if order.method == "GET" else at_odd_request,
         )

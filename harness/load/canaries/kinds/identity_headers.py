@@ -27,12 +27,13 @@ class IdentityHeaders(TokenKind):
     name = "identity_headers"
     invariant = "identity_headers_stripped"
     made = (
-        "Headers that gateways tell services the caller by, sent by the client: beside a good token, and beside none."
+        "Headers that gateways tell services the caller by, sent by the client: beside a good token, and beside none, "
+        "there also with an empty secret of the gateway's."
     )
     bad = "From birth: a service that sees that name took it from the client."
     why = "Anyone can be anyone, with a token or without."
     source = "CVE-2025-64484, OWASP API2:2023"
-    makes = 2
+    makes = 3
     bears_good = True
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
@@ -44,12 +45,13 @@ class IdentityHeaders(TokenKind):
             shown = About(session=SESSION, way="with_token", jti=token.about.jti, format=token.about.format)
             lines = token.bearer + identity_lines(forged)
             shelf.put(Call(about=shown, lines=lines, forged=forged, bad_until=bench.until(token)))
-            shown = About(session=SESSION, way="without_token")
-            shelf.put(Call(about=shown, lines=identity_lines(forged), forged=forged, with_token=False))
+            for way, secret in (("without_token", b""), ("empty_secret", _NO_SECRET)):
+                shown = About(session=SESSION, way=way)
+                shelf.put(Call(about=shown, lines=identity_lines(forged) + secret, forged=forged, with_token=False))
 
 
 def identity_lines(name: str) -> bytes:
     """Header lines by which a client calls itself ``name``: in the stand-ins' spelling, in one that some servers hold
     for the same, and in those of common proxies.
     """
-    return b"".join(f"{header}: {name}\r\n".encode("latin-1") for header in _HEADERS) + _NO_SECRET
+    return b"".join(f"{header}: {name}\r\n".encode("latin-1") for header in _HEADERS)

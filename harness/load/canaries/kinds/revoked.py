@@ -58,8 +58,12 @@ class Revoked(TokenKind):
             if token is None or (not bench.show(token.value) and token.about.format == "opaque"):
                 return
             if bench.forged[self.name] % HOT_EVERY == 0:
-                bench.heat(token.value, HOT)
+                bench.heat(
+                    token.value, HOT, bench.forged[self.name] // HOT_EVERY, until=token.obtained_at + token.life_s / 2
+                )
             bench.forged[self.name] += 1
+            if bench.now >= bench.until(token):  # showing it took too long: what has ended can't be revoked
+                return
             if not _revoke(bench, client, token.value):
                 return
             call = Call(

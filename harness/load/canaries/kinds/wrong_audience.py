@@ -35,7 +35,8 @@ class WrongAudience(TokenKind):
         for number in range(moment.number * AT_ONCE, (moment.number + 1) * AT_ONCE):
             foreign = ways[number % len(ways)]
             shown = bool(foreign.good_for)  # a verdict that was remembered of one service is none for the next
-            yield Order(moment.good(aud=foreign.claim), way=foreign.way, good_for=foreign.good_for, shown=shown)
+            claims, home = moment.good(aud=foreign.claim), foreign.good_for
+            yield Order(claims, way=foreign.way, good_for=home, resembles=foreign.resembles, shown=shown)
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         if bench.mints:
@@ -78,7 +79,8 @@ class WrongAudienceOpaque(TokenKind):
         foreign = ways[moment.number % len(ways)]
         shown = bool(foreign.good_for)
         claims = moment.good(aud=foreign.claim)
-        yield Order(claims, way=foreign.way, good_for=foreign.good_for, shown=shown, opaque=True)
+        way, home = foreign.way, foreign.good_for
+        yield Order(claims, way=way, good_for=home, resembles=foreign.resembles, shown=shown, opaque=True)
 
 
 def foreign_audiences(audiences: Sequence[str]) -> list[ForeignAudience]:
@@ -94,9 +96,9 @@ def foreign_audiences(audiences: Sequence[str]) -> list[ForeignAudience]:
     ]
     for name in audiences:
         found += [
-            ForeignAudience(f"{name}_suffix", f"{name}-attacker"),
-            ForeignAudience(f"{name}_prefix", [f"attacker-{name}"]),
-            ForeignAudience(f"{name}_case", name.swapcase()),
+            ForeignAudience(f"{name}_suffix", f"{name}-attacker", resembles=name),
+            ForeignAudience(f"{name}_prefix", [f"attacker-{name}"], resembles=name),
+            ForeignAudience(f"{name}_case", name.swapcase(), resembles=name),
         ]
         if len(set(audiences)) > 1:
             found += [ForeignAudience(f"for_{name}", claim, good_for=name) for claim in (name, [name], [NOBODY, name])]
