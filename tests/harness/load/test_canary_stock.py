@@ -290,14 +290,16 @@ def test_forged_identity_headers_are_accepted_only_where_the_service_believes_th
     canaries = stock(scene, Canary.IDENTITY_HEADERS)
     for believes in (False, True):
         world.believes_clients = believes
-        for _ in range(2):
+        for _ in range(3):
             canaries.canary(arrival(), due=1_000.0)
-    assert list(dict.fromkeys((row["way"], row["outcome"], row["kid"]) for row in samples(scene))) == [
+    assert {(row["way"], row["outcome"], row["kid"]) for row in samples(scene)} == {
         ("with_token", "denied", ""),
         ("without_token", "denied", ""),
+        ("empty_secret", "denied", ""),
         ("with_token", "wrongly_accepted", ""),
         ("without_token", "wrongly_accepted", ""),
-    ]
+        ("empty_secret", "wrongly_accepted", ""),
+    }
 
 
 def test_upkeep_is_counted_though_it_is_no_sample(world, scene):
@@ -320,3 +322,16 @@ def test_canaries_are_the_first_and_the_last_of_a_long_list_of_revocations(world
     before = len(world.revoked)
     canaries.fill()
     assert len(world.revoked) < before + LISTED
+
+
+def test_what_ended_before_it_could_be_revoked_is_no_canary(world, scene, monkeypatch):
+    canaries = stock(scene, Canary.REVOKED)
+    canaries.stock[Canary.REVOKED] = Shelf(20, "always")
+
+    def slowly(self, value, uses, turn, *, until):
+        world.now += 10_000
+
+    monkeypatch.setattr("idchaos.load.canaries.bench.Bench.heat", slowly)
+    canaries.fill()
+    assert list(canaries.stock[Canary.REVOKED]) == []
+    assert not world.revoked
