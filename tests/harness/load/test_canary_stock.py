@@ -325,13 +325,11 @@ def test_canaries_are_the_first_and_the_last_of_a_long_list_of_revocations(world
 
 
 def test_what_ended_before_it_could_be_revoked_is_no_canary(world, scene, monkeypatch):
-    canaries = stock(scene, Canary.REVOKED)
-    canaries.stock[Canary.REVOKED] = Shelf(20, "always")
-
     def slowly(self, value, uses, turn, *, until):
         world.now += 10_000
 
     monkeypatch.setattr("idchaos.load.canaries.bench.Bench.heat", slowly)
-    canaries.fill()
+    monkeypatch.setattr("idchaos.load.canaries.kinds.revoked.HOT_EVERY", 1)
+    canaries = stock(scene, Canary.REVOKED)
     assert list(canaries.stock[Canary.REVOKED]) == []
     assert not world.revoked

@@ -63,6 +63,8 @@ def test_a_token_is_not_sent_where_it_is_good_nor_an_odd_request_by_another_meth
     rota = Rota(endpoints, 2)
     at_home = replace(BAD, good_for="orders")
     assert {rota.place("wrong_audience", at_home).route for _ in range(8)} == {1}
+    alike = replace(BAD, resembles="orders")
+    assert {rota.place("wrong_audience", alike).route for _ in range(8)} == {0}
     odd = replace(BAD, suffix="/2/3")
     assert {rota.place("odd_request", odd).method for _ in range(8)} == {"GET"}
 
