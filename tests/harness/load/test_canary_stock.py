@@ -1,5 +1,6 @@
 """The stock of canaries, against an IdP and gateways that are plain objects."""
 
+import json
 from itertools import groupby
 
 import gevent
@@ -12,10 +13,11 @@ from idchaos.load.canaries.forging import es256
 from idchaos.load.canaries.kinds.resembling import USES
 from idchaos.load.canaries.kinds.revoked import LISTED
 from idchaos.load.canaries.kinds.unknown_kid import junk
-from idchaos.load.canaries.mints import ControlApi
+from idchaos.load.canaries.mints import ControlApi, TokenSpec
 from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import Canaries
 from idchaos.load.engine.job import Withdrawn
+from idchaos.load.engine.response import Response
 from idchaos.load.idp.tokens import peek
 from idchaos.planning.redirects import tampered
 from tests.harness.load.conftest import arrival, samples
@@ -333,3 +335,19 @@ def test_what_ended_before_it_could_be_revoked_is_no_canary(world, scene, monkey
     canaries = stock(scene, Canary.REVOKED)
     assert list(canaries.stock[Canary.REVOKED]) == []
     assert not world.revoked
+
+
+def test_many_tokens_are_asked_for_in_several_requests(world):
+    asked = []
+
+    class Site:
+        head = staticmethod(lambda *_: b"")
+
+        @staticmethod
+        def send(head, body=b""):
+            orders = json.loads(body)["tokens"]
+            asked.append(len(orders))
+            return Response(status=200, body=json.dumps({"tokens": [{"token": "t"}] * len(orders)}).encode())
+
+    assert ControlApi(Site(), "secret").mint("machine", [TokenSpec()] * 250) == ["t"] * 250
+    assert asked == [100, 100, 50]
