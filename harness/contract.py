@@ -27,6 +27,7 @@ class Fact(StrEnum):
     REASONS = "reasons"
     PASSED_ON = "passed on"
     KEYS_HELD = "keys held"
+    KEY_AGE = "the age of keys"
     KEYS_USED = "keys used"
     KEY_FETCHES = "key fetches"
     KEY_FETCHES_SEEN = "key fetches that arrived"
@@ -45,6 +46,7 @@ OF_EVERYBODY: Final = frozenset({Fact.INCARNATION, Fact.CLOCK, Fact.HELD_OPEN})
 OF_VALIDATORS: Final = frozenset(
     {
         Fact.KEYS_HELD,
+        Fact.KEY_AGE,
         Fact.KEYS_USED,
         Fact.KEY_FETCHES,
         Fact.KEY_FETCHES_SEEN,
@@ -124,6 +126,8 @@ class KeyCache(Told):
     fetch_failures: Counter | None = None
     recent_fetches: tuple[KeyFetch, ...] | None = None
     """The last ones, oldest first."""
+    age_s: float | None = None
+    """Since the keys were had, in seconds; ``null``: not yet."""
 
 
 class Revocations(Told):
@@ -196,6 +200,7 @@ class ComponentDocument(Document):
             Fact.REASONS: requests is not None and requests.by_reason is not None,
             Fact.PASSED_ON: requests is not None and requests.upstream is not None,
             Fact.KEYS_HELD: jwks is not None and jwks.kids is not None,
+            Fact.KEY_AGE: jwks is not None and "age_s" in jwks.model_fields_set,
             Fact.KEYS_USED: self.kids_used is not None,
             Fact.KEY_FETCHES: jwks is not None and None not in (jwks.fetches, jwks.fetch_failures),
             Fact.KEY_FETCHES_SEEN: jwks is not None and jwks.fetches is not None,

@@ -104,7 +104,7 @@ def _why_not(objective: Objective, graph: Graph, sight: Sight) -> str:
     deciding = tuple(each for each in keepers if each in graph.validators_of_tokens)
     of_components: Mapping[str, Mapping[Fact, tuple[str, ...]]] = {
         "jwks_fetches_per_1000": {Fact.KEY_FETCHES: deciding, Fact.REQUESTS: deciding},
-        "key_cache_age": {Fact.KEYS_HELD: keepers},
+        "key_cache_age": {Fact.KEY_AGE: keepers},
         "revocations_age": {Fact.REVOCATIONS: graph.validators_of_tokens},
         "replays_unnoticed": {Fact.REPLAYS: graph.idps},
         "misuse_alerts": {Fact.REPLAYS: graph.idps, Fact.REASONS: graph.validators},

@@ -40,7 +40,7 @@ def _last_reports(record: RunRecord, part: str, window: tuple[float, float]) -> 
     found = {}
     for point in record.telemetry:
         kept = point.state.get(part)
-        if isinstance(kept, Mapping) and kept.get("fetches") and window[0] <= point.at <= window[1]:
+        if isinstance(kept, Mapping) and "age_s" in kept and kept.get("fetches") and window[0] <= point.at <= window[1]:
             found[point.component] = (point.at, _age(kept.get("age_s")))
     return found
 

@@ -32,6 +32,7 @@ from idchaos.studies.single import conclude
 from idchaos.targets.capabilities import Granted, Kind
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.addresses import own_address
+from idchaos.targets.standin.guests import Guests
 from idchaos.targets.standin.local import local_layout
 from idchaos.targets.standin.processes import PYTHON_MODULE, Process
 from idchaos.targets.standin.topology import Credentials, endpoints, idp_settings, issuer
@@ -103,7 +104,7 @@ class ForeignTarget:
         self._begin("idp", [*PYTHON_MODULE, "idchaos.fixtures.idp"], idp, logs)
         through = self._layout.through
         edge = {
-            "issuer": issuer(self._layout, GRAPH),
+            "issuer": issuer(self._layout, GRAPH, Guests()),
             "audience": "orders",
             "scope": "orders:read",
             "idp_url": f"http://{through['edge-to-idp']}",
