@@ -16,7 +16,8 @@ from idchaos.targets.endpoints import Client
 
 def _login(party: Party) -> Step | None:
     """At each client that users log in at, in turn."""
-    before, found = party.idp.jwks(), _began(party)
+    before = party.idp.jwks()
+    found = None if before is None else _began(party)
     return _looked_at(party, *found, before) if before is not None and found else None
 
 
