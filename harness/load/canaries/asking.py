@@ -66,6 +66,7 @@ class AskingDesk(Desk):
         step = ask.send(Party.of(self.bench))
         if step is None:
             return False
+        step = self.meant(step)
         self._decided[ask.way] += step.decision != "undecided"
         sent_at = self.scene.asked_at(step)
         self.scene.record_step(

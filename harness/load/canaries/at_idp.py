@@ -77,10 +77,14 @@ class Desk(ABC):
     def fill(self) -> None:  # noqa: B027 - some have nothing to prepare
         """Fill the stock. Returns early when the IdP does not do its part."""
 
+    def meant(self, step: Step) -> Step:
+        """What a step says of this kind: a refusal for something else decides nothing."""
+        of_else = step.decision == "deny" and step.code in self.says_nothing
+        return replace(step, decision="undecided") if of_else else step
+
     def record(self, step: Step, about: About, due: float, client: Client | None = None) -> None:
         """One attempt, as a sample. ``client``: whose turn it was."""
-        if step.decision == "deny" and step.code in self.says_nothing:
-            step = replace(step, decision="undecided")
+        step = self.meant(step)
         counts = self.scene.recorder.clients.get(self.kind.name, {})
         if client is not None and client.client_id in counts and step.decision != "undecided":
             counts[client.client_id] += 1

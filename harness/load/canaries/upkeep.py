@@ -113,13 +113,12 @@ class Canaries:
     def _used_first(self, item: Call, place: Place) -> bool:
         """Use the good token that a canary resembles, where the canary will be sent; whether all went well."""
         good = About(session=SESSION, way=item.about.way)
-        return all(
-            self._scene.call("canary", item.before, good, due=self.bench.now, route=place.route, replica=place.replica)[
-                0
-            ]
-            == "accept"
-            for _ in range(item.uses)
-        )
+        for _ in range(item.uses):
+            now, route, replica = self.bench.now, place.route, place.replica
+            decision, _ = self._scene.call("canary", item.before, good, due=now, route=route, replica=replica)
+            if decision != "accept":
+                return False
+        return True
 
     def _ask(self, name: str, item: Call, place: Place, due: float, *, first: bool) -> None:
         replica, route, method, around = place

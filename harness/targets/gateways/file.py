@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from idchaos.dialects import REFUSING, Dialect, Rule
 from idchaos.errors import UsageError
@@ -17,6 +17,8 @@ from idchaos.reasons import REFUSALS, Reason
 from idchaos.settings import GatewaySettings, plain
 from idchaos.topologies import SERVICES
 from idchaos.values import Value
+
+Model = TypeVar("Model", bound=BaseModel)
 
 SUFFIX: Final = ".toml"
 
@@ -145,19 +147,28 @@ def read(path: Path) -> GatewayFile:
     Raises:
         UsageError: it can't be read, is no TOML, or says what can't be: names the place and what would be right.
     """
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"--gateway {path}: {error.strerror}; idchaos init gateway writes one") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"--gateway {path}: no TOML: {error}") from None
-    try:
-        found = GatewayFile.model_validate(tree)
-    except ValidationError as error:
-        raise UsageError(f"--gateway {path}: {first_problem(error)}") from None
+    found = as_model("--gateway", path, GatewayFile, "idchaos init gateway writes one")
     if found.gateway.config and not (path.parent / found.gateway.config).is_file():
         raise UsageError(f"--gateway {path}: gateway.config: there is no file {path.parent / found.gateway.config}")
     return found
+
+
+def as_model(option: str, path: Path, model: type[Model], hint: str) -> Model:
+    """A TOML file as what it describes. ``option``: by which the file was named; ``hint``: where one comes from.
+
+    Raises:
+        UsageError: it can't be read, is no TOML, or says what can't be: names the place and what would be right.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{option} {path}: {error.strerror}; {hint}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{option} {path}: no TOML: {error}") from None
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise UsageError(f"{option} {path}: {first_problem(error)}") from None
 
 
 def first_problem(error: ValidationError) -> str:

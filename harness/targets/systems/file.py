@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from idchaos.dialects import DIALECTS, Dialect
 from idchaos.errors import UsageError
 from idchaos.hosts import check_host
 from idchaos.settings import GatewaySettings
-from idchaos.targets.gateways.file import SUFFIX, Example, first_problem
+from idchaos.targets.gateways.file import SUFFIX, Example, as_model
 from idchaos.targets.systems.acts import Hook, Hooks, Placed
 from idchaos.values import Value
 
@@ -235,16 +235,7 @@ def read(path: Path) -> TargetFile:
     Raises:
         UsageError: it can't be read, is no TOML, or says what can't be: names the place and what would be right.
     """
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"--target {path}: {error.strerror}; {WRITES_ONE}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"--target {path}: no TOML: {error}") from None
-    try:
-        found = TargetFile.model_validate(tree)
-    except ValidationError as error:
-        raise UsageError(f"--target {path}: {first_problem(error)}") from None
+    found = as_model("--target", path, TargetFile, WRITES_ONE)
     for where, name in (("system.ca", found.system.ca), ("minting.key", found.minting.key if found.minting else "")):
         if name and not (path.parent / name).is_file():
             raise UsageError(f"--target {path}: {where}: there is no file {path.parent / name}")

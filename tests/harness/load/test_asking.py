@@ -14,6 +14,7 @@ from idchaos.load.canaries.kinds.logout import ATTACKER, LogoutUnasked, at_logou
 from idchaos.load.decide import at_refusal
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Step
+from idchaos.record.samples import COLUMNS, read_stream
 
 ASKED = [kind for kind in kinds().values() if isinstance(kind, AskedKind)]
 
@@ -112,6 +113,17 @@ def test_what_was_decided_least_often_comes_next(desk_of):
     for _ in range(3):
         assert desk.send(0.0)
     assert (first.asked, second.asked) == (2, 1)
+
+
+def test_a_refusal_of_the_client_decides_nothing_of_what_it_asked_for(desk_of, scene):
+    def of_the_client(_party):
+        return Step("token", Response(401), "deny", "invalid_client")
+
+    desk = desk_of(Ask("way", of_the_client))
+    assert desk.send(0.0)
+    scene.recorder.write(scene.recorder.take())
+    (row,) = read_stream(scene.recorder._path)
+    assert dict(zip(COLUMNS, row, strict=True))["decision"] == "undecided"
 
 
 def test_what_could_not_be_made_gives_way_to_the_others(desk_of):
