@@ -38,9 +38,10 @@ def prepared() -> Prepared:
     return prepare(Request(scenario="jwks_outage", seed=7, defects=("no_aud_check",), reports=Path("there")))
 
 
-def test_the_verdict_is_the_one_that_was_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    document = json.dumps({"verdict": "PASS", "runs": [json.loads(EXAMPLE.read_text())]})
-    shell = Shell(monkeypatch, f"print({document!r})")
+def test_the_verdict_is_the_one_that_was_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    printed = tmp_path / "printed.json"
+    printed.write_text(json.dumps({"verdict": "PASS", "runs": [json.loads(EXAMPLE.read_text())]}))
+    shell = Shell(monkeypatch, f"print(open({str(printed)!r}).read())")
     with WorkerPool(1) as runs:
         verdict = runs.run(prepared())
     assert (verdict.scenario, verdict.verdict) == ("jwks_outage", Verdict.PASS)
