@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 from idchaos.graph import TokenFormat
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-
     from idchaos.load.canaries.at_idp import Desk
     from idchaos.load.canaries.bench import Bench
+    from idchaos.load.canaries.nobody import Nobody
     from idchaos.load.canaries.stock import Call, Reuse, Shelf
 
 Need = Literal[
@@ -121,8 +120,8 @@ class Good:
     token: str = field(repr=False)
     jwk: dict[str, Any] | None
     """``None``: it could not be had."""
-    own_key: EllipticCurvePrivateKey = field(repr=False)
-    """A key that nobody published."""
+    nobody: Nobody = field(repr=False)
+    """Who signs with keys that nobody published."""
     mints: bool = False
     """Whether tokens can be had that are signed by the IdP's key."""
     published: Sequence[dict[str, Any]] = ()

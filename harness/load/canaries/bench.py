@@ -21,6 +21,7 @@ from idchaos.targets.endpoints import Client
 
 if TYPE_CHECKING:
     from idchaos.load.canaries.listener import Listener
+    from idchaos.load.canaries.nobody import Nobody
     from idchaos.load.engine.scene import Scene
 
 PERIOD_S = 4.0
@@ -94,20 +95,18 @@ class Bench:
         return tuple(sorted({route.scope for route in self.scene.endpoints.routes}))
 
     @cached_property
-    def own_key(self) -> Any:
-        """A P-256 key that nobody published."""
-        from cryptography.hazmat.primitives.asymmetric import ec
+    def nobody(self) -> Nobody:
+        """Who signs with keys that nobody published."""
+        from idchaos.load.canaries.nobody import Nobody
 
-        return ec.generate_private_key(ec.SECP256R1())
+        return Nobody()
 
     @cached_property
     def listener(self) -> Listener:
-        """A site that nobody may ask, with the public part of that key."""
-        from idchaos.load.canaries.forging import certificate, public_jwk
+        """A site that nobody may ask, with those keys."""
         from idchaos.load.canaries.listener import Listener
 
-        pem = "\n".join(["-----BEGIN CERTIFICATE-----", certificate(self.own_key), "-----END CERTIFICATE-----", ""])
-        return Listener(public_jwk(self.own_key), pem.encode())
+        return Listener(self.nobody)
 
     @property
     def now(self) -> float:
@@ -125,7 +124,7 @@ class Bench:
         if made is None:
             return False
         jwk = self._public_key(str(peek(made)[0].get("kid", "")))
-        self.good = Good(made, jwk, self.own_key, mints=self.mints is not None, published=tuple(self.published))
+        self.good = Good(made, jwk, self.nobody, mints=self.mints is not None, published=tuple(self.published))
         self.others = tuple(replace(self.good, token=value) for value in self._of_others() if _kid(value) == _kid(made))
         return True
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.errors import BadSignatureError
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import RSAKey, import_key
 
 from idchaos.load.canaries.base import Good, Moment
 from idchaos.load.canaries.kinds.alg_none import AlgNone
@@ -25,6 +25,7 @@ from idchaos.load.canaries.kinds.tampered import Tampered
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid
 from idchaos.load.canaries.kinds.wrong_audience import WrongAudience, foreign_audiences
 from idchaos.load.canaries.kinds.wrong_issuer import NOBODY, WrongIssuer
+from idchaos.load.canaries.nobody import Nobody
 from idchaos.load.idp.tokens import b64, peek, unb64
 
 PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -35,8 +36,8 @@ TOKEN = jwt.encode(
     {"iss": "https://idp", "sub": "alice", "aud": ["orders"], "iat": 1000, "exp": 1300, "jti": "good"},
     KEY,
 )
-OWN = ec.generate_private_key(ec.SECP256R1())
-GOOD = Good(TOKEN, JWK, OWN)
+STRANGER = Nobody()
+GOOD = Good(TOKEN, JWK, STRANGER)
 MOMENT = Moment(now=10_000.0, margin_s=6.0, number=0, withdrawn={"old": 9_000.0, "older": 8_000.0})
 
 
@@ -69,7 +70,7 @@ def test_hmac_is_keyed_by_the_bytes_of_the_public_key(number, form):
 
 
 def test_without_a_published_key_there_is_no_hmac_of_it():
-    assert HmacPublicKey().forge(Good(TOKEN, None, OWN), 0) is None
+    assert HmacPublicKey().forge(Good(TOKEN, None, STRANGER), 0) is None
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -81,16 +82,17 @@ def test_a_tampered_token_no_longer_verifies(number):
         public.verify(unb64(forged.rpartition(".")[2]), signed_part(forged), padding.PKCS1v15(), hashes.SHA256())
 
 
-def test_an_unknown_kid_is_signed_properly_by_a_key_of_nobody():
-    token = UnknownKid().forge(GOOD, 0)
+@pytest.mark.parametrize(("number", "alg"), [(0, "RS256"), (2, "ES256")])
+def test_an_unknown_kid_is_signed_properly_by_a_key_of_nobody_as_good_tokens_are_and_by_another_algorithm(number, alg):
+    token = UnknownKid().forge(GOOD, number)
     assert peek(token)[0]["kid"].startswith("unknown-")
-    assert jwt.decode(token, ECKey.import_key(OWN), algorithms=["ES256"]).claims["sub"] == "alice"
+    assert jwt.decode(token, import_key(STRANGER.jwk(alg)), algorithms=[alg]).claims["sub"] == "alice"
     with pytest.raises(BadSignatureError):
-        jwt.decode(token, ECKey.generate_key("P-256"), algorithms=["ES256"])
+        jwt.decode(token, import_key(Nobody().jwk(alg)), algorithms=[alg])
 
 
 def test_half_of_the_unknown_kids_are_left_to_the_idp_s_own_key_where_that_can_be_had():
-    minting = Good(TOKEN, JWK, OWN, mints=True)
+    minting = Good(TOKEN, JWK, STRANGER, mints=True)
     assert [UnknownKid().forge(minting, number) is None for number in range(4)] == [False, True, False, True]
     (order,) = UnknownKid().orders(MOMENT)
     assert order.header["kid"].startswith("unknown-")

@@ -5,15 +5,14 @@ from itertools import groupby
 
 import gevent
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from idchaos.experiment import Canary, CanaryPlan
 from idchaos.load.canaries.base import Forged, Good
-from idchaos.load.canaries.forging import es256
 from idchaos.load.canaries.kinds.resembling import USES
 from idchaos.load.canaries.kinds.revoked import LISTED
 from idchaos.load.canaries.kinds.unknown_kid import junk
 from idchaos.load.canaries.mints import ControlApi, TokenSpec
+from idchaos.load.canaries.nobody import Nobody
 from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import Canaries
 from idchaos.load.engine.job import Withdrawn
@@ -81,9 +80,9 @@ def test_a_flood_names_another_unknown_key_each_time_and_goes_on_while_the_idp_i
 
 
 def test_a_flood_is_of_the_algorithm_of_good_tokens_for_another_would_be_refused_before_its_key_is_looked_for():
-    key = ec.generate_private_key(ec.SECP256R1())
-    good_token = es256(Forged({"alg": "RS256", "kid": "k", "typ": "at+jwt"}, {"sub": "alice", "exp": 9}), key)
-    made = [junk(Good(good_token, None, key)) for _ in range(2)]
+    nobody = Nobody()
+    good_token = nobody.sign(Forged({"alg": "RS256", "kid": "k", "typ": "at+jwt"}, {"sub": "alice", "exp": 9}))
+    made = [junk(Good(good_token, None, nobody)) for _ in range(2)]
     for token in made:
         header, claims = peek(token)
         assert (header["alg"], claims["sub"]) == ("RS256", "alice")

@@ -7,11 +7,11 @@ import json
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwe, jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, RSAKey, import_key
 
 from idchaos.load.canaries.base import Good, Moment
 from idchaos.load.canaries.kinds.alg_none import SPELLINGS, AlgNone
@@ -26,15 +26,16 @@ from idchaos.load.canaries.kinds.other_key import OtherKey
 from idchaos.load.canaries.kinds.revoked import respelled
 from idchaos.load.canaries.kinds.wrong_issuer import foreign_issuers
 from idchaos.load.canaries.kinds.wrong_scope import WrongScope, lacking
+from idchaos.load.canaries.nobody import Nobody
 from idchaos.load.idp.tokens import peek, unb64
 
 KEY = RSAKey.import_key(rsa.generate_private_key(public_exponent=65537, key_size=2048), {"kid": "k1", "alg": "RS256"})
 EC = ECKey.generate_key("P-256", {"kid": "e1", "alg": "ES256"})
-OWN = ec.generate_private_key(ec.SECP256R1())
+NOBODY = Nobody()
 CLAIMS = {"iss": "https://idp", "sub": "alice", "aud": ["orders"], "scope": "orders:read", "exp": 1300, "jti": "good"}
 TOKEN = jwt.encode({"alg": "RS256", "typ": "at+jwt", "kid": "k1"}, CLAIMS, KEY)
 PUBLISHED = (KEY.as_dict(private=False), EC.as_dict(private=False))
-GOOD = Good(TOKEN, PUBLISHED[0], OWN, published=PUBLISHED)
+GOOD = Good(TOKEN, PUBLISHED[0], NOBODY, published=PUBLISHED)
 
 
 def moment(number: int = 0) -> Moment:
@@ -51,15 +52,20 @@ def test_none_is_spelled_in_many_ways(number: int) -> None:
     assert token.endswith(".")
 
 
-def test_an_embedded_key_is_the_one_that_signed() -> None:
-    by_jwk, by_certificate = (EmbeddedKey().forge(GOOD, number) for number in range(2))
+@pytest.mark.parametrize(("first", "alg"), [(0, "RS256"), (2, "ES256")])
+def test_an_embedded_key_is_the_one_that_signed(first: int, alg: str) -> None:
+    by_jwk, by_certificate = (EmbeddedKey().forge(GOOD, number) for number in (first, first + 1))
     embedded = peek(by_jwk)[0]["jwk"]
-    assert jws.deserialize_compact(by_jwk, ECKey.import_key(embedded)).payload
+    signed, _, signature = by_jwk.rpartition(".")
+    assert jws.JWSRegistry.algorithms[alg].verify(signed.encode(), unb64(signature), import_key(embedded))
     (der,) = peek(by_certificate)[0]["x5c"]
     import base64
 
     held = x509.load_der_x509_certificate(base64.b64decode(der)).public_key()
-    assert held.public_numbers() == OWN.public_key().public_numbers()  # type: ignore[union-attr]
+    assert (
+        import_key(held.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), embedded["kty"]).as_dict()
+        == embedded
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +81,7 @@ def test_a_degenerate_signature_is_the_same_for_every_message(number: int, kid: 
 
 
 def test_without_a_published_curve_there_is_no_signature_of_zeros_for_it() -> None:
-    assert DegenerateSignature().forge(Good(TOKEN, PUBLISHED[0], OWN, published=PUBLISHED[:1]), 2) is None
+    assert DegenerateSignature().forge(Good(TOKEN, PUBLISHED[0], NOBODY, published=PUBLISHED[:1]), 2) is None
 
 
 def test_one_key_is_named_and_another_signs() -> None:

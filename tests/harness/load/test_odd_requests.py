@@ -7,7 +7,7 @@ import pytest
 from idchaos.dialects import GENERIC
 from idchaos.experiment import CanaryPlan
 from idchaos.load.canaries.kinds.good_elsewhere import GoodElsewhere, elsewhere
-from idchaos.load.canaries.kinds.named_url import WAYS, NamedUrl
+from idchaos.load.canaries.kinds.named_url import NamedUrl
 from idchaos.load.canaries.kinds.odd_request import ODD, OddRequest
 from idchaos.load.canaries.kinds.other_method import METHODS, OtherMethod
 from idchaos.load.canaries.kinds.other_place import placed
@@ -125,10 +125,11 @@ def test_who_asks_for_a_url_that_a_token_names_has_accepted_it_whatever_they_say
     shelf = Shelf(20, "last")
     NamedUrl().gain(bench, shelf)
     calls = list(shelf)
-    assert [call.about.way for call in calls] == list(WAYS)
+    assert [call.about.way for call in calls] == ["jku", "jku", "x5u", "x5u"]
+    assert [peek(call.lines.decode().split()[-1])[0]["alg"] for call in calls] == ["RS256", "ES256"] * 2
     refused = Response(status=401)
-    assert [call.decide(refused, GENERIC)[0] for call in calls] == ["deny", "deny"]
-    name, what = urlsplit(peek(calls[0].lines.decode().split()[-1])[0]["jku"]).path.lstrip("/").split("/")
-    assert what == "jwks"
+    assert [call.decide(refused, GENERIC)[0] for call in calls] == ["deny"] * 4
+    name, alg, what = urlsplit(peek(calls[0].lines.decode().split()[-1])[0]["jku"]).path.lstrip("/").split("/")
+    assert (alg, what) == ("RS256", "jwks")
     bench.listener.asked.add(name)
-    assert [call.decide(refused, GENERIC)[0] for call in calls] == ["accept", "deny"]
+    assert [call.decide(refused, GENERIC)[0] for call in calls] == ["accept", "deny", "deny", "deny"]

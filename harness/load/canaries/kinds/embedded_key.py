@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from idchaos.load.canaries.base import Good, TokenKind
-from idchaos.load.canaries.forging import certificate, es256, public_jwk
+from idchaos.load.canaries.nobody import ELSE, alg_of
+from idchaos.load.idp.tokens import peek
 
-WAYS: Final = ("jwk", "x5c")
+WAYS: Final = ("jwk", "x5c", "jwk_other_alg", "x5c_other_alg")
 
 
 class EmbeddedKey(TokenKind):
@@ -20,7 +21,9 @@ class EmbeddedKey(TokenKind):
     ways = WAYS
 
     def forge(self, good: Good, number: int) -> str:
+        way = WAYS[number % len(WAYS)]
+        alg = ELSE if way.endswith("_other_alg") else alg_of(peek(good.token)[0])
         key: dict[str, Any] = (
-            {"jwk": public_jwk(good.own_key)} if number % 2 == 0 else {"x5c": [certificate(good.own_key)]}
+            {"jwk": good.nobody.jwk(alg)} if way.startswith("jwk") else {"x5c": [good.nobody.certificate(alg)]}
         )
-        return es256(good.parts(alg="ES256", **key), good.own_key)
+        return good.nobody.sign(good.parts(alg=alg, **key))

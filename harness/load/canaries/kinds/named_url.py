@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from idchaos.dialects import Answered, Dialect
 from idchaos.load.canaries.base import SESSION, TokenKind, new_name
 from idchaos.load.canaries.bench import Bench
-from idchaos.load.canaries.forging import es256
+from idchaos.load.canaries.nobody import ELSE, alg_of
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.idp.tokens import about, bearer_line, peek
 from idchaos.record.samples import Decision
@@ -26,15 +27,15 @@ class NamedUrl(TokenKind):
     bad = "From birth: nobody vouches for that key. It counts when the token is let in, and when the URL is asked for."
     why = "Anyone can be anyone; or at least anyone can make a validator send requests into the inner network."
     source = "RFC 7515 sections 4.1.2 and 4.1.5, RFC 8725 section 3.10, OWASP API7:2023"
-    makes = len(WAYS)
+    makes = 2 * len(WAYS)
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         good = bench.good
         if good is None or shelf.lasting(bench.now) >= bench.depth:
             return
-        for way, what in WAYS.items():
+        for (way, what), alg in product(WAYS.items(), (alg_of(peek(good.token)[0]), ELSE)):
             name = new_name()
-            value = es256(good.parts(alg="ES256", **{way: bench.listener.url(name, what)}), bench.own_key)
+            value = good.nobody.sign(good.parts(alg=alg, **{way: bench.listener.url(name, alg, what)}))
             shown = about(*peek(value), session=SESSION, obtained_at=bench.now, way=way)
             shelf.put(Call(lines=bearer_line(value), about=shown, decide=partial(unfetched, bench.listener, name)))
 

@@ -6,8 +6,9 @@ from typing import Final
 
 from idchaos.load.canaries.base import SESSION, Forged, Good, TokenKind, new_name
 from idchaos.load.canaries.bench import Bench
-from idchaos.load.canaries.forging import es256, part
+from idchaos.load.canaries.forging import part
 from idchaos.load.canaries.kinds.tampered import other_signature
+from idchaos.load.canaries.nobody import alg_of
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.engine.recorder import About
 from idchaos.load.idp.tokens import bearer_line, peek
@@ -55,11 +56,11 @@ def resembling(token: str, good: Good) -> dict[str, str]:
     header, payload, signature = token.split(".")
     found, claims = peek(token)
     of_another = part(claims | {"sub": _VICTIM})
-    own = Forged(found | {"alg": "ES256"}, claims | {"sub": _VICTIM})
+    own = Forged(found | {"alg": alg_of(found)}, claims | {"sub": _VICTIM})
     longer = part(claims | {"exp": int(claims.get("exp", 0)) + 3600, "jti": new_name()})
     return {
         "jti": f"{header}.{of_another}.{signature[::-1]}",
-        "jti_other_key": es256(own, good.own_key),
+        "jti_other_key": good.nobody.sign(own),
         "signature": f"{header}.{longer}.{signature}",
         "claims": other_signature(token),
         "beginning": f"{header}.{payload}.{signature[: len(signature) // 2]}{signature[: -(len(signature) // 2)]}",

@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Iterable
 
 from idchaos.load.canaries.base import Good, Moment, Order, TokenKind, new_name
-from idchaos.load.canaries.forging import es256, signing_input
-from idchaos.load.idp.tokens import b64
+from idchaos.load.canaries.forging import signing_input
+from idchaos.load.canaries.nobody import ELSE, alg_of
+from idchaos.load.idp.tokens import b64, peek
 
 
 class UnknownKid(TokenKind):
@@ -20,17 +21,17 @@ class UnknownKid(TokenKind):
     why = "A validator that falls back to whatever key fits takes tokens of keys that nobody vouches for."
     source = "RFC 7515 section 4.1.4, RFC 8725 section 3.1"
     makes = 2
+    ways = ("as_good", "by_idp", "other_alg", "by_idp")
 
     def forge(self, good: Good, number: int) -> str | None:
-        return None if good.mints and number % 2 else of_nobody(good, f"unknown-{new_name()}")
+        way = self.ways[number % len(self.ways)]
+        if way == "by_idp" and good.mints:
+            return None
+        alg = ELSE if way == "other_alg" else alg_of(peek(good.token)[0])
+        return good.nobody.sign(good.parts(alg=alg, kid=f"unknown-{new_name()}"))
 
     def orders(self, moment: Moment) -> Iterable[Order]:
         yield Order(moment.good(), header={"kid": f"unknown-{new_name()}"})
-
-
-def of_nobody(good: Good, kid: str) -> str:
-    """A token signed by a key that nobody published, under this name."""
-    return es256(good.parts(alg="ES256", kid=kid), good.own_key)
 
 
 def junk(good: Good) -> str:
