@@ -132,6 +132,10 @@ class CanaryPlan(Value):
     """A retired key may still be in caches for this long after it was withdrawn; earlier canaries are not sent."""
     replayed_after_s: Seconds = 0.0
     """A used refresh token may be used again within the IdP's grace; earlier replays are not sent."""
+    code_life_s: Seconds = 30.0
+    """For so long a code surely lives: one that is refused because it has expired says nothing else."""
+    codes_expired_after_s: Seconds = 60.0
+    """How long after it was given a code has surely expired."""
     revoked_after_s: Seconds = 0.0
     """A revoked token may still be accepted from caches for this long; earlier canaries are not sent."""
     unpromised: Mapping[str, str] = Field(default_factory=dict)
@@ -175,6 +179,10 @@ class CanaryPlan(Value):
             "revoked_opaque": self.revoked_after_s,
             "grant_revoked": self.revoked_after_s,
         }.get(kind, 0.0)
+
+    def expires_codes_in(self, lasting_s: Seconds) -> bool:
+        """Whether a load of that length is long enough for a code to be tried when it has expired."""
+        return lasting_s >= self.codes_expired_after_s + RIPENING_S
 
     def shows_in(self, lasting_s: Seconds) -> bool:
         """Whether a load of that length is long enough for a token to be shown while good, and then to have expired

@@ -48,6 +48,7 @@ class TokenSettings(Value):
         86_400, at_least=1, why="how long after a login its session may be refreshed, whatever it does"
     )
     refresh_grace_s: float = seconds(0, why="how long a rotated refresh token may be replayed")
+    code_ttl_s: float = seconds(12, at_least=1, why="life of an authorization code")
     signing_alg: Literal["RS256", "ES256", "EdDSA"] = Field("RS256", description="algorithm of the signing key")
 
 

@@ -200,6 +200,7 @@ def _narrow(defect: str, name: str) -> Row:
 ROWS = (
     *(_narrow(defect, name) for defect, name in _NARROW),
     _in_outage("p2c_obeyed", "junk_refused_at_once", elsewhere=AUDIENCES),
+    Row(defect="code_never_expires", trial=STEADY, caught_by=("codes_expire",)),
     Row(defect="slow_now_and_then", trial=STEADY, caught_by=("api_latency_p99_baseline",)),
     Row(defect="idp_slower_after_fault", trial=DOWN, caught_by=("token_latency_p50_recovery",)),
     _in_outage("post_unchecked", "every_method_guarded", elsewhere=AUDIENCES),
@@ -358,7 +359,6 @@ WITHOUT_ROW: dict[str, str] = {
     "underscore_headers_passed": "no service here reads headers in that spelling",
     "named_hop_headers_passed": "what is passed on is the client's own, and no service here reads it",
     "retry_after_missing": "Retry-After is optional with 503 (RFC 9110 section 15.6.4)",
-    "code_never_expires": "a code may live for ten minutes (RFC 6749 section 4.1.2), longer than such a run",
     "anyone_may_introspect": "which clients may ask is the IdP's own policy (RFC 7662 section 2.1)",
 }
 """Defects that nothing looks for, and why."""

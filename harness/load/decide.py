@@ -160,3 +160,9 @@ def json_object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def decides_no_refusal(answer: Answered, dialect: Dialect) -> tuple[Decision, str]:
+    """The decision where the good token was not accepted before: nobody remembers it, so a refusal shows nothing."""
+    decision, code = dialect.read(answer)
+    return ("undecided" if decision == "deny" else decision), code

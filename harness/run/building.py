@@ -38,6 +38,8 @@ POLL_AGAIN_S = 3.0
 """Counters are reported now and then: their growth may be that of a window which is so much longer."""
 EXPIRY_SLACK_S = 1.0
 """Time claims are whole seconds, and clocks of one machine differ by less."""
+LONG_FOR_A_CODE_S = 30.0
+"""Codes are not kept for longer than that, however long they live."""
 OF_SOUND_KEY_SETS = ("id_token_unverifiable",)
 """Kinds that are no breach of the IdP's where the fault itself is that published keys are wrong, or not published."""
 TAIL_SAMPLES = 450
@@ -103,6 +105,8 @@ def everyday_load(
         clock_margin_s=settings.gateway.leeway_s + abs(clock_error_s) + slack,
         expired_after_s=settings.gateway.leeway_s + abs(clock_error_s) + EXPIRY_SLACK_S,
         retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,
+        code_life_s=min(LONG_FOR_A_CODE_S, settings.tokens.code_ttl_s - EXPIRY_SLACK_S / 2),
+        codes_expired_after_s=settings.tokens.code_ttl_s + abs(clock_error_s) + EXPIRY_SLACK_S,
         replayed_after_s=settings.tokens.refresh_grace_s,
         revoked_after_s=revocation_window_s(settings),
         around=around,

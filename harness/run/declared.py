@@ -14,13 +14,13 @@ from idchaos.targets.base import Target
 from idchaos.targets.capabilities import KeepsLogs, LimitsPromises, ReportsState, RotatesKeys
 
 RETIRED = "retired_key"
+EXPIRING_CODES = "code_expired"
 
 
 def seen_by(experiment: Experiment, target: Target) -> tuple[Experiment, tuple[NotObserved, ...]]:
     """What of an experiment the target can show, and what it can't."""
     plan = without(experiment.plan, _of_no_token(experiment.plan, target))
-    canaries = plan.load.canaries
-    sight = sight_of(target, canaries.kinds if canaries is not None else ())
+    sight = sight_of(target, plan)
     limits = target.capability(LimitsPromises)
     asked = promised(plan, _known(limits.unpromised()) if limits is not None else {})
     plan, hidden = observable(asked, target.graph, sight)
@@ -46,12 +46,17 @@ def _known(unpromised: Mapping[str, str]) -> Mapping[str, str]:
     return unpromised
 
 
-def sight_of(target: Target, kinds: tuple[str, ...]) -> Sight:
-    """What its parts tell of themselves, whose logs are kept, and which of these canaries can't be made."""
+def sight_of(target: Target, plan: Plan) -> Sight:
+    """What its parts tell of themselves, whose logs are kept, and which of the plan's canaries can't be made."""
+    canaries = plan.load.canaries
+    kinds = canaries.kinds if canaries is not None else ()
     states, logs = target.capability(ReportsState), target.capability(KeepsLogs)
     unmade = unmakeable(kinds, target.endpoints)
     if RETIRED in kinds and target.capability(RotatesKeys) is None:
         unmade.setdefault(RETIRED, LACKING["retired_key"])
+    lasting_s = sum(phase.duration_s for phase in plan.phases)
+    if EXPIRING_CODES in kinds and canaries is not None and not canaries.expires_codes_in(lasting_s):
+        unmade.setdefault(EXPIRING_CODES, f"{lasting_s:.0f} s are too short for a code to expire and to be tried")
     return Sight(
         tells={name: states.tells(name) for name in target.graph.parts} if states is not None else {},
         logged=frozenset(logs.logged()) if logs is not None else frozenset(),

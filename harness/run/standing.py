@@ -31,8 +31,8 @@ from idchaos.undo.undo import Undone, carry_out, carry_out_all, left_of
 UP_FILE = "up.json"
 BEING_WRITTEN_S = 60.0
 ANSWERS_WITHIN_S = 1.0
-FOR_PEOPLE = {"tokens.access_ttl_s": 900, "tokens.refresh_ttl_s": 86_400}
-"""Client libraries refresh up to a minute early: tokens of 20 s would never be used at all."""
+FOR_PEOPLE = {"tokens.access_ttl_s": 900, "tokens.refresh_ttl_s": 86_400, "tokens.code_ttl_s": 60}
+"""Client libraries refresh up to a minute early: tokens of 20 s would never be used at all. And codes are pasted."""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,6 @@ from idchaos.targets.endpoints import Client, User
 
 NOT_OF_GRANT = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 """Refusals of the client itself: they say nothing about what it presented."""
-_CODE_LIFE_S = 30.0
-"""No longer than any IdP's: a code refused because it has expired says nothing."""
-
 
 Kept = TypeVar("Kept", bound=Held)
 
@@ -126,7 +123,7 @@ class StockedDesk(Desk, Generic[Kept]):
             return None
         asked_at = self.bench.now
         code = self.scene.idp.code(turn.client, turn.user, self.bench.observe)
-        return Fresh(turn.way, turn.client, code, asked_at + _CODE_LIFE_S) if code else None
+        return Fresh(turn.way, turn.client, code, asked_at + self.bench.plan.code_life_s) if code else None
 
 
 def about_way(way: str) -> About:

@@ -21,7 +21,7 @@ from idchaos.load.canaries.kinds.unknown_kid import UnknownKid, junk
 from idchaos.load.canaries.mints import TokenSpec
 from idchaos.load.canaries.rota import Place, Rota
 from idchaos.load.canaries.stock import Call, Shelf, spelled
-from idchaos.load.decide import at_odd_request, identity_seen
+from idchaos.load.decide import at_odd_request, decides_no_refusal, identity_seen
 from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.recorder import About
 from idchaos.load.engine.scene import Scene
@@ -103,7 +103,7 @@ class Canaries:
             return False
         place = self._rota.place(name, item)
         if item.uses and not self._used_first(item, place):
-            return False
+            item = replace(item, decide=decides_no_refusal)
         self._sent[name] += 1
         twice = self._sent[name] % _AGAIN == 0 or item.about.format == "opaque"
         for time in range(2 if twice else 1):

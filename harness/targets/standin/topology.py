@@ -189,6 +189,7 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
             "id_ttl_s": max(ID_TOKEN_LIFE_S, settings.tokens.access_ttl_s),
             "refresh_ttl_s": settings.tokens.refresh_ttl_s,
             "refresh_grace_s": settings.tokens.refresh_grace_s,
+            "code_ttl_s": settings.tokens.code_ttl_s,
             "session_max_s": settings.tokens.session_max_s,
         },
         "signing_alg": algorithm,

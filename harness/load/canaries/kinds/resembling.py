@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Final
 
 from idchaos.load.canaries.base import SESSION, Forged, Good, TokenKind, new_name
@@ -11,7 +12,7 @@ from idchaos.load.canaries.kinds.tampered import other_signature
 from idchaos.load.canaries.nobody import alg_of
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.engine.recorder import About
-from idchaos.load.idp.tokens import bearer_line, peek
+from idchaos.load.idp.tokens import Token, bearer_line, peek
 
 USES: Final = 5
 """Who remembers only what comes often has met it by then."""
@@ -25,30 +26,52 @@ class Resembling(TokenKind):
     invariant = "known_tokens_are_known_whole"
     made = (
         f"A token that shares its `jti`, its `sub` and `sid`, its signature, its claims, its beginning or its end with "
-        f"an everyday one that the same replica has just accepted {USES} times."
+        f"an everyday one that the same replica has just accepted {USES} times. Or, of an opaque one, its beginning, "
+        "its end, or all of it and one letter more."
     )
     bad = "From birth: the signature is not that of these claims."
     why = "A cache that knows tokens by a part of them lets in whoever has seen one: as another user, or for ever."
     source = "RFC 8725 section 3.3, CVE-2021-32701, CWE-639"
     bears_good = True
     reuse = "always"
-    makes = 6
+    makes = 9
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
-        token = bench.round_token
-        if token is None or token.about.format != "jwt" or bench.good is None:
-            return
-        for way, value in resembling(token.value, bench.good).items():
-            bench.scene.idp.handed_out.add("canary", value)
-            header, claims = peek(value)
-            about = About(
-                session=SESSION, way=way, format="jwt", jti=str(claims["jti"]), kid=str(header.get("kid", ""))
-            )
-            shelf.put(
-                Call(
-                    lines=bearer_line(value), about=about, bad_until=bench.until(token), before=token.bearer, uses=USES
-                )
-            )
+        """Of an everyday token of each format that the IdP issues."""
+        known = bench.round_token
+        others = (bench.machine_token(client) for client in bench.machines[1:])
+        for token in (each for each in (known, *others) if each is not None and bench.good is not None):
+            for way, value in _resembling(token, bench.good).items():
+                bench.scene.idp.handed_out.add("canary", value)
+                shelf.put(
+                    Call(
+                        lines=bearer_line(value), about=_about(value, way, token.about.format),
+                        bad_until=bench.until(token), before=token.bearer, uses=USES,
+                    )
+                )  # fmt: skip
+
+
+def _resembling(token: Token, good: Good | None) -> dict[str, str]:
+    if token.about.format == "opaque":
+        return resembling_opaque(token.value)
+    return resembling(token.value, good) if good is not None else {}
+
+
+def _about(value: str, way: str, format: str) -> About:
+    if format == "opaque":
+        return About(session=SESSION, way=way, format=format)
+    header, claims = peek(value)
+    return About(session=SESSION, way=way, format=format, jti=str(claims["jti"]), kid=str(header.get("kid", "")))
+
+
+def resembling_opaque(token: str) -> dict[str, str]:
+    """Tokens that nobody issued, by what each has in common with one that was."""
+    half, other = len(token) // 2, secrets.token_urlsafe(len(token))
+    return {
+        "opaque_beginning": token[:half] + other[half : len(token)],
+        "opaque_end": other[:half] + token[half:],
+        "opaque_longer": f"{token}A",
+    }
 
 
 def resembling(token: str, good: Good) -> dict[str, str]:
