@@ -40,9 +40,10 @@ class Fact(StrEnum):
     REVOKED = "revoked"
     REPLAYS = "replays"
     HELD_OPEN = "files held open"
+    MEMORY = "memory"
 
 
-OF_EVERYBODY: Final = frozenset({Fact.INCARNATION, Fact.CLOCK, Fact.HELD_OPEN})
+OF_EVERYBODY: Final = frozenset({Fact.INCARNATION, Fact.CLOCK, Fact.HELD_OPEN, Fact.MEMORY})
 OF_VALIDATORS: Final = frozenset(
     {
         Fact.KEYS_HELD,
@@ -94,6 +95,8 @@ class Process(Told):
 
     open_files: Counter | None = None
     """Files, and sockets that are no established connection; ``None``: it can't tell."""
+    memory_bytes: Counter | None = None
+    """What of it is resident; ``None``: it can't tell."""
 
 
 class Requests(Told):
@@ -170,8 +173,13 @@ class Document(Told):
         return frozenset(fact for fact, told in self._told().items() if told)
 
     def _told(self) -> dict[Fact, bool]:
-        held = self.process is not None and self.process.open_files is not None
-        return {Fact.INCARNATION: self.instance is not None, Fact.CLOCK: self.clock is not None, Fact.HELD_OPEN: held}
+        process = self.process or Process()
+        return {
+            Fact.INCARNATION: self.instance is not None,
+            Fact.CLOCK: self.clock is not None,
+            Fact.HELD_OPEN: process.open_files is not None,
+            Fact.MEMORY: process.memory_bytes is not None,
+        }
 
     @classmethod
     def of(cls, document: Mapping[str, JsonValue]) -> Self:

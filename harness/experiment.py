@@ -296,7 +296,7 @@ class Bound(Value):
 
     op: Literal[">=", "<="]
     limit: float
-    unit: Literal["share", "s", "1/s", "1/min", "per 1,000", "times", "count"] = "share"
+    unit: Literal["share", "s", "1/s", "1/min", "per 1,000", "times", "count", "MiB"] = "share"
 
     @property
     def text(self) -> str:

@@ -107,6 +107,9 @@ class SloSettings(Value):
     withdrawn_key_s: float = seconds(
         900, at_least=0.1, why="longest time that a withdrawn key may be accepted, whatever caches allow"
     )
+    memory_growth_mib: float = Field(
+        16, gt=0, le=1_000_000, description="MiB by which a component's memory may have grown after a load"
+    )
     files_left_open: int = Field(
         10, ge=0, le=100_000, description="most files and dead sockets that a component may hold open after a load"
     )

@@ -17,7 +17,7 @@ from idchaos.run.building import (
     every_run,
     everyday_load,
     invariants,
-    nothing_left_open,
+    nothing_left_behind,
     phases,
 )
 from idchaos.run.scenario import Experiment, Scenario
@@ -71,7 +71,7 @@ def design(settings: JwksOutage) -> Experiment:
                 api_latency(settings, PhaseName.FAULT),
                 api_success(settings, PhaseName.RECOVERY),
                 *caught_up(settings, spans),
-                nothing_left_open(settings),
+                *nothing_left_behind(settings),
                 *every_run(settings, spans),
             ),
             invariants=invariants(),

@@ -306,6 +306,12 @@ ROWS = (
         ),
         caught_by=("nothing_left_open",),
     ),
+    # CWE-401: memory that is never released.
+    Row(
+        defect="requests_kept",
+        trial=Trial(scenario="jwks_outage", settings=OUTAGE.settings | {"slo.memory_growth_mib": 4}),
+        caught_by=("memory_bounded",),
+    ),
     Row(defect="verdict_renewed_by_use", trial=LAGS, caught_by=("jwt_revocation_lag_p95", "jwt_revocation_lag_max")),
     Row(
         defect="introspection_renewed_by_use",

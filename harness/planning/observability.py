@@ -109,6 +109,7 @@ def _why_not(objective: Objective, graph: Graph, sight: Sight) -> str:
         "replays_unnoticed": {Fact.REPLAYS: graph.idps},
         "misuse_alerts": {Fact.REPLAYS: graph.idps, Fact.REASONS: graph.validators},
         "files_left_open": {Fact.HELD_OPEN: graph.validators_of_tokens},
+        "memory_growth": {Fact.MEMORY: graph.validators_of_tokens},
     }
     if name in of_components:
         return _untold(sight, of_components[name])

@@ -10,7 +10,7 @@ from idchaos.report.findings import duration, percent
 
 LONGEST_EVIDENCE = 400
 OPERATORS = {">=": "≥", "<=": "≤"}
-SUFFIXES = {"per 1,000": " per 1,000", "times": "×", "retries": " retries", "alerts": " alerts"}
+SUFFIXES = {"per 1,000": " per 1,000", "times": "×", "MiB": " MiB", "retries": " retries", "alerts": " alerts"}
 NOTHING, ENDLESS = "–", "∞"
 
 

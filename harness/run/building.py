@@ -272,15 +272,25 @@ def caught_up(settings: CommonSettings, spans: Iterable[Phase]) -> Iterator[Obje
             )
 
 
-def nothing_left_open(settings: CommonSettings) -> Objective:
+def nothing_left_behind(settings: CommonSettings) -> tuple[Objective, ...]:
     """Whoever can make a validator fail, or ask, again and again must not fill it up."""
-    return at_most(
-        settings.slo.files_left_open,
-        "count",
-        "files_left_open",
-        name="nothing_left_open",
-        phase="all",
-        why="A component keeps what it opened for requests that failed: it will run out of files, and stop.",
+    return (
+        at_most(
+            settings.slo.files_left_open,
+            "count",
+            "files_left_open",
+            name="nothing_left_open",
+            phase="all",
+            why="A component keeps what it opened for requests that failed: it will run out of files, and stop.",
+        ),
+        at_most(
+            settings.slo.memory_growth_mib,
+            "MiB",
+            "memory_growth",
+            name="memory_bounded",
+            phase="all",
+            why="A component remembers something of each request: it will run out of memory, and be killed.",
+        ),
     )
 
 
@@ -316,7 +326,7 @@ def idp_as_quick_as_before(settings: CommonSettings) -> Objective:
 
 def at_most(
     limit: float,
-    unit: Literal["share", "s", "1/s", "per 1,000", "times", "count"],
+    unit: Literal["share", "s", "1/s", "per 1,000", "times", "count", "MiB"],
     sli: str,
     *,
     name: str,

@@ -115,7 +115,7 @@ ONE_WILL_DO = frozenset(
         "unserved_time", "audience_confusion", "audience_confusion_around", "token_request_peak",
         "refresh_attempts", "unbound_answers",
         "replays_unnoticed", "parallel_uses_accepted", "token_lifetime_max", "theft_window_max",
-        "limits_untold", "revoked_accepted_after_rest", "files_left_open",
+        "limits_untold", "revoked_accepted_after_rest", "files_left_open", "memory_growth",
         "key_cache_age", "revocations_age",
     }
 )  # fmt: skip

@@ -156,10 +156,9 @@ def test_a_login_with_a_wrong_password_must_be_refused(make_record: Make, decisi
     assert (name, found.judgement.verdict, found.attempts) == ("wrong_passwords_refused", verdict, 1)
 
 
-def held(**open_files: int | None) -> dict[str, Any]:
+def held(what: str = "open_files", **counts: int | None) -> dict[str, Any]:
     return {
-        name.replace("_", "-"): {"requests": {"total": 5}, "process": {"open_files": count}}
-        for name, count in open_files.items()
+        name.replace("_", "-"): {"requests": {"total": 5}, "process": {what: count}} for name, count in counts.items()
     }
 
 
@@ -180,3 +179,20 @@ def test_files_that_a_component_still_holds_open_after_the_load(
     found = judged(record, objective("files_left_open", "<=", 10, "count").model_copy(update={"phase": "all"}))
     assert found.verdict is verdict
     assert sli.measure(record, "files_left_open", "all").samples == samples
+
+
+@pytest.mark.parametrize(
+    ("grown_mib", "verdict"),
+    [({"gateway_1": 3, "gateway_2": 15.9}, Verdict.PASS), ({"gateway_1": 17, "gateway_2": 0}, Verdict.FAIL)],
+)
+def test_memory_that_a_validator_has_taken_since_before_the_load(
+    make_record: Make, grown_mib: dict[str, float], verdict: Verdict
+) -> None:
+    before = held("memory_bytes", **dict.fromkeys([*grown_mib, "idp"], 50 << 20))
+    after = held("memory_bytes", **{name: int((50 + mib) * (1 << 20)) for name, mib in grown_mib.items()}, idp=1 << 30)
+    for state in (before, after):  # an IdP must remember what it has issued
+        state["idp"]["issued"] = {"access_tokens": 5}
+    record = make_record([], counts={"before": before, "after": after})
+    found = judged(record, objective("memory_growth", "<=", 16, "MiB").model_copy(update={"phase": "all"}))
+    assert found.verdict is verdict
+    assert sli.measure(record, "memory_growth", "all").value == pytest.approx(max(grown_mib.values()))

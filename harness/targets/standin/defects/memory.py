@@ -7,6 +7,7 @@ from idchaos.topologies import Need
 
 _OF_EVERYBODY = listed(
     {
+        "requests_kept": "Each request that was ever decided is kept in memory, good or bad.",
         "verdict_outlives_expiry": "A JWT that was good once is let in for five minutes, also when it has expired.",
         "verdict_outlives_revocation": "A JWT that was good once is let in for five minutes, also when it is revoked.",
         "verdict_outlives_key": "A JWT that was good once is let in for five minutes, also when its key is withdrawn.",
