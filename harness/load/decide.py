@@ -47,6 +47,17 @@ def at_preflight(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decisio
     return (decision, code) if answered else ("deny", "answered_before_the_service")
 
 
+def at_overridden(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
+    """The same of a POST that says in a header that it is a GET: accepted where the service has seen a POST, as it
+    tells. Who takes it for a GET throughout has read something, and changed nothing.
+    """
+    decision, code = at_odd_request(answer, dialect)
+    seen = json_object(answer.body).get("method") if decision == "accept" else "POST"
+    if seen == "POST":
+        return decision, code
+    return ("deny", "read_only") if seen == "GET" else ("undecided", "method_not_told")
+
+
 def identity_seen(
     answer: Answered, dialect: Dialect = STAND_IN, *, forged: str, with_token: bool
 ) -> tuple[Decision, str]:

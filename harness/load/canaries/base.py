@@ -208,11 +208,19 @@ class Order:
     """The audience of the only routes at which it could be taken for a good one; empty: all of them."""
     method: str = "GET"
     """By which it is used. It is shown by GET."""
+    overridden: bool = False
+    """Whether it is also used by that method under headers that name the method by which it is shown."""
 
 
 def padded(letters: int) -> dict[str, str]:
     """A claim that nobody reads and that makes a token so much longer; none for 0."""
     return {"padding": "x" * letters} if letters else {}
+
+
+def overridden(method: str) -> bytes:
+    """Header lines that name another method than that of the request line."""
+    names = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
+    return "".join(f"{name}: {method}\r\n" for name in names).encode()
 
 
 def new_name() -> str:

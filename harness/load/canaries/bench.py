@@ -180,13 +180,17 @@ class Bench:
         self.scene.upkeep(step)
         return step.decision == "accept" and not self.scene.stopping
 
-    def put(self, shelf: Shelf[Call], value: str, *, way: str = "", secret: bool = True, **when: Any) -> None:
-        """Put a token on a shelf; ``when``: further fields of :class:`~idchaos.load.canaries.stock.Call`."""
+    def put(
+        self, shelf: Shelf[Call], value: str, *, way: str = "", also: bytes = b"", secret: bool = True, **when: Any
+    ) -> None:
+        """Put a token on a shelf; ``also``: header lines beside it; ``when``: further fields of
+        :class:`~idchaos.load.canaries.stock.Call`.
+        """
         if secret:
             self.scene.idp.handed_out.add("canary", value)
         service = str(when.get("good_for", ""))
         shown = about(*peek(value), session=SESSION, obtained_at=self.now, way=way, subject_service=service)
-        shelf.put(Call(lines=bearer_line(value), about=shown, **when))
+        shelf.put(Call(lines=bearer_line(value) + also, about=shown, **when))
 
     def show(
         self, value: str, *, audience: str = "", until: float = inf, subject: str = "", posted: bool = True

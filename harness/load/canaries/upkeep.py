@@ -14,14 +14,14 @@ import gevent
 from idchaos.experiment import SHOWN, CanaryPlan
 from idchaos.graph import TokenFormat
 from idchaos.load.canaries.at_idp import Desk
-from idchaos.load.canaries.base import LIFE_S, SESSION, IdpKind, Kind, Moment, Order, TokenKind, padded
+from idchaos.load.canaries.base import LIFE_S, SESSION, IdpKind, Kind, Moment, Order, TokenKind, overridden, padded
 from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.catalogue import kind_named
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid, junk
 from idchaos.load.canaries.mints import TokenSpec
 from idchaos.load.canaries.rota import Place, Rota
 from idchaos.load.canaries.stock import Call, Shelf, spelled
-from idchaos.load.decide import at_odd_request, decides_no_refusal, identity_seen
+from idchaos.load.decide import at_odd_request, at_overridden, decides_no_refusal, identity_seen
 from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.recorder import About
 from idchaos.load.engine.scene import Scene
@@ -305,15 +305,21 @@ class Canaries:
             self._put_ordered(name, order, value, self.stock)
 
     def _put_ordered(self, name: str, order: Order, value: str, shelves: Mapping[str, Shelf[Call]]) -> None:
-        self.bench.put(
-            shelves[name],
-            value,
-            way=order.way,
-            lot=SHOWN if shelves is self._shown else order.kid,
-            bad_from=order.bad_from,
-            bad_until=order.bad_until,
-            good_for=order.good_for,
-            resembles=order.resembles,
-            method=order.method,
-            decide=None if order.method == "GET" else at_odd_request,
-        )
+        decide = None if order.method == "GET" else at_odd_request
+        ways = {order.way: (b"", decide)}
+        if order.overridden:
+            ways[f"{order.way}_overridden"] = (overridden("GET"), at_overridden)
+        for way, (lines, decide) in ways.items():
+            self.bench.put(
+                shelves[name],
+                value,
+                way=way,
+                also=lines,
+                lot=SHOWN if shelves is self._shown else order.kid,
+                bad_from=order.bad_from,
+                bad_until=order.bad_until,
+                good_for=order.good_for,
+                resembles=order.resembles,
+                method=order.method,
+                decide=decide,
+            )

@@ -37,6 +37,7 @@ __all__ = [
     "challenge_of",
 ]
 
+_NOTHING_ELSE: Final[Mapping[str, str]] = {}
 _FORM_PAGE: Final = (200, 401)
 """401: the form again, after a wrong password."""
 Downgrade = Literal["no_challenge", "late_verifier", "plain"]
@@ -104,12 +105,21 @@ class Idp(Provider):
         return step, tokens
 
     def code(
-        self, client: Client, user: User, observe: Observe, *, typo: bool = False, cookies: Cookies | None = None
+        self,
+        client: Client,
+        user: User,
+        observe: Observe,
+        *,
+        typo: bool = False,
+        cookies: Cookies | None = None,
+        further: Mapping[str, str] = _NOTHING_ELSE,
     ) -> Code | None:
-        """The steps of a login that end with an authorization code. ``cookies``: the browser's own, kept there."""
+        """The steps of a login that end with an authorization code. ``cookies``: the browser's own, kept there.
+        ``further``: what is asked for besides.
+        """
         verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         redirect_uri = client.redirect_uri or ""
-        url = self._authorize_url(client, redirect_uri, state, _challenge(verifier), nonce)
+        url = self._authorize_url(client, redirect_uri, state, _challenge(verifier) | dict(further), nonce)
         journey = Journey(
             self._send, user, redirect_uri, self._allow_hosts, cookies=Cookies() if cookies is None else cookies
         )
@@ -183,19 +193,26 @@ class Idp(Provider):
         return self.redeem(client, code, None if way == "no_challenge" else verifier)[0]
 
     def tampered_login(
-        self, client: Client, user: User, redirect_uri: str, observe: Observe, *, also_wrong: bool = False
+        self,
+        client: Client,
+        user: User,
+        redirect_uri: str,
+        observe: Observe,
+        *,
+        also_wrong: bool = False,
+        cookies: Cookies | None = None,
     ) -> Step:
         """Ask for a code at a redirect URI that is not the client's (RFC 9700 section 4.1): who would get it?
 
         A login page alone says nothing yet: the form is sent off, and ``observe`` is told of that step. The answer is
         never followed to the redirect URI. ``also_wrong``: the request is wrong besides, so that there is an error to
-        be redirected (section 4.11.2).
+        be redirected (section 4.11.2). ``cookies``: of a browser whose user may be signed in already.
         """
         registered = client.redirect_uri or ""
         asked = _challenge(secrets.token_urlsafe(32)) | ({"response_type": "attacker"} if also_wrong else {})
         state, nonce = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         url = self._authorize_url(client, redirect_uri, state, asked, nonce)
-        page = self._get(url)
+        page = self._send("GET", url, b"", cookies.header(url) if cookies else {})
         decision, code = at_redirect(page, redirect_uri, registered)
         filled = self._filled(page, url, user)
         if filled is not None:

@@ -43,6 +43,8 @@ INTROSPECTING = ("gateway", *SERVICES)
 
 USERS = ("alice", "bob", "carol", "dave")
 SCOPES = " ".join(f"{service}:{act}" for service in SERVICES for act in ("read", "write"))
+OF_PARTNERS = "partners:manage"
+"""A scope that some clients have, and others must not get."""
 USER_SCOPES = f"openid profile email offline_access {SCOPES}"
 
 
@@ -145,7 +147,7 @@ def clients(credentials: Credentials, graph: Graph) -> tuple[Client, ...]:
         *(
             Client(
                 client_id=name, client_secret=secret[name], next_secret=credentials.next_secrets[name],
-                grants=(*code, "client_credentials"), redirect_uri=REDIRECT_URI, scope=USER_SCOPES,
+                grants=(*code, "client_credentials"), redirect_uri=REDIRECT_URI, scope=f"{USER_SCOPES} {OF_PARTNERS}",
                 token_format="opaque" if name.endswith("opaque") else "jwt",
             )
             for name in PARTNERS

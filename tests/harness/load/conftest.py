@@ -84,7 +84,7 @@ class World:
             self.revoked[token] = True
         return self._step("revoke")
 
-    def code(self, client, user, observe):
+    def code(self, client, user, observe, *, cookies=None):
         observe(self._step("login"))
         return None if self.away else Code(f"c{next(self.numbers)}", client.redirect_uri, "verifier")
 
@@ -95,7 +95,7 @@ class World:
         decision = ("deny", self.refuses_with) if refused else ("accept", "")
         return self._step("token", *decision), {}
 
-    def tampered_login(self, client, user, redirect_uri, observe, *, also_wrong=False):
+    def tampered_login(self, client, user, redirect_uri, observe, *, also_wrong=False, cookies=None):
         self.tampered.append(redirect_uri)
         return self._step("authorize", "deny", "http_400")
 

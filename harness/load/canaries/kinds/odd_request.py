@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from idchaos.load.canaries.base import TokenKind
+from idchaos.load.canaries.base import TokenKind, overridden
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.decide import at_odd_request, at_preflight
 from idchaos.load.engine.recorder import About
 
 _ELSEWHERE: Final = b"X-Original-URL: /health\r\nX-Rewrite-URL: /health\r\n"
-_OVERRIDDEN: Final = b"".join(
-    name + b": OPTIONS\r\n" for name in (b"X-HTTP-Method-Override", b"X-HTTP-Method", b"X-Method-Override")
-)
 ODD: Final = {
     "http10": Call(about=About(), lines=b"", decide=at_odd_request, form="http10"),
     "absolute": Call(about=About(), lines=b"", decide=at_odd_request, form="absolute"),
@@ -28,7 +25,7 @@ ODD: Final = {
     "js_in_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix="?/1.js"),
     "health": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/health"),
     "metrics": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/metrics"),
-    "method_override": Call(about=About(), lines=_OVERRIDDEN, decide=at_odd_request),
+    "method_override": Call(about=About(), lines=overridden("OPTIONS"), decide=at_odd_request),
     "original_url": Call(about=About(), lines=_ELSEWHERE, decide=at_odd_request),
     "options": Call(about=About(), lines=b"", decide=at_preflight, method="OPTIONS"),
     "propfind": Call(about=About(), lines=b"", decide=at_odd_request, method="PROPFIND"),

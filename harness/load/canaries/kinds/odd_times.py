@@ -15,11 +15,15 @@ _WRAP: Final = 2**32
 class OddTimes(TokenKind):
     name = "odd_times"
     invariant = "times_are_checked"
-    made = "A token without `exp`, or with one that is no time; whose `nbf` is beyond 32 bits; issued in the future."
+    made = (
+        "A token without `exp`, or with one that is no time, or long ago in fractions of a second, or 0; whose `nbf` "
+        "is beyond 32 bits, or ahead in fractions; issued in the future."
+    )
     bad = "From birth: without a numeric `exp` it is no access token; what it says otherwise lies in the past or ahead."
     why = "A check that a token can opt out of: a stolen or forged one works for ever, or before its time."
     source = "RFC 9068 section 2.2, RFC 7519 section 4.1.4, CVE-2026-25537"
     needs = ("minting",)
+    twice = True
 
     def orders(self, moment: Moment) -> Iterable[Order]:
         ways = odd(moment)
@@ -34,11 +38,14 @@ def odd(moment: Moment) -> dict[str, dict[str, Any]]:
         "no_exp": {"exp": None},
         "exp_string": {"exp": str(int(past))},
         "exp_string_ahead": {"exp": str(int(moment.now + _AGO_S))},
+        "exp_fraction": {"exp": past + 0.5},
+        "exp_zero": {"exp": 0},
         "exp_negative": {"exp": -1},
         "exp_list": {"exp": [int(moment.now + _AGO_S)]},
         "exp_true": {"exp": True},
         "exp_without_end": {"exp": 10**30},
         "iat_ahead": {"iat": int(moment.now + moment.margin_s + _AGO_S)},
         "nbf_wraps": {"nbf": int(_WRAP + moment.now)},
+        "nbf_fraction": {"nbf": int(moment.now + moment.margin_s + _AGO_S) + 0.5},
         "nbf_string": {"nbf": str(int(moment.now + moment.margin_s + _AGO_S))},
     }

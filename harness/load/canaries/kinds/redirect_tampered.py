@@ -8,9 +8,13 @@ from itertools import cycle
 from idchaos.load.canaries.at_idp import Desk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.party import Party
+from idchaos.load.idp.journey import Cookies
 from idchaos.planning.redirects import tampered
 from idchaos.targets.endpoints import Client
 
+_OF_ONE_BROWSER = 12
+"""Requests, half of them without it."""
 _WRONG = "wrong_request"
 """What the ``session`` says when the request was wrong besides."""
 
@@ -19,7 +23,10 @@ class RedirectTampered(IdpKind):
     name = "redirect_tampered"
     invariant = "redirect_uris_exact"
     costs_a_login = False
-    made = "Dozens of redirect URIs that resemble a registered one; half of the requests are wrong besides."
+    made = (
+        "Dozens of redirect URIs that resemble a registered one; half of the requests are wrong besides, and half come "
+        "from the browser of a user who is signed in."
+    )
     bad = "From birth: the URI is not registered, compared as a string."
     why = "Codes, and errors with them, go to whoever sent the user there."
     source = "RFC 9700 sections 2.1, 4.1 and 4.11.2, OpenID Connect Core section 3.1.2.1"
@@ -33,6 +40,9 @@ class _Desk(Desk):
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)
         self._redirects = cycle(_redirects(bench.roles.sessions))
+        self._browser: Cookies | None = None
+        """Of a user who is signed in."""
+        self._sent = self._signed_in_at = 0
 
     def send(self, due: float) -> bool:
         found = next(self._redirects, None) if self.users else None
@@ -40,9 +50,17 @@ class _Desk(Desk):
             return False
         client, way, uri, also_wrong = found
         idp, observe = self.scene.idp, self.bench.observe
-        step = idp.tampered_login(client, self.users[0], uri, observe, also_wrong=also_wrong)
+        cookies = self._browser if self._sent // 2 % 2 else None
+        self._sent += 1
+        step = idp.tampered_login(client, self.users[0], uri, observe, also_wrong=also_wrong, cookies=cookies)
         self.record(step, about_way(f"{way}+{_WRONG}" if also_wrong else way), due)
         return True
+
+    def fill(self) -> None:
+        """Sign in anew now and then: sessions end, and are forgotten."""
+        if self._sent >= self._signed_in_at + _OF_ONE_BROWSER or self._browser is None:
+            held = Party.of(self.bench).login()
+            self._browser, self._signed_in_at = held.cookies if held else None, self._sent
 
 
 def _redirects(clients: tuple[Client, ...]) -> list[tuple[Client, str, str, bool]]:

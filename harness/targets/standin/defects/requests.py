@@ -17,6 +17,7 @@ REQUESTS = (
             "static_suffix_unchecked": "What ends in .css or .js, path or query, is let through unseen.",
             "health_suffix_unchecked": "A path that ends in /health or /metrics is let through unseen.",
             "method_override_judged": "With X-HTTP-Method-Override another method is judged than the one that is used.",
+            "method_override_scope": "With X-HTTP-Method-Override the scope of another method is asked for.",
             "original_url_judged": "With X-Original-URL another path is judged than the one that is asked.",
             "second_authorization_counts": "Of several Authorization headers the last one counts.",
             "token_in_query_accepted": "A token in the query is accepted.",
