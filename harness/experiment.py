@@ -286,8 +286,8 @@ class LoadPlan(Value):
 
 TAIL = "api_latency_p99_"
 TAILS = (PhaseName.BASELINE,)
-"""Each replica's p99 is asked for in these phases, by objectives of that name and phase, where requests suffice. What
-still waits for a fault when it is healed is soon more than a hundredth of a short recovery.
+"""Each replica's p99 is asked for in these phases, by objectives of that name and phase, where requests suffice. After
+a fault only some scenarios ask for it, and only when what waited for its end is settled.
 """
 
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 TOKEN_FLOWS = {"token_issuance_error_rate": ("login", "refresh", "machine"), "refresh_error_rate": ("refresh",)}
 """Of SLIs about the token endpoint: whose requests count."""
 
+SETTLING_S = 2.0
+"""What waits for the end of a fault, and has waited for one time limit of a key fetch since, is settled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selector:

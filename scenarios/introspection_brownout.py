@@ -12,6 +12,7 @@ from idchaos.faults.odd_answers import OddAnswers
 from idchaos.run.building import (
     api_latency,
     api_success,
+    as_even_as_before,
     at_least,
     at_most,
     every_run,
@@ -89,11 +90,12 @@ def opaque_flow(settings: IntrospectionBrownout) -> str:
 def bulkhead(settings: IntrospectionBrownout) -> tuple[Objective, ...]:
     """What needs no introspection must not feel it, where there is such traffic."""
     if opaque_flow(settings) == "api":
-        return ()
+        return tuple(as_even_as_before(settings))
     return (
         api_success(settings, PhaseName.FAULT),
         api_latency(settings, PhaseName.FAULT),
         api_success(settings, PhaseName.RECOVERY),
+        *as_even_as_before(settings),
     )
 
 

@@ -13,6 +13,7 @@ from idchaos.faults.network import LinkFault
 from idchaos.run.building import (
     api_latency,
     api_success,
+    as_even_as_before,
     caught_up,
     every_run,
     everyday_load,
@@ -71,6 +72,7 @@ def design(settings: JwksOutage) -> Experiment:
                 api_latency(settings, PhaseName.FAULT),
                 api_success(settings, PhaseName.RECOVERY),
                 *caught_up(settings, spans),
+                *as_even_as_before(settings),
                 *nothing_left_behind(settings),
                 *every_run(settings, spans),
             ),

@@ -17,6 +17,7 @@ from idchaos.scenarios.zoo_trials import (
     MOVED,
     OUTAGE,
     RACES,
+    RECOVERED,
     REGISTERING,
     REPLAYED,
     RESPELLED,
@@ -208,6 +209,18 @@ def _narrow(defect: str, name: str) -> Row:
 ROWS = (
     *(_narrow(defect, name) for defect, name in _NARROW),
     _in_outage("p2c_obeyed", "junk_refused_at_once", elsewhere=AUDIENCES),
+    # A pool that forgets that connections end at any time (RFC 9112 section 9.3.1), or an outage that leaves its mark.
+    Row(
+        defect="slow_now_and_then_after_fault",
+        trial=RECOVERED,
+        caught_by=("api_latency_p99_recovery",),
+        elsewhere=Trial(
+            scenario="introspection_brownout",
+            settings=DOWN.settings | {"load.rate": 250, "phases.recovery_s": 10, "slo.latency_p95_s": 1},
+        ),
+    ),
+    # CWE-407: what is searched from end to end, and only grows.
+    Row(defect="slower_with_each_request", trial=RECOVERED, caught_by=("api_latency_p50_growth",)),
     Row(defect="code_never_expires", trial=STEADY, caught_by=("codes_expire",)),
     Row(defect="slow_now_and_then", trial=STEADY, caught_by=("api_latency_p99_baseline",)),
     Row(defect="idp_slower_after_fault", trial=DOWN, caught_by=("token_latency_p50_recovery",)),

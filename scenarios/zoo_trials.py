@@ -36,6 +36,11 @@ UNHEARD = Trial(
     | {"fault.mode": "refused", "fault.duration_s": 6, "gateway.jwks_stale_s": 60, "gateway.jwks_timeout_s": 1}
     | {"phases.recovery_s": 9},
 )
+# The slowest hundredth of each replica takes requests enough to tell, also when it is over.
+RECOVERED = Trial(
+    scenario="jwks_outage",
+    settings=OUTAGE.settings | {"load.rate": 250, "phases.recovery_s": 10, "slo.latency_p95_s": 1},
+)
 SLOW = Trial(
     scenario="jwks_outage",
     settings=SHORT | {"fault.mode": "slow", "fault.latency_s": 1, "fault.duration_s": 4, "phases.recovery_s": 3},

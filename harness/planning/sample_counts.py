@@ -18,7 +18,7 @@ from scipy import stats as distributions
 
 from idchaos.experiment import PhaseName, Plan, Stream
 from idchaos.graph import TokenFormat
-from idchaos.indicators import TOKEN_FLOWS, Selector
+from idchaos.indicators import SETTLING_S, TOKEN_FLOWS, Selector
 from idchaos.planning.arrivals import expected_arrivals
 from idchaos.values import Value
 
@@ -112,6 +112,8 @@ def samples(plan: Plan, setup: Setup, selector: Selector, phase: When) -> Count:
     span = window(plan, phase)
     if span is None:
         return Count(mean=0.0, at_least=0, at_most=0)
+    if selector.name.startswith("settled_"):
+        span = (min(span[0] + SETTLING_S, span[1]), span[1])
     if selector.name.startswith("revocation_lag"):
         return _count(_probed(plan, setup, selector, span))
     where = {key: frozenset(values) for key, values in selector.where}

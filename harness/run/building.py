@@ -19,6 +19,7 @@ from idchaos.experiment import (
     Stream,
 )
 from idchaos.graph import TokenFormat
+from idchaos.indicators import SETTLING_S
 from idchaos.load.canaries import catalogue
 from idchaos.load.canaries.catalogue import kinds
 from idchaos.load.flows.base import Flow
@@ -44,6 +45,8 @@ OF_SOUND_KEY_SETS = ("id_token_unverifiable",)
 """Kinds that are no breach of the IdP's where the fault itself is that published keys are wrong, or not published."""
 TAIL_SAMPLES = 450
 """So many requests are planned for each replica, or its p99 is not asked for: 299 tell it, if chance sends as many."""
+TAIL_ERROR, SPARE = 0.05, 2.2
+"""So many times the requests that tell a share if none fails are planned: two that fail leave it told."""
 CACHE_SLACK_S = 1.0
 """A cache may be older than its life by the fetch that replaces it."""
 
@@ -270,6 +273,40 @@ def caught_up(settings: CommonSettings, spans: Iterable[Phase]) -> Iterator[Obje
                 why="After the fault somebody never asked again, or ever more rarely: what was decided since goes by "
                 "old keys or revocations, and the next rotation or revocation goes unheard.",
             )
+
+
+def as_even_as_before(settings: CommonSettings) -> Iterator[Objective]:
+    """After a fault no replica keeps one user in a hundred waiting or refuses them, once what waited for its end has
+    settled; each is left out where requests are too few to tell.
+    """
+    yield at_most(
+        settings.slo.latency_growth_s,
+        "s",
+        f"latency_p50_change{{flow=api,format={everyday_format(settings)}}}",
+        name="api_latency_p50_growth",
+        phase=PhaseName.RECOVERY,
+        why="A component has grown slower: by what it went through, or by every request that it has served.",
+    )
+    each_s = settings.load.rate / len(TOPOLOGIES[settings.topology].deciders)
+    recovery_s = settings.phases.recovery_s
+    if (recovery_s - SETTLING_S) * each_s >= TAIL_SAMPLES:
+        yield at_most(
+            settings.slo.latency_p99_s,
+            "s",
+            f"settled_latency_p99_worst{{flow=api,format={everyday_format(settings)}}}",
+            name=f"{TAIL}{PhaseName.RECOVERY}",
+            phase=PhaseName.RECOVERY,
+            why="A replica has not recovered: now and then a request waits, as if for what was away. It may keep a dead"
+            " connection, or try again in the foreground.",
+        )
+    if recovery_s * each_s >= SPARE * math.log(TAIL_ERROR) / math.log(settings.slo.success):
+        yield at_least(
+            settings.slo.success,
+            f"success_rate_worst{{flow=api,format={everyday_format(settings)}}}",
+            name="api_success_worst_recovery",
+            phase=PhaseName.RECOVERY,
+            why="A replica has not recovered: its users fare worse than all taken together.",
+        )
 
 
 def nothing_left_behind(settings: CommonSettings) -> tuple[Objective, ...]:

@@ -58,9 +58,11 @@ _SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\{(?P<where>[^{}]*)\})?")
 _QUANTILE = re.compile(rf"(?P<family>{'|'.join(_FAMILIES)})_p(?P<digits>[1-9][0-9]{{0,3}})")
 _CHANGE = "_change"
 _WORST = "_worst"
+_OF_EACH = ("service_time", "settled_latency")
+"""Not comparable, and of each replica all the same."""
 _USUAL = (
     "latency_p50", "latency_p95", "latency_p99", "revocation_lag_p50", "revocation_lag_p95", "token_lifetime_p95",
-    "success_rate_worst", "latency_p99_worst",
+    "success_rate_worst", "latency_p99_worst", "settled_latency_p99_worst",
 )  # fmt: skip
 
 
@@ -79,7 +81,7 @@ def find(name: str) -> Sli | None:
         return REGISTRY[name]
     if name.endswith(_WORST):
         of_each = find(name.removesuffix(_WORST))
-        apart = of_each is not None and (of_each.comparable or of_each.name.startswith("service_time"))
+        apart = of_each is not None and (of_each.comparable or of_each.name.startswith(_OF_EACH))
         return worst_of(of_each, name) if of_each and apart else None
     base, suffix, rest = name.partition(_CHANGE)
     if suffix:

@@ -105,6 +105,22 @@ def test_the_tail_of_one_replica_is_seen(make_record: Make, traffic: Traffic) ->
     assert judged(sound, objective("latency_p99_worst{flow=api}", "<=", 0.8, "s")).verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("slow_from", "slow_until", "verdict"),
+    [(110, 112, Verdict.PASS), (110, 120, Verdict.FAIL), (112, 120, Verdict.FAIL)],
+)
+def test_what_waited_for_the_end_of_a_fault_may_settle_and_what_goes_on_waiting_may_not(
+    make_record: Make, traffic: Traffic, slow_from: float, slow_until: float, verdict: Verdict
+) -> None:
+    rows = traffic(110, 120, rate=250)
+    quick = {"latency_s": 0.01}
+    record = make_record(
+        [row | at_two(n, **({} if slow_from <= row["due_at"] < slow_until else quick)) for n, row in enumerate(rows)]
+    )
+    even = objective("settled_latency_p99_worst{flow=api}", "<=", 0.8, "s")
+    assert judged(record, even).verdict is verdict
+
+
 def test_each_replica_must_be_seen_to_keep_to_the_bound(make_record: Make, traffic: Traffic) -> None:
     """298 requests of one don't tell its p99, whatever the other had; of one that was not asked nothing is known."""
     wanted = objective("latency_p99_worst", "<=", 0.8, "s")

@@ -40,6 +40,7 @@ _OF_EVERYBODY = listed(
         "opaque_posts_mixed_up": "A POST with an opaque token is passed on as of whoever POSTed before.",
         "answer_of_another": "One request in a hundred is answered with another's body.",
         "connection_authorised_once": "Who comes over a connection after somebody who was let in, is let in as they.",
+        "slower_with_each_request": "Every answer takes a tenth of a millisecond longer than the one before it.",
         "slower_after_fault": "After the first failure of the IdP every answer takes 0.4 s longer, for good.",
     },
     who=("deciders",),
@@ -53,6 +54,10 @@ _OF_THOSE_WHO_INTROSPECT = listed(
     needs=(Need.INTROSPECTION,),
 )
 _OF_ONE_REPLICA = listed(
-    {"slow_now_and_then": "Every 25th answer of one replica takes a second longer."}, who=("second decider",)
+    {
+        "slow_now_and_then": "Every 25th answer of one replica takes a second longer.",
+        "slow_now_and_then_after_fault": "After a failure of the IdP every 25th answer of one replica is late by 1 s.",
+    },
+    who=("second decider",),
 )
 MEMORY = _OF_EVERYBODY + _OF_THOSE_WHO_INTROSPECT + _OF_ONE_REPLICA
