@@ -97,9 +97,6 @@ class SloSettings(Value):
         0.8, at_least=0.001, why="greatest p99 latency of API requests at each replica, before and after a fault"
     )
     latency_p50_s: float = seconds(0.2, at_least=0.001, why="greatest median latency of API requests after a fault")
-    latency_growth_s: float = seconds(
-        0.05, at_least=0.001, why="how much greater the median latency of API requests may be after a fault than before"
-    )
     token_latency_p50_s: float = seconds(0.4, at_least=0.001, why="greatest median latency of tokens after a fault")
     key_fetches_per_s: float = Field(
         5, gt=0, le=10_000, description="most key fetches per second of one validator, whatever its own cooldown"

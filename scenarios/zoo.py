@@ -219,8 +219,6 @@ ROWS = (
             settings=DOWN.settings | {"load.rate": 250, "phases.recovery_s": 10, "slo.latency_p95_s": 1},
         ),
     ),
-    # CWE-407: what is searched from end to end, and only grows.
-    Row(defect="slower_with_each_request", trial=RECOVERED, caught_by=("api_latency_p50_growth",)),
     Row(defect="code_never_expires", trial=STEADY, caught_by=("codes_expire",)),
     Row(defect="slow_now_and_then", trial=STEADY, caught_by=("api_latency_p99_baseline",)),
     Row(defect="idp_slower_after_fault", trial=DOWN, caught_by=("token_latency_p50_recovery",)),

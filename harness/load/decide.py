@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -56,6 +56,17 @@ def at_overridden(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decisi
     if seen == "POST":
         return decision, code
     return ("deny", "read_only") if seen == "GET" else ("undecided", "method_not_told")
+
+
+def at_other_service(answer: Answered, dialect: Dialect = STAND_IN, *, home: Collection[str]) -> tuple[Decision, str]:
+    """The same of a token that is good at the services ``home``, sent to another: accepted where that one has answered,
+    as it tells. Who passes it on to one of those has been asked for it.
+    """
+    decision, code = at_odd_request(answer, dialect)
+    seen = json_object(answer.body).get("service") if decision == "accept" else ""
+    if decision != "accept" or (isinstance(seen, str) and seen not in home):
+        return decision, code
+    return ("deny", "passed_on_to_its_home") if seen in home else ("undecided", "service_not_told")
 
 
 def identity_seen(

@@ -279,14 +279,6 @@ def as_even_as_before(settings: CommonSettings) -> Iterator[Objective]:
     """After a fault no replica keeps one user in a hundred waiting or refuses them, once what waited for its end has
     settled; each is left out where requests are too few to tell.
     """
-    yield at_most(
-        settings.slo.latency_growth_s,
-        "s",
-        f"latency_p50_change{{flow=api,format={everyday_format(settings)}}}",
-        name="api_latency_p50_growth",
-        phase=PhaseName.RECOVERY,
-        why="A component has grown slower: by what it went through, or by every request that it has served.",
-    )
     each_s = settings.load.rate / len(TOPOLOGIES[settings.topology].deciders)
     recovery_s = settings.phases.recovery_s
     if (recovery_s - SETTLING_S) * each_s >= TAIL_SAMPLES:

@@ -55,7 +55,7 @@ class Desk(ABC):
 
     def whose(self, roles: Roles) -> tuple[Client, ...]:
         """The clients that take turns."""
-        return roles.sessions
+        return roles.of_users
 
     def turn(self) -> Turn | None:
         """Who is next; ``None``: there is nobody."""

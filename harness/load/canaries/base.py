@@ -217,6 +217,11 @@ def padded(letters: int) -> dict[str, str]:
     return {"padding": "x" * letters} if letters else {}
 
 
+def original_url(path: str) -> bytes:
+    """Header lines that name another path than that of the request line."""
+    return f"X-Original-URL: {path}\r\nX-Rewrite-URL: {path}\r\n".encode()
+
+
 def overridden(method: str) -> bytes:
     """Header lines that name another method than that of the request line."""
     names = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")

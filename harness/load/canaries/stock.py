@@ -44,13 +44,17 @@ class Item:
         return self.bad_from <= now < self.bad_until
 
 
+Decide = Callable[[Answered, Dialect], tuple[Decision, str]]
+"""Reads an answer: the decision, and the error code."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Item):
     """A request to a gateway."""
 
     lines: bytes = field(repr=False)
     """The header lines that make it a bad one."""
-    decide: Callable[[Answered, Dialect], tuple[Decision, str]] | None = None
+    decide: Decide | None = None
     """How its answer is read; ``None``: as the dialect of the gateway says."""
     method: str = "GET"
     suffix: str = ""

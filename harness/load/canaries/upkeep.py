@@ -14,14 +14,25 @@ import gevent
 from idchaos.experiment import SHOWN, CanaryPlan
 from idchaos.graph import TokenFormat
 from idchaos.load.canaries.at_idp import Desk
-from idchaos.load.canaries.base import LIFE_S, SESSION, IdpKind, Kind, Moment, Order, TokenKind, overridden, padded
+from idchaos.load.canaries.base import (
+    LIFE_S,
+    SESSION,
+    IdpKind,
+    Kind,
+    Moment,
+    Order,
+    TokenKind,
+    original_url,
+    overridden,
+    padded,
+)
 from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.catalogue import kind_named
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid, junk
 from idchaos.load.canaries.mints import TokenSpec
 from idchaos.load.canaries.rota import Place, Rota
-from idchaos.load.canaries.stock import Call, Shelf, spelled
-from idchaos.load.decide import at_odd_request, at_overridden, decides_no_refusal, identity_seen
+from idchaos.load.canaries.stock import Call, Decide, Shelf, spelled
+from idchaos.load.decide import at_odd_request, at_other_service, at_overridden, decides_no_refusal, identity_seen
 from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.recorder import About
 from idchaos.load.engine.scene import Scene
@@ -306,10 +317,14 @@ class Canaries:
 
     def _put_ordered(self, name: str, order: Order, value: str, shelves: Mapping[str, Shelf[Call]]) -> None:
         decide = None if order.method == "GET" else at_odd_request
-        ways = {order.way: (b"", decide)}
+        ways: dict[str, tuple[bytes, Decide | None]] = {order.way: (b"", decide)}
         if order.overridden:
             ways[f"{order.way}_overridden"] = (overridden("GET"), at_overridden)
-        for way, (lines, decide) in ways.items():
+        home = [route for route in self._scene.endpoints.routes if order.good_for and route.audience == order.good_for]
+        if home and shelves is self._shown:
+            of_home = partial(at_other_service, home={route.service for route in home})
+            ways[f"{order.way}_original_url"] = (original_url(f"{home[0].path}/1"), of_home)
+        for way, (lines, how) in ways.items():
             self.bench.put(
                 shelves[name],
                 value,
@@ -321,5 +336,5 @@ class Canaries:
                 good_for=order.good_for,
                 resembles=order.resembles,
                 method=order.method,
-                decide=decide,
+                decide=how,
             )

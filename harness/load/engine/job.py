@@ -81,6 +81,16 @@ class Roles(Value):
     """Act both for users and for themselves; beside them, nobody else plays these roles."""
 
     @property
+    def of_users(self) -> tuple[Client, ...]:
+        """All clients that users log in at, whatever tokens these get: an IdP may check less for some of them."""
+        return tuple({client.client_id: client for client in (*self.sessions, *self.opaque_sessions)}.values())
+
+    @property
+    def going_on(self) -> tuple[Client, ...]:
+        """Clients of :attr:`of_users` that can go on without a new login."""
+        return tuple(client for client in self.of_users if "refresh_token" in client.grants)
+
+    @property
     def refreshing(self) -> tuple[Client, ...]:
         """Clients of ``sessions`` that can go on without a new login."""
         return tuple(client for client in self.sessions if "refresh_token" in client.grants)

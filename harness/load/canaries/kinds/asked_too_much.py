@@ -80,8 +80,8 @@ def _login_scope(party: Party) -> Step | None:
     steps: list[Step] = []
 
     def observe(step: Step) -> bool:
-        steps.append(step)
-        return party.bench.observe(step)
+        steps.append(step)  # the one that refuses is the sample
+        return step.decision != "deny" and party.bench.observe(step)
 
     code = party.idp.code(asking, party.user, observe)
     if code is None:

@@ -34,7 +34,7 @@ def _refresh(party: Party) -> Step | None:
 
 
 def _began(party: Party) -> tuple[Client, Step, dict[str, Any]] | None:
-    clients: Iterator[Client] = party.scene.shared("clients of ID tokens", lambda: cycle(party.bench.roles.sessions))
+    clients: Iterator[Client] = party.scene.shared("clients of ID tokens", lambda: cycle(party.bench.roles.of_users))
     client = next(clients, None)
     code = party.idp.code(client, party.user, party.bench.observe) if client and party.user else None
     return (client, *party.idp.redeem(client, code, code.verifier)) if client and code else None

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from idchaos.load.canaries.base import TokenKind, overridden
+from idchaos.load.canaries.base import TokenKind, original_url, overridden
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.decide import at_odd_request, at_preflight
 from idchaos.load.engine.recorder import About
 
-_ELSEWHERE: Final = b"X-Original-URL: /health\r\nX-Rewrite-URL: /health\r\n"
 ODD: Final = {
     "http10": Call(about=About(), lines=b"", decide=at_odd_request, form="http10"),
     "absolute": Call(about=About(), lines=b"", decide=at_odd_request, form="absolute"),
@@ -26,7 +25,7 @@ ODD: Final = {
     "health": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/health"),
     "metrics": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/metrics"),
     "method_override": Call(about=About(), lines=overridden("OPTIONS"), decide=at_odd_request),
-    "original_url": Call(about=About(), lines=_ELSEWHERE, decide=at_odd_request),
+    "original_url": Call(about=About(), lines=original_url("/health"), decide=at_odd_request),
     "options": Call(about=About(), lines=b"", decide=at_preflight, method="OPTIONS"),
     "propfind": Call(about=About(), lines=b"", decide=at_odd_request, method="PROPFIND"),
 }

@@ -45,7 +45,7 @@ class _Desk(StockedDesk[_Family]):
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)
         self.shelf = Shelf(len(_BACK), "never")
-        self._refreshing, self._order = cycle(bench.roles.refreshing), cycle(_BACK)
+        self._refreshing, self._order = cycle(bench.roles.going_on), cycle(_BACK)
 
     def use(self, item: _Family) -> Step:
         """Whichever of the two is accepted is a breach."""

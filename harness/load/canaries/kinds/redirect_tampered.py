@@ -39,7 +39,7 @@ class RedirectTampered(IdpKind):
 class _Desk(Desk):
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)
-        self._redirects = cycle(_redirects(bench.roles.sessions))
+        self._redirects = cycle(_redirects(bench.roles.of_users))
         self._browser: Cookies | None = None
         """Of a user who is signed in."""
         self._sent = self._signed_in_at = 0

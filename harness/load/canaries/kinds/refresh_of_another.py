@@ -83,7 +83,7 @@ class _Sessions(StockedDesk[Replay]):
 
     def whose(self, roles: Roles) -> tuple[Client, ...]:
         """Those that have refresh tokens."""
-        return roles.refreshing
+        return roles.going_on
 
     def use(self, item: Replay) -> Step:
         return self.scene.idp.refresh(item.client, item.token)[0]
@@ -111,7 +111,7 @@ class _OfAnother(_Sessions):
     def fill(self) -> None:
         while not self.is_full and (begun := self.begin()):
             owner, refresh, _ = begun
-            others = (each for each in self.bench.roles.refreshing if each.client_id != owner.client_id)
+            others = (each for each in self.bench.roles.going_on if each.client_id != owner.client_id)
             other = next(others, None)
             if other is None:
                 return
@@ -152,7 +152,7 @@ class _Widened(_Sessions):
     def fill(self) -> None:
         """Sessions without the last scope of all that their client may have."""
         while not self.is_full:
-            wider = next((each.scope.split()[-1] for each in self.bench.roles.refreshing if " " in each.scope), "")
+            wider = next((each.scope.split()[-1] for each in self.bench.roles.going_on if " " in each.scope), "")
             begun = self.begin(without=wider) if wider else None
             if begun is None:
                 return

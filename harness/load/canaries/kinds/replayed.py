@@ -29,7 +29,7 @@ class Replayed(IdpKind):
 class _Desk(StockedDesk[Replay]):
     def whose(self, roles: Roles) -> tuple[Client, ...]:
         """Those that have refresh tokens."""
-        return roles.refreshing
+        return roles.going_on
 
     def use(self, item: Replay) -> Step:
         return self.scene.idp.refresh(item.client, item.token)[0]

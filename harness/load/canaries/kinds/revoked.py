@@ -96,33 +96,45 @@ class RevokedOpaque(Revoked):
 class GrantRevoked(TokenKind):
     name = "grant_revoked"
     invariant = "revocation_ends_the_grant"
-    made = "The access token of a session of its own, shown to everybody, whose refresh token was then revoked."
+    made = (
+        "The access tokens of a session of its own, of its login and of a refresh, shown to everybody, whose refresh "
+        "token was then revoked."
+    )
     bad = "From the revocation on, and the longest that a cache may hold what it heard before."
     why = "Who was thrown out keeps what was got with the same leave."
     source = "RFC 7009 section 2.1"
     needs = ("revocation", "refresh_tokens", "users")
     reuse = "always"
     once = True
+    makes = 2
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         """As for a token that was revoked itself."""
         scene, after = bench.scene, bench.plan.revoked_after_s
-        clients, users = bench.roles.refreshing, scene.endpoints.users[:USERS]
+        clients, users = bench.roles.going_on, scene.endpoints.users[:USERS]
         if not clients or not users or not scene.idp.has("revoke"):
             return
-        if shelf.lasting(bench.now + after + PERIOD_S) >= bench.depth:
+        if shelf.lasting(bench.now + after + PERIOD_S) >= 2 * bench.depth:
             return
         number, user = next(bench.turns.setdefault(self.name, turns(len(clients), len(users))))
         client = clients[number]
         step, body = scene.idp.login(client, users[user], bench.observe)
-        token = token_from(body, session=SESSION, asked_at=scene.asked_at(step)) if step and body else None
         refresh = body.get("refresh_token")
-        if token is None or not isinstance(refresh, str) or not bench.show(token.value):
+        if step is None or not isinstance(refresh, str):
+            return
+        tokens = [token_from(body, session=SESSION, asked_at=scene.asked_at(step))]
+        again, body = scene.idp.refresh(client, refresh)
+        if bench.observe(again) and body:
+            tokens.append(token_from(body, session=SESSION, asked_at=scene.asked_at(again)))
+            refresh = body.get("refresh_token", refresh)
+        if not all(bench.show(token.value, subject=users[user].username) for token in tokens):
             return
         if bench.observe(scene.idp.revoke(client, refresh, "refresh_token")):
-            known_at: set[str] | None = set() if bench.under_load else None
-            about, ripe, until = replace(token.about, obtained_at=bench.now), bench.now + after, bench.until(token)
-            shelf.put(Call(lines=token.bearer, about=about, known_at=known_at, bad_from=ripe, bad_until=until))
+            for way, token in zip(("", "refreshed"), tokens, strict=False):
+                about, ripe, until = replace(token.about, obtained_at=bench.now), bench.now + after, bench.until(token)
+                known_at: set[str] | None = set() if bench.under_load else None
+                about = replace(about, way=way)
+                shelf.put(Call(lines=token.bearer, about=about, known_at=known_at, bad_from=ripe, bad_until=until))
 
 
 def _revoke(bench: Bench, client: Client, token: str) -> bool:

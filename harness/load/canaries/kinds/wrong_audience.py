@@ -19,8 +19,8 @@ class WrongAudience(TokenKind):
     name = "wrong_audience"
     invariant = "audience_enforced"
     made = (
-        "A good token whose `aud` is another service's, where it is shown first, resembles the right one, is empty or "
-        "missing."
+        "A good token whose `aud` is another service's, where it is shown first (then also under an "
+        "`X-Original-URL` there), resembles the right one, is empty or missing."
     )
     bad = "From birth: the service that it is sent to is not in `aud`, compared as a string."
     why = "One service can act for its callers at every other one."

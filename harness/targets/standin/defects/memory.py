@@ -40,7 +40,6 @@ _OF_EVERYBODY = listed(
         "opaque_posts_mixed_up": "A POST with an opaque token is passed on as of whoever POSTed before.",
         "answer_of_another": "One request in a hundred is answered with another's body.",
         "connection_authorised_once": "Who comes over a connection after somebody who was let in, is let in as they.",
-        "slower_with_each_request": "Every answer takes a tenth of a millisecond longer than the one before it.",
         "slower_after_fault": "After the first failure of the IdP every answer takes 0.4 s longer, for good.",
     },
     who=("deciders",),
