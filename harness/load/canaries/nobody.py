@@ -55,6 +55,10 @@ class Nobody:
         """The public key of that algorithm (RFC 7517 section 4)."""
         return dict(self._key(alg).as_dict(private=False))
 
+    def private_jwk(self, alg: str) -> dict[str, Any]:
+        """The same with its private members."""
+        return dict(self._key(alg).as_dict(private=True))
+
     def certificate(self, alg: str) -> str:
         """A certificate that its key made for itself, as ``x5c`` holds it: base64 of DER (RFC 7515 section 4.1.6)."""
         if alg not in self._certificates:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from idchaos.targets.endpoints import Client
 
@@ -13,13 +15,17 @@ LIFE_S = 60.0
 
 def assertion(client: Client, issuer: str, now: float) -> str:
     """A new assertion of a client with a key, meant for ``issuer``, good for ``LIFE_S``."""
+    assert client.private_jwk is not None
+    return signed_by(client.private_jwk, assertion_claims(client, issuer, now))
+
+
+def signed_by(private_jwk: Mapping[str, str], claims: Mapping[str, Any]) -> str:
+    """Claims as a JWT, signed by ES256 with a P-256 key."""
     # Not before it is used: scenarios know the kinds of canaries, and none of them should wait for cryptography.
     from joserfc import jwt
     from joserfc.jwk import ECKey
 
-    assert client.private_jwk is not None
-    claims = assertion_claims(client, issuer, now)
-    return jwt.encode({"alg": "ES256"}, claims, ECKey.import_key(dict(client.private_jwk)))
+    return jwt.encode({"alg": "ES256"}, dict(claims), ECKey.import_key(dict(private_jwk)))
 
 
 def assertion_claims(client: Client, issuer: str, now: float) -> dict[str, str | int]:

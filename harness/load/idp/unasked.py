@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from idchaos.load.decide import json_object
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.tokens import peek
 
@@ -19,6 +20,8 @@ PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 """RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1."""
 FEWEST: Final = 20
 """Values, before it is said how well they could be guessed."""
+WHOLE_SECONDS_S: Final = 2.0
+"""Claims are whole seconds, and so is what is told: each may be cut."""
 LEAST_BITS: Final = 64.0
 """Half of the 128 bits that RFC 6749 section 10.10 asks for: what is estimated from a few values is an estimate."""
 
@@ -30,6 +33,7 @@ class Rule(StrEnum):
     KEYS_ARE_PUBLIC = "no_private_keys_published"
     UNGUESSABLE = "tokens_unguessable"
     OWN_TOKENS = "logins_get_their_own_tokens"
+    LIVES_TOLD = "token_lives_told_rightly"
 
 
 @dataclass
@@ -42,10 +46,23 @@ class Unasked:
     _subjects: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def token_answer(self, answer: Response) -> None:
-        """RFC 6749 section 5.1: an answer with tokens says ``no-store``."""
+        """RFC 6749 section 5.1: an answer with tokens says ``no-store``, and ``expires_in`` no longer than a JWT's own
+        claims say.
+        """
         told = answer.header("Cache-Control")
         stored = "no-store" not in told.lower()
         self._saw(Rule.NOT_STORED, f"Cache-Control: {told[:60] or 'none'}" if stored else "")
+
+        self._life(json_object(answer.body))
+
+    def _life(self, body: Mapping[str, Any]) -> None:
+        told, token = body.get("expires_in"), body.get("access_token")
+        claims = peek(token)[1] if isinstance(token, str) else {}
+        numbers = [each for each in (told, claims.get("iat"), claims.get("exp")) if isinstance(each, int | float)]
+        if len(numbers) == 3:
+            told_s, lives_s = numbers[0], numbers[2] - numbers[1]
+            wrong = f"{told_s:g} s were told of a token that lives for {lives_s:g} s"
+            self._saw(Rule.LIVES_TOLD, wrong if told_s > lives_s + WHOLE_SECONDS_S else "")
 
     def key_set(self, keys: Iterable[Mapping[str, Any]]) -> None:
         """RFC 7517 section 9.2: nobody publishes private members."""

@@ -14,8 +14,8 @@ from idchaos.load.idp.tokens import b64
 from idchaos.load.idp.unasked import LEAST_BITS, Rule, Unasked, bits_of
 
 
-def answer(**headers: str) -> Response:
-    return cast(Response, SimpleNamespace(header=lambda name: headers.get(name.replace("-", "_"), "")))
+def answer(body: bytes = b"", **headers: str) -> Response:
+    return cast(Response, SimpleNamespace(header=lambda name: headers.get(name.replace("-", "_"), ""), body=body))
 
 
 def jwt(subject: str) -> str:
@@ -34,6 +34,19 @@ def test_an_answer_with_tokens_says_that_nobody_may_store_it(header: str, broken
     seen = Unasked()
     seen.token_answer(answer(Cache_Control=header))
     assert (seen.looked[Rule.NOT_STORED], seen.broken[Rule.NOT_STORED]) == (1, broken)
+
+
+@pytest.mark.parametrize(
+    ("told", "lives", "broken"),
+    [(20, 20, 0), (22, 20, 0), (15, 20, 0), (40, 20, 1), (None, 20, None), (20, None, None)],
+)
+def test_a_token_lives_for_as_long_as_its_answer_says(told: int | None, lives: int | None, broken: int | None) -> None:
+    claims = {"iat": 1_000} | ({} if lives is None else {"exp": 1_000 + lives})
+    token = ".".join((b64(b"{}"), b64(json.dumps(claims).encode()), "c2ln"))
+    seen = Unasked()
+    seen.token_answer(answer(json.dumps({"access_token": token, "expires_in": told}).encode()))
+    assert seen.looked[Rule.LIVES_TOLD] == (0 if broken is None else 1)
+    assert seen.broken[Rule.LIVES_TOLD] == (broken or 0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""Assertions by which no client may authenticate, though most of each is right."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from idchaos.load.canaries.asking import Ask, AskedKind
+from idchaos.load.canaries.forging import part
+from idchaos.load.canaries.party import Party
+from idchaos.load.idp.assertion import assertion_claims, signed_by
+from idchaos.load.idp.client import Step
+
+_AGO_S: Final = 600
+"""Further back, and further ahead, than any clock is wrong."""
+_SOMEBODY: Final = "somebody-else"
+
+
+def _changed(way: str, claims: dict[str, Any]) -> dict[str, Any]:
+    """The claims (RFC 7523 section 3), one of which is wrong."""
+    now = int(claims["iat"])
+    wrong: dict[str, dict[str, Any]] = {
+        "audience": {"aud": "https://nobody.invalid"},
+        "no_audience": {"aud": None},
+        "expired": {"iat": now - 2 * _AGO_S, "exp": now - _AGO_S},
+        "no_exp": {"exp": None},
+        "not_yet": {"nbf": now + _AGO_S, "exp": now + 2 * _AGO_S},
+        "issuer": {"iss": _SOMEBODY},
+        "subject": {"sub": _SOMEBODY},
+    }
+    return {name: value for name, value in (claims | wrong.get(way, {})).items() if value is not None}
+
+
+def _asked(party: Party, way: str) -> Step | None:
+    client = party.bench.roles.asserting
+    if client is None or client.private_jwk is None:
+        return None
+    claims = _changed(way, assertion_claims(client, party.scene.endpoints.issuer, party.bench.now))
+    if way == "unsigned":
+        made = f"{part({'alg': 'none'})}.{part(claims)}."
+    else:
+        made = signed_by(party.bench.nobody.private_jwk("ES256") if way == "other_key" else client.private_jwk, claims)
+    party.idp.handed_out.add("client_assertion", made)
+    return party.idp.client_credentials(client, made)[0]
+
+
+class AssertionUnfit(AskedKind):
+    name = "assertion_unfit"
+    invariant = "assertions_checked"
+    made = (
+        "A new assertion of a client, for another audience or none, expired, without an end, for later, by another "
+        "issuer, about another subject, signed by a key of nobody's, or not at all."
+    )
+    bad = "From birth: one claim, or the signature, is not what makes it a proof for this IdP."
+    why = "What a client shows to another server, or showed long ago, opens this one."
+    source = "RFC 7523 section 3, CVE-2025-27370, CVE-2025-27371"
+    needs = ("assertions",)
+    says_nothing = frozenset()
+    """The refusal of the client is what is asked for."""
+    asks = tuple(
+        Ask(way, partial(_asked, way=way))
+        for way in (
+            "audience", "no_audience", "expired", "no_exp", "not_yet", "issuer", "subject", "other_key", "unsigned",
+        )
+    )  # fmt: skip
