@@ -107,6 +107,9 @@ class SloSettings(Value):
     withdrawn_key_s: float = seconds(
         900, at_least=0.1, why="longest time that a withdrawn key may be accepted, whatever caches allow"
     )
+    introspections_per_request: float = Field(
+        1.5, gt=0, le=1_000, description="introspections at the IdP for each request that may need one, at most"
+    )
     memory_growth_mib: float = Field(
         16, gt=0, le=1_000_000, description="MiB by which a component's memory may have grown after a load"
     )

@@ -145,6 +145,18 @@ def opaque_objectives(settings: IntrospectionBrownout) -> tuple[Objective, ...]:
     return ()
 
 
+def asked_once(settings: IntrospectionBrownout) -> Objective:
+    """An IdP that is in trouble must not be asked several times for what it was asked before."""
+    return at_most(
+        settings.slo.introspections_per_request,
+        "times",
+        "introspections_per_request",
+        name="introspections_bounded",
+        phase=PhaseName.FAULT,
+        why="Whoever gets no answer asks again at once: the IdP has several times its load when it can bear it least.",
+    )
+
+
 def design(settings: IntrospectionBrownout) -> Experiment:
     """Traffic with JWTs and with opaque tokens goes on meanwhile; then introspection is well."""
     spans = phases(settings, settings.fault.duration_s)
@@ -162,6 +174,7 @@ def design(settings: IntrospectionBrownout) -> Experiment:
                     why="Opaque tokens were refused although introspection was well again.",
                 ),
                 *bulkhead(settings),
+                asked_once(settings),
                 idp_as_quick_as_before(settings),
                 *every_run(settings, spans),
             ),

@@ -61,6 +61,8 @@ _NARROW = (
     ("exp_fraction_ignored", "times_are_checked"),
     ("exp_zero_ignored", "times_are_checked"),
     ("method_override_scope", "writes_need_their_scope"),
+    ("cnf_ignored", "bound_tokens_need_their_proof"),
+    ("reauthentication_skipped", "users_asked_again"),
     ("assertion_for_anybody", "assertions_checked"),
     ("assertion_never_expires", "assertions_checked"),
     ("life_told_twice_as_long", "token_lives_told_rightly"),
@@ -137,6 +139,7 @@ _NARROW = (
     ("error_repeats_credentials", "refusals_repeat_no_token"),
     # RFC 6750 section 5.3 and RFC 9700 sections 2.1.2 and 4.3.2: no tokens in URLs and histories; CWE-598, CWE-532.
     ("answer_header_repeats_token", "answers_repeat_no_token"),
+    ("answer_shows_gateway_secret", "answers_repeat_no_token"),
     ("answer_sets_token_cookie", "answers_repeat_no_token"),
     ("token_in_upstream_url", "answers_repeat_no_token"),
     ("token_answer_repeats_credentials", "answers_repeat_no_token"),
@@ -328,6 +331,10 @@ ROWS = (
         ),
         caught_by=("nothing_left_open",),
     ),
+    # Google SRE, "Addressing Cascading Failures": retries multiply the load of who is overloaded.
+    Row(defect="introspection_retried_at_once", trial=DOWN, caught_by=("introspections_bounded",)),
+    # RFC 9110 section 10.2.3: clients that obey are away for longer than the failure.
+    Row(defect="clients_put_off_for_a_day", trial=DOWN, caught_by=("clients_put_off_briefly",)),
     # CWE-401: memory that is never released.
     Row(
         defect="requests_kept",

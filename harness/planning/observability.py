@@ -108,6 +108,7 @@ def _why_not(objective: Objective, graph: Graph, sight: Sight) -> str:
         "revocations_age": {Fact.REVOCATIONS: graph.validators_of_tokens},
         "replays_unnoticed": {Fact.REPLAYS: graph.idps},
         "misuse_alerts": {Fact.REPLAYS: graph.idps, Fact.REASONS: graph.validators},
+        "introspections_per_request": {Fact.ENDPOINTS: graph.idps},
         "files_left_open": {Fact.HELD_OPEN: graph.validators_of_tokens},
         "memory_growth": {Fact.MEMORY: graph.validators_of_tokens},
     }

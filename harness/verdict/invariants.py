@@ -46,6 +46,7 @@ UNASKED = {
     "no_private_keys_published": "published keys with private members",
     "tokens_unguessable": "kinds of tokens that could be guessed",
     "logins_get_their_own_tokens": "logins with tokens of somebody else",
+    "clients_put_off_briefly": "failures that send clients away for more than five minutes",
     "token_lives_told_rightly": "tokens that live for less long than was told",
 }
 """See :mod:`idchaos.verdict.unasked`: each, and what its breaches are."""

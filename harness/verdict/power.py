@@ -116,6 +116,7 @@ ONE_WILL_DO = frozenset(
         "refresh_attempts", "unbound_answers",
         "replays_unnoticed", "parallel_uses_accepted", "token_lifetime_max", "theft_window_max",
         "limits_untold", "revoked_accepted_after_rest", "files_left_open", "memory_growth",
+        "introspections_per_request",
         "key_cache_age", "revocations_age",
     }
 )  # fmt: skip

@@ -161,7 +161,8 @@ class Scene:
         offset = self.clock.offset
         where = self.endpoints.routes[route]
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            self.idp.quotes.look(gate.name, answer, secrets_in(bearer, body))
+            self.idp.quotes.look(gate.name, answer, [*secrets_in(bearer, body), *self._inner_secrets])
+            self.idp.unasked.put_off(answer)
         else:
             self._look_through(gate.name, answer, head, bearer)
         if decision == "accept" and not canary and expected != "deny":
@@ -188,6 +189,12 @@ class Scene:
         )
         return decision, code
 
+    @cached_property
+    def _inner_secrets(self) -> tuple[bytes, ...]:
+        """What components of the target prove to each other, and no client ever sees."""
+        told = (self.endpoints.gateway_secret, *(client.client_secret for client in self.endpoints.inner_clients))
+        return tuple(secret.encode() for secret in told if secret)
+
     def _look_through(self, who: str, answer: Response, head: bytes, bearer: bytes) -> None:
         """A good answer gives no token away. Of bodies only those that say our echo: other services may be made to show
         whatever reaches them. What a client puts into a URL itself comes back with it.
@@ -195,7 +202,9 @@ class Scene:
         tokens = bearers_in(bearer)
         sent = [] if any(token in head for token in tokens) else tokens
         handed_out = self.idp.handed_out.kind_of if sent else None
-        self.idp.answers.look(who, answer, sent, body=b'"echo"' in answer.body, handed_out=handed_out)
+        self.idp.answers.look(
+            who, answer, [*sent, *self._inner_secrets], body=b'"echo"' in answer.body, handed_out=handed_out
+        )
 
     def record_step(
         self,

@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 _NOTHING_ELSE: Final[Mapping[str, str]] = {}
+_NO_PROMPT: Final[Mapping[str, str]] = {"prompt": "none"}
 _FORM_PAGE: Final = (200, 401)
 """401: the form again, after a wrong password."""
 Downgrade = Literal["no_challenge", "late_verifier", "plain"]
@@ -140,11 +141,15 @@ class Idp(Provider):
         self.handed_out.add("code_verifier", verifier)
         return Code(code, redirect_uri, verifier, nonce) if observe(step) and code else None
 
-    def silent_code(self, client: Client, cookies: Cookies) -> tuple[Step, Code | None]:
-        """Ask for a code with nothing but the cookies of a browser (``prompt=none``, OpenID Connect Core 3.1.2.1)."""
+    def silent_code(
+        self, client: Client, cookies: Cookies, further: Mapping[str, str] = _NO_PROMPT
+    ) -> tuple[Step, Code | None]:
+        """Ask for a code with nothing but the cookies of a browser (``prompt=none``, OpenID Connect Core 3.1.2.1).
+        ``further``: what is asked for instead of ``prompt=none``.
+        """
         verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         redirect_uri = client.redirect_uri or ""
-        url = self._authorize_url(client, redirect_uri, state, _challenge(verifier) | {"prompt": "none"}, nonce)
+        url = self._authorize_url(client, redirect_uri, state, _challenge(verifier) | dict(further), nonce)
         answer = self._send("GET", url, b"", cookies.header(url))
         if answer.status not in REDIRECTS:
             # Also a page that asks: without a prompt there is no way in.

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -22,6 +23,9 @@ FEWEST: Final = 20
 """Values, before it is said how well they could be guessed."""
 WHOLE_SECONDS_S: Final = 2.0
 """Claims are whole seconds, and so is what is told: each may be cut."""
+LONGEST_PUT_OFF_S: Final = 300.0
+"""Whoever stays away for longer has an outage of their own, long after the one that is over."""
+_PUTS_OFF: Final = (429, 503)
 LEAST_BITS: Final = 64.0
 """Half of the 128 bits that RFC 6749 section 10.10 asks for: what is estimated from a few values is an estimate."""
 
@@ -34,6 +38,7 @@ class Rule(StrEnum):
     UNGUESSABLE = "tokens_unguessable"
     OWN_TOKENS = "logins_get_their_own_tokens"
     LIVES_TOLD = "token_lives_told_rightly"
+    PUT_OFF = "clients_put_off_briefly"
 
 
 @dataclass
@@ -63,6 +68,13 @@ class Unasked:
             told_s, lives_s = numbers[0], numbers[2] - numbers[1]
             wrong = f"{told_s:g} s were told of a token that lives for {lives_s:g} s"
             self._saw(Rule.LIVES_TOLD, wrong if told_s > lives_s + WHOLE_SECONDS_S else "")
+
+    def put_off(self, answer: Response) -> None:
+        """RFC 9110 section 10.2.3: for how long a client is told to stay away that met a failure."""
+        told = answer.header("Retry-After").strip()
+        if answer.status in _PUTS_OFF and told:
+            seconds = _seconds(told, answer.ended)
+            self._saw(Rule.PUT_OFF, f"Retry-After: {told[:40]}" if seconds > LONGEST_PUT_OFF_S else "")
 
     def key_set(self, keys: Iterable[Mapping[str, Any]]) -> None:
         """RFC 7517 section 9.2: nobody publishes private members."""
@@ -112,6 +124,16 @@ class Unasked:
         if wrong:
             self.broken[rule] += 1
             self.first.setdefault(rule, wrong)
+
+
+def _seconds(told: str, now: float) -> float:
+    """Of ``Retry-After``: seconds, or until a date; 0 where it is neither."""
+    if told.isascii() and told.isdigit():
+        return float(told)
+    try:
+        return parsedate_to_datetime(told).timestamp() - now
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def bits_of(values: Iterable[str]) -> float:

@@ -28,6 +28,8 @@ TOKEN: Final = "token"
 NO_REVOCATION: Final = "it asks nobody about a token that its keys vouch for"
 NO_SCOPES: Final = "scopes are left to the services"
 OF_REVOCATION: Final[Mapping[str, str]] = dict.fromkeys(("revoked", "grant_revoked"), NO_REVOCATION)
+NO_BINDING: Final = "it does not look at what key a token is bound to (RFC 9449 and RFC 8705 are not promised)"
+OF_BINDING: Final[Mapping[str, str]] = {"bound": NO_BINDING}
 OF_SCOPES: Final[Mapping[str, str]] = dict.fromkeys(("wrong_scope", "read_only"), NO_SCOPES)
 """Canaries, and why such a gateway does not promise to refuse them."""
 NO_TYPE: Final = "it does not look at what kind of token a JWT is (RFC 9068 is not promised)"

@@ -28,7 +28,7 @@ from idchaos.targets.capabilities import (
     SkewsClock,
 )
 from idchaos.targets.endpoints import Endpoints
-from idchaos.targets.gateways.base import Adapter, Address, Upstream, Wiring
+from idchaos.targets.gateways.base import OF_BINDING, Adapter, Address, Upstream, Wiring
 from idchaos.targets.gateways.checks import check_before_load
 from idchaos.targets.gateways.replica import Replica, listens
 from idchaos.targets.gateways.witness import Witness
@@ -88,8 +88,8 @@ class GatewayTarget(LocalTarget):
         return tuple(name for name in self.graph.parts if name not in self._running)
 
     def unpromised(self) -> Mapping[str, str]:
-        """What the adapter says."""
-        return self.adapter.unpromised
+        """What the adapter says; of tokens that are bound to a key, nothing unless it says otherwise."""
+        return {**OF_BINDING, **self.adapter.unpromised}
 
     def start(self, logs: Path) -> None:
         """Start everything, and see that each replica does what a run takes for granted.

@@ -27,7 +27,7 @@ from idchaos.targets.capabilities import (
     RotatesKeys,
 )
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
-from idchaos.targets.gateways.base import OF_REVOCATION
+from idchaos.targets.gateways.base import OF_BINDING, OF_REVOCATION
 from idchaos.targets.gateways.checks import insist_on
 from idchaos.targets.gateways.witness import Witness
 from idchaos.targets.observer import ObservesLinks
@@ -149,9 +149,9 @@ class SystemTarget:
     # --- what is known of it ---
 
     def unpromised(self) -> Mapping[str, str]:
-        """What its file says; of revocation, what follows from how a token ends here."""
+        """What its file says; of revocation, what follows from how a token ends here; of bound tokens, nothing."""
         by_expiry = OF_REVOCATION if self.file.gateway.revocation == "expiry" else {}
-        return {**by_expiry, **self.file.unpromised}
+        return {**OF_BINDING, **by_expiry, **self.file.unpromised}
 
     def blast_radius(self) -> BlastRadius:
         """What its file allows."""

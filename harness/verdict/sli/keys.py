@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 
 from pydantic import JsonValue
 
@@ -16,6 +15,7 @@ from idchaos.indicators import Selector
 from idchaos.record.record import RunRecord, When
 from idchaos.verdict import lags
 from idchaos.verdict.sli.base import Read, Sli, bracketed, ranged, unknown
+from idchaos.verdict.sli.counters import growth
 from idchaos.verdict.traffic import Reading, Traffic, replicas
 
 _UNTOLD = "a validator reported no counter throughout the phase"
@@ -50,7 +50,7 @@ def _fetches(counter: str, per_s: float) -> Read:
 
 def _growing(record: RunRecord, names: tuple[str, ...], counter: str, per_s: float, phase: When) -> Reading:
     window = record.window(phase)
-    grown = [_growth(record.series(name, "jwks", counter), window) for name in names] if window else []
+    grown = [growth(record.series(name, "jwks", counter), window) for name in names] if window else []
     found = [item for item in grown if item is not None]
     if window is None or not grown or len(found) < len(grown):
         return unknown(_UNTOLD)
@@ -85,8 +85,8 @@ def _per_1000(traffic: Traffic, selector: Selector, phase: When) -> Reading:
     record, window = traffic.record, traffic.record.window(phase)
     deciders = sorted({p.component for p in record.telemetry if _decides_by_keys(p.state)})
     names = dict(selector.where).get("replica", tuple(deciders))
-    fetches = [_growth(record.series(name, "jwks", "fetches"), window) for name in names]
-    requests = [_growth(record.series(name, "requests", "total"), window) for name in names]
+    fetches = [growth(record.series(name, "jwks", "fetches"), window) for name in names]
+    requests = [growth(record.series(name, "requests", "total"), window) for name in names]
     if not names or None in fetches or None in requests:
         return unknown("nobody who decides by keys reported counters throughout the phase")
     fewest, most, reports = (sum(item[index] for item in fetches if item) for index in range(3))
@@ -106,26 +106,6 @@ def _decides_by_keys(state: Mapping[str, JsonValue]) -> bool:
     settings = settings if isinstance(settings, dict) else {}
     passes_on = isinstance(requests, dict) and "upstream" in requests
     return "jwks" in state and bool(settings.get("decides", passes_on)) and settings.get("introspects") != "every"
-
-
-def _growth(series: list[tuple[float, float]], window: tuple[float, float] | None) -> tuple[float, float, int] | None:
-    """Growth of a counter inside and around a window, and the number of reports; ``None`` unless they span
-    most of it.
-    """
-    if window is None:
-        return None
-    inside = [(at, value) for at, value in series if window[0] <= at <= window[1]]
-    if len(inside) < 2 or inside[-1][0] - inside[0][0] < 0.75 * (window[1] - window[0]):
-        return None
-    before = [point for point in series if point[0] < window[0]][-1:]
-    after = [point for point in series if point[0] > window[1]][:1]
-    return _increase(inside), _increase([*before, *inside, *after]), len(inside)
-
-
-def _increase(series: list[tuple[float, float]]) -> float:
-    """Sum of increments; a counter that falls was restarted from 0."""
-    values = [value for _, value in series]
-    return sum(later - earlier if later >= earlier else later for earlier, later in pairwise(values))
 
 
 def _of_fetches(name: str, read: Callable[[Traffic, Selector, When], Reading], unit: str) -> Sli:

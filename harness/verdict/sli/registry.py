@@ -27,6 +27,7 @@ from idchaos.verdict.sli import (
     clocks,
     detection,
     holdings,
+    introspection,
     keys,
     latency,
     logins,
@@ -46,7 +47,7 @@ COLUMNS = (
 )  # fmt: skip
 SUBJECTS = (
     availability, latency, logins, tokens, registration, keys, revocation, clocks, single_use, binding, attacks,
-    detection, audiences, telling, caches, holdings,
+    detection, audiences, telling, caches, holdings, introspection,
 )  # fmt: skip
 REGISTRY: dict[str, Sli] = {each.name: each for subject in SUBJECTS for each in getattr(subject, "SLIS", ())}
 _FAMILIES: dict[str, Callable[[float, str], Sli]] = {

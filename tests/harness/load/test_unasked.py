@@ -14,8 +14,13 @@ from idchaos.load.idp.tokens import b64
 from idchaos.load.idp.unasked import LEAST_BITS, Rule, Unasked, bits_of
 
 
-def answer(body: bytes = b"", **headers: str) -> Response:
-    return cast(Response, SimpleNamespace(header=lambda name: headers.get(name.replace("-", "_"), ""), body=body))
+def answer(body: bytes = b"", status: int = 200, **headers: str) -> Response:
+    return cast(
+        Response,
+        SimpleNamespace(
+            header=lambda name: headers.get(name.replace("-", "_"), ""), body=body, status=status, ended=1_000.0
+        ),
+    )
 
 
 def jwt(subject: str) -> str:
@@ -47,6 +52,25 @@ def test_a_token_lives_for_as_long_as_its_answer_says(told: int | None, lives: i
     seen.token_answer(answer(json.dumps({"access_token": token, "expires_in": told}).encode()))
     assert seen.looked[Rule.LIVES_TOLD] == (0 if broken is None else 1)
     assert seen.broken[Rule.LIVES_TOLD] == (broken or 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "looked", "broken"),
+    [
+        (503, "1", 1, 0),
+        (503, "86400", 1, 1),
+        (429, "301", 1, 1),
+        (503, "Thu, 01 Jan 1970 00:16:45 GMT", 1, 0),
+        (503, "Fri, 02 Jan 1970 00:00:00 GMT", 1, 1),
+        (503, "soon", 1, 0),
+        (503, "", 0, 0),
+        (401, "86400", 0, 0),
+    ],
+)
+def test_a_failure_sends_nobody_away_for_long(status: int, told: str, looked: int, broken: int) -> None:
+    seen = Unasked()
+    seen.put_off(answer(status=status, Retry_After=told))
+    assert (seen.looked[Rule.PUT_OFF], seen.broken[Rule.PUT_OFF]) == (looked, broken)
 
 
 @pytest.mark.parametrize(

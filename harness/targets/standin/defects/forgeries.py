@@ -27,6 +27,7 @@ FORGERIES = (
             "exp_missing_accepted": "A token without exp is good for ever.",
             "exp_string_accepted": "An exp that is no number is read as one, or as never (CVE-2026-25537).",
             "exp_fraction_ignored": "An exp with a fraction of a second is taken for none at all.",
+            "cnf_ignored": "A token that is bound to a key is accepted from any bearer.",
             "exp_zero_ignored": "An exp of 0 is taken for none at all.",
             "exp_out_of_range_accepted": "An exp beyond any time is taken for one far off.",
             "nbf_wraps": "An nbf beyond 2038 is cut to 32 bits and lies in the past.",

@@ -73,6 +73,7 @@ IDP_ENDPOINTS = listed(
         "old_secret_in_form_kept": "A client secret that was replaced stays good where it is sent in the form.",
         "old_secret_in_assertion_kept": "A client secret that was replaced stays good as the key of assertions.",
         "any_secret_in_form": "Every secret is a client's where it is sent in the form.",
+        "reauthentication_skipped": "Who has a session is not asked again, whatever prompt or max_age say.",
         "assertion_for_anybody": "An assertion for another server authenticates a client (CVE-2025-27370).",
         "assertion_never_expires": "An assertion is good however long ago it ended.",
         "life_told_twice_as_long": "The token endpoint says that tokens live for twice as long as they do.",

@@ -7,6 +7,7 @@ from idchaos.topologies import Need
 
 _OF_EVERYBODY = listed(
     {
+        "clients_put_off_for_a_day": "A failure of the IdP sends clients away for a day.",
         "requests_kept": "Each request that was ever decided is kept in memory, good or bad.",
         "verdict_outlives_expiry": "A JWT that was good once is let in for five minutes, also when it has expired.",
         "verdict_outlives_revocation": "A JWT that was good once is let in for five minutes, also when it is revoked.",
@@ -46,6 +47,7 @@ _OF_EVERYBODY = listed(
 )
 _OF_THOSE_WHO_INTROSPECT = listed(
     {
+        "introspection_retried_at_once": "An introspection that fails is tried four times more, at once.",
         "fractional_exp_refused": "An introspected exp with a fraction of a second is taken for an outage.",
         "stale_introspection_in_outage": "While introspection fails, its last answer is believed until the token ends.",
     },

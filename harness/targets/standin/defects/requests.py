@@ -30,6 +30,7 @@ REQUESTS = (
     )
     + listed(
         {
+            "answer_shows_gateway_secret": "A header of a good answer shows by what services know their gateway.",
             "doubtful_path_unchecked": "A path with ..;, two slashes or an encoded slash is let through unseen.",
             "absolute_form_unchecked": "A request with a whole URL for its target is let through unseen.",
             "http10_unchecked": "A request of HTTP/1.0 is let through unseen.",

@@ -15,7 +15,7 @@ from idchaos.run.launch import Request, check_target, manifest, prepare, topolog
 from idchaos.settings import CommonSettings, GatewaySettings
 from idchaos.targets.capabilities import LimitsPromises
 from idchaos.targets.gateways import catalogue
-from idchaos.targets.gateways.base import Adapter, Address, Upstream, Wiring
+from idchaos.targets.gateways.base import OF_BINDING, Adapter, Address, Upstream, Wiring
 from idchaos.targets.gateways.catalogue import adapter_named, adapters
 from idchaos.targets.gateways.replica import telling
 from idchaos.targets.gateways.target import GatewayTarget
@@ -176,7 +176,7 @@ def test_claims_are_those_of_the_adapter() -> None:
     adapter = adapters()["envoy"]
     limits = GatewayTarget(adapter, CommonSettings(topology="edge"), "of-no-run").capability(LimitsPromises)
     assert limits is not None
-    assert limits.unpromised() == adapter.unpromised
+    assert limits.unpromised() == {**OF_BINDING, **adapter.unpromised}
 
 
 @pytest.mark.parametrize(

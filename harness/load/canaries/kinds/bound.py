@@ -1,0 +1,22 @@
+"""A token that is bound to a key, without the proof of that key."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from idchaos.load.canaries.base import Moment, Order, TokenKind
+
+
+class Bound(TokenKind):
+    name = "bound"
+    invariant = "bound_tokens_need_their_proof"
+    made = "A good token whose `cnf` names a key (`jkt`) or a certificate (`x5t#S256`), sent as a bearer token."
+    bad = "From birth: nobody has shown that they have that key."
+    why = "Tokens were bound so that stealing them gains nothing; here it does."
+    source = "RFC 9449 sections 6 and 7.2, RFC 8705 section 3, RFC 7800 section 3"
+    needs = ("minting",)
+
+    def orders(self, moment: Moment) -> Iterable[Order]:
+        member = ("jkt", "x5t#S256")[moment.number % 2]
+        yield Order(moment.good(cnf={member: secrets.token_urlsafe(32)}), way=member)
