@@ -13,8 +13,8 @@ from idchaos.verdict.traffic import Reading, Traffic
 
 def _per_request(traffic: Traffic, selector: Selector, phase: When) -> Reading:
     """Introspections (RFC 7662) that reached the IdP over the requests that may each need one: those of tokens that are
-    no JWTs (of any, where whoever decides says that it asks about every one), and our own questions. Bounds as for other
-    counters: up to one report more or less.
+    no JWTs (of any, where whoever decides says that it asks about every one), and our own questions. Bounds as for
+    other counters: up to one report more or less.
     """
     record, window = traffic.record, traffic.record.window(phase)
     told = sorted({point.component for point in record.telemetry if "issuer" in point.state})
