@@ -40,6 +40,5 @@ SLIS = (
         "rate",
         "times",
         needs=("telemetry.requests", "endpoint", "format", "due_at"),
-        worsened_by_waiting=False,
     ),
 )

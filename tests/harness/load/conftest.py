@@ -17,6 +17,7 @@ from idchaos.load.engine.scene import Clock, Gate, Scene
 from idchaos.load.idp.client import Code, Step
 from idchaos.load.idp.handed_out import HandedOut
 from idchaos.load.idp.tokens import b64
+from idchaos.load.idp.unasked import Unasked
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
@@ -36,7 +37,7 @@ class World:
 
     def __init__(self):
         self.handed_out = HandedOut()
-        self.quotes, self.answers = Quotes(), Quotes()
+        self.quotes, self.answers, self.unasked = Quotes(), Quotes(), Unasked()
         self.now = 1_000.0
         self.away = False
         self.revoked = {}  # in order

@@ -15,6 +15,7 @@ from idchaos.load.engine.scene import Gate, Scene
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.handed_out import HandedOut
 from idchaos.load.idp.sessions import Sessions
+from idchaos.load.idp.unasked import Unasked
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
@@ -29,6 +30,7 @@ class FakeIdp:
     def __init__(self, clock):
         self.clock, self.refreshes, self.tokens, self.asked = clock, [], 0, []
         self.quotes, self.answers, self.handed_out = Quotes(), Quotes(), HandedOut()
+        self.unasked = Unasked()
 
     def _body(self):
         self.tokens += 1
