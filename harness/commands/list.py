@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @click.option("--defects", is_flag=True, help="List the defects that the stand-ins can be given instead.")
 @click.option("--faults", is_flag=True, help="List the faults that can be added to any scenario instead.")
 @click.option("--gateways", is_flag=True, help="List the gateways that can be tested, and what installs them, instead.")
+@click.option("--idps", is_flag=True, help="List the IdPs that can be had, and what installs them, instead.")
 @options.as_json
-def command(*, defects: bool, faults: bool, gateways: bool, as_json: bool) -> int:
+def command(*, defects: bool, faults: bool, gateways: bool, idps: bool, as_json: bool) -> int:
     """List the scenarios, their variants, and what they cover: ours, and those in ./scenarios.
 
     Exit code 64: a file there is broken, or takes another's name.
@@ -31,6 +32,7 @@ def command(*, defects: bool, faults: bool, gateways: bool, as_json: bool) -> in
         "--defects": (defects, _list_defects),
         "--faults": (faults, _list_faults),
         "--gateways": (gateways, _list_gateways),
+        "--idps": (idps, _list_idps),
     }
     asked = [name for name, (wanted, _) in instead.items() if wanted]
     if len(asked) > 1:
@@ -155,4 +157,28 @@ def _list_gateways(as_json: bool) -> None:
     width = max(len(name) for name in adapters())
     for each in told:
         state = f"installed: {each['version']}" if each["installed"] else f"not installed: {each['install']}"
+        print(f"{each['name']:<{width}}  {each['meaning']}\n{'':<{width}}  {state}")
+
+
+def _list_idps(as_json: bool) -> None:
+    from idchaos.targets.idps.catalogue import adapters
+
+    told = [
+        {
+            "name": each.name,
+            "meaning": each.meaning,
+            "installed": not (lacks := each.missing()),
+            "lacks": lacks,
+            "version": each.version(),
+            "install": each.install,
+            "unpromised": dict(each.unpromised),
+        }
+        for each in adapters().values()
+    ]
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    width = max(len(name) for name in adapters())
+    for each in told:
+        state = f"installed: {each['version']}" if each["installed"] else f"{each['lacks']}: {each['install']}"
         print(f"{each['name']:<{width}}  {each['meaning']}\n{'':<{width}}  {state}")

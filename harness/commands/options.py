@@ -27,6 +27,13 @@ gateway = click.option(
     metavar="NAME|FILE",
     help="Which gateway is tested: a name of list --gateways, or a file of your own.",
 )
+idp = click.option(
+    "--idp",
+    default="standin",
+    show_default=True,
+    metavar="NAME",
+    help="Which IdP there is: a name of list --idps.",
+)
 topology = click.option(
     "--topology",
     default=DEFAULT_TOPOLOGY,
@@ -71,6 +78,6 @@ reports = click.option(
 
 def system(command: Command) -> Command:
     """Which system is tested, and how."""
-    for option in (defects, profile, topology, gateway, target):
+    for option in (defects, profile, topology, idp, gateway, target):
         command = option(command)
     return command

@@ -24,6 +24,7 @@ DEFINES = "\nSCENARIO = "
 OPTIONS: dict[str, dict[str, Any]] = {
     "target": {"default": "local", "help": "local (processes) or docker"},
     "gateway": {"default": "standin", "help": "which gateway is tested, by name or file"},
+    "idp": {"default": "standin", "help": "which IdP there is, by name"},
     "topology": {"default": "gateway", "help": "where it is decided whether a token is good"},
     "profile": {"default": "quick", "help": "how long and how much: quick, ci, gameday"},
     "seed": {"type": int, "default": None, "help": "same seed, same plan"},
@@ -114,6 +115,7 @@ class ScenarioTest(pytest.Item):
             scenario=handle(self.scenario, self.path),
             target=self._option("target"),
             gateway=self._option("gateway"),
+            idp=self._option("idp"),
             topology=self._option("topology"),
             profile=self._option("profile"),
             seed=self._option("seed"),

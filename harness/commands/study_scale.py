@@ -52,6 +52,7 @@ def scale(
     measure: int,
     target: str,
     gateway: str,
+    idp: str,
     topology: str,
     profile: str,
     defects: tuple[str, ...],
@@ -76,8 +77,8 @@ def scale(
     said = _asked(outages, **asked)
     tell = (lambda _line: None) if as_json else (lambda line: print(f"study: {line}", file=sys.stderr))
     request = Request(
-        measured.SCENARIO, target=target, gateway=gateway, topology=topology, profile=profile, defects=defects,
-        overrides=parse_assignments(assignments), reports=reports, seed=said.seed, command=words,
+        measured.SCENARIO, target=target, gateway=gateway, idp=idp, topology=topology, profile=profile,
+        defects=defects, overrides=parse_assignments(assignments), reports=reports, seed=said.seed, command=words,
     )  # fmt: skip
     checks = measured.measure(measured.points(request, measure), executing(as_json))
     found = scaled(said, tell)

@@ -96,6 +96,10 @@ class Fault(Value):
     def title(self) -> str:
         """What it does, in a few words, for journal and report."""
 
+    def also_needs(self) -> tuple[type, ...]:
+        """Capabilities that this very one needs, by its settings, besides ``needs``."""
+        return ()
+
     def hides_revocations(self, graph: Graph) -> bool:
         """Whether it may keep the news of a revocation from a validator of such a target. Only then is one excused
         that accepts a revoked token meanwhile.

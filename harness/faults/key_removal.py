@@ -8,7 +8,7 @@ from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapsh
 from idchaos.faults.keyring import fetch_evidence, keys_as_before, keys_of, keys_touched, signing
 from idchaos.graph import Graph
 from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
-from idchaos.targets.capabilities import required
+from idchaos.targets.capabilities import SignsUnpublished, required
 from idchaos.undo.ledger import Undo
 
 KID = "kid"
@@ -23,7 +23,7 @@ class KeyRemoval(Fault):
 
     kind: Literal["key_removal"] = "key_removal"
 
-    needs: ClassVar[tuple[type, ...]] = (RotatesKeys, ReportsState, ProbesUpstream)
+    needs: ClassVar[tuple[type, ...]] = (RotatesKeys, SignsUnpublished, ReportsState, ProbesUpstream)
 
     @property
     def title(self) -> str:

@@ -20,7 +20,7 @@ from idchaos.faults.keyring import (
 )
 from idchaos.graph import Graph
 from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
-from idchaos.targets.capabilities import required
+from idchaos.targets.capabilities import SignsUnpublished, required
 from idchaos.undo.ledger import Undo
 
 Mode = Literal["overlap", "abrupt", "publish_late", "emergency"]
@@ -48,6 +48,10 @@ class KeyRotation(Fault):
     """How long after the phase's start the first act is due."""
 
     needs: ClassVar[tuple[type, ...]] = (RotatesKeys, ReportsState, ProbesUpstream)
+
+    def also_needs(self) -> tuple[type, ...]:
+        """A key that is published late has signed before."""
+        return (SignsUnpublished,) if self.mode == "publish_late" else ()
 
     @property
     def title(self) -> str:

@@ -22,6 +22,10 @@ class Rotations(Fault):
 
     needs: ClassVar[tuple[type, ...]] = (RotatesKeys, ReportsState, ProbesUpstream)
 
+    def also_needs(self) -> tuple[type, ...]:
+        """What any of them does."""
+        return tuple(dict.fromkeys(need for each in self.rotations for need in each.also_needs()))
+
     @property
     def title(self) -> str:
         """What it does, in a few words."""

@@ -23,22 +23,25 @@ from idchaos.record.rundir import RunDirectory
 from idchaos.run.added import check_separable, with_faults
 from idchaos.run.declared import seen_by
 from idchaos.run.instruments import Instruments
-from idchaos.run.limits import suiting
+from idchaos.run.limits import check_capabilities, suiting, unprovable
 from idchaos.run.progress import Observer
 from idchaos.run.runner import Run
 from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario
 from idchaos.run.scenarios import scenario_named
 from idchaos.settings import CommonSettings, differing, plain, profile
-from idchaos.targets.base import ReportsState, Target
+from idchaos.targets.base import Target
 from idchaos.targets.gateways.catalogue import STAND_IN, adapter_named
+from idchaos.targets.idps import catalogue as idps
+from idchaos.targets.idps.hosted import Hosted
 from idchaos.targets.standin import defects
 from idchaos.targets.standin.guests import Guests
 from idchaos.targets.systems.file import OF_TOKENS, is_file, read
-from idchaos.topologies import DEFAULT_TOPOLOGY, EDGE, offers, topology_named
+from idchaos.topologies import DEFAULT_TOPOLOGY, EDGE, TOPOLOGIES, offers, topology_named
 from idchaos.undo.ledger import Containers, Processes, Undo
 
 TARGETS = ("local", "docker")
 DEFAULT_GATEWAY = STAND_IN
+DEFAULT_IDP = idps.STAND_IN
 PACKAGES = ("idchaos", "locust", "joserfc", "cryptography", "aiohttp", "pandas", "scipy", "toxiproxy-python")
 
 
@@ -49,6 +52,7 @@ class Request:
     scenario: str
     target: str = "local"
     gateway: str = DEFAULT_GATEWAY
+    idp: str = DEFAULT_IDP
     topology: str = DEFAULT_TOPOLOGY
     profile: str = DEFAULT_PROFILE
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -84,18 +88,19 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
         UsageError: what is wrong, where, and what would be right.
     """
     scenario = scenario or scenario_named(request.scenario)
-    check_target(request.target, request.gateway)
+    check_target(request.target, request.gateway, request.idp)
     profile(request.profile)
     chosen = defects.known(request.defects)
-    topology = topology_named(topology_for(request.gateway, request.topology, request.target))
+    topology = topology_named(_topology_of(request))
     why_not = scenario.why_not_on(topology.name)
     if why_not:
         raise Unsuited(f"--topology: {why_not}")
     defects.by_part(chosen, topology)
     request = replace(request, overrides=_with_fixed(request))
     settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
+    _check_idp(request.idp, settings)
     designed = _designed(scenario, settings, request)
-    target, _ = make_target(request.target, settings, new_run_id(), chosen, gateway=request.gateway)
+    target, _ = make_target(request.target, settings, new_run_id(), chosen, gateway=request.gateway, idp=request.idp)
     experiment = with_faults(designed, request.faults, target.graph)
     lacking = [need for need in scenario.needs if need not in offers(target.graph)]
     if lacking:
@@ -111,7 +116,26 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
 
 def _asked_of(request: Request) -> str:
     """The option that chose the system."""
-    return f"--target {request.target}" if is_file(request.target) else f"--gateway {request.gateway}"
+    if is_file(request.target):
+        return f"--target {request.target}"
+    foreign = request.gateway != DEFAULT_GATEWAY or request.idp == DEFAULT_IDP
+    return f"--gateway {request.gateway}" if foreign else f"--idp {request.idp}"
+
+
+def _topology_of(request: Request) -> str:
+    return topology_for(request.gateway, request.topology, request.target, request.idp)
+
+
+def _check_idp(name: str, settings: CommonSettings) -> None:
+    """Refuse settings that an IdP of somebody else's making has no way to follow.
+
+    Raises:
+        Unsuited: names what it can't do.
+    """
+    adapter = idps.adapter_named(name)
+    why_not = adapter.why_not(settings) if adapter is not None else ""
+    if why_not:
+        raise Unsuited(f"--idp {name}: {why_not}")
 
 
 def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Request) -> Experiment:
@@ -134,7 +158,7 @@ def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Reques
 def _is_sound(scenario: Scenario[Any], request: Request, *, without: str) -> bool:
     rest = {name: value for name, value in request.overrides.items() if name != without}
     try:
-        topology = topology_named(topology_for(request.gateway, request.topology, request.target)).name
+        topology = topology_named(_topology_of(request)).name
         scenario.design(scenario.fill(request.profile, rest, topology=topology))
     except (ValidationError, ArithmeticError, UsageError):
         return False
@@ -163,8 +187,8 @@ def _fixed(request: Request) -> Mapping[str, float]:
     return {f"gateway.{name}": value for name, value in adapter.fixed.items()} if adapter is not None else {}
 
 
-def check_target(target: str, gateway: str) -> None:
-    """Refuse what is neither a known target nor a known gateway.
+def check_target(target: str, gateway: str, idp: str = DEFAULT_IDP) -> None:
+    """Refuse what is neither a known target nor a known gateway or IdP.
 
     Raises:
         UsageError: names what there is.
@@ -173,50 +197,30 @@ def check_target(target: str, gateway: str) -> None:
         read(Path(target))
         if gateway != DEFAULT_GATEWAY:
             raise UsageError(f"--gateway {gateway}: --target {target} has gateways of its own")
+        if idp != DEFAULT_IDP:
+            raise UsageError(f"--idp {idp}: --target {target} has an IdP of its own")
         return
     if target not in TARGETS:
         raise UsageError(f"--target: {target!r} is unknown; there are {', '.join(TARGETS)}, or a file: my.toml")
     if adapter_named(gateway) is not None and target != "local":
         raise UsageError(f"--gateway {gateway}: needs --target local, for it is started on this machine")
+    if idps.adapter_named(idp) is not None and target != "local":
+        raise UsageError(f"--idp {idp}: needs --target local, for it is started on this machine")
 
 
-def topology_for(gateway: str, topology: str, target: str = "local") -> str:
-    """The topology that a gateway is tried in: what the default means for one of somebody else's making, and for a
-    whole system of somebody else's.
+def topology_for(gateway: str, topology: str, target: str = "local", idp: str = DEFAULT_IDP) -> str:
+    """The topology that a gateway or an IdP is tried in: what the default means for one of somebody else's making, and
+    for a whole system of somebody else's.
 
     Raises:
         UsageError: it is asked for in another one.
     """
-    if gateway == DEFAULT_GATEWAY and not is_file(target):
+    if (gateway, idp) == (DEFAULT_GATEWAY, DEFAULT_IDP) and not is_file(target):
         return topology
     if topology not in (DEFAULT_TOPOLOGY, EDGE):
-        own = f"--target {target}" if is_file(target) else f"--gateway {gateway}"
+        own = _asked_of(Request("", target, gateway, idp))
         raise UsageError(f"--topology {topology}: {own} is tried in the topology {EDGE} alone")
     return EDGE
-
-
-def check_capabilities(experiment: Experiment, target: Target) -> None:
-    """Refuse faults that this very target can't carry out or prove.
-
-    Raises:
-        Unsuited: names the fault and the capabilities that are missing.
-    """
-    reports = target.capability(ReportsState)
-    for fault in (fault for faults in experiment.faults.values() for fault in faults):
-        missing = [need.__name__ for need in fault.needs if target.capability(need) is None]
-        if missing:
-            raise Unsuited(f"--target {target.name}: {fault.title} needs a target with {', '.join(missing)}")
-        for fact, components in fault.asks(target.graph).items():
-            mute = [name for name in components if reports is None or fact not in reports.tells(name)]
-            if mute:
-                raise Unsuited(f"--target {target.name}: {fault.title}: {', '.join(mute)} can't tell of {fact}")
-
-
-def unprovable(experiment: Experiment, target: Target) -> tuple[NotObserved, ...]:
-    """Faults of which nothing at a target could show that they were felt, and why not: such a run is INCONCLUSIVE."""
-    faults = (fault for faults in experiment.faults.values() for fault in faults)
-    reasons = ((fault.title, fault.unprovable(target)) for fault in faults)
-    return tuple(NotObserved(name=f"fault {title}", why=why) for title, why in reasons if why)
 
 
 def target_type(name: str) -> type:
@@ -238,6 +242,7 @@ def make_target(
     guests: Guests | None = None,
     *,
     gateway: str = DEFAULT_GATEWAY,
+    idp: str = DEFAULT_IDP,
 ) -> tuple[Target, tuple[Undo, ...]]:
     """A target of that name with the defects ``wrong``, not started, and what the ledger must promise before it is."""
     if is_file(name):
@@ -247,28 +252,35 @@ def make_target(
             raise UsageError(f"--defect {wrong[0]}: --target {name} can't be told to be wrong")
         return SystemTarget(Path(name), run_id), (Processes(run_id=run_id),)
     topology = topology_named(settings.topology)
-    adapter = adapter_named(gateway)
+    adapter, of_idp = adapter_named(gateway), idps.adapter_named(idp)
+    hosted = Hosted(of_idp, settings) if of_idp is not None else None
+    if hosted is not None:
+        _check_whose(wrong, TOPOLOGIES[EDGE].graph.idps, f"--idp {idp}")
     if adapter is not None:
         from idchaos.targets.gateways.target import GatewayTarget
 
-        wanted = GatewayTarget(adapter, settings, run_id, _of_stand_ins(wrong, gateway), guests)
-        return wanted, (Processes(run_id=run_id),)
+        _check_whose(wrong, TOPOLOGIES[EDGE].graph.gateways, f"--gateway {gateway}")
+        by_part = defects.by_part(wrong, TOPOLOGIES[EDGE])
+        return GatewayTarget(adapter, settings, run_id, by_part, guests, hosted=hosted), (Processes(run_id=run_id),)
+    if hosted is not None:
+        from idchaos.targets.standin.local import LocalTarget
+
+        by_part = defects.by_part(wrong, topology)
+        return LocalTarget(settings, run_id, by_part, guests, hosted=hosted), (Processes(run_id=run_id),)
     target: Target = target_type(name)(settings, run_id, defects.by_part(wrong, topology), guests)
     processes = Processes(run_id=run_id)
     return target, (Containers(run_id=run_id), processes) if name == "docker" else (processes,)
 
 
-def _of_stand_ins(wrong: tuple[str, ...], gateway: str) -> dict[str, tuple[str, ...]]:
-    """Defects by component, where the gateways are none of ours.
+def _check_whose(wrong: tuple[str, ...], foreign: tuple[str, ...], asked: str) -> None:
+    """Refuse defects of components that are none of ours.
 
     Raises:
-        UsageError: one would be a gateway's.
+        UsageError: one would be such a component's.
     """
-    edge = topology_named(EDGE)
     for name in wrong:
-        if set(defects.by_part((name,), edge)) & set(edge.graph.gateways):
-            raise UsageError(f"--defect {name}: --gateway {gateway} can't be told to be wrong, only be configured so")
-    return defects.by_part(wrong, edge)
+        if set(defects.by_part((name,), TOPOLOGIES[EDGE])) & set(foreign):
+            raise UsageError(f"--defect {name}: {asked} can't be told to be wrong, only be configured so")
 
 
 def new_run_id() -> str:
@@ -286,7 +298,7 @@ def assemble(
     """
     request, run_id = prepared.request, new_run_id()
     target, undos = at or make_target(
-        request.target, prepared.settings, run_id, prepared.defects, gateway=request.gateway
+        request.target, prepared.settings, run_id, prepared.defects, gateway=request.gateway, idp=request.idp
     )
     directory = RunDirectory.create(request.reports, prepared.scenario.name, manifest(prepared, target))
     execution = Run(
@@ -314,6 +326,7 @@ def manifest(prepared: Prepared, target: Target) -> dict[str, Any]:
         "profile": request.profile,
         "target": target.name,
         "gateway": request.gateway,
+        "idp": request.idp,
         "topology": prepared.settings.topology,
         "graph": target.graph.model_dump(mode="json"),
         "not_observed": [each.model_dump() for each in prepared.not_observed],
@@ -353,6 +366,8 @@ def repeat_command(prepared: Prepared) -> str:
     words = ["idchaos", "run", request.scenario, "--target", request.target, "--profile", request.profile]
     if request.gateway != DEFAULT_GATEWAY:
         words += ["--gateway", request.gateway]
+    if request.idp != DEFAULT_IDP:
+        words += ["--idp", request.idp]
     if request.topology != DEFAULT_TOPOLOGY:
         words += ["--topology", request.topology]
     words += ["--seed", str(prepared.seed)]

@@ -19,7 +19,7 @@ from idchaos.load.flows.catalogue import flows_in
 from idchaos.planning.observability import without
 from idchaos.run.scenario import Experiment
 from idchaos.targets.base import Target
-from idchaos.targets.capabilities import BlastRadius, LimitsBlast
+from idchaos.targets.capabilities import BlastRadius, LimitsBlast, ReportsState
 from idchaos.targets.endpoints import Endpoints
 
 EXPIRED: Final = "expired"
@@ -60,6 +60,30 @@ def check_links(experiment: Experiment, target: Target) -> None:
                 target.graph.links_of(name)
             except KeyError:
                 raise Unsuited(f"--target {target.name}: {fault.title} needs a proxy on the link {name}") from None
+
+
+def check_capabilities(experiment: Experiment, target: Target) -> None:
+    """Refuse faults that this very target can't carry out or prove.
+
+    Raises:
+        Unsuited: names the fault and the capabilities that are missing.
+    """
+    reports = target.capability(ReportsState)
+    for fault in (fault for faults in experiment.faults.values() for fault in faults):
+        missing = [need.__name__ for need in (*fault.needs, *fault.also_needs()) if target.capability(need) is None]
+        if missing:
+            raise Unsuited(f"--target {target.name}: {fault.title} needs a target with {', '.join(missing)}")
+        for fact, components in fault.asks(target.graph).items():
+            mute = [name for name in components if reports is None or fact not in reports.tells(name)]
+            if mute:
+                raise Unsuited(f"--target {target.name}: {fault.title}: {', '.join(mute)} can't tell of {fact}")
+
+
+def unprovable(experiment: Experiment, target: Target) -> tuple[NotObserved, ...]:
+    """Faults of which nothing at a target could show that they were felt, and why not: such a run is INCONCLUSIVE."""
+    faults = (fault for faults in experiment.faults.values() for fault in faults)
+    reasons = ((fault.title, fault.unprovable(target)) for fault in faults)
+    return tuple(NotObserved(name=f"fault {title}", why=why) for title, why in reasons if why)
 
 
 def _with_whom_there_is(plan: Plan, endpoints: Endpoints) -> tuple[Plan, tuple[NotObserved, ...]]:

@@ -230,6 +230,14 @@ class RotatesKeys(Protocol):
 
 
 @runtime_checkable
+class SignsUnpublished(Protocol):
+    """A key that is not in the key set can sign all the same, as where the two are told to different machines."""
+
+    def sign_with(self, kid: str) -> None:
+        """Sign new tokens with this key, published or not."""
+
+
+@runtime_checkable
 class RotatesSecrets(Protocol):
     """A client's secret can be replaced."""
 

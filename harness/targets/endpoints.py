@@ -79,6 +79,8 @@ class Endpoints(Value):
     control_secret: str | None = None
     signing_jwk: dict[str, str] | None = Field(None, repr=False)
     """A private key that the harness holds and the IdP was given to sign by (RFC 7517, with ``kid`` and ``alg``)."""
+    further_jwks: tuple[dict[str, str], ...] = Field((), repr=False)
+    """Other such keys, which the IdP has or will be given: which of them sign is a matter of the moment."""
     initial_access_token: str | None = None
     """Lets a client register itself (RFC 7591 section 3), where the target's IdP asks for it."""
     allow_hosts: tuple[str, ...] = ()

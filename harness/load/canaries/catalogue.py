@@ -68,7 +68,7 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
     has: dict[Need, bool] = {
         "minting": mints,
         "minted_opaque_tokens": bool(endpoints.idp_control_url),
-        "retired_key": bool(endpoints.idp_control_url),
+        "retired_key": bool(endpoints.idp_control_url or endpoints.further_jwks),
         "published_keys": True,
         "refresh_tokens": bool(roles.refreshing),
         "users": users and bool(roles.sessions),

@@ -73,17 +73,23 @@ class ControlApi:
 
 
 class SigningKey:
-    """Signs by a key that the harness holds and the IdP was given: a pure function of the key and a good token."""
+    """Signs by keys that the harness holds and the IdP was given: a pure function of a key and a good token."""
 
     of_any_client: ClassVar[bool] = False
 
     def __init__(
-        self, jwk: dict[str, Any], example: Callable[[], str | None], now: Callable[[], float] = time.time
+        self,
+        jwk: dict[str, Any],
+        example: Callable[[], str | None],
+        now: Callable[[], float] = time.time,
+        further: Sequence[dict[str, Any]] = (),
     ) -> None:
-        """``jwk``: private, with ``kid`` and ``alg`` (RFC 7517). ``example``: a good token, whose header and claims the
-        made ones have but for what was ordered; ``None`` without one.
+        """``jwk``: private, with ``kid`` and ``alg`` (RFC 7517); ``further``: others. ``example``: a good token, whose
+        header and claims the made ones have but for what was ordered, and whose key is the one in use as long as it is
+        held; ``None`` without one.
         """
         self._jwk, self._example, self._now = jwk, example, now
+        self._held = {str(each.get("kid", "")): each for each in (*further, jwk)}
 
     def mint(self, client_id: str, specs: Sequence[TokenSpec]) -> list[str | None]:
         """See :class:`Mints`. Opaque tokens, and those of other keys, can't be had."""
@@ -91,10 +97,14 @@ class SigningKey:
         header, claims = peek(example) if example else ({}, {})
         if not header:
             return [None] * len(specs)
-        own = ("", str(self._jwk.get("kid", "")))
-        return [None if spec.opaque or spec.kid not in own else self._made(header, claims, spec) for spec in specs]
+        in_use = self._held.get(str(header.get("kid")), self._jwk)
+        return [
+            None if spec.opaque or key is None else self._made(key, header, claims, spec)
+            for spec in specs
+            for key in [self._held.get(spec.kid) if spec.kid else in_use]
+        ]
 
-    def _made(self, header: dict[str, Any], claims: dict[str, Any], spec: TokenSpec) -> str:
+    def _made(self, jwk: dict[str, Any], header: dict[str, Any], claims: dict[str, Any], spec: TokenSpec) -> str:
         from joserfc import jws
         from joserfc.jwk import import_key
 
@@ -103,7 +113,7 @@ class SigningKey:
         kept = {name: time for name, time in times.items() if name in claims}
         body = claims | {"jti": f"canary-{secrets.token_hex(8)}"} | kept | spec.claims
         body = {name: value for name, value in body.items() if value is not None}
-        alg = str(self._jwk.get("alg", header.get("alg", "")))
-        head = header | {"alg": alg, "kid": self._jwk.get("kid", header.get("kid", ""))} | spec.header
+        alg = str(jwk.get("alg", header.get("alg", "")))
+        head = header | {"alg": alg, "kid": jwk.get("kid", header.get("kid", ""))} | spec.header
         payload = json.dumps(body, separators=(",", ":")).encode()
-        return jws.serialize_compact(head, payload, import_key(self._jwk), algorithms=[alg])
+        return jws.serialize_compact(head, payload, import_key(jwk), algorithms=[alg])

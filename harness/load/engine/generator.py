@@ -74,7 +74,7 @@ class Generator:
         if endpoints.idp_control_url:
             return ControlApi(self._site(endpoints.idp_control_url), endpoints.control_secret or "")
         if endpoints.signing_jwk:
-            return SigningKey(endpoints.signing_jwk, lambda: self.scene.example)
+            return SigningKey(endpoints.signing_jwk, lambda: self.scene.example, further=endpoints.further_jwks)
         return None
 
     def _schedule(self) -> Schedule:

@@ -25,6 +25,7 @@ from idchaos.targets.capabilities import (
     ReportsState,
     RotatesKeys,
     RotatesSecrets,
+    SignsUnpublished,
     SkewsClock,
 )
 from idchaos.targets.endpoints import Endpoints
@@ -32,8 +33,8 @@ from idchaos.targets.gateways.base import OF_BINDING, Adapter, Address, Upstream
 from idchaos.targets.gateways.checks import check_before_load
 from idchaos.targets.gateways.replica import Replica, listens
 from idchaos.targets.gateways.witness import Witness
+from idchaos.targets.idps.hosted import Hosted
 from idchaos.targets.observer import ObservesLinks
-from idchaos.targets.standin.control import ControlClient
 from idchaos.targets.standin.guests import Guests
 from idchaos.targets.standin.local import LocalTarget
 from idchaos.targets.standin.processes import Runs
@@ -53,28 +54,29 @@ class GatewayTarget(LocalTarget):
         run_id: str,
         defects: Mapping[str, tuple[str, ...]] | None = None,
         guests: Guests | None = None,
+        *,
+        hosted: Hosted | None = None,
     ) -> None:
         self.adapter = adapter
         self._running = dict(zip(adapter.graph.gateways, adapter.urls, strict=False))
         """Gateways that run already, and where."""
-        super().__init__(settings, run_id, defects, guests, _speaking(adapter))
-        mute = frozenset(self.graph.gateways)
-        self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph, mute)
+        super().__init__(settings, run_id, defects, guests, _speaking(adapter), hosted=hosted)
+        self.control = self._control(frozenset(self.graph.gateways))
         self.sent, self.unanswered = self.control.sent, self.control.unanswered
-        witness = Witness(self.control, self.graph, self, lambda link: self.layout.through[link])
+        jwks_path = self._jwks_path
+        witness = Witness(self.control, self.graph, self, lambda link: self.layout.through[link], lambda: jwks_path)
         of_stand_ins: tuple[type, ...] = (
-            RotatesKeys, RotatesSecrets, SkewsClock, InjectsErrors, ObservesLinks,
+            RotatesKeys, SignsUnpublished, RotatesSecrets, SkewsClock, InjectsErrors, ObservesLinks,
         )  # fmt: skip
-        self._granted = Granted(
-            {
-                **dict.fromkeys(of_stand_ins, self.control),
-                ReportsState: witness,
-                ProbesUpstream: witness,
-                LimitsPromises: self,
-                KeepsLogs: self,
-                **({} if self._running else {ControlsProcesses: self}),
-            }
-        )
+        own: dict[type, object] = {
+            **dict.fromkeys(of_stand_ins, self.control),
+            ReportsState: witness,
+            ProbesUpstream: witness,
+            LimitsPromises: self,
+            KeepsLogs: self,
+            **({} if self._running else {ControlsProcesses: self}),
+        }
+        self._granted = Granted(self._with_guest(Granted(own)))
 
     @property
     def endpoints(self) -> Endpoints:
@@ -88,8 +90,13 @@ class GatewayTarget(LocalTarget):
         return tuple(name for name in self.graph.parts if name not in self._running)
 
     def unpromised(self) -> Mapping[str, str]:
-        """What the adapter says; of tokens that are bound to a key, nothing unless it says otherwise."""
-        return {**OF_BINDING, **self.adapter.unpromised}
+        """What the adapters say; of tokens that are bound to a key, nothing unless they say otherwise."""
+        return {**OF_BINDING, **super().unpromised(), **self.adapter.unpromised}
+
+    @property
+    def _jwks_path(self) -> str:
+        """Where the keys are at the IdP, as a gateway is told."""
+        return JWKS_PATH if self.hosted is None else f"{self.hosted.adapter.path}{self.hosted.adapter.jwks_path}"
 
     def start(self, logs: Path) -> None:
         """Start everything, and see that each replica does what a run takes for granted.
@@ -143,7 +150,7 @@ class GatewayTarget(LocalTarget):
             spare=spare,
             issuer=issuer(self.layout, self.graph, self.credentials.guests),
             idp=through[self.graph.idp],
-            jwks_path=JWKS_PATH,
+            jwks_path=self._jwks_path,
             services=tuple(
                 Upstream(
                     name=route.service,

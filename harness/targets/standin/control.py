@@ -27,6 +27,7 @@ from idchaos.targets.capabilities import (
     ReportsState,
     RotatesKeys,
     RotatesSecrets,
+    SignsUnpublished,
     SkewsClock,
 )
 from idchaos.targets.observer import ObservesLinks
@@ -44,9 +45,17 @@ class ControlClient:
     """
 
     def __init__(
-        self, control: Mapping[str, str], secret: str, graph: Graph, mute: frozenset[str] = frozenset()
+        self,
+        control: Mapping[str, str],
+        secret: str,
+        graph: Graph,
+        mute: frozenset[str] = frozenset(),
+        untold: frozenset[Fact] = frozenset(),
     ) -> None:
-        """``mute``: components of somebody else's making, which have no control API and tell nothing."""
+        """``mute``: components of somebody else's making, which have no control API and tell nothing. ``untold``: what
+        nobody tells of himself here.
+        """
+        self._untold = untold
         self._control = control
         self._mute = mute
         self._graph = graph
@@ -74,11 +83,11 @@ class ControlClient:
         if component in self._mute:
             return frozenset()
         if itself.is_a(Role.IDP):
-            return OF_EVERYBODY | OF_IDPS
+            return (OF_EVERYBODY | OF_IDPS) - self._untold
         told = OF_EVERYBODY | {Fact.REQUESTS, Fact.REASONS}
         told |= {Fact.PASSED_ON} if itself.is_a(Role.GATEWAY) else frozenset()
         # A stand-in tells of its caches also where it never fills one.
-        return told | OF_VALIDATORS
+        return (told | OF_VALIDATORS) - self._untold
 
     def logged(self) -> tuple[str, ...]:
         """Every component writes a log."""
@@ -186,6 +195,7 @@ def granted(control: ControlClient, processes: ControlsProcesses) -> Granted:
             KeepsLogs,
             ProbesUpstream,
             RotatesKeys,
+            SignsUnpublished,
             RotatesSecrets,
             SkewsClock,
             InjectsErrors,

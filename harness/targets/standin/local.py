@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +15,23 @@ from idchaos.errors import FaultError, TargetError
 from idchaos.graph import Graph
 from idchaos.settings import CommonSettings
 from idchaos.targets.base import ProcessState
-from idchaos.targets.capabilities import Kind
+from idchaos.targets.capabilities import (
+    Granted,
+    InjectsErrors,
+    Kind,
+    LimitsPromises,
+    ReportsState,
+    RotatesKeys,
+    RotatesSecrets,
+    SignsUnpublished,
+)
 from idchaos.targets.endpoints import Endpoints
+from idchaos.targets.idps.hosted import UNTOLD, Hosted, Seen
 from idchaos.targets.standin.addresses import SHARED, free_ports, own_address, was_taken
 from idchaos.targets.standin.certificates import certificates
 from idchaos.targets.standin.control import ControlClient, granted
 from idchaos.targets.standin.guests import Guests
-from idchaos.targets.standin.observing import MODULE, OBSERVER, observed_links, observer_settings
+from idchaos.targets.standin.observing import MODULE, OBSERVER, below, observed_links, observer_settings
 from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process, Runs
 from idchaos.targets.standin.topology import (
     Credentials,
@@ -34,7 +45,8 @@ from idchaos.topologies import TOPOLOGIES
 from idchaos.undo.toxiproxy import Links
 
 REAL_TOXIPROXY = "toxiproxy-server"
-
+OF_STAND_IN_IDP = (RotatesKeys, SignsUnpublished, RotatesSecrets, InjectsErrors)
+"""What nobody can do when the IdP is another one, unless its adapter does."""
 
 FRONT = "front"
 """What ends TLS before the links of clients, where there is any."""
@@ -77,17 +89,25 @@ class LocalTarget:
         defects: Mapping[str, tuple[str, ...]] | None = None,
         guests: Guests | None = None,
         graph: Graph | None = None,
+        *,
+        hosted: Hosted | None = None,
     ) -> None:
-        """``graph``: of a system that differs from the topology's in what its parts are called or say."""
+        """``graph``: of a system that differs from the topology's in what its parts are called or say. ``hosted``: the
+        IdP, where it is none of ours.
+        """
         self.graph = graph or TOPOLOGIES[settings.topology].graph
+        self.hosted = hosted
         self.credentials = Credentials.generate(guests)
+        if hosted is not None:
+            at = self.credentials.guests.model_copy(update={"issuer_path": hosted.adapter.path})
+            self.credentials = replace(self.credentials, guests=at)
         self._run_id = run_id
         self.authority: Path | None = None
         """Of the certificates by which clients come, where they come by TLS."""
         self.layout = self._laid_out()
-        self.control = ControlClient(self.layout.control, self.credentials.control_secret, self.graph)
+        self.control = self._control()
         self.sent, self.unanswered = self.control.sent, self.control.unanswered
-        self._granted = granted(self.control, self)
+        self._granted = Granted(self._with_guest(granted(self.control, self)))
         self._settings = settings
         self._defects = defects or {}
         self._run_id = run_id
@@ -99,10 +119,31 @@ class LocalTarget:
         """Whoever was granted it."""
         return self._granted.capability(kind)
 
+    def unpromised(self) -> Mapping[str, str]:
+        """What the IdP's adapter says."""
+        return self.hosted.adapter.unpromised if self.hosted is not None else {}
+
+    def _control(self, mute: frozenset[str] = frozenset()) -> ControlClient:
+        """Of whoever has a control API."""
+        mute, untold = (mute | set(self.graph.idps), UNTOLD) if self.hosted is not None else (mute, frozenset())
+        return ControlClient(self.layout.control, self.credentials.control_secret, self.graph, mute, untold)
+
+    def _with_guest(self, known: Granted) -> dict[type, object]:
+        """What the system can do when its IdP is none of ours, and who does it."""
+        parts: dict[type, object] = {kind: known.capability(kind) for kind in known.kinds}
+        if self.hosted is None:
+            return parts
+        reports = known.capability(ReportsState)
+        assert reports is not None
+        seen = Seen(reports, self.graph, self, self.hosted.idp)
+        kept = {kind: part for kind, part in parts.items() if kind not in OF_STAND_IN_IDP}
+        return {**kept, ReportsState: seen, LimitsPromises: self, **self.hosted.idp.grants()}
+
     @property
     def endpoints(self) -> Endpoints:
         """Where everything is."""
-        return endpoints(self.layout, self.credentials, self.graph)
+        known = endpoints(self.layout, self.credentials, self.graph)
+        return known if self.hosted is None else self.hosted.idp.endpoints(known)
 
     @property
     def links(self) -> Links:
@@ -143,6 +184,8 @@ class LocalTarget:
             self._links.create(link.name, listen=self.layout.listen[link.name], upstream=self.layout.upstream(link))
         for name in (OBSERVER, *self.graph.idps):
             self._processes[name].wait_ready()
+        if self.hosted is not None:
+            self.hosted.idp.provision()
         # Validators start once the way to their keys is open: a failed first fetch would be of our own making.
         others = [name for name in self.graph.parts if name in self._processes and name not in self.graph.idps]
         for name in others:
@@ -158,13 +201,17 @@ class LocalTarget:
 
     def _components(self, logs: Path) -> dict[str, Runs]:
         """What runs as each component, and who observes links; nothing is started."""
+        hosted, path = self.hosted, self.credentials.guests.issuer_path.rstrip("/")
         documents = self._documents()
         documents[OBSERVER] = observer_settings(
-            self.layout, self.graph, self.credentials.guests.issuer_path.rstrip("/")
+            self.layout, self.graph, below(path) if hosted is None else hosted.paths()
         )
         if self.layout.secure:
             documents[FRONT] = self._front(logs)
-        return {name: self._standin(name, document, logs) for name, document in documents.items()}
+        ours: dict[str, Runs] = {name: self._standin(name, document, logs) for name, document in documents.items()}
+        if hosted is None:
+            return ours
+        return {**ours, self.graph.idp: hosted.runs(self.layout, self.graph, self.endpoints, logs, self._run_id)}
 
     def _front(self, logs: Path) -> dict[str, Any]:
         """The settings of what ends TLS. ``authority``: the file that clients are to trust."""
@@ -181,7 +228,8 @@ class LocalTarget:
 
     def _documents(self) -> dict[str, dict[str, Any]]:
         """The settings of every stand-in."""
-        return settings_documents(self.layout, self._settings, self.credentials, self._defects)
+        documents = settings_documents(self.layout, self._settings, self.credentials, self._defects)
+        return documents if self.hosted is None else self.hosted.documents(documents, self.graph)
 
     def _standin(self, name: str, document: Mapping[str, Any], logs: Path) -> Process:
         return Process(
@@ -197,7 +245,13 @@ class LocalTarget:
 
     def _wait_healthy(self, name: str, deadline: float) -> None:
         """Return when a component does its work, which is later than that it listens."""
-        self.control.wait_healthy(name, deadline)
+        if self.hosted is None or name not in self.graph.idps:
+            self.control.wait_healthy(name, deadline)
+            return
+        while not self.hosted.idp.serves():
+            if time.monotonic() >= deadline:
+                raise TargetError(f"{name} does not answer")
+            time.sleep(0.05)
 
     def _toxiproxy(self, logs: Path) -> Process:
         host, _, port = self.layout.toxiproxy_api.partition(":")
@@ -232,6 +286,8 @@ class LocalTarget:
         """Stop every process; returns what could not be stopped."""
         self._stop_processes()
         self.control.close()
+        if self.hosted is not None:
+            self.hosted.idp.close()
         return []
 
     def _stop_processes(self) -> None:
@@ -274,5 +330,7 @@ class LocalTarget:
         elif process.state().status == "dead":
             process.spawn()
             process.wait_ready()
+            if self.hosted is not None and component in self.graph.idps:
+                self.hosted.idp.provision()
         self._wait_healthy(component, time.monotonic() + READY_WITHIN_S)
         self._down.discard(component)

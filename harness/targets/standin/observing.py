@@ -9,6 +9,7 @@ Behind Toxiproxy, so that a fault on a link feels as it would without.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from idchaos.graph import Graph, Link
@@ -45,8 +46,13 @@ def observed_links(graph: Graph) -> tuple[Link, ...]:
     return tuple(link for link in graph.links if link.provider in graph.idps)
 
 
-def observer_settings(layout: Layout, graph: Graph, below: str = "") -> dict[str, Any]:
-    """The settings document of the process that observes all of them. ``below``: the path that the IdP's are below."""
+def below(path: str) -> dict[str, str]:
+    """The stand-in IdP's endpoints, where its issuer has a path."""
+    return {f"{path}{each}": name for each, name in PATHS.items()}
+
+
+def observer_settings(layout: Layout, graph: Graph, paths: Mapping[str, str] = PATHS) -> dict[str, Any]:
+    """The settings document of the process that observes all of them. ``paths``: of the IdP's endpoints."""
     data, control = (address(each) for each in layout.bind[OBSERVER])
     return {
         "name": OBSERVER,
@@ -60,5 +66,5 @@ def observer_settings(layout: Layout, graph: Graph, below: str = "") -> dict[str
             }
             for link in observed_links(graph)
         ],
-        "endpoints": {f"{below}{path}": name for path, name in PATHS.items()},
+        "endpoints": dict(paths),
     }

@@ -25,6 +25,7 @@ from idchaos.targets.capabilities import (
     ProbesUpstream,
     ReportsState,
     RotatesKeys,
+    SignsUnpublished,
 )
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
 from idchaos.targets.gateways.base import OF_BINDING, OF_REVOCATION
@@ -193,7 +194,7 @@ class SystemTarget:
             witness = Witness(self._observed, self.graph, self, self._reached, lambda: self.metadata.jwks_path)
             found |= {ObservesLinks: self._observed, ReportsState: witness, ProbesUpstream: witness}
         if self.file.hooks.rotate:
-            found[RotatesKeys] = self._keys
+            found |= {RotatesKeys: self._keys, SignsUnpublished: self._keys}
         return found
 
     def observed(self) -> Mapping[str, LinkObserved]:

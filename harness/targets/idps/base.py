@@ -1,0 +1,116 @@
+"""What an adapter says of its IdP: how it is had, started, filled and understood, and what it promises.
+
+An adapter is a file or package of its own beside this one: a subclass of :class:`Adapter`, which describes, and one of
+:class:`Idp`, which is that IdP during one run. :mod:`idchaos.targets.idps.catalogue` finds it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+
+from idchaos.settings import CommonSettings
+from idchaos.targets.endpoints import Client, Endpoints, User
+from idchaos.targets.gateways.base import Address
+from idchaos.targets.standin.processes import Runs
+from idchaos.values import Value
+
+NO_FEED = "the IdP offers no list of revoked tokens, and the gateways ask nobody about a JWT that its keys vouch for"
+OF_REVOCATION: Mapping[str, str] = dict.fromkeys(("revoked", "grant_revoked"), NO_FEED)
+"""Canaries that no gateway promises to refuse where revocations are told to nobody."""
+
+
+class Site(Value):
+    """All that an IdP is told of a run: where it listens, how it is reached, and whom it is to know."""
+
+    listen: Address
+    spare: Address
+    """Another free port of its own, for an administrator's page."""
+    url: str
+    """How its clients reach it, through their link: what its issuer begins with."""
+    folder: Path
+    """Its own, to write files into; gone after the run. Nothing secret belongs there."""
+    log: Path
+    run_id: str
+    clients: tuple[Client, ...]
+    introspecting: Client
+    users: tuple[User, ...]
+    audiences: tuple[str, ...]
+    """Of the tokens of every client."""
+    scopes: tuple[str, ...]
+    """Of the services' APIs."""
+
+
+class Idp(ABC):
+    """That IdP during one run. What it is asked before :meth:`begin` needs no network."""
+
+    @abstractmethod
+    def begin(self, site: Site) -> Runs:
+        """What runs as it; nothing is started yet. Asked again where its ports had to be chosen again."""
+
+    @abstractmethod
+    def provision(self) -> None:
+        """It serves: make it know whom it is to know, and give it its keys. Done again after each start.
+
+        Raises:
+            TargetError: it refuses; says what, and why.
+        """
+
+    @abstractmethod
+    def serves(self) -> bool:
+        """Whether it answers now."""
+
+    @abstractmethod
+    def grants(self) -> Mapping[type, object]:
+        """Capabilities by protocol (:mod:`idchaos.targets.capabilities`), and who does what each says."""
+
+    @abstractmethod
+    def endpoints(self, known: Endpoints) -> Endpoints:
+        """What clients need to know of it, where that differs from the stand-in IdP's. What there is, is known before
+        the start.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release sockets."""
+
+
+class Adapter(ABC):
+    """One IdP."""
+
+    name: str
+    meaning: str
+    """One sentence: what it is, and how it is configured."""
+    install: str
+    """The one command that installs it."""
+    path: str
+    """Of its issuer, below its URL: ``/realms/idchaos``; empty: none."""
+    jwks_path: str
+    """Where its keys are, below ``path``."""
+    paths: Mapping[str, str]
+    """Paths of its endpoints, below ``path``, and what the harness calls them; ``*`` at the end: any name."""
+    token_types: tuple[str, ...] = ("at+jwt", "application/at+jwt")
+    """What its access tokens say in their header that they are (``typ``), in lower case."""
+    unpromised: Mapping[str, str] = {}
+    """Kinds of canaries that nobody promises to refuse with this IdP, and why not. They are sent all the same, and what
+    became of them is told; all others are invariants."""
+
+    def __str__(self) -> str:
+        return self.name
+
+    @abstractmethod
+    def missing(self) -> str:
+        """What it needs and is not here, or not as it should be, in a few words; empty: nothing."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """Of what is installed; empty where that can't be told."""
+
+    @abstractmethod
+    def why_not(self, settings: CommonSettings) -> str:
+        """What these settings ask for and it can't do, in one line; empty: nothing."""
+
+    @abstractmethod
+    def idp(self, settings: CommonSettings) -> Idp:
+        """The IdP of one run with these settings; nothing is started."""

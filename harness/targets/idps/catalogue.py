@@ -1,0 +1,50 @@
+"""All adapters of IdPs, found in this package: a new IdP is a new file, or a package of its own."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from idchaos.errors import UsageError, unknown
+from idchaos.targets import idps as package
+from idchaos.targets.idps.base import Adapter
+
+STAND_IN: Final = "standin"
+"""The IdP that comes with the project, which is no adapter."""
+
+
+@cache
+def adapters() -> Mapping[str, Adapter]:
+    """Every adapter by its name, in alphabetical order."""
+    found = sorted((each() for each in _classes()), key=lambda each: each.name)
+    return MappingProxyType({each.name: each for each in found})
+
+
+def adapter_named(name: str) -> Adapter | None:
+    """The adapter of that name; ``None``: the stand-in is meant.
+
+    Raises:
+        UsageError: there is none, or its IdP is not installed: says what installs it.
+    """
+    if name == STAND_IN:
+        return None
+    if name not in adapters():
+        raise UsageError(unknown("--idp", name, (STAND_IN, *adapters())))
+    adapter = adapters()[name]
+    missing = adapter.missing()
+    if missing:
+        raise UsageError(f"--idp {name}: {missing}: {adapter.install}")
+    return adapter
+
+
+def _classes() -> Iterator[type[Adapter]]:
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for found in vars(module).values():
+            within = isinstance(found, type) and found.__module__.startswith(module.__name__)
+            if within and issubclass(found, Adapter) and hasattr(found, "name"):
+                yield found

@@ -1,0 +1,170 @@
+"""The adapter of Keycloak, and the Keycloak of one run."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from idchaos.errors import TargetError
+from idchaos.settings import CommonSettings
+from idchaos.targets.capabilities import RotatesKeys
+from idchaos.targets.endpoints import Client, Endpoints
+from idchaos.targets.idps.base import OF_REVOCATION, Adapter, Idp, Site
+from idchaos.targets.idps.keycloak import distribution, realm
+from idchaos.targets.idps.keycloak.admin import ADMIN, Admin
+from idchaos.targets.idps.keycloak.keys import KeycloakKeys
+from idchaos.targets.idps.keycloak.server import Server
+from idchaos.targets.idps.keyring import Keyring
+from idchaos.targets.standin.processes import Process, Runs
+
+ROTATIONS: Final = 10
+"""Keys that a run may rotate to."""
+REGISTRATIONS: Final = 100_000
+A_DAY_S: Final = 86_400
+_LEFT_OUT: Final = "offline_access"
+"""A scope that, in Keycloak, asks for another kind of session than a login's (its refresh tokens never idle out)."""
+_YET_TO_BE_TOLD: Final = "told when it has started"
+_OIDC: Final = "/protocol/openid-connect"
+
+
+class Keycloak(Adapter):
+    """Keycloak 26, as its distribution comes."""
+
+    name = "keycloak"
+    meaning = "Keycloak 26 with a realm of its own, in memory; its signing keys are the harness's, and rotate as asked"
+    install = distribution.INSTALL
+    path = f"/realms/{realm.REALM}"
+    jwks_path = f"{_OIDC}/certs"
+    paths: Mapping[str, str] = {
+        "/.well-known/openid-configuration": "discovery",
+        jwks_path: "jwks",
+        f"{_OIDC}/auth": "authorize",
+        "/login-actions/authenticate": "login",
+        f"{_OIDC}/token": "token",
+        f"{_OIDC}/userinfo": "userinfo",
+        f"{_OIDC}/token/introspect": "introspect",
+        f"{_OIDC}/revoke": "revoke",
+        f"{_OIDC}/logout": "end_session",
+        f"{_OIDC}/ext/par/request": "par",
+        "/clients-registrations/openid-connect": "register",
+        "/clients-registrations/openid-connect/*": "unregister",
+    }
+    token_types = ("jwt",)
+    unpromised: Mapping[str, str] = {**OF_REVOCATION}
+
+    def missing(self) -> str:
+        """Java, the distribution, or the version that is known."""
+        return distribution.missing()
+
+    def version(self) -> str:
+        """Of the distribution."""
+        return distribution.version()
+
+    def why_not(self, settings: CommonSettings) -> str:
+        """It counts in whole seconds, imports RSA keys alone, and knows no grace for a refresh token."""
+        tokens = settings.tokens
+        if tokens.signing_alg != "RS256":
+            return f"tokens.signing_alg={tokens.signing_alg}: keys that can be imported into Keycloak are RS256's alone"
+        if tokens.refresh_grace_s:
+            return (
+                f"tokens.refresh_grace_s={tokens.refresh_grace_s:g}: a refresh token has no time of grace in Keycloak"
+            )
+        for name in ("access_ttl_s", "refresh_ttl_s", "session_max_s"):
+            if (told := getattr(tokens, name)) % 1:
+                return f"tokens.{name}={told:g}: Keycloak counts in whole seconds"
+        return ""
+
+    def idp(self, settings: CommonSettings) -> Idp:
+        """The server of one run."""
+        return RunningKeycloak(settings)
+
+
+class RunningKeycloak(Idp):
+    """The Keycloak of one run."""
+
+    def __init__(
+        self, settings: CommonSettings, connect: Callable[[str, str], Admin] = Admin, keyring: Keyring | None = None
+    ) -> None:
+        """``connect``: an admin at a URL, with a password."""
+        self._settings, self._connect = settings, connect
+        self._password = secrets.token_urlsafe(24)
+        self.keyring = keyring or Keyring(settings.tokens.signing_alg, ROTATIONS)
+        self._keys = KeycloakKeys(self.keyring, self.admin)
+        self._site: Site | None = None
+        self._admin: Admin | None = None
+        self._initial_access_token = _YET_TO_BE_TOLD
+
+    def admin(self) -> Admin:
+        """Its administrator.
+
+        Raises:
+            TargetError: it was not started.
+        """
+        if self._admin is None:
+            raise TargetError("keycloak is not started")
+        return self._admin
+
+    def begin(self, site: Site) -> Runs:
+        """Its process, not started."""
+        self.close()
+        self._site, self._admin = site, self._connect(f"http://{site.listen}", self._password)
+        process = Process(
+            name="idp",
+            command=distribution.command(site.folder, site),
+            environment=distribution.environment(ADMIN, self._password),
+            run_id=site.run_id,
+            log_path=site.log,
+            prints_ready=False,
+        )
+        return Server(process, lambda: distribution.own_home(site.folder), site.folder, self.serves)
+
+    def serves(self) -> bool:
+        """Whether it answers now."""
+        return self._admin is not None and self._admin.serves()
+
+    def provision(self) -> None:
+        """A realm, its scopes, clients and users, and the keys as they stand."""
+        site, admin = self._site, self.admin()
+        if site is None:
+            raise TargetError("keycloak is not started")
+        self.keyring.make()
+        admin.create_realm(realm.realm(self._settings.tokens, self.keyring))
+        for name in site.scopes:
+            admin.create("client-scopes", realm.scope(name))
+        for client in map(as_it_is, site.clients):
+            admin.create("clients", realm.client(client, site.audiences, site.scopes))
+        admin.create("clients", realm.introspecting(site.introspecting))
+        for user in site.users:
+            admin.create("users", realm.user(user))
+        self._initial_access_token = admin.initial_access_token(REGISTRATIONS, A_DAY_S)
+
+    def grants(self) -> Mapping[type, object]:
+        """Its keys rotate."""
+        return {RotatesKeys: self._keys}
+
+    def endpoints(self, known: Endpoints) -> Endpoints:
+        """Its clients, and the keys that canaries are made by."""
+        first, *others = self.keyring.jwks()
+        return known.model_copy(
+            update={
+                "clients": tuple(map(as_it_is, known.clients)),
+                "idp_control_url": None,
+                "control_secret": None,
+                "signing_jwk": first,
+                "further_jwks": tuple(others),
+                "initial_access_token": self._initial_access_token,
+            }
+        )
+
+    def close(self) -> None:
+        """Release sockets."""
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
+
+
+def as_it_is(client: Client) -> Client:
+    """A client as it asks Keycloak: without the scope that means something else there, and without a second secret."""
+    scope = " ".join(each for each in client.scope.split() if each != _LEFT_OUT)
+    return client.model_copy(update={"scope": scope, "next_secret": None})
