@@ -51,6 +51,10 @@ class User(Value):
     username: str
     password: str
 
+    def double(self, number: int) -> User:
+        """One who differs by name alone."""
+        return self.model_copy(update={"username": f"{self.username}-{number}"})
+
 
 class Endpoints(Value):
     """Everything a client of the target needs. Holds secrets: never printed, kept in files of mode 0600."""
@@ -66,6 +70,10 @@ class Endpoints(Value):
     """Gateways pass everything on: which of them a request goes through has no bearing on what becomes of it."""
     clients: tuple[Client, ...]
     users: tuple[User, ...]
+    doubles: int = 0
+    """So many more users there are of each, ``alice-1`` and so on, with the same password: each login is then another
+    one's, for an IdP whose revocation of one session's token ends all that the user has at the client. 0: none.
+    """
     inner_clients: tuple[Client, ...] = ()
     """Clients that parts of the target are, of no use to anybody else."""
     gateway_secret: str | None = None

@@ -118,7 +118,6 @@ class Bench:
         token = self.renew_token()
         if token is None:
             return False
-        self.scene.example = token.value
         # Where the IdP issues no JWTs, one made to order shows how they would look.
         made = token.value if token.about.format == "jwt" else self.mint([TokenSpec()])[0]
         if made is None:
@@ -142,6 +141,8 @@ class Bench:
     def renew_token(self) -> Token | None:
         """Get an everyday token for this round; ``None`` when the IdP gave none."""
         self.round_token = self.machine_token()
+        if self.round_token is not None:
+            self.scene.example = self.round_token.value
         return self.round_token
 
     def mint(self, specs: list[TokenSpec]) -> list[str | None]:

@@ -184,6 +184,8 @@ class Canaries:
         """Fill the stock, then keep it filled. A key that will be retired is presented everywhere first. Once."""
         if self.keepers:
             return
+        if self._retired_kid and self._scene.example is None:
+            self.bench.renew_token()  # where made tokens are made like it
         if _RETIRED in self._tokens and self._retired_kid and not self._present(self._retired_kid):
             # Whoever never knew the key need not forget it: a refusal would show nothing.
             self._never_known.add(self._retired_kid)

@@ -96,7 +96,8 @@ class Idp(Provider):
         Steps: ``authorize`` (the login page), ``login`` (its form), ``token`` (the code). With a ``typo`` the form is
         sent twice, first with a wrong password, which must be refused.
         """
-        code = self.code(client, user, observe, typo=typo)
+        user = self._somebody(user)
+        code = self._code(client, user, observe, typo=typo)
         if code is None:
             return None, {}
         step, tokens = self.redeem(client, code, code.verifier)
@@ -118,6 +119,18 @@ class Idp(Provider):
         """The steps of a login that end with an authorization code. ``cookies``: the browser's own, kept there.
         ``further``: what is asked for besides.
         """
+        return self._code(client, self._somebody(user), observe, typo=typo, cookies=cookies, further=further)
+
+    def _code(
+        self,
+        client: Client,
+        user: User,
+        observe: Observe,
+        *,
+        typo: bool = False,
+        cookies: Cookies | None = None,
+        further: Mapping[str, str] = _NOTHING_ELSE,
+    ) -> Code | None:
         verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         redirect_uri = client.redirect_uri or ""
         url = self._authorize_url(client, redirect_uri, state, _challenge(verifier) | dict(further), nonce)
@@ -180,7 +193,7 @@ class Idp(Provider):
         """
         verifier, state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         challenge = {"code_challenge": verifier, "code_challenge_method": "plain"} if way == "plain" else {}
-        redirect_uri = client.redirect_uri or ""
+        redirect_uri, user = client.redirect_uri or "", self._somebody(user)
         url = self._authorize_url(client, redirect_uri, state, challenge, secrets.token_urlsafe(16))
         page = self._get(url)
         filled = self._filled(page, url, user)
@@ -213,7 +226,7 @@ class Idp(Provider):
         never followed to the redirect URI. ``also_wrong``: the request is wrong besides, so that there is an error to
         be redirected (section 4.11.2). ``cookies``: of a browser whose user may be signed in already.
         """
-        registered = client.redirect_uri or ""
+        registered, user = client.redirect_uri or "", self._somebody(user)
         asked = _challenge(secrets.token_urlsafe(32)) | ({"response_type": "attacker"} if also_wrong else {})
         state, nonce = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         url = self._authorize_url(client, redirect_uri, state, asked, nonce)
@@ -228,6 +241,13 @@ class Idp(Provider):
                 decision, code = "undecided", "login_refused"
             observe(Step("login", posted, decision, code))
         return Step("authorize", page, decision, code)
+
+    def _somebody(self, user: User) -> User:
+        """Who logs in: the user, or another one each time where there are doubles."""
+        if not self._endpoints.doubles:
+            return user
+        self._logins += 1
+        return user.double(self._logins % self._endpoints.doubles)
 
     def _mistyped(self, journey: Journey, page: Response, state: str) -> Step:
         """Send the login form with a wrong password. The form that comes back is then the journey's."""

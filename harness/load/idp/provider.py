@@ -86,6 +86,7 @@ class Provider:
         self._urls: dict[str, str] = {}
         self._methods: dict[str, tuple[str, ...]] = {}
         self._names_issuer = False
+        self._logins = 0
         self.handed_out = HandedOut()
         self.quotes = Quotes()
         """Refusals of the IdP, and those of whoever else is asked for it."""

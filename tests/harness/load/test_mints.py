@@ -41,6 +41,19 @@ def test_another_header_is_signed_too():
     assert jwt.decode(made, KEY, algorithms=["ES256"]).claims["sub"] == "machine"
 
 
+def test_a_header_that_a_library_would_refuse_to_write_is_signed():
+    (made,) = by_key().mint("machine", [TokenSpec(header={"crit": ["urn:idchaos:unknown"], "b64": True})])
+    assert peek(made)[0]["crit"] == ["urn:idchaos:unknown"]
+
+
+def test_of_several_keys_the_one_that_the_good_token_names_is_in_use():
+    other = ECKey.generate_key("P-256", {"kid": "k2", "alg": "ES256"})
+    mints = SigningKey(other.as_dict(private=True), lambda: EXAMPLE, further=(KEY.as_dict(private=True),))
+    in_use, asked_for = mints.mint("machine", [TokenSpec(), TokenSpec(kid="k2")])
+    assert jwt.decode(in_use, KEY, algorithms=["ES256"]).header["kid"] == "k1"
+    assert jwt.decode(asked_for, other, algorithms=["ES256"]).header["kid"] == "k2"
+
+
 @pytest.mark.parametrize("spec", [TokenSpec(kid="retired"), TokenSpec(opaque=True)])
 def test_what_the_key_cannot_make_is_none(spec):
     assert [made is None for made in by_key().mint("machine", [spec, TokenSpec()])] == [True, False]

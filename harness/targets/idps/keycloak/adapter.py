@@ -20,11 +20,17 @@ from idchaos.targets.standin.processes import Process, Runs
 
 ROTATIONS: Final = 10
 """Keys that a run may rotate to."""
+DOUBLES: Final = 120
+"""Of each user: to revoke one refresh token ends every session of its user at the client (all else would be hit)."""
 REGISTRATIONS: Final = 100_000
 A_DAY_S: Final = 86_400
 _LEFT_OUT: Final = "offline_access"
 """A scope that, in Keycloak, asks for another kind of session than a login's (its refresh tokens never idle out)."""
 _YET_TO_BE_TOLD: Final = "told when it has started"
+_WHOLE_SECONDS: Final = (
+    "Keycloak tells by whole seconds which refresh token is older: of those from one second only the last one is known"
+)
+_ANY_REDIRECT: Final = "whoever has an initial access token may register it, unless a client policy forbids that"
 _OIDC: Final = "/protocol/openid-connect"
 
 
@@ -51,7 +57,11 @@ class Keycloak(Adapter):
         "/clients-registrations/openid-connect/*": "unregister",
     }
     token_types = ("jwt",)
-    unpromised: Mapping[str, str] = {**OF_REVOCATION}
+    unpromised: Mapping[str, str] = {
+        **OF_REVOCATION,
+        **dict.fromkeys(("older_replayed:two_back", "older_replayed:three_back"), _WHOLE_SECONDS),
+        **{f"registration_unsafe:{way}": _ANY_REDIRECT for way in ("plain_http", "wildcard", "no_host", "userinfo")},
+    }
 
     def missing(self) -> str:
         """Java, the distribution, or the version that is known."""
@@ -129,14 +139,13 @@ class RunningKeycloak(Idp):
         if site is None:
             raise TargetError("keycloak is not started")
         self.keyring.make()
-        admin.create_realm(realm.realm(self._settings.tokens, self.keyring))
+        everybody = [each.double(number) for each in site.users for number in range(DOUBLES)]
+        admin.create_realm(realm.realm(self._settings.tokens, self.keyring, [*site.users, *everybody]))
         for name in site.scopes:
             admin.create("client-scopes", realm.scope(name))
         for client in map(as_it_is, site.clients):
             admin.create("clients", realm.client(client, site.audiences, site.scopes))
         admin.create("clients", realm.introspecting(site.introspecting))
-        for user in site.users:
-            admin.create("users", realm.user(user))
         self._initial_access_token = admin.initial_access_token(REGISTRATIONS, A_DAY_S)
 
     def grants(self) -> Mapping[type, object]:
@@ -149,6 +158,7 @@ class RunningKeycloak(Idp):
         return known.model_copy(
             update={
                 "clients": tuple(map(as_it_is, known.clients)),
+                "doubles": DOUBLES,
                 "idp_control_url": None,
                 "control_secret": None,
                 "signing_jwk": first,

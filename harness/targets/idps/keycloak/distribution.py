@@ -32,6 +32,8 @@ _TOLD: Final = re.compile(r"(\d+\.\d+\.\d+\S*)")
 _JAVA: Final = re.compile(r'"(\d+)')
 _LINKED: Final = ("providers", "themes", "lib/lib")
 _COPIED: Final = ("bin", "conf", "lib/app", "lib/quarkus", "lib/quarkus-run.jar")
+# Of each bad request two loggers tell session IDs, which are a third of any code, and codes that were used before.
+LOGGED: Final = "warn,org.keycloak.events:error,org.keycloak.protocol.oidc.utils.OAuth2CodeParser:error"
 HEAP: Final = "-Xms64m -Xmx512m"
 # A run lasts a minute: a compiler that is done soon serves it better than one that is thorough, on few cores above all.
 _JVM: Final = f"-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError -Dfile.encoding=UTF-8 {HEAP}"
@@ -111,7 +113,7 @@ def command(where: Path, site: Site) -> tuple[str, ...]:
         # Its issuer is what clients call it; each consumer is told of endpoints at the address by which it asked.
         f"--hostname={site.url}",
         "--hostname-backchannel-dynamic=true",
-        "--log-level=warn",
+        f"--log-level={LOGGED}",
     )
 
 

@@ -19,8 +19,8 @@ _OF_MACHINES: Final = ("basic",)
 _PUBLIC_MEMBERS: Final = ("kty", "crv", "x", "y", "n", "e", "kid", "alg", "use")
 
 
-def realm(tokens: TokenSettings, keyring: Keyring) -> dict[str, Any]:
-    """The realm: lifetimes in whole seconds, a refresh token good once, and keys that the harness made."""
+def realm(tokens: TokenSettings, keyring: Keyring, users: Iterable[User]) -> dict[str, Any]:
+    """The realm: lifetimes in whole seconds, a refresh token good once, keys that the harness made, and users."""
     return {
         "realm": REALM,
         "enabled": True,
@@ -32,6 +32,7 @@ def realm(tokens: TokenSettings, keyring: Keyring) -> dict[str, Any]:
         "refreshTokenMaxReuse": 0,
         # The load logs in as often as a whole company: what a password costs to check is no part of what is tried.
         "passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1000)",
+        "users": [user(each) for each in users],
         "components": {
             KEYS: [
                 *(_imported(held, keyring) for held in keyring.all_held()),
