@@ -35,8 +35,8 @@ class Revocations(Fault):
         return "tokens revoked under load"
 
     def asks(self, graph: Graph) -> Mapping[Fact, tuple[str, ...]]:
-        """Why each gateway refuses."""
-        return {Fact.REASONS: graph.validators_of_tokens}
+        """Why each gateway refuses, and how many tokens the IdP has revoked."""
+        return {Fact.REASONS: graph.validators_of_tokens, Fact.REVOKED: graph.idps}
 
     def snapshot(self, target: Target) -> Snapshot:
         """Revocations at the IdP, and refusals for that reason at each gateway."""

@@ -92,6 +92,9 @@ class Adapter(ABC):
     """Paths of its endpoints, below ``path``, and what the harness calls them; ``*`` at the end: any name."""
     token_types: tuple[str, ...] = ("at+jwt", "application/at+jwt")
     """What its access tokens say in their header that they are (``typ``), in lower case."""
+    keys_may_be_kept: bool = True
+    """Whether its key set may be kept for a while, by its own word (``Cache-Control``). If not, the stand-in gateways
+    keep it all the same, for as long as their settings say: otherwise they would ask for it all the time."""
     unpromised: Mapping[str, str] = {}
     """Kinds of canaries that nobody promises to refuse with this IdP, and why not. They are sent all the same, and what
     became of them is told; all others are invariants."""

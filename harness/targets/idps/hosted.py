@@ -40,6 +40,7 @@ class Hosted:
             "revocation_feed": False,
             "jwks_path": adapter.jwks_path,
             "token_types": list(adapter.token_types),
+            "jwks_heed_max_age": adapter.keys_may_be_kept,
         }
         return {
             name: document | (here if "jwks_cache_s" in document else {})

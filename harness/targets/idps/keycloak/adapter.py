@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from idchaos.errors import TargetError
-from idchaos.settings import CommonSettings
+from idchaos.settings import CommonSettings, IdpSettings
 from idchaos.targets.capabilities import RotatesKeys
 from idchaos.targets.endpoints import Client, Endpoints
 from idchaos.targets.idps.base import OF_REVOCATION, Adapter, Idp, Site
@@ -30,6 +30,7 @@ _YET_TO_BE_TOLD: Final = "told when it has started"
 _WHOLE_SECONDS: Final = (
     "Keycloak tells by whole seconds which refresh token is older: of those from one second only the last one is known"
 )
+_ANYWHERE: Final = ("plain_http", "wildcard", "no_host", "userinfo", "relative")
 _ANY_REDIRECT: Final = "whoever has an initial access token may register it, unless a client policy forbids that"
 _OIDC: Final = "/protocol/openid-connect"
 
@@ -57,10 +58,11 @@ class Keycloak(Adapter):
         "/clients-registrations/openid-connect/*": "unregister",
     }
     token_types = ("jwt",)
+    keys_may_be_kept = False
     unpromised: Mapping[str, str] = {
         **OF_REVOCATION,
         **dict.fromkeys(("older_replayed:two_back", "older_replayed:three_back"), _WHOLE_SECONDS),
-        **{f"registration_unsafe:{way}": _ANY_REDIRECT for way in ("plain_http", "wildcard", "no_host", "userinfo")},
+        **{f"registration_unsafe:{way}": _ANY_REDIRECT for way in _ANYWHERE},
     }
 
     def missing(self) -> str:
@@ -72,8 +74,11 @@ class Keycloak(Adapter):
         return distribution.version()
 
     def why_not(self, settings: CommonSettings) -> str:
-        """It counts in whole seconds, imports RSA keys alone, and knows no grace for a refresh token."""
+        """It counts in whole seconds, imports RSA keys alone, has no grace for refresh tokens and no rate limit."""
         tokens = settings.tokens
+        if settings.idp != IdpSettings():
+            told = f"idp.registrations_per_s={settings.idp.registrations_per_s:g}"
+            return f"{told}: Keycloak does not limit how often clients may register"
         if tokens.signing_alg != "RS256":
             return f"tokens.signing_alg={tokens.signing_alg}: keys that can be imported into Keycloak are RS256's alone"
         if tokens.refresh_grace_s:
