@@ -14,6 +14,7 @@ from idchaos.settings import parse_assignments
 @click.command()
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @options.gateway
+@options.idp
 @options.topology
 @options.profile
 @options.faults
@@ -24,6 +25,7 @@ def command(
     *,
     scenarios: tuple[str, ...],
     gateway: str,
+    idp: str,
     topology: str,
     profile: str,
     faults: tuple[str, ...],
@@ -45,6 +47,7 @@ def command(
             Request(
                 scenario=name,
                 gateway=gateway,
+                idp=idp,
                 topology=topology,
                 profile=profile,
                 faults=faults,
