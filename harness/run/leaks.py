@@ -140,6 +140,9 @@ def credentials(endpoints: Endpoints) -> Iterator[Secret]:
         if client.next_secret:
             yield Secret(f"next client_secret of {client.client_id}", client.next_secret)
             yield Secret(f"next basic_credentials of {client.client_id}", _basic(client, client.next_secret))
+    for jwk in filter(None, (endpoints.signing_jwk, *endpoints.further_jwks)):
+        if "d" in jwk:
+            yield Secret(f"signing key {jwk['kid']} of the target", jwk["d"])
     for user in endpoints.users:
         yield Secret(f"password of {user.username}", user.password)
 

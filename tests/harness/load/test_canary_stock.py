@@ -5,13 +5,14 @@ from itertools import groupby
 
 import gevent
 import pytest
+from joserfc.jwk import ECKey
 
 from idchaos.experiment import Canary, CanaryPlan
 from idchaos.load.canaries.base import Forged, Good
 from idchaos.load.canaries.kinds.resembling import USES
 from idchaos.load.canaries.kinds.revoked import LISTED
 from idchaos.load.canaries.kinds.unknown_kid import junk
-from idchaos.load.canaries.mints import ControlApi, TokenSpec
+from idchaos.load.canaries.mints import ControlApi, SigningKey, TokenSpec
 from idchaos.load.canaries.nobody import Nobody
 from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import Canaries
@@ -213,6 +214,16 @@ def test_a_replica_that_never_knew_the_key_need_not_forget_it(world, scene, time
     canaries.canary(arrival(), due=world.now)
     assert samples(scene) == []
     assert scene.recorder.skipped == {"retired_key": 1}
+
+
+def test_tokens_made_like_a_good_one_are_presented_before_anything_else_is_made(world, scene, time_passes):
+    key = ECKey.generate_key("P-256", {"kid": "old", "alg": "ES256"}, private=True).as_dict(private=True)
+    scene.mints, scene.retired_kid = SigningKey(key, lambda: scene.example), "old"
+    canaries = Canaries(scene, CanaryPlan(kinds=(Canary.RETIRED_KEY,), clock_margin_s=MARGIN_S), rate=1.0)
+    canaries._keep = lambda: None
+    canaries.start()
+    assert world.presented == {"gateway-1": 1, "gateway-2": 1}
+    assert canaries._presented.keys() == {"old"}
 
 
 def test_a_replay_uses_a_refresh_token_that_was_used_before_once_for_each_family(scene):

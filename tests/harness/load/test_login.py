@@ -135,3 +135,23 @@ def test_no_page_and_no_redirect_repeats_a_password(refused, location, quoted):
     idp.login(WEB, user, lambda step: True, typo=True)
     assert (idp.quotes.found["idp"], idp.answers.found["idp"]) == quoted
     assert idp.answers.searched["idp"] > 0
+
+
+def test_where_users_have_doubles_each_login_is_another_one_s():
+    site, names = ScriptedSite(), []
+    send = site.send
+
+    def watched(head, body=b"", **how):
+        names.extend(parse_qs(body.decode()).get("u", []))
+        return send(head, body, **how)
+
+    site.send = watched
+    idp = Idp(
+        Endpoints(issuer=BASE, idp_url=BASE, gateways=(), routes=(), clients=(WEB,), users=(ALICE,), doubles=2),
+        lambda _: site,
+    )
+    idp._urls = {name: f"{BASE}/{name}" for name in ("authorize", "token")}
+    for _ in range(2):
+        idp.login(WEB, ALICE, lambda step: True)
+    idp.code(WEB, ALICE, lambda step: True)
+    assert names == ["alice-1", "alice-0", "alice-1"]
