@@ -110,6 +110,15 @@ def test_credentials_are_known_in_each_form_in_which_they_are_sent() -> None:
     assert base64.b64decode(found["basic_credentials of web"] + "==").decode() == f"web:{'s' * 32}"
 
 
+def test_a_signing_key_is_secret_once_it_is_made() -> None:
+    endpoints = Endpoints(
+        issuer="http://idp", idp_url="http://idp", gateways=(), routes=(), clients=(), users=(),
+        signing_jwk={"kid": "one", "d": "k" * 40}, further_jwks=({"kid": "two"}, {"kid": "three", "d": "m" * 40}),
+    )  # fmt: skip
+    found = {secret.kind: secret.value for secret in credentials(endpoints)}
+    assert found == {"signing key one of the target": "k" * 40, "signing key three of the target": "m" * 40}
+
+
 def test_the_search_tells_where_and_never_what(tmp_path: Path) -> None:
     (tmp_path / "gateway-1.log").write_text(f"ready\nGET /orders with {jwt(1)}\nand again {jwt(1)}\n")
     (tmp_path / "idp.log").write_bytes(b"\xff\xfe broken bytes\n")
