@@ -70,6 +70,8 @@ class Endpoints(Value):
     """Gateways pass everything on: which of them a request goes through has no bearing on what becomes of it."""
     clients: tuple[Client, ...]
     users: tuple[User, ...]
+    follows_settings: bool = False
+    """Tokens and codes live as long as the run's settings say, at an IdP of somebody else's making too."""
     doubles: int = 0
     """So many more users there are of each, ``alice-1`` and so on, with the same password: each login is then another
     one's, for an IdP whose revocation of one session's token ends all that the user has at the client. 0: none.

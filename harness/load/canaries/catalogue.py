@@ -77,7 +77,7 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
         "assertions": roles.asserting is not None,
         "revocation": roles.machine is not None,
         "registration": endpoints.initial_access_token is not None,
-        "life_of_codes": bool(endpoints.idp_control_url),
+        "life_of_codes": bool(endpoints.idp_control_url) or endpoints.follows_settings,
         "opaque_tokens": roles.machine_opaque is not None,
         "introspection": endpoints.introspection_client is not None,
         "another_audience": mints or endpoints.stranger is not None or _elsewhere(roles, endpoints),

@@ -85,7 +85,7 @@ class Keycloak(Adapter):
             return (
                 f"tokens.refresh_grace_s={tokens.refresh_grace_s:g}: a refresh token has no time of grace in Keycloak"
             )
-        for name in ("access_ttl_s", "refresh_ttl_s", "session_max_s"):
+        for name in ("access_ttl_s", "refresh_ttl_s", "session_max_s", "code_ttl_s"):
             if (told := getattr(tokens, name)) % 1:
                 return f"tokens.{name}={told:g}: Keycloak counts in whole seconds"
         return ""
@@ -164,6 +164,7 @@ class RunningKeycloak(Idp):
             update={
                 "clients": tuple(map(as_it_is, known.clients)),
                 "doubles": DOUBLES,
+                "follows_settings": True,
                 "idp_control_url": None,
                 "control_secret": None,
                 "signing_jwk": first,

@@ -26,6 +26,7 @@ def realm(tokens: TokenSettings, keyring: Keyring, users: Iterable[User]) -> dic
         "enabled": True,
         "sslRequired": "none",
         "accessTokenLifespan": int(tokens.access_ttl_s),
+        "accessCodeLifespan": int(tokens.code_ttl_s),
         "ssoSessionIdleTimeout": int(tokens.refresh_ttl_s),
         "ssoSessionMaxLifespan": int(tokens.session_max_s),
         "revokeRefreshToken": True,

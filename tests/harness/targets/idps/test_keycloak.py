@@ -152,6 +152,7 @@ def test_the_realm_has_the_run_s_lifetimes_rotates_refresh_tokens_and_holds_keys
 ) -> None:
     running.provision()
     assert told.realm["accessTokenLifespan"] == SETTINGS.tokens.access_ttl_s
+    assert told.realm["accessCodeLifespan"] == SETTINGS.tokens.code_ttl_s
     assert (told.realm["revokeRefreshToken"], told.realm["refreshTokenMaxReuse"]) == (True, 0)
     assert told.config("rs256-1") | {"privateKey": ""} == {
         "privateKey": "", "kid": "rs256-1", "algorithm": "RS256", "priority": "101", "enabled": "true",
