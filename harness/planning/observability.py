@@ -23,6 +23,7 @@ OF_KEY_FETCHES: Final[Mapping[str, Fact]] = {
 }
 EACH_FETCH: Final = "each replica's key fetches"
 """Which of several replicas asked, where they share a link."""
+OF_WAYS_AROUND: Final = frozenset({"audience_confusion_around"})
 OF_REASONS: Final = frozenset({"refusals_told_as_errors", "outages_told_as_refusals"})
 
 
@@ -114,10 +115,17 @@ def _why_not(objective: Objective, graph: Graph, sight: Sight) -> str:
     }
     if name in of_components:
         return _untold(sight, of_components[name])
+    if name in OF_WAYS_AROUND and not _ways_around(graph):
+        return "clients reach no service around the gateways"
     if name in OF_REASONS or "error_code=" in where:
         mute = [each for each in _answering(graph) if not dialect_named(graph.named(each).dialect).tells_reasons]
         return f"{_listed(mute)} {_do(mute)} not say why a request is refused" if mute else ""
     return ""
+
+
+def _ways_around(graph: Graph) -> bool:
+    """Whether clients reach a service other than through a gateway."""
+    return any(link.provider in graph.services and set(link.consumers) & set(graph.clients) for link in graph.links)
 
 
 def _answering(graph: Graph) -> tuple[str, ...]:

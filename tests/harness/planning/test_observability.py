@@ -98,3 +98,15 @@ def test_where_nobody_posts_it_is_declared_that_bad_tokens_are_not_posted_either
     )
     assert POSTED not in {each.name for each in observable(plan, FOREIGN, ALL_SEEING)[1]}
     assert POSTED in {each.name for each in observable(plan, reading, ALL_SEEING)[1]}
+
+
+def test_where_no_way_leads_around_the_gateways_nobody_looks_for_what_would_come_by_it(plan: Plan) -> None:
+    around = objective("nor_around", "audience_confusion_around")
+    asked = plan.model_copy(update={"objectives": (*plan.objectives, around)})
+    kept, hidden = observable(asked, FOREIGN, ALL_SEEING)
+    assert around not in kept.objectives
+    (why,) = (each.why for each in hidden if each.name == "nor_around")
+    assert why == "clients reach no service around the gateways"
+    open_graph = TOPOLOGIES["gateway"].graph
+    seeing = Sight(tells={name: frozenset(Fact) for name in open_graph.parts}, logged=frozenset(open_graph.parts))
+    assert around in observable(asked, open_graph, seeing)[0].objectives
