@@ -24,10 +24,12 @@ class Fetches(NamedTuple):
     begun: int
     recent: tuple[Fetch, ...]
     """The last few that have ended."""
+    instance: str = ""
+    """Which start of the validator they are of; empty where it does not tell."""
 
     def since(self, before: Fetches) -> tuple[Fetch, ...]:
         """Those that began later, of the last few. After a restart it counts from 0 again: then all of them."""
-        restarted = self.begun < before.begun
+        restarted = self.begun < before.begun or self.instance != before.instance
         return tuple(fetch for fetch in self.recent if restarted or fetch.number > before.begun)
 
 
@@ -38,7 +40,8 @@ def fetches_of(target: Target, component: str) -> Fetches:
         FaultError: the target's parts tell nothing.
         TargetError: it does not answer.
     """
-    jwks = required(target, ReportsState).state(component)["jwks"]
+    told = required(target, ReportsState).state(component)
+    jwks = told["jwks"]
     recent = tuple(
         Fetch(
             number=int(fetch["number"]),
@@ -47,4 +50,4 @@ def fetches_of(target: Target, component: str) -> Fetches:
         )
         for fetch in jwks["recent_fetches"]
     )
-    return Fetches(int(jwks["fetches"]), recent)
+    return Fetches(int(jwks["fetches"]), recent, str(told.get("instance") or ""))

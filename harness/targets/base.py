@@ -21,6 +21,7 @@ from idchaos.targets.capabilities import (
     ReportsState,
     RotatesKeys,
     RotatesSecrets,
+    SignsUnpublished,
     SkewsClock,
 )
 from idchaos.targets.endpoints import Endpoints
@@ -41,6 +42,7 @@ __all__ = [
     "ReportsState",
     "RotatesKeys",
     "RotatesSecrets",
+    "SignsUnpublished",
     "SkewsClock",
     "Target",
 ]

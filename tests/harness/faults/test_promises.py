@@ -19,6 +19,7 @@ from idchaos.targets.base import (
     ProbesUpstream,
     ReportsState,
     RotatesKeys,
+    SignsUnpublished,
     SkewsClock,
 )
 from idchaos.targets.restoring import (
@@ -44,7 +45,9 @@ def test_toxics_are_promised_to_the_ledger(target: Any) -> None:
 
 
 def test_stand_ins_have_every_capability_that_faults_ask_for() -> None:
-    capabilities = (ReportsState, ProbesUpstream, RotatesKeys, SkewsClock, InjectsErrors, FlushesCaches)
+    capabilities = (
+        ReportsState, ProbesUpstream, RotatesKeys, SignsUnpublished, SkewsClock, InjectsErrors, FlushesCaches,
+    )  # fmt: skip
     for capability in capabilities:
         assert issubclass(ControlClient, capability)
     assert issubclass(LocalTarget, ControlsProcesses)
