@@ -117,6 +117,7 @@ def bring_up(
     *,
     target: str = "local",
     gateway: str = "standin",
+    idp: str = "standin",
     topology: str = DEFAULT_TOPOLOGY,
     profile: str = DEFAULT_PROFILE,
     defects: Sequence[str] = (),
@@ -131,6 +132,8 @@ def bring_up(
     """
     from idchaos.run.launch import check_target, make_target, new_run_id, topology_for
 
+    if idp != "standin":
+        raise UsageError(f"--idp {idp}: what is left running has the stand-in IdP; idchaos run takes another one")
     check_target(target, gateway)
     if guests is not None and (guests.tls or guests.issuer_path) and (target, gateway) != ("local", "standin"):
         raise UsageError("--tls and --issuer-path need --target local and --gateway standin")

@@ -245,6 +245,7 @@ def test_up_leaves_a_target_running_and_down_stops_it(idchaos: Idchaos) -> None:
         (["validate", "frozen_keys", "--topology", "introspection"], "which the topology introspection has not"),
         (["canary", "expired", "--topology", "introspection"], "which the topology introspection has not"),
         (["up", "--topology", "mesh"], "--topology: 'mesh' is unknown"),
+        (["up", "--idp", "keycloak"], "what is left running has the stand-in IdP"),
         (
             ["up", "--topology", "introspection", "--defect", "alg_none_accepted"],
             "nobody in the topology introspection",
