@@ -30,6 +30,10 @@ _YET_TO_BE_TOLD: Final = "told when it has started"
 _WHOLE_SECONDS: Final = (
     "Keycloak tells by whole seconds which refresh token is older: of those from one second only the last one is known"
 )
+_NO_RESOURCES: Final = (
+    "Keycloak 26 knows no resource indicators (RFC 8707): every token is for all audiences that its client has"
+)
+_SOON_OVER: Final = "to Keycloak, an assertion that names no end has one ten seconds after its iat"
 _ANYWHERE: Final = ("plain_http", "wildcard", "no_host", "userinfo", "relative")
 _ANY_REDIRECT: Final = "whoever has an initial access token may register it, unless a client policy forbids that"
 _OIDC: Final = "/protocol/openid-connect"
@@ -62,6 +66,8 @@ class Keycloak(Adapter):
     unpromised: Mapping[str, str] = {
         **OF_REVOCATION,
         **dict.fromkeys(("older_replayed:two_back", "older_replayed:three_back"), _WHOLE_SECONDS),
+        "asked_too_much:code_resource": _NO_RESOURCES,
+        "assertion_unfit:no_exp": _SOON_OVER,
         **{f"registration_unsafe:{way}": _ANY_REDIRECT for way in _ANYWHERE},
     }
 
