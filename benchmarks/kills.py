@@ -11,9 +11,11 @@ For each kill: no process of the run or its guardian, no ledger, no container or
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 
@@ -40,6 +43,7 @@ SETTINGS = {
     "slo.late_p99_s": 5.0,
 }
 POLL_S = 0.05
+STOPPING_S = 10.0
 ANALYZED = (0, 1, 2)
 """Exit codes of ``analyze`` for a run that can be judged; 64, with one line, for a directory without a manifest."""
 
@@ -56,6 +60,21 @@ class Kill:
     wrong: tuple[str, ...]
 
 
+RUNNERS: list[subprocess.Popen[bytes]] = []
+"""All that were started, to be ended with this process."""
+
+
+def stop(number: int, _: object) -> NoReturn:
+    """End every run as Ctrl-C would, so that it cleans up behind itself, then this process."""
+    for runner in RUNNERS:
+        if runner.poll() is None:
+            runner.send_signal(signal.SIGINT)
+    for runner in RUNNERS:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            runner.wait(STOPPING_S)
+    os._exit(128 + number)
+
+
 class Command:
     """The command, with folders of its own."""
 
@@ -68,12 +87,14 @@ class Command:
         """Start a run."""
         words = ["run", "jwks_outage", "--target", self._target, "--reports", str(self._folder / "reports"), "--json"]
         words += [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
-        return subprocess.Popen(
+        started = subprocess.Popen(
             [sys.executable, "-P", "-m", "idchaos", *words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=self.environment,
         )
+        RUNNERS.append(started)
+        return started
 
     def left(self) -> list[str]:
         """Ledgers, processes, containers and networks that should be gone."""
@@ -185,6 +206,8 @@ def main() -> int:
     parser.add_argument("--within", type=float, default=3.0, help="seconds after which nothing may be left")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     asked = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     at_once = 1 if asked.target == "docker" else asked.at_once
     life = life_s(asked.target, at_once)
     with ThreadPoolExecutor(at_once) as pool:
