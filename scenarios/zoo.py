@@ -305,7 +305,11 @@ ROWS = (
     _in_outage("verdict_by_jti", "known_tokens_are_known_whole"),
     _in_outage("verdict_without_signature", "tampered_tokens_refused", "known_tokens_are_known_whole"),
     Row(defect="fetches_end_with_failure", trial=UNHEARD, caught_by=("key_cache_age_recovery",)),
-    Row(defect="polls_back_off_for_good", trial=UNHEARD, caught_by=("revocations_age_recovery",)),
+    Row(
+        defect="polls_back_off_for_good",
+        trial=UNHEARD,
+        caught_by=("revocations_age_recovery", "revoked_tokens_refused", "revocation_ends_the_grant"),
+    ),
     Row(defect="revoked_only_until_expired", trial=ROTATION, caught_by=("revoked_tokens_refused",)),
     Row(
         defect="gateway_secret_by_prefix",
