@@ -11,8 +11,6 @@ from idchaos.load.canaries.party import Held, Party
 from idchaos.load.idp.client import Step
 
 _MAX_AGE_S: Final = 1
-_AGED_S: Final = 4.0
-"""Whole seconds on both sides, and some more: by then a session is older than that for everybody."""
 
 
 def _asked(party: Party, further: Mapping[str, str], *, aged: bool) -> Step | None:
@@ -23,14 +21,13 @@ def _asked(party: Party, further: Mapping[str, str], *, aged: bool) -> Step | No
 
 
 def _aged(party: Party) -> Held | None:
-    """A session of some time ago; ``None``: there is none yet, and one is begun."""
+    """A session that is older than that for everybody, whatever clocks do in this run; ``None``: there is none yet, and
+    one is begun.
+    """
     sessions: list[tuple[float, Held]] = party.scene.shared("aged sessions", list)
-    now = party.bench.now
-    if not sessions or now - sessions[0][0] < _AGED_S:
-        if not sessions and (held := party.login()):
-            sessions.append((now, held))
-        return None
-    return sessions.pop()[1]
+    if not sessions and (held := party.login()):
+        sessions.append((party.bench.now + _MAX_AGE_S + party.bench.expired_after_s, held))
+    return sessions.pop()[1] if sessions and sessions[0][0] <= party.bench.now else None
 
 
 class NotAskedAgain(AskedKind):
