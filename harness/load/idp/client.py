@@ -96,14 +96,13 @@ class Idp(Provider):
         Steps: ``authorize`` (the login page), ``login`` (its form), ``token`` (the code). With a ``typo`` the form is
         sent twice, first with a wrong password, which must be refused.
         """
-        user = self._somebody(user)
-        code = self._code(client, user, observe, typo=typo)
+        code = self.code(client, user, observe, typo=typo)
         if code is None:
             return None, {}
         step, tokens = self.redeem(client, code, code.verifier)
         observe(step)
         if step.decision == "accept":
-            self.unasked.login(client.client_id, user.username, tokens)
+            self.unasked.login(client.client_id, code.username, tokens)
         return step, tokens
 
     def code(
@@ -119,20 +118,8 @@ class Idp(Provider):
         """The steps of a login that end with an authorization code. ``cookies``: the browser's own, kept there.
         ``further``: what is asked for besides.
         """
-        return self._code(client, self._somebody(user), observe, typo=typo, cookies=cookies, further=further)
-
-    def _code(
-        self,
-        client: Client,
-        user: User,
-        observe: Observe,
-        *,
-        typo: bool = False,
-        cookies: Cookies | None = None,
-        further: Mapping[str, str] = _NOTHING_ELSE,
-    ) -> Code | None:
         verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
-        redirect_uri = client.redirect_uri or ""
+        redirect_uri, user = client.redirect_uri or "", self._somebody(user)
         url = self._authorize_url(client, redirect_uri, state, _challenge(verifier) | dict(further), nonce)
         journey = Journey(
             self._send, user, redirect_uri, self._allow_hosts, cookies=Cookies() if cookies is None else cookies
@@ -152,7 +139,7 @@ class Idp(Provider):
         step = _given_up(step, end)
         self.handed_out.add("code", code)
         self.handed_out.add("code_verifier", verifier)
-        return Code(code, redirect_uri, verifier, nonce) if observe(step) and code else None
+        return Code(code, redirect_uri, verifier, nonce, user.username) if observe(step) and code else None
 
     def silent_code(
         self, client: Client, cookies: Cookies, further: Mapping[str, str] = _NO_PROMPT

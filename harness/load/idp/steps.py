@@ -49,6 +49,8 @@ class Code:
     redirect_uri: str
     verifier: str = field(repr=False)
     nonce: str = ""
+    username: str = ""
+    """Who logged in for it; empty: a browser's cookies did."""
 
 
 @dataclass(frozen=True, slots=True)
