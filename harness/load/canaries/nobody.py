@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 ELSE: Final = "ES256"
 """The algorithm of what is not signed by that of good tokens: do validators take what a token says?"""
 _CURVES: Final = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "ES256K": "secp256k1"}
+_RSA: Final = tuple(f"{family}{bits}" for family in ("RS", "PS") for bits in (256, 384, 512))
+_EDWARDS: Final = ("EdDSA", "Ed25519", "Ed448")
+_KNOWN: Final = frozenset({*_RSA, *_CURVES, *_EDWARDS})
 _RSA_BITS: Final = 2048
 _A_DAY: Final = timedelta(days=1)
 
 
 def alg_of(header: dict[str, Any]) -> str:
-    """The algorithm of that header (RFC 7515 section 4.1.1); :data:`ELSE` where it is not of public keys."""
+    """The algorithm of that header (RFC 7515 section 4.1.1); :data:`ELSE` where it is not one of public keys that is
+    known here.
+    """
     alg = str(header.get("alg", ""))
-    return alg if alg.startswith(("RS", "PS", "ES", "Ed")) else ELSE
+    return alg if alg in _KNOWN else ELSE
 
 
 class Nobody:
@@ -73,12 +78,12 @@ class Nobody:
         from joserfc.jwk import ECKey, OKPKey, RSAKey
 
         if alg not in self._keys:
-            if alg.startswith(("RS", "PS")):
+            if alg in _RSA:
                 self._keys[alg] = RSAKey.generate_key(_RSA_BITS)
-            elif alg.startswith("ES"):
-                self._keys[alg] = ECKey.generate_key(_CURVES[alg])
-            else:
+            elif alg in _EDWARDS:
                 self._keys[alg] = OKPKey.generate_key("Ed448" if alg == "Ed448" else "Ed25519")
+            else:
+                self._keys[alg] = ECKey.generate_key(_CURVES[alg])
         return self._keys[alg]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 
@@ -13,7 +14,7 @@ from joserfc import jwe, jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, RSAKey, import_key
 
-from idchaos.load.canaries.base import Good, Moment
+from idchaos.load.canaries.base import Forged, Good, Moment
 from idchaos.load.canaries.kinds.alg_none import SPELLINGS, AlgNone
 from idchaos.load.canaries.kinds.critical_header import HEADERS, CriticalHeader
 from idchaos.load.canaries.kinds.degenerate_signature import DegenerateSignature
@@ -26,7 +27,7 @@ from idchaos.load.canaries.kinds.other_key import OtherKey
 from idchaos.load.canaries.kinds.revoked import respelled
 from idchaos.load.canaries.kinds.wrong_issuer import foreign_issuers
 from idchaos.load.canaries.kinds.wrong_scope import WrongScope, lacking
-from idchaos.load.canaries.nobody import Nobody
+from idchaos.load.canaries.nobody import ELSE, Nobody, alg_of
 from idchaos.load.idp.tokens import peek, unb64
 
 KEY = RSAKey.import_key(rsa.generate_private_key(public_exponent=65537, key_size=2048), {"kid": "k1", "alg": "RS256"})
@@ -59,8 +60,6 @@ def test_an_embedded_key_is_the_one_that_signed(first: int, alg: str) -> None:
     signed, _, signature = by_jwk.rpartition(".")
     assert jws.JWSRegistry.algorithms[alg].verify(signed.encode(), unb64(signature), import_key(embedded))
     (der,) = peek(by_certificate)[0]["x5c"]
-    import base64
-
     held = x509.load_der_x509_certificate(base64.b64decode(der)).public_key()
     assert (
         import_key(held.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), embedded["kty"]).as_dict()
@@ -78,6 +77,20 @@ def test_a_degenerate_signature_is_the_same_for_every_message(number: int, kid: 
     assert peek(token)[0]["kid"] == kid
     found = unb64(token.rpartition(".")[2])
     assert found == signature if signature is not None else found[:32] == found[32:] != bytes(32)
+
+
+@pytest.mark.parametrize("alg", ["RS256", "PS512", "ES384", "ES256K", "EdDSA", "Ed448"])
+def test_nobody_signs_as_good_tokens_are_signed(alg: str) -> None:
+    assert alg_of({"alg": alg}) == alg
+    signed, _, signature = NOBODY.sign(Forged({"alg": alg}, {"sub": "x"})).rpartition(".")
+    key = import_key(NOBODY.jwk(alg))
+    assert jws.JWSRegistry.algorithms[alg].verify(signed.encode(), unb64(signature), key)
+    assert x509.load_der_x509_certificate(base64.b64decode(NOBODY.certificate(alg))).serial_number == 1
+
+
+@pytest.mark.parametrize("alg", ["HS256", "none", "RS1", "", "ML-DSA-44"])
+def test_what_nobody_could_sign_is_signed_by_something_else(alg: str) -> None:
+    assert alg_of({"alg": alg}) == ELSE
 
 
 def test_without_a_published_curve_there_is_no_signature_of_zeros_for_it() -> None:
@@ -134,7 +147,8 @@ def test_odd_times_are_never_those_of_a_good_token() -> None:
         value = next(iter(claims.values()))
         good = type(value) is int and 10_000 < value < 10**12 and "exp" in claims
         assert not good, way
-    assert {order.way for number in range(20) for order in OddTimes().orders(moment(number))} == set(odd(moment()))
+    seen = {order.way for number in range(20) for order in OddTimes().orders(moment(number))}
+    assert seen == set(odd(moment())) == set(OddTimes().each_way)
 
 
 @pytest.mark.parametrize("number", range(len(WAYS)))

@@ -24,6 +24,10 @@ class OddTimes(TokenKind):
     source = "RFC 9068 section 2.2, RFC 7519 section 4.1.4, CVE-2026-25537"
     needs = ("minting",)
     twice = True
+    each_way = (
+        "no_exp", "exp_string", "exp_string_ahead", "exp_fraction", "exp_zero", "exp_negative", "exp_list", "exp_true",
+        "exp_without_end", "iat_ahead", "nbf_wraps", "nbf_fraction", "nbf_string",
+    )  # fmt: skip
 
     def orders(self, moment: Moment) -> Iterable[Order]:
         ways = odd(moment)
