@@ -354,6 +354,8 @@ class Plan(Value):
     load: LoadPlan
     objectives: tuple[Objective, ...]
     invariants: tuple[Invariant, ...]
+    tails: tuple[PhaseName, ...] = TAILS
+    """In these phases each replica's p99 is asked for, where requests suffice: where they don't, it is told."""
 
     @property
     def duration_s(self) -> Seconds:

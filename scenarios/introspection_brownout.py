@@ -10,6 +10,7 @@ from idchaos.experiment import Objective, PhaseName, Plan
 from idchaos.faults.idp_errors import EndpointFault
 from idchaos.faults.odd_answers import OddAnswers
 from idchaos.run.building import (
+    AFTER_A_FAULT_TOO,
     api_latency,
     api_success,
     as_even_as_before,
@@ -179,6 +180,7 @@ def design(settings: IntrospectionBrownout) -> Experiment:
                 *every_run(settings, spans),
             ),
             invariants=invariants(),
+            tails=AFTER_A_FAULT_TOO,
         ),
         faults={PhaseName.FAULT: (fault(settings),)},
     )

@@ -11,6 +11,7 @@ from idchaos.faults.base import Fault
 from idchaos.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE, EndpointFault
 from idchaos.faults.network import LinkFault
 from idchaos.run.building import (
+    AFTER_A_FAULT_TOO,
     api_latency,
     api_success,
     as_even_as_before,
@@ -77,6 +78,7 @@ def design(settings: JwksOutage) -> Experiment:
                 *every_run(settings, spans),
             ),
             invariants=invariants(),
+            tails=AFTER_A_FAULT_TOO,
         ),
         faults={PhaseName.FAULT: (fault(settings),)},
     )

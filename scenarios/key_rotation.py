@@ -9,6 +9,7 @@ from pydantic import Field
 from idchaos.experiment import Objective, PhaseName, Plan
 from idchaos.faults.keys import KeyRotation
 from idchaos.run.building import (
+    AFTER_A_FAULT_TOO,
     CACHE_SLACK_S,
     OF_SOUND_KEY_SETS,
     api_latency,
@@ -122,6 +123,7 @@ def design(settings: KeyRotationSettings) -> Experiment:
             load=everyday_load(settings, without=without),
             objectives=(*objectives(settings), *as_even_as_before(settings), *every_run(settings, spans)),
             invariants=invariants(without),
+            tails=AFTER_A_FAULT_TOO,
         ),
         faults={PhaseName.FAULT: (rotation,)},
     )

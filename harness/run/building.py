@@ -34,15 +34,17 @@ limit of a request; the slack is at least that.
 SHORTEST_SOUND_LIFE = 0.5
 """A sound validator refreshes keys no sooner than after this share of their life."""
 REPORTING_SLACK_S = 2.0
+"""Counters are reported now and then: their growth may be that of a window which is so much longer."""
 POLL_AGAIN_S = 3.0
 """The time limit of a poll that nobody answers, and the pause until the next."""
-"""Counters are reported now and then: their growth may be that of a window which is so much longer."""
 EXPIRY_SLACK_S = 1.0
 """Time claims are whole seconds, and clocks of one machine differ by less."""
 LONG_FOR_A_CODE_S = 30.0
 """Codes are not kept for longer than that, however long they live."""
 OF_SOUND_KEY_SETS = ("id_token_unverifiable",)
 """Kinds that are no breach of the IdP's where the fault itself is that published keys are wrong, or not published."""
+AFTER_A_FAULT_TOO = (*TAILS, PhaseName.RECOVERY)
+"""The phases whose tails are asked for by who asks :func:`as_even_as_before`."""
 TAIL_SAMPLES = 450
 """So many requests are planned for each replica, or its p99 is not asked for: 299 tell it, if chance sends as many."""
 TAIL_ERROR, SPARE = 0.05, 2.2

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
-from idchaos.experiment import REVOKED, SHOWN_WHILE_GOOD, TAIL, TAILS, Canary, Invariant, Plan
+from idchaos.experiment import REVOKED, SHOWN_WHILE_GOOD, TAIL, Canary, Invariant, Plan
 from idchaos.record.record import Run, RunRecord
 from idchaos.record.samples import is_way
 from idchaos.values import Value
@@ -57,7 +57,7 @@ def _tails(record: Run) -> list[str]:
     asked = isinstance(group, dict) and "latency_p99_s" in group
     planned = {phase.name for phase in record.plan.phases} if asked else set()
     judged = {each.name for each in record.plan.objectives}
-    return [name for phase in TAILS if phase in planned and (name := f"{TAIL}{phase}") not in judged]
+    return [name for phase in record.plan.tails if phase in planned and (name := f"{TAIL}{phase}") not in judged]
 
 
 def too_short_for(plan: Plan, invariant: Invariant, lasting_s: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from idchaos.experiment import Canary, CanaryPlan, Invariant, Verdict
+from idchaos.experiment import TAIL, Canary, CanaryPlan, Invariant, PhaseName, Verdict
 from idchaos.record.record import Manifest, RunRecord
 from idchaos.report.summary import headline, unspoken
 from idchaos.verdict.verdict import judge_run
@@ -119,3 +119,12 @@ def test_another_way_of_the_same_kind_is_a_breach(
     plan = make_plan((), (Invariant(name="times_are_checked", canaries=("odd_times",)),), canaries=canaries)
     found = judge_run(record(make_record, plan, [taken("odd_times", 114.0, "accept", "no_exp")]))
     assert {each.name: each.breaches for each in found.invariants}["times_are_checked"] == 1
+
+
+@pytest.mark.parametrize("tails", [(), (PhaseName.BASELINE,), (PhaseName.BASELINE, PhaseName.RECOVERY)])
+def test_a_tail_that_was_wanted_and_is_not_judged_is_told(
+    make_record: Callable[..., RunRecord], plan: Any, tails: tuple[PhaseName, ...]
+) -> None:
+    found = record(make_record, plan.model_copy(update={"tails": tails}), [], settings={"slo": {"latency_p99_s": 0.8}})
+    told = [each["name"] for each in judge_run(found).document()["left_out"] if each["name"].startswith(TAIL)]
+    assert told == [f"{TAIL}{phase}" for phase in tails]
