@@ -49,7 +49,8 @@ def undecided(run: Run, evidence: Evidence) -> tuple[Unseen, ...]:
     asked, gone = evidence.asked, _gone(run)
     decided = asked[(asked["expected"] == "deny") & (asked["decision"] != "undecided")]
     asked_by = set(zip(decided["canary"].astype(str), decided["way"].astype(str), strict=True))
-    tried = asked_by | {(kind, whatever_method(way)) for kind, way in asked_by}
+    tried = asked_by | {(kind, part) for kind, way in asked_by for part in whatever_method(way).split("+")}
+    tried |= {(kind, whatever_method(way)) for kind, way in asked_by}
     return tuple(
         Unseen(name=invariant.name, why=f"nobody said yes or no to {kind} by the way {', '.join(missed)}")
         for invariant in run.plan.invariants

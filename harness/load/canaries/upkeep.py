@@ -321,11 +321,11 @@ class Canaries:
         decide = None if order.method == "GET" else at_odd_request
         ways: dict[str, tuple[bytes, Decide | None]] = {order.way: (b"", decide)}
         if order.overridden:
-            ways[f"{order.way}_overridden"] = (overridden("GET"), at_overridden)
+            ways[f"{order.way}+overridden"] = (overridden("GET"), at_overridden)
         home = [route for route in self._scene.endpoints.routes if order.good_for and route.audience == order.good_for]
         if home and shelves is self._shown:
             of_home = partial(at_other_service, home={route.service for route in home})
-            ways[f"{order.way}_original_url"] = (original_url(f"{home[0].path}/1"), of_home)
+            ways[f"{order.way}+original_url"] = (original_url(f"{home[0].path}/1"), of_home)
         for way, (lines, how) in ways.items():
             self.bench.put(
                 shelves[name],

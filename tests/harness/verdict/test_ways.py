@@ -66,6 +66,12 @@ def test_a_way_that_nobody_decided_is_named_beside_the_pass(record: Callable[...
     ]
 
 
+@pytest.mark.parametrize("way", ["prefix+expired", "post_jwt+expired", "prefix+expired+wrong_request"])
+def test_what_a_way_has_besides_is_a_way_too(record: Callable[..., RunRecord], way: str) -> None:
+    rows = (*ALL[1:], tried("dead", way))
+    assert undecided(record(*rows), evidence_of(record(*rows))) == ()
+
+
 def test_a_kind_that_nobody_decided_keeps_it_from_a_pass(record: Callable[..., RunRecord]) -> None:
     assert verdict_of(record(*ALL[:2])) is Verdict.INCONCLUSIVE
 

@@ -73,7 +73,7 @@ def _client_resource(party: Party) -> Step | None:
 
 
 def _login_scope(party: Party) -> Step | None:
-    """The login itself may be refused, which is as good."""
+    """The login itself may be refused before anybody is asked who they are, which is as good."""
     client = party.confidential
     if client is None or party.user is None:
         return None
@@ -87,7 +87,8 @@ def _login_scope(party: Party) -> Step | None:
 
     code = party.idp.code(asking, party.user, observe)
     if code is None:
-        return steps[-1] if steps and steps[-1].decision == "deny" and not party.scene.stopping else None
+        refused = bool(steps) and (steps[-1].decision, steps[-1].endpoint) == ("deny", "authorize")
+        return steps[-1] if refused and not party.scene.stopping else None
     return _asked(party, client, _code_form(code.value, code.redirect_uri, code.verifier), scope=scope)
 
 

@@ -16,7 +16,8 @@ class Bound(TokenKind):
     why = "Tokens were bound so that stealing them gains nothing; here it does."
     source = "RFC 9449 sections 6 and 7.2, RFC 8705 section 3, RFC 7800 section 3"
     needs = ("minting",)
+    each_way = ("jkt", "x5t#S256")
 
     def orders(self, moment: Moment) -> Iterable[Order]:
-        member = ("jkt", "x5t#S256")[moment.number % 2]
+        member = self.each_way[moment.number % len(self.each_way)]
         yield Order(moment.good(cnf={member: secrets.token_urlsafe(32)}), way=member)

@@ -14,6 +14,7 @@ class ReadOnly(TokenKind):
     invariant = "writes_need_their_scope"
     everywhere = False
     makes = 2
+    each_way = ("overridden",)
     made = (
         "A token with the scope to read, shown by GET at every API, then used for POST: a JWT, and an opaque "
         "one; and for POST that says in `X-HTTP-Method-Override` and its like that it is a GET."

@@ -16,13 +16,16 @@ from idchaos.targets.endpoints import Client
 _OF_ONE_BROWSER = 12
 """Requests, half of them without it."""
 _WRONG = "wrong_request"
-"""What the ``session`` says when the request was wrong besides."""
+"""What the way says when the request was wrong besides."""
+_SIGNED_IN = "signed_in"
+"""And when it came from the browser of a user who is."""
 
 
 class RedirectTampered(IdpKind):
     name = "redirect_tampered"
     invariant = "redirect_uris_exact"
     costs_a_login = False
+    each_way = (_SIGNED_IN,)
     made = (
         "Dozens of redirect URIs that resemble a registered one; half of the requests are wrong besides, and half come "
         "from the browser of a user who is signed in."
@@ -48,12 +51,13 @@ class _Desk(Desk):
         found = next(self._redirects, None) if self.users else None
         if found is None:
             return False
-        client, way, uri, also_wrong = found
+        client, way, uri, also_wrong, by_browser = found
         idp, observe = self.scene.idp, self.bench.observe
-        cookies = self._browser if self._sent // 2 % 2 else None
+        cookies = self._browser if by_browser else None
         self._sent += 1
         step = idp.tampered_login(client, self.users[0], uri, observe, also_wrong=also_wrong, cookies=cookies)
-        self.record(step, about_way(f"{way}+{_WRONG}" if also_wrong else way), due)
+        besides = [name for name, there in ((_SIGNED_IN, cookies), (_WRONG, also_wrong)) if there]
+        self.record(step, about_way("+".join((way, *besides))), due)
         return True
 
     def fill(self) -> None:
@@ -63,17 +67,18 @@ class _Desk(Desk):
             self._browser, self._signed_in_at = held.cookies if held else None, self._sent
 
 
-def _redirects(clients: tuple[Client, ...]) -> list[tuple[Client, str, str, bool]]:
-    """Client, manipulation, URI, and whether the request is wrong besides, in an order in which every manipulation
-    comes once before any comes again.
+def _redirects(clients: tuple[Client, ...]) -> list[tuple[Client, str, str, bool, bool]]:
+    """Client, manipulation, URI, whether the request is wrong besides, and whether it comes from a browser that is
+    signed in, in an order in which every manipulation comes once before any comes again; in four turns, each meets all
+    of that.
     """
-    made: list[tuple[Client, str, str, bool]] = []
-    for turn in range(2):
+    made: list[tuple[Client, str, str, bool, bool]] = []
+    for turn in range(4):
         for number, client in enumerate(clients):
             with contextlib.suppress(ValueError):  # nothing to tamper with
                 ways = tampered(client.redirect_uri or "", native=client.is_public)
                 made += [
-                    (client, way, uri, bool((place + turn + number) % 2))
+                    (client, way, uri, bool((place + turn + number) % 2), bool((place // 2 + turn // 2 + number) % 2))
                     for place, (way, uri) in enumerate(ways.items())
                 ]
     return made

@@ -28,6 +28,7 @@ class WrongAudience(TokenKind):
     needs = ("another_audience",)
     makes = AT_ONCE
     twice = True
+    each_way = ("original_url",)
 
     def orders(self, moment: Moment) -> Iterable[Order]:
         """Several a round: there are so many ways that a short run would not come to all of them."""
