@@ -67,6 +67,12 @@ class Desk(ABC):
             self.scene.recorder.clients.setdefault(self.kind.name, {}).setdefault(each.client_id, 0)
         return Turn(self.ways[way], self.clients[client], self.users[user])
 
+    def another(self, owner: Client) -> Client | None:
+        """The client that follows ``owner`` in turn, so that each of them plays each part; ``None``: there is none."""
+        names = [each.client_id for each in self.clients]
+        found = self.clients[(names.index(owner.client_id) + 1) % len(names)]
+        return found if found.client_id != owner.client_id else None
+
     @abstractmethod
     def send(self, due: float) -> bool:
         """Send one; false if there is none that is surely bad by now."""

@@ -2,12 +2,14 @@
 
 import json
 from itertools import groupby
+from types import SimpleNamespace
 
 import gevent
 import pytest
 from joserfc.jwk import ECKey
 
 from idchaos.experiment import Canary, CanaryPlan
+from idchaos.load.canaries.at_idp import Desk
 from idchaos.load.canaries.base import Forged, Good
 from idchaos.load.canaries.kinds.resembling import USES
 from idchaos.load.canaries.kinds.revoked import LISTED
@@ -20,6 +22,7 @@ from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.tokens import peek
 from idchaos.planning.redirects import tampered
+from idchaos.targets.endpoints import Client
 from tests.harness.load.conftest import arrival, samples
 
 REDIRECT_URI = "http://127.0.0.1/callback"
@@ -360,3 +363,10 @@ def test_many_tokens_are_asked_for_in_several_requests(world):
 
     assert ControlApi(Site(), "secret").mint("machine", [TokenSpec()] * 250) == ["t"] * 250
     assert asked == [100, 100, 50]
+
+
+def test_each_client_is_the_other_one_of_somebody():
+    clients = tuple(Client(client_id=name) for name in ("web", "spa", "web-opaque"))
+    desk = SimpleNamespace(clients=clients)
+    assert [Desk.another(desk, owner).client_id for owner in clients] == ["spa", "web-opaque", "web"]
+    assert Desk.another(SimpleNamespace(clients=clients[:1]), clients[0]) is None

@@ -30,7 +30,7 @@ class _Desk(StockedDesk[Redemption]):
         """Good codes, each for another client than it was given to."""
         while found := self.code():
             _, owner, code, bad_until = found
-            other = next((each for each in self.bench.roles.of_users if each.client_id != owner.client_id), None)
+            other = self.another(owner)
             if other is None:
                 return
             self.shelf.put(

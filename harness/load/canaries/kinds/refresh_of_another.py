@@ -111,8 +111,7 @@ class _OfAnother(_Sessions):
     def fill(self) -> None:
         while not self.is_full and (begun := self.begin()):
             owner, refresh, _ = begun
-            others = (each for each in self.bench.roles.going_on if each.client_id != owner.client_id)
-            other = next(others, None)
+            other = self.another(owner)
             if other is None:
                 return
             self.shelf.put(Replay(about=about_way("other_client"), client=other, token=refresh))
