@@ -143,21 +143,16 @@ def _list_gateways(as_json: bool) -> None:
         {
             "name": each.name,
             "meaning": each.meaning,
-            "installed": not each.missing(),
-            "version": "" if each.missing() else each.version(),
+            "installed": not (lacks := each.missing()),
+            "lacks": "not installed" if lacks else "",
+            "version": "" if lacks else each.version(),
             "install": each.install,
             "settings": dict(each.knobs),
             "unpromised": dict(each.unpromised),
         }
         for each in adapters().values()
     ]
-    if as_json:
-        print(json.dumps(told, indent=2))
-        return
-    width = max(len(name) for name in adapters())
-    for each in told:
-        state = f"installed: {each['version']}" if each["installed"] else f"not installed: {each['install']}"
-        print(f"{each['name']:<{width}}  {each['meaning']}\n{'':<{width}}  {state}")
+    _installable(told, as_json)
 
 
 def _list_idps(as_json: bool) -> None:
@@ -175,10 +170,15 @@ def _list_idps(as_json: bool) -> None:
         }
         for each in adapters().values()
     ]
+    _installable(told, as_json)
+
+
+def _installable(told: list[dict[str, Any]], as_json: bool) -> None:
+    """What is here with its version, and what is not with the one command that installs it."""
     if as_json:
         print(json.dumps(told, indent=2))
         return
-    width = max(len(name) for name in adapters())
+    width = max(len(each["name"]) for each in told)
     for each in told:
         state = f"installed: {each['version']}" if each["installed"] else f"{each['lacks']}: {each['install']}"
         print(f"{each['name']:<{width}}  {each['meaning']}\n{'':<{width}}  {state}")
