@@ -59,7 +59,8 @@ class AssertionUnfit(AskedKind):
     """The refusal of the client is what is asked for."""
     asks = tuple(
         Ask(way, partial(_asked, way=way))
+        # The gravest first: a short run does not come to all of them.
         for way in (
-            "audience", "no_audience", "expired", "no_exp", "not_yet", "issuer", "subject", "other_key", "unsigned",
+            "other_key", "unsigned", "audience", "subject", "issuer", "expired", "no_audience", "no_exp", "not_yet",
         )
     )  # fmt: skip
