@@ -41,9 +41,10 @@ RECOVERED = Trial(
     scenario="jwks_outage",
     settings=OUTAGE.settings | {"load.rate": 250, "phases.recovery_s": 10, "slo.latency_p95_s": 1},
 )
+# Who waits for a refresh does so in bursts, one a second or two: of few bursts no share is known.
 SLOW = Trial(
     scenario="jwks_outage",
-    settings=SHORT | {"fault.mode": "slow", "fault.latency_s": 1, "fault.duration_s": 4, "phases.recovery_s": 3},
+    settings=SHORT | {"fault.mode": "slow", "fault.latency_s": 1, "fault.duration_s": 9, "phases.recovery_s": 3},
 )
 BLACK_HOLE = Trial(
     scenario="jwks_outage",
