@@ -12,6 +12,7 @@ from idchaos.scenarios.zoo_trials import (
     FLOODED,
     FRACTIONS,
     GARBAGE,
+    GRANTS,
     LAGS,
     LEAK,
     MOVED,
@@ -203,6 +204,30 @@ _NARROW = (
     ("identity_headers_passed_through", "identity_headers_stripped"),
 )
 """Defects that fail nothing but the one name that names them."""
+_OF_GRANTS = (
+    # RFC 8693 sections 2.1 and 5.
+    ("exchange_widens_scope", "exchanges_give_no_more"),
+    ("exchange_for_any_audience", "exchanges_give_no_more"),
+    ("exchange_by_any_client", "exchanges_give_no_more"),
+    ("expired_token_exchanged", "exchanges_give_no_more"),
+    ("revoked_token_exchanged", "exchanges_give_no_more"),
+    ("unverified_token_exchanged", "exchanges_give_no_more"),
+    # RFC 9449 sections 4.3 and 5.
+    ("dpop_proof_unverified", "possession_is_proved"),
+    ("dpop_proof_never_ages", "possession_is_proved"),
+    ("dpop_proof_of_any_request", "possession_is_proved"),
+    ("refresh_bound_to_no_key", "possession_is_proved"),
+    # RFC 9126 sections 2 and 4.
+    ("pushed_request_of_any_client", "pushed_requests_are_kept"),
+    ("pushed_request_overridden", "pushed_requests_are_kept"),
+    ("pushed_redirect_unchecked", "pushed_requests_are_kept"),
+    ("pushed_by_anybody", "pushed_requests_are_kept"),
+    # RFC 8707 section 2.2: a request without a resource is for what was granted.
+    ("refresh_resets_resource", "nobody_gets_more_than_granted"),
+    # CVE-2024-37568.
+    ("assertion_hmac_by_public_key", "assertions_checked"),
+)
+"""Such defects of grants that few ask for."""
 
 
 def _narrow(defect: str, name: str) -> Row:
@@ -214,6 +239,7 @@ def _narrow(defect: str, name: str) -> Row:
 
 ROWS = (
     *(_narrow(defect, name) for defect, name in _NARROW),
+    *(Row(defect=defect, trial=GRANTS, caught_by=(name,), narrow=True) for defect, name in _OF_GRANTS),
     _in_outage("p2c_obeyed", "junk_refused_at_once", elsewhere=AUDIENCES),
     # A pool that forgets that connections end at any time (RFC 9112 section 9.3.1), or an outage that leaves its mark.
     Row(

@@ -79,6 +79,11 @@ STEADY = Trial(
     | {"load.rate": 250, "phases.baseline_s": 8, "phases.recovery_s": 3, "fault.duration_s": 4, "slo.latency_p95_s": 1}
     | {"tokens.code_ttl_s": 3},
 )
+# Grants that few ask for, in many ways: each takes its turn.
+GRANTS = Trial(
+    scenario="audience_confusion",
+    settings=SHORT | {"phases.baseline_s": 4, "fault.duration_s": 8, "phases.recovery_s": 4},
+)
 LAGS = Trial(
     scenario="revocation_lag",
     settings=SHORT | {"revocation.bound_s": 2, "revocation.rate": 30, "fault.duration_s": 4, "tokens.access_ttl_s": 20},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,17 @@ class Gateway(Value):
     """How it says why it refuses."""
 
 
+EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+"""RFC 8693 section 2.1."""
+Grant = Literal[
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+]
+"""What a client may ask tokens for."""
+
+
 class Client(Value):
     """An OAuth client registered at the IdP (RFC 6749 section 2)."""
 
@@ -30,7 +41,7 @@ class Client(Value):
     """The secret that follows when this one is rotated, where that may happen during a run."""
     private_jwk: dict[str, str] | None = Field(None, repr=False)
     """The key that signs its assertions (RFC 7523), instead of a secret."""
-    grants: tuple[Literal["authorization_code", "refresh_token", "client_credentials"], ...] = ()
+    grants: tuple[Grant, ...] = ()
     redirect_uri: str | None = None
     scope: str = ""
     token_format: Literal["jwt", "opaque"] = "jwt"

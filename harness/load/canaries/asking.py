@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from idchaos.load.canaries.at_idp import NOT_OF_GRANT, Desk, about_way
 from idchaos.load.canaries.base import IdpKind
@@ -27,6 +28,8 @@ class Ask:
     """Makes what it takes, sends it, and says what was decided; ``None``: it could not be made this time."""
     takes: tuple[str, ...] = ()
     """Optional endpoints."""
+    told: str = ""
+    """What the IdP's metadata must have; empty: nothing more."""
     by: str = ""
     """How the client must be allowed to authenticate at the first of them; empty: as it does every day."""
 
@@ -38,6 +41,8 @@ class AskedKind(IdpKind):
     says_nothing = NOT_OF_GRANT
     """Refusals that decide nothing."""
     asks: tuple[Ask, ...]
+    per_turn: ClassVar[int] = 1
+    """How many of them are sent when it is the kind's turn: more, where they cost no login each."""
 
     @property
     def each_way(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -52,12 +57,16 @@ class AskingDesk(Desk):
 
     def __init__(self, bench: Bench, kind: AskedKind) -> None:
         super().__init__(bench, kind)
-        self._asks, self.says_nothing = kind.asks, kind.says_nothing
+        self._asks, self.says_nothing, self._per_turn = kind.asks, kind.says_nothing, kind.per_turn
         self._decided: Counter[str] = Counter()
         self._tried: Counter[str] = Counter()
 
     def send(self, due: float) -> bool:
         """What it takes is made at once, so it is due when that is done."""
+        sent = [self._send() for _ in range(self._per_turn)]
+        return any(sent)
+
+    def _send(self) -> bool:
         offered = [ask for ask in self._asks if self._is_offered(ask)]
         if not offered:
             return False
@@ -79,6 +88,8 @@ class AskingDesk(Desk):
         missing = [endpoint for endpoint in ask.takes if not idp.has(endpoint)]
         if missing:
             why = f"the IdP's metadata name no endpoint for {missing[0]}"
+        elif ask.told and not idp.tells(ask.told):
+            why = f"the IdP's metadata have no {ask.told}"
         elif ask.by and ask.by not in idp.methods(ask.takes[0]):
             why = f"the IdP's metadata offer no {ask.by} for {ask.takes[0]}"
         if why:

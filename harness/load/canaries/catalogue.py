@@ -12,7 +12,7 @@ from idchaos.errors import UsageError, unknown
 from idchaos.load.canaries import kinds as package
 from idchaos.load.canaries.base import Kind, Need
 from idchaos.load.engine.job import Roles
-from idchaos.targets.endpoints import Endpoints
+from idchaos.targets.endpoints import EXCHANGE, Endpoints
 
 LACKING: Mapping[Need, str] = {
     "minting": "no way to have tokens signed by the IdP's key",
@@ -30,6 +30,7 @@ LACKING: Mapping[Need, str] = {
     "opaque_tokens": "no client that gets opaque tokens for itself",
     "introspection": "no client that may introspect",
     "another_audience": "no token that is for another service, and no way to have tokens signed by the IdP's key",
+    "exchange": "no client with a secret that may exchange tokens",
     "write_scopes": "no route that says which scope it takes to write",
 }
 """What a target has not that offers no such thing."""
@@ -81,6 +82,7 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
         "opaque_tokens": roles.machine_opaque is not None,
         "introspection": endpoints.introspection_client is not None,
         "another_audience": mints or endpoints.stranger is not None or _elsewhere(roles, endpoints),
+        "exchange": any(EXCHANGE in client.grants and client.client_secret for client in endpoints.clients),
         "write_scopes": bool(endpoints.routes) and all(route.writes for route in endpoints.routes),
     }
     lacking = {name: [LACKING[need] for need in kind_named(name).needs if not has[need]] for name in names}

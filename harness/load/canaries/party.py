@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import cycle
+from typing import TYPE_CHECKING
 
 from idchaos.load.canaries.base import SESSION
 from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.mints import TokenSpec
 from idchaos.load.decide import at_refusal
 from idchaos.load.idp.client import Code, Idp, Step
 from idchaos.load.idp.journey import Cookies
 from idchaos.load.idp.provider import Asked
 from idchaos.load.idp.tokens import Token, token_from
-from idchaos.targets.endpoints import Client, User
+from idchaos.targets.endpoints import EXCHANGE, Client, User
+
+if TYPE_CHECKING:
+    from idchaos.load.canaries.nobody import Nobody
 
 _REMEMBERED = 20
 """Access tokens that may come to their end during the load."""
+_LIVED_S = 60.0
+"""How long a token was good for that is made when it has expired."""
+_KEPT_S = 4.0
+"""Well within the life of any access token."""
 _TRAVEL_S = 5.0
 """A life counts from when the IdP has issued the token, which is somewhat later than it was asked for."""
 
@@ -40,6 +51,11 @@ class Party:
     def __init__(self, bench: Bench) -> None:
         self.bench, self.scene = bench, bench.scene
         self._given: deque[Token] = deque(maxlen=_REMEMBERED)
+        self._owners: dict[str, Iterator[Client]] = {}
+        self._kept: Held | None = None
+        self._kept_until = 0.0
+        self.exchanges = self.binds = self.pushes = False
+        """Whether in this load a good token was exchanged, one was bound to a key, a pushed request served."""
 
     @classmethod
     def of(cls, bench: Bench) -> Party:
@@ -79,6 +95,29 @@ class Party:
         own = self.confidential
         return next((each for each in self.bench.roles.refreshing if own and each.client_id != own.client_id), None)
 
+    @cached_property
+    def exchanging(self) -> Client | None:
+        """A client that may exchange tokens of others, and proves who it is by a secret (RFC 8693)."""
+        found = self.scene.endpoints.clients
+        return next((each for each in found if EXCHANGE in each.grants and each.client_secret), None)
+
+    @cached_property
+    def public(self) -> Client | None:
+        """A client that has nothing to prove itself by, and whose users' sessions can be refreshed."""
+        return next((each for each in self.bench.roles.refreshing if each.is_public), None)
+
+    @cached_property
+    def stranger_keys(self) -> Nobody:
+        """Other keys than the bench has."""
+        from idchaos.load.canaries.nobody import Nobody
+
+        return Nobody()
+
+    def owner(self, way: str) -> Client | None:
+        """At which client a user logs in whose token is exchanged: each in turn, and each way has its own turns."""
+        found = [each for each in self.bench.roles.of_users if each != self.exchanging]
+        return next(self._owners.setdefault(way, cycle(found)), None)
+
     @property
     def scope(self) -> tuple[str, ...]:
         """What the confidential client asks for every day."""
@@ -97,6 +136,13 @@ class Party:
         cookies = Cookies()
         code = self.idp.code(client, self.user, self.bench.observe, cookies=cookies)
         return self.redeem(client, code, cookies) if code else None
+
+    def kept(self) -> Held | None:
+        """A session that serves for several requests, none of which ends it; then one at the next client."""
+        over = self._kept is None or self.bench.now >= self._kept_until
+        if over:
+            self._kept, self._kept_until = self.login(self.owner("kept")), self.bench.now + _KEPT_S
+        return self._kept
 
     def code(self) -> tuple[Client, Code] | None:
         """A fresh code of the confidential client."""
@@ -135,9 +181,14 @@ class Party:
         return held.cookies.header(self.scene.endpoints.idp_url)
 
     def expired(self) -> str | None:
-        """An access token of an earlier session that has surely expired by now; ``None``: there is none yet."""
+        """An access token of an earlier session that has surely expired, or one made so; ``None``: none yet."""
         over = self.bench.now - self.bench.expired_after_s
-        return next((each.value for each in self._given if each.obtained_at + each.life_s + _TRAVEL_S < over), None)
+        ended = next((each.value for each in self._given if each.obtained_at + each.life_s + _TRAVEL_S < over), None)
+        if ended is None and self.user is not None and self.confidential is not None:
+            lived = {"iat": int(over - _LIVED_S), "nbf": int(over - _LIVED_S), "exp": int(over - _TRAVEL_S)}
+            claims = {"sub": self.user.username, "scope": self.confidential.scope} | lived
+            (ended,) = self.bench.mint([TokenSpec(claims, client_id=self.confidential.client_id)])
+        return ended
 
     def refreshes(self, held: Held) -> bool | None:
         """Whether a session can be refreshed by its own client; ``None``: it was not decided. Its token is then used

@@ -86,6 +86,7 @@ class Provider:
         self._urls: dict[str, str] = {}
         self._methods: dict[str, tuple[str, ...]] = {}
         self._names_issuer = False
+        self._told: frozenset[str] = frozenset()
         self._logins = 0
         self.handed_out = HandedOut()
         self.quotes = Quotes()
@@ -113,6 +114,7 @@ class Provider:
             raise LoadError(f"{url}: issuer {metadata.get('issuer')!r}, expected {self._endpoints.issuer!r}")
         # RFC 9207 section 3: who says that it names itself in each answer has to.
         self._names_issuer = metadata.get("authorization_response_iss_parameter_supported") is True
+        self._told = frozenset(metadata)
         for name, member in _METHODS.items():
             told = metadata.get(member)
             if isinstance(told, list):
@@ -127,6 +129,18 @@ class Provider:
     def has(self, endpoint: str) -> bool:
         """Whether the IdP offers an optional endpoint."""
         return endpoint in self._urls
+
+    def tells(self, member: str) -> bool:
+        """Whether the IdP's metadata have that member."""
+        return member in self._told
+
+    def url_of(self, endpoint: str) -> str:
+        """Where an endpoint is, as the metadata tell it.
+
+        Raises:
+            KeyError: the IdP does not offer it.
+        """
+        return self._urls[endpoint]
 
     def methods(self, endpoint: str) -> tuple[str, ...]:
         """How clients may authenticate there: where it is not said, as at the token endpoint (RFC 9126 section 2)."""

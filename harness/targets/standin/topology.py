@@ -21,7 +21,7 @@ from typing import Any
 from idchaos.dialects import dialect_named
 from idchaos.graph import Graph, Link, Role
 from idchaos.settings import CommonSettings
-from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
+from idchaos.targets.endpoints import EXCHANGE, Client, Endpoints, Gateway, Grant, User
 from idchaos.targets.standin.guests import GuestClient, Guests
 from idchaos.topologies import SERVICES, TOPOLOGIES
 
@@ -127,7 +127,8 @@ OWN_CLIENTS = (
 def clients(credentials: Credentials, graph: Graph) -> tuple[Client, ...]:
     """The OAuth clients of the stand-in system."""
     secret = credentials.clients
-    code = ("authorization_code", "refresh_token")
+    code: tuple[Grant, ...] = ("authorization_code", "refresh_token")
+    for_itself: tuple[Grant, ...] = ("client_credentials", EXCHANGE)
     found = (
         Client(client_id="web", client_secret=secret["web"], grants=code, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
         Client(client_id="spa", grants=code, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
@@ -135,10 +136,10 @@ def clients(credentials: Credentials, graph: Graph) -> tuple[Client, ...]:
             client_id="web-opaque", client_secret=secret["web-opaque"], grants=code,
             redirect_uri=REDIRECT_URI, scope=USER_SCOPES, token_format="opaque",
         ),
-        Client(client_id="machine", client_secret=secret["machine"], grants=("client_credentials",), scope=SCOPES),
+        Client(client_id="machine", client_secret=secret["machine"], grants=for_itself, scope=SCOPES),
         Client(
-            client_id="machine-opaque", client_secret=secret["machine-opaque"],
-            grants=("client_credentials",), scope=SCOPES, token_format="opaque",
+            client_id="machine-opaque", client_secret=secret["machine-opaque"], grants=for_itself,
+            scope=SCOPES, token_format="opaque",
         ),
         Client(
             client_id="signer", private_jwk=dict(credentials.assertion_key), grants=("client_credentials",),

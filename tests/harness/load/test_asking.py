@@ -115,6 +115,22 @@ def test_what_was_decided_least_often_comes_next(desk_of):
     assert (first.asked, second.asked) == (2, 1)
 
 
+def test_requests_that_cost_no_login_share_a_turn(desk_of, monkeypatch):
+    monkeypatch.setattr(AskedKind, "per_turn", 3)
+    first, second = Answers("deny", "deny"), Answers("deny")
+    assert desk_of(Ask("first", first), Ask("second", second)).send(0.0)
+    assert (first.asked, second.asked) == (2, 1)
+
+
+def test_what_the_metadata_do_not_have_is_told_and_not_sent(desk_of, scene, world):
+    world.tells = lambda member: member == "shown"
+    hidden, other = Answers(), Answers("deny")
+    desk = desk_of(Ask("hidden", hidden, told="hidden_supported"), Ask("other", other, told="shown"))
+    assert desk.send(0.0)
+    assert hidden.asked == 0
+    assert scene.recorder.not_offered == {"few:hidden": "the IdP's metadata have no hidden_supported"}
+
+
 def test_a_refusal_of_the_client_decides_nothing_of_what_it_asked_for(desk_of, scene):
     def of_the_client(_party):
         return Step("token", Response(401), "deny", "invalid_client")

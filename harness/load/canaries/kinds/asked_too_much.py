@@ -2,74 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 
 from idchaos.load.canaries.asking import Ask, AskedKind
+from idchaos.load.canaries.given import NOBODYS_API, Form, another_scope, asked_for, audiences
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import json_object
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.provider import Asked, basic
-from idchaos.load.idp.tokens import peek
 from idchaos.targets.endpoints import Client
-
-_NOBODYS = "idchaos:everything"
-"""A scope that no client has."""
-_OF_EVERYBODY = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
-"""OpenID Connect Core sections 5.4 and 11: who may ask for them is no matter of leave to call an API."""
-_NOBODYS_API = "https://nobody.invalid/api"
-_Form = tuple[tuple[str, str], ...]
-
-
-def _asked(party: Party, client: Client, form: _Form, *, scope: str = "", audience: str = "") -> Step:
-    """It counts when the token that is given has that scope, or is for that audience."""
-    step = read(party.idp, Asked("token", form=form, headers=basic(client)))
-    if step.decision != "accept":
-        return step
-    body = json_object(step.answer.body)
-    party.idp.handed_out.add_response(body)
-    given = _scopes(body) if scope else audiences(body.get("access_token"))
-    if given is None:
-        return replace(step, decision="undecided", code="nothing_told")
-    return step if (scope or audience) in given else replace(step, decision="deny", code="not_given")
-
-
-def _scopes(body: dict[str, object]) -> list[str] | None:
-    """What a token response, or else the token, says that was granted (RFC 6749 section 5.1, RFC 9068 section 2.2)."""
-    told = body.get("scope", peek(str(body.get("access_token")))[1].get("scope"))
-    return told.split() if isinstance(told, str) else None
-
-
-def audiences(token: object) -> list[str] | None:
-    """Of a JWT (RFC 7519 section 4.1.3); ``None``: it does not say."""
-    found = peek(token)[1].get("aud") if isinstance(token, str) and token.count(".") == 2 else None
-    return [found] if isinstance(found, str) else found if isinstance(found, list) else None
-
-
-def _another_scope(party: Party, client: Client) -> str:
-    """One that somebody has, and this client has not."""
-    own = {*client.scope.split(), *_OF_EVERYBODY}
-    known = (*party.bench.scopes, *(scope for each in party.scene.endpoints.clients for scope in each.scope.split()))
-    return next((scope for scope in known if scope not in own), _NOBODYS)
 
 
 def _client_scope(party: Party) -> Step | None:
     client = party.machine
     if client is None:
         return None
-    scope = _another_scope(party, client)
+    scope = another_scope(party, client)
     form = (("grant_type", "client_credentials"), ("scope", f"{client.scope} {scope}".strip()))
-    return _asked(party, client, form, scope=scope)
+    return asked_for(party, client, form, scope=scope)
 
 
 def _client_resource(party: Party) -> Step | None:
     """An API's, by a client whose tokens are for none of them; where there is no such client, one that is nobody's."""
     stranger, wished = party.bench.stranger, party.bench.audiences
     known = stranger is not None and stranger.client_secret and wished
-    client, resource = (stranger, wished[0]) if known else (party.machine, _NOBODYS_API)
+    client, resource = (stranger, wished[0]) if known else (party.machine, NOBODYS_API)
     if client is None:
         return None
     form = (("grant_type", "client_credentials"), ("resource", resource))
-    return _asked(party, client, form, audience=resource)
+    return asked_for(party, client, form, audience=resource)
 
 
 def _login_scope(party: Party) -> Step | None:
@@ -77,7 +38,7 @@ def _login_scope(party: Party) -> Step | None:
     client = party.confidential
     if client is None or party.user is None:
         return None
-    scope = _another_scope(party, client)
+    scope = another_scope(party, client)
     asking = client.model_copy(update={"scope": f"{client.scope} {scope}"})
     steps: list[Step] = []
 
@@ -89,10 +50,10 @@ def _login_scope(party: Party) -> Step | None:
     if code is None:
         refused = bool(steps) and (steps[-1].decision, steps[-1].endpoint) == ("deny", "authorize")
         return steps[-1] if refused and not party.scene.stopping else None
-    return _asked(party, client, _code_form(code.value, code.redirect_uri, code.verifier), scope=scope)
+    return asked_for(party, client, _code_form(code.value, code.redirect_uri, code.verifier), scope=scope)
 
 
-def _code_form(code: str, redirect_uri: str, verifier: str) -> _Form:
+def _code_form(code: str, redirect_uri: str, verifier: str) -> Form:
     return (
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -101,7 +62,7 @@ def _code_form(code: str, redirect_uri: str, verifier: str) -> _Form:
     )
 
 
-def _narrow_login(party: Party) -> tuple[Client, _Form, str, str] | None:
+def _narrow_login(party: Party) -> tuple[Client, Form, str, str] | None:
     """A code that was asked for one resource only: its client, how it is redeemed, that resource, and another one that
     the client may have.
     """
@@ -118,10 +79,11 @@ def _code_resource(party: Party) -> Step | None:
     if found is None:
         return None
     client, form, _, other = found
-    return _asked(party, client, (*form, ("resource", other)), audience=other)
+    return asked_for(party, client, (*form, ("resource", other)), audience=other)
 
 
-def _refresh_resource(party: Party) -> Step | None:
+def _refresh_resource(party: Party, *, named: bool) -> Step | None:
+    """``named``: for another resource; else for none, which means what was granted (RFC 8707 section 2.2)."""
     found = _narrow_login(party)
     if found is None:
         return None
@@ -132,8 +94,9 @@ def _refresh_resource(party: Party) -> Step | None:
     refresh, given = body.get("refresh_token"), audiences(body.get("access_token"))
     if not party.bench.observe(step) or not isinstance(refresh, str) or given is None or other in given:
         return None  # an IdP that does not narrow has granted all of it
-    again = (("grant_type", "refresh_token"), ("refresh_token", refresh), ("resource", other))
-    return _asked(party, client, again, audience=other)
+    again: Form = (("grant_type", "refresh_token"), ("refresh_token", refresh))
+    again = (*again, ("resource", other)) if named else again
+    return asked_for(party, client, again, audience=other)
 
 
 class AskedTooMuch(AskedKind):
@@ -141,7 +104,8 @@ class AskedTooMuch(AskedKind):
     invariant = "nobody_gets_more_than_granted"
     made = (
         "A client that asks for a scope of another's, for itself and for a user; for the audience of an API that its "
-        "tokens are not for; and for another audience than its user's grant is for, by the code and by a refresh."
+        "tokens are not for; and for another audience than its user's grant is for, by the code and by a refresh, also "
+        "by one that names none."
     )
     bad = "From birth: nobody has granted it. It counts when the token that is given has it."
     why = "Any client makes itself what tokens it likes: the least of them is as good as the mightiest."
@@ -152,5 +116,6 @@ class AskedTooMuch(AskedKind):
         Ask("client_resource", _client_resource),
         Ask("login_scope", _login_scope),
         Ask("code_resource", _code_resource),
-        Ask("refresh_resource", _refresh_resource),
+        Ask("refresh_resource", partial(_refresh_resource, named=True)),
+        Ask("refresh_resets", partial(_refresh_resource, named=False)),
     )

@@ -6,13 +6,16 @@ from functools import partial
 from typing import Any, Final
 
 from idchaos.load.canaries.asking import Ask, AskedKind
-from idchaos.load.canaries.forging import part
+from idchaos.load.canaries.base import Forged
+from idchaos.load.canaries.forging import hs256, part
+from idchaos.load.canaries.kinds.hmac_public_key import HmacKey, key_bytes
 from idchaos.load.canaries.party import Party
 from idchaos.load.idp.assertion import assertion_claims, signed_by
 from idchaos.load.idp.client import Step
 
 _AGO_S: Final = 600
 """Further back, and further ahead, than any clock is wrong."""
+_HMAC: Final[dict[str, HmacKey]] = {"hmac_pem": "pem", "hmac_jwk": "jwk", "hmac_der": "der"}
 _SOMEBODY: Final = "somebody-else"
 
 
@@ -36,7 +39,10 @@ def _asked(party: Party, way: str) -> Step | None:
     if client is None or client.private_jwk is None:
         return None
     claims = _changed(way, assertion_claims(client, party.scene.endpoints.issuer, party.bench.now))
-    if way == "unsigned":
+    if way in _HMAC:
+        public = {name: value for name, value in client.private_jwk.items() if name != "d"}
+        made = hs256(Forged({"alg": "HS256"}, claims), key_bytes(public, _HMAC[way]))
+    elif way == "unsigned":
         made = f"{part({'alg': 'none'})}.{part(claims)}."
     else:
         made = signed_by(party.bench.nobody.private_jwk("ES256") if way == "other_key" else client.private_jwk, claims)
@@ -49,18 +55,21 @@ class AssertionUnfit(AskedKind):
     invariant = "assertions_checked"
     made = (
         "A new assertion of a client, for another audience or none, expired, without an end, for later, by another "
-        "issuer, about another subject, signed by a key of nobody's, or not at all."
+        "issuer, about another subject, signed by a key of nobody's, by its own public key as if that were a secret, "
+        "or not at all."
     )
     bad = "From birth: one claim, or the signature, is not what makes it a proof for this IdP."
     why = "What a client shows to another server, or showed long ago, opens this one."
-    source = "RFC 7523 section 3, CVE-2025-27370, CVE-2025-27371"
+    source = "RFC 7523 section 3, RFC 8725 section 2.1, CVE-2024-37568, CVE-2025-27370, CVE-2025-27371"
     needs = ("assertions",)
+    per_turn = 3
     says_nothing = frozenset()
     """The refusal of the client is what is asked for."""
     asks = tuple(
         Ask(way, partial(_asked, way=way))
         # The gravest first: a short run does not come to all of them.
         for way in (
-            "other_key", "unsigned", "audience", "subject", "issuer", "expired", "no_audience", "no_exp", "not_yet",
+            "other_key", "unsigned", *_HMAC, "audience", "subject", "issuer", "expired",
+            "no_audience", "no_exp", "not_yet",
         )
     )  # fmt: skip

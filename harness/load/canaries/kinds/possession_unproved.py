@@ -1,0 +1,142 @@
+"""Requests for tokens that are bound to a key, by proofs of possession that prove nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from idchaos.load.canaries.asking import Ask, AskedKind
+from idchaos.load.canaries.base import Forged
+from idchaos.load.canaries.forging import hs256, unsigned
+from idchaos.load.canaries.nobody import Nobody
+from idchaos.load.canaries.party import Party, read
+from idchaos.load.decide import json_object
+from idchaos.load.idp.client import Step
+from idchaos.load.idp.possession import ALG, proof_claims, proof_header
+from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.tokens import b64, peek
+from idchaos.targets.endpoints import Client
+
+_TOLD: Final = "dpop_signing_alg_values_supported"
+_AGO_S: Final = 86_400
+"""Further back, and further ahead, than any window and any clock."""
+_SECRET: Final = b"no key of a pair, but a secret that both sides would know"
+_Form = tuple[tuple[str, str], ...]
+
+
+def _unfit(way: str, good: Forged, mine: Nobody, others: Nobody) -> str:
+    """A proof that is wrong in one way: RFC 9449 section 4.3."""
+    header, claims = good
+    changes: dict[str, dict[str, Any]] = {
+        "other_method": {"htm": "GET"},
+        "other_url": {"htu": "https://nobody.invalid/token"},
+        "old": {"iat": claims["iat"] - _AGO_S},
+        "future": {"iat": claims["iat"] + _AGO_S},
+        "no_time": {"iat": None},
+        "no_name": {"jti": None},
+    }
+    claims = {name: value for name, value in (claims | changes.get(way, {})).items() if value is not None}
+    if way == "other_key":
+        return others.sign(Forged(header, claims))
+    if way == "unsigned":
+        return unsigned(Forged(header | {"alg": "none"}, claims))
+    if way == "shared_secret":
+        return hs256(Forged(header | {"alg": "HS256", "jwk": {"kty": "oct", "k": b64(_SECRET)}}, claims), _SECRET)
+    if way == "private_key":
+        return mine.sign(Forged(header | {"jwk": mine.private_jwk(ALG)}, claims))
+    return mine.sign(Forged(header | ({"typ": "JWT"} if way == "other_type" else {}), claims))
+
+
+def _good(party: Party, nobody: Nobody) -> Forged:
+    claims = proof_claims("POST", party.idp.url_of("token"), party.bench.now)
+    return Forged(proof_header(nobody.jwk(ALG)), claims)
+
+
+def _token(party: Party, client: Client, form: _Form, proof: str) -> Step:
+    """It counts when the token is said to be bound, or names a key: others owe the proof nothing."""
+    named = {} if client.client_secret is None else basic(client)
+    form = form if named else (*form, ("client_id", client.client_id))
+    step = read(party.idp, Asked("token", form=form, headers=named | {"DPoP": proof}))
+    body = json_object(step.answer.body)
+    party.idp.handed_out.add_response(body)
+    token = body.get("access_token")
+    bound = str(body.get("token_type")).lower() == "dpop" or (
+        isinstance(token, str) and token.count(".") == 2 and "cnf" in peek(token)[1]
+    )
+    return step if bound or step.decision != "accept" else replace(step, decision="undecided", code="not_bound")
+
+
+def _asked(party: Party, way: str) -> Step | None:
+    client, mine = party.machine, party.bench.nobody
+    if client is None:
+        return None
+    form: _Form = (("grant_type", "client_credentials"), ("scope", client.scope))
+    if not party.binds:
+        step = _token(party, client, form, mine.sign(_good(party, mine)))
+        party.binds = party.bench.observe(step)
+    if not party.binds:
+        return None
+    return _token(party, client, form, _unfit(way, _good(party, mine), mine, party.stranger_keys))
+
+
+def _refreshed(party: Party, proof: Callable[[], str] | None) -> Step | None:
+    """Of a public client, whose refresh tokens are bound to the key that they were asked for with (section 5)."""
+    mine, client = party.bench.nobody, party.public
+    code = party.idp.code(client, party.user, party.bench.observe) if client and party.user else None
+    if client is None or code is None:
+        return None
+    form = (
+        ("grant_type", "authorization_code"),
+        ("code", code.value),
+        ("redirect_uri", code.redirect_uri),
+        ("code_verifier", code.verifier),
+    )
+    step = _token(party, client, form, mine.sign(_good(party, mine)))
+    refresh = json_object(step.answer.body).get("refresh_token")
+    if not party.bench.observe(step) or not isinstance(refresh, str):
+        return None
+    again = (("grant_type", "refresh_token"), ("refresh_token", refresh))
+    if proof is not None:
+        return _token(party, client, again, proof())
+    return read(party.idp, Asked("token", form=(*again, ("client_id", client.client_id))))
+
+
+def _by_other_key(party: Party) -> Step | None:
+    others = party.stranger_keys
+    return _refreshed(party, lambda: others.sign(_good(party, others)))
+
+
+def _without_proof(party: Party) -> Step | None:
+    return _refreshed(party, None)
+
+
+class PossessionUnproved(AskedKind):
+    name = "possession_unproved"
+    invariant = "possession_is_proved"
+    made = (
+        "A token that is to be bound to a key (DPoP), asked for with a proof for another method or URL, a day old or "
+        "ahead, without a time or a name, of another type, signed by another key, by a secret, not at all, or with the "
+        "private key in it; and a public client's bound refresh token, used with another key's proof or with none. "
+        "Shown before: that a good proof binds."
+    )
+    bad = "From birth. It counts when the token that is given says that it is bound."
+    why = "Proofs seen once serve for ever, or anybody makes them: bound tokens are as good to thieves as others."
+    source = "RFC 9449 sections 4.3, 5 and 11.1"
+    needs = ("revocation",)
+    per_turn = 3
+    says_nothing = frozenset()
+    """That a good proof is taken was shown."""
+    asks = (
+        *(
+            Ask(way, partial(_asked, way=way), told=_TOLD)
+            for way in ("other_key", "unsigned", "old", "other_url", "other_method")
+        ),
+        Ask("refresh_by_other_key", _by_other_key, told=_TOLD),
+        Ask("refresh_without_proof", _without_proof, told=_TOLD),
+        *(
+            Ask(way, partial(_asked, way=way), told=_TOLD)
+            for way in ("shared_secret", "private_key", "future", "no_time", "no_name", "other_type")
+        ),
+    )
