@@ -24,10 +24,10 @@ WATCH_S = 2.0
 class PolicySettings(Value):
     """What an organisation allows, whatever its IdP is set to."""
 
-    access_token_max_s: float = seconds(4, at_least=1, why="longest life of an access token")
+    access_token_max_s: float = seconds(6, at_least=1, why="longest life of an access token")
     session_max_s: float = seconds(10, at_least=2, why="longest time after a login that its session may be refreshed")
-    theft_access_max_s: float = seconds(8, at_least=1, why="longest time that a stolen access token may be good for")
-    theft_session_max_s: float = seconds(18, at_least=1, why="the same of a stolen refresh token")
+    theft_access_max_s: float = seconds(10, at_least=1, why="longest time that a stolen access token may be good for")
+    theft_session_max_s: float = seconds(20, at_least=1, why="the same of a stolen refresh token")
 
 
 class TheftSettings(Value):
@@ -96,7 +96,7 @@ def design(settings: ExcessiveTtlSettings) -> Experiment:
     )
 
 
-_SHORT = {"tokens.access_ttl_s": 4, "tokens.session_max_s": 10, "gateway.leeway_s": 2, "load.sessions": 80}
+_SHORT = {"tokens.access_ttl_s": 6, "tokens.session_max_s": 10, "gateway.leeway_s": 2, "load.sessions": 80}
 
 SCENARIO = Scenario(
     name="excessive_ttl",

@@ -14,6 +14,7 @@ from idchaos.run.building import (
     caught_up,
     every_run,
     everyday_load,
+    idp_as_quick_as_before,
     invariants,
     phases,
     recovers,
@@ -74,6 +75,7 @@ def design(settings: IdpOutage) -> Experiment:
                     settings.outage.login_recovery_s, "login", why="People could not log in although the IdP was back."
                 ),
                 api_success(settings, PhaseName.RECOVERY),
+                idp_as_quick_as_before(settings),
                 *caught_up(settings, spans),
                 *every_run(settings, spans),
             ),

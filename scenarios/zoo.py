@@ -26,6 +26,7 @@ from idchaos.scenarios.zoo_trials import (
     ROLLOUT,
     ROTATION,
     SHORT_OF_KEYS,
+    SILENT,
     SKEW,
     SLOW,
     STEADY,
@@ -205,6 +206,19 @@ _NARROW = (
 )
 """Defects that fail nothing but the one name that names them."""
 _OF_GRANTS = (
+    # RFC 8628 sections 3.4 and 5.2.
+    ("device_code_not_allowed", "device_codes_checked"),
+    ("device_code_of_any_client", "device_codes_checked"),
+    ("device_code_twice", "device_codes_checked"),
+    # OpenID Connect Core sections 2, 5.3.2 and 12.2.
+    ("session_outlives_user", "users_are_who_logged_in"),
+    ("expires_in_as_text", "token_lives_told_rightly"),
+    ("userinfo_shared", "userinfo_tells_of_ones_own"),
+    ("auth_time_of_refresh", "refreshes_speak_of_the_same_login"),
+    # RFC 7239 section 8.1; CWE-942; RFC 9111 section 4.2.1.
+    ("forwarded_host_believed", "metadata_are_its_own"),
+    ("any_origin_with_credentials", "other_sites_read_nothing"),
+    ("keys_kept_for_a_year", "key_sets_not_kept_long"),
     # RFC 8693 sections 2.1 and 5.
     ("exchange_widens_scope", "exchanges_give_no_more"),
     ("exchange_for_any_audience", "exchanges_give_no_more"),
@@ -289,9 +303,19 @@ ROWS = (
     _in_outage("refresh_reuse_not_detected", "replayed_tokens_refused", elsewhere=AUDIENCES),
     _in_outage("pkce_not_checked", "pkce_enforced", elsewhere=AUDIENCES),
     Row(defect="registration_limit_untold", trial=REGISTERING, caught_by=("limits_told",)),
+    Row(defect="grace_once", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
+    Row(defect="idp_cold_after_silence", trial=SILENT, caught_by=("token_latency_p50_recovery",)),
     Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
     # A signer that is made once: OpenID Connect Core section 10.1.1 has keys rotate by what is published.
+    Row(
+        defect="subject_of_another_refresh",
+        trial=GRANTS,
+        caught_by=("refreshes_speak_of_the_same_login", "answers_are_ones_own"),
+    ),
+    Row(defect="new_key_unknown_to_itself", trial=ROTATION, caught_by=("fresh_tokens_are_known",)),
+    # What ends with a change of keys must stay ended.
+    Row(defect="rotation_forgets_revocations", trial=ROTATION, caught_by=("bad_tokens_told_inactive",)),
     Row(defect="id_tokens_by_first_key", trial=ROTATION, caught_by=("id_tokens_verify",)),
     Row(defect="old_secret_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
     Row(defect="old_secret_in_form_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),

@@ -84,6 +84,11 @@ GRANTS = Trial(
     scenario="audience_confusion",
     settings=SHORT | {"phases.baseline_s": 4, "fault.duration_s": 8, "phases.recovery_s": 4},
 )
+# Long enough for nobody to come; tokens outlive it.
+SILENT = Trial(
+    scenario="idp_outage",
+    settings=SHORT | {"fault.duration_s": 9, "tokens.access_ttl_s": 30, "load.refresh_at": 0.5},
+)
 LAGS = Trial(
     scenario="revocation_lag",
     settings=SHORT | {"revocation.bound_s": 2, "revocation.rate": 30, "fault.duration_s": 4, "tokens.access_ttl_s": 20},

@@ -23,10 +23,13 @@ class Gateway(Value):
 
 EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 """RFC 8693 section 2.1."""
+DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
+"""RFC 8628 section 3.4."""
 Grant = Literal[
     "authorization_code",
     "refresh_token",
     "client_credentials",
+    "urn:ietf:params:oauth:grant-type:device_code",
     "urn:ietf:params:oauth:grant-type:token-exchange",
 ]
 """What a client may ask tokens for."""

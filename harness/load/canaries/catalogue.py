@@ -12,7 +12,7 @@ from idchaos.errors import UsageError, unknown
 from idchaos.load.canaries import kinds as package
 from idchaos.load.canaries.base import Kind, Need
 from idchaos.load.engine.job import Roles
-from idchaos.targets.endpoints import EXCHANGE, Endpoints
+from idchaos.targets.endpoints import DEVICE, EXCHANGE, Endpoints
 
 LACKING: Mapping[Need, str] = {
     "minting": "no way to have tokens signed by the IdP's key",
@@ -31,6 +31,7 @@ LACKING: Mapping[Need, str] = {
     "introspection": "no client that may introspect",
     "another_audience": "no token that is for another service, and no way to have tokens signed by the IdP's key",
     "exchange": "no client with a secret that may exchange tokens",
+    "devices": "no two clients for devices, one of them with a secret",
     "write_scopes": "no route that says which scope it takes to write",
 }
 """What a target has not that offers no such thing."""
@@ -83,10 +84,16 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
         "introspection": endpoints.introspection_client is not None,
         "another_audience": mints or endpoints.stranger is not None or _elsewhere(roles, endpoints),
         "exchange": any(EXCHANGE in client.grants and client.client_secret for client in endpoints.clients),
+        "devices": _have_devices(endpoints),
         "write_scopes": bool(endpoints.routes) and all(route.writes for route in endpoints.routes),
     }
     lacking = {name: [LACKING[need] for need in kind_named(name).needs if not has[need]] for name in names}
     return {name: " and ".join(lacks) for name, lacks in lacking.items() if lacks}
+
+
+def _have_devices(endpoints: Endpoints) -> bool:
+    found = [client for client in endpoints.clients if DEVICE in client.grants]
+    return len(found) > 1 and any(client.client_secret for client in found)
 
 
 def _elsewhere(roles: Roles, endpoints: Endpoints) -> bool:

@@ -108,6 +108,8 @@ class Races(Sender):
         if not isinstance(token, str) or scene.stopping:
             return
         race = _Race(scene, self._flow, name, client, token)
+        if not self._count % 2:
+            race.refresh(race.held)  # a grace is for every generation, not for the first alone
         self._run(race)
         if not scene.stopping:
             race.settle()

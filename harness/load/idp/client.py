@@ -62,7 +62,9 @@ class Idp(Provider):
     def refresh(self, client: Client, refresh_token: str, scope: str = "") -> tuple[Step, dict[str, Any]]:
         """RFC 6749 section 6. ``scope``: what is asked for; empty: what was granted."""
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token} | ({"scope": scope} if scope else {})
-        return self._token(client, form, replayable=False)
+        step, tokens = self._token(client, form, replayable=False)
+        self.unasked.granted(tokens, refresh_token)
+        return step, tokens
 
     def introspect(self, client: Client, token: str) -> Step:
         """RFC 7662: accepted where the token is told to be active."""
@@ -141,6 +143,17 @@ class Idp(Provider):
         self.handed_out.add("code_verifier", verifier)
         return Code(code, redirect_uri, verifier, nonce, user.username) if observe(step) and code else None
 
+    def allow_device(self, verification_uri: str, user_code: str, user: User) -> Step:
+        """What a user does for a device: types its code, logs in, and allows it (RFC 8628 section 3.3). Accepted where
+        the last page is one without a form.
+        """
+        journey = Journey(self._send, self._somebody(user), verification_uri, self._allow_hosts)
+        end, page = journey.post(verification_uri, {"user_code": user_code})
+        if journey.form is not None:
+            end, page = journey.log_in(journey.form)
+        done = end == "no_form" and page.status == 200
+        return _given_up(Step("login", page, "accept" if done else "undecided", "" if done else end), end)
+
     def silent_code(
         self, client: Client, cookies: Cookies, further: Mapping[str, str] = _NO_PROMPT
     ) -> tuple[Step, Code | None]:
@@ -169,6 +182,7 @@ class Idp(Provider):
         id_token = tokens.get("id_token")
         if isinstance(id_token, str) and peek(id_token)[1].get("nonce") != code.nonce:
             step = replace(step, flaw="nonce_mismatch")
+        self.unasked.granted(tokens)
         return step, tokens
 
     def downgraded_login(self, client: Client, user: User, way: Downgrade, observe: Observe) -> Step:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from idchaos.errors import UsageError
 from idchaos.hosts import check_host
@@ -91,6 +91,11 @@ class Journey:
         """From an authorization request to the page that asks for the password, or to wherever it ends before."""
         self._until = self.now() + MOST_S
         return self._on(self._ask("GET", url, b""))
+
+    def post(self, url: str, fields: Mapping[str, str]) -> tuple[End, Response]:
+        """The same from a form that is filled in already."""
+        self._until = self.now() + MOST_S
+        return self._on(self._ask("POST", url, urlencode(fields).encode()))
 
     def log_in(self, form: Filled) -> tuple[End, Response]:
         """Send a login form, and go on to the redirect URI, or to wherever it ends before. The response is the last

@@ -32,6 +32,7 @@ _ENDPOINTS: Final = {
     "introspect": "introspection_endpoint",
     "userinfo": "userinfo_endpoint",
     "par": "pushed_authorization_request_endpoint",
+    "device": "device_authorization_endpoint",
 }
 _SECRET_MEMBERS: Final = (
     "client_secret",
@@ -48,7 +49,7 @@ _NEVER_ANSWERED: Final = ("code_verifier", "token", "client_assertion", "client_
 _ANSWERED_WITH_IT: Final = ("register", "end_session")
 """Endpoints whose answers may hold what was sent: a registration names its own token (RFC 7592 section 3), a page that
 asks whether to log out its hint."""
-_OPTIONAL: Final = frozenset({"revoke", "end_session", "register", "introspect", "userinfo", "par"})
+_OPTIONAL: Final = frozenset({"revoke", "end_session", "register", "introspect", "userinfo", "par", "device"})
 _METHODS: Final = {name: f"{_ENDPOINTS[name]}_auth_methods_supported" for name in ("token", "introspect", "revoke")}
 _LEAST: Final = ("client_secret_basic",)
 """Where the metadata do not say (OpenID Connect Discovery section 3)."""
@@ -158,6 +159,7 @@ class Provider:
         if answer.status != 200 or not isinstance(keys, list):
             return None
         found = [key for key in keys if isinstance(key, dict)]
+        self.unasked.kept(answer)
         self.unasked.key_set(found)
         return found
 

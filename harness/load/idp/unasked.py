@@ -5,7 +5,9 @@ Pure. Nothing here is a request of its own, and nothing that is kept is a secret
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +27,11 @@ WHOLE_SECONDS_S: Final = 2.0
 """Claims are whole seconds, and so is what is told: each may be cut."""
 LONGEST_PUT_OFF_S: Final = 300.0
 """Whoever stays away for longer has an outage of their own, long after the one that is over."""
+LONGEST_KEPT_S: Final = 86_400.0
+"""Whoever keeps keys for longer goes on by one that was withdrawn, and knows no new one."""
+_MAX_AGE: Final = re.compile(r"(?:^|[,\s])(?:s-maxage|max-age)=\"?(\d+)", re.I)
+_SAME: Final = ("iss", "sub", "aud", "azp", "auth_time")
+"""Of an ID token that a refresh gives."""
 _PUTS_OFF: Final = (429, 503)
 LEAST_BITS: Final = 64.0
 """Half of the 128 bits that RFC 6749 section 10.10 asks for: what is estimated from a few values is an estimate."""
@@ -39,6 +46,10 @@ class Rule(StrEnum):
     OWN_TOKENS = "logins_get_their_own_tokens"
     LIVES_TOLD = "token_lives_told_rightly"
     PUT_OFF = "clients_put_off_briefly"
+    SAME_LOGIN = "refreshes_speak_of_the_same_login"
+    FRESH_KNOWN = "fresh_tokens_are_known"
+    OWN_CLAIMS = "userinfo_tells_of_ones_own"
+    KEYS_KEPT = "key_sets_not_kept_long"
 
 
 @dataclass
@@ -48,6 +59,9 @@ class Unasked:
     looked: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
+    _unknown: int = 0
+    _granted: dict[bytes, dict[str, Any]] = field(default_factory=dict, repr=False)
+    """What the first tokens of a grant say, by the hash of each refresh token that came of it."""
     _subjects: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def token_answer(self, answer: Response) -> None:
@@ -62,6 +76,10 @@ class Unasked:
 
     def _life(self, body: Mapping[str, Any]) -> None:
         told, token = body.get("expires_in"), body.get("access_token")
+        if told is not None and (isinstance(told, bool) or not isinstance(told, int | float)):
+            # RFC 6749 section 5.1 has a number there; what clients make of anything else, nobody knows.
+            self._saw(Rule.LIVES_TOLD, f"expires_in is {type(told).__name__}")
+            return
         claims = peek(token)[1] if isinstance(token, str) else {}
         numbers = [each for each in (told, claims.get("iat"), claims.get("exp")) if isinstance(each, int | float)]
         if len(numbers) == 3:
@@ -75,6 +93,46 @@ class Unasked:
         if answer.status in _PUTS_OFF and told:
             seconds = _seconds(told, answer.ended)
             self._saw(Rule.PUT_OFF, f"Retry-After: {told[:40]}" if seconds > LONGEST_PUT_OFF_S else "")
+
+    def kept(self, answer: Response) -> None:
+        """RFC 9111 section 4.2.1: for how long caches may keep the answer with the key set. The first one counts: what
+        comes later, a fault may have made.
+        """
+        if self.looked[Rule.KEYS_KEPT]:
+            return
+        told = answer.header("Cache-Control")
+        longest = max((float(age) for age in _MAX_AGE.findall(told)), default=0.0)
+        self._saw(Rule.KEYS_KEPT, f"Cache-Control: {told[:60]}" if longest > LONGEST_KEPT_S else "")
+
+    def granted(self, tokens: Mapping[str, Any], before: str = "") -> None:
+        """OpenID Connect Core section 12.2: an ID token that a refresh gives speaks of the same login as the first one,
+        and so does the access token.
+        ``before``: the refresh token that gave these; empty: they are the first.
+        """
+        told, refresh = tokens.get("id_token"), tokens.get("refresh_token")
+        said = {name: peek(told)[1].get(name) for name in _SAME} if isinstance(told, str) else {}
+        said["subject of the access token"] = peek(str(tokens.get("access_token", "")))[1].get("sub")
+        first = self._granted.get(_hash(before), {}) if before else said
+        both = [name for name in said.keys() & first.keys() if None not in (said[name], first[name])]
+        if before and both:
+            wrong = sorted(name for name in both if said[name] != first[name])
+            self._saw(Rule.SAME_LOGIN, f"another {wrong[0]} than at the login" if wrong else "")
+        if first and isinstance(refresh, str):
+            self._granted[_hash(refresh)] = first
+
+    def fresh(self, known: bool) -> None:
+        """An IdP knows at once what it has just issued. A few refusals one after the other count: a clock that was set
+        in between makes one.
+        """
+        self._unknown = 0 if known else self._unknown + 1
+        self._saw(Rule.FRESH_KNOWN, "userinfo refuses tokens that were just issued" if self._unknown >= 3 else "")
+
+    def userinfo(self, tokens: Mapping[str, Any], answer: Response) -> None:
+        """OpenID Connect Core section 5.3.2: claims are of the subject that the ID token names."""
+        told, found = tokens.get("id_token"), json_object(answer.body)
+        if isinstance(told, str) and "sub" in found:
+            same = found["sub"] == peek(told)[1].get("sub")
+            self._saw(Rule.OWN_CLAIMS, "" if same else "userinfo of another subject than the ID token's")
 
     def key_set(self, keys: Iterable[Mapping[str, Any]]) -> None:
         """RFC 7517 section 9.2: nobody publishes private members."""
@@ -124,6 +182,10 @@ class Unasked:
         if wrong:
             self.broken[rule] += 1
             self.first.setdefault(rule, wrong)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()[:16]
 
 
 def _seconds(told: str, now: float) -> float:

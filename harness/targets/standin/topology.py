@@ -21,7 +21,7 @@ from typing import Any
 from idchaos.dialects import dialect_named
 from idchaos.graph import Graph, Link, Role
 from idchaos.settings import CommonSettings
-from idchaos.targets.endpoints import EXCHANGE, Client, Endpoints, Gateway, Grant, User
+from idchaos.targets.endpoints import DEVICE, EXCHANGE, Client, Endpoints, Gateway, Grant, User
 from idchaos.targets.standin.guests import GuestClient, Guests
 from idchaos.topologies import SERVICES, TOPOLOGIES
 
@@ -128,12 +128,16 @@ def clients(credentials: Credentials, graph: Graph) -> tuple[Client, ...]:
     """The OAuth clients of the stand-in system."""
     secret = credentials.clients
     code: tuple[Grant, ...] = ("authorization_code", "refresh_token")
+    on_devices: tuple[Grant, ...] = (*code, DEVICE)
     for_itself: tuple[Grant, ...] = ("client_credentials", EXCHANGE)
     found = (
-        Client(client_id="web", client_secret=secret["web"], grants=code, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
-        Client(client_id="spa", grants=code, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
         Client(
-            client_id="web-opaque", client_secret=secret["web-opaque"], grants=code,
+            client_id="web", client_secret=secret["web"], grants=on_devices,
+            redirect_uri=REDIRECT_URI, scope=USER_SCOPES,
+        ),
+        Client(client_id="spa", grants=on_devices, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
+        Client(
+            client_id="web-opaque", client_secret=secret["web-opaque"], grants=on_devices,
             redirect_uri=REDIRECT_URI, scope=USER_SCOPES, token_format="opaque",
         ),
         Client(client_id="machine", client_secret=secret["machine"], grants=for_itself, scope=SCOPES),

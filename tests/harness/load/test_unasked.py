@@ -140,3 +140,78 @@ def test_a_few_values_and_jwts_say_nothing_of_that() -> None:
     seen.values([("code", f"{number}") for number in range(5)])
     seen.values([("access_token", jwt("1")) for _ in range(40)])
     assert seen.told() == {}
+
+
+@pytest.mark.parametrize("told", ["20", True, [20]])
+def test_a_life_that_is_no_number_is_told_wrongly(told: object) -> None:
+    seen = Unasked()
+    seen.token_answer(answer(json.dumps({"access_token": jwt("alice"), "expires_in": told}).encode()))
+    assert (seen.looked[Rule.LIVES_TOLD], seen.broken[Rule.LIVES_TOLD]) == (1, 1)
+
+
+def granted(refresh: str, access: str = "alice", **claims: Any) -> dict[str, Any]:
+    said = {"iss": "https://idp", "sub": "alice", "aud": "web", "auth_time": 1_000} | claims
+    id_token = ".".join((b64(b"{}"), b64(json.dumps(said).encode()), "c2ln"))
+    return {"refresh_token": refresh, "id_token": id_token, "access_token": jwt(access)}
+
+
+@pytest.mark.parametrize(
+    ("later", "broken"),
+    [
+        ({}, 0),
+        ({"sub": "bob"}, 1),
+        ({"auth_time": 1_010}, 1),
+        ({"auth_time": None}, 0),
+        ({"aud": "spa"}, 1),
+        ({"access": "bob"}, 1),
+    ],
+)
+def test_a_refresh_speaks_of_the_login_that_it_came_from(later: dict[str, Any], broken: int) -> None:
+    seen = Unasked()
+    seen.granted(granted("r1"))
+    seen.granted(granted("r2"), before="r1")
+    seen.granted(granted("r3", **later), before="r2")
+    assert (seen.looked[Rule.SAME_LOGIN], seen.broken[Rule.SAME_LOGIN]) == (2, broken)
+    assert "another" in seen.first.get(Rule.SAME_LOGIN, "another")
+
+
+def test_a_refresh_of_what_nobody_saw_begin_is_not_held_against_anything() -> None:
+    seen = Unasked()
+    seen.granted(granted("r9"), before="r8")
+    assert seen.looked[Rule.SAME_LOGIN] == 0
+
+
+@pytest.mark.parametrize(("told", "broken"), [({"sub": "alice"}, 0), ({"sub": "bob"}, 1)])
+def test_userinfo_is_about_whoever_the_id_token_names(told: dict[str, str], broken: int) -> None:
+    seen = Unasked()
+    seen.userinfo(tokens("alice"), answer(json.dumps(told).encode()))
+    seen.userinfo(tokens("alice"), answer(b"{}"))
+    assert (seen.looked[Rule.OWN_CLAIMS], seen.broken[Rule.OWN_CLAIMS]) == (1, broken)
+
+
+@pytest.mark.parametrize(
+    ("told", "broken"),
+    [
+        ("public, max-age=86400", 0),
+        ("public, max-age=86401", 1),
+        ("max-age=60, s-maxage=31536000", 1),
+        ("no-store", 0),
+        ("", 0),
+    ],
+)
+def test_a_key_set_is_kept_for_a_day_at_most(told: str, broken: int) -> None:
+    seen = Unasked()
+    seen.kept(answer(Cache_Control=told))
+    seen.kept(answer(Cache_Control="max-age=99999999"))  # a fault may have made that one
+    assert (seen.looked[Rule.KEYS_KEPT], seen.broken[Rule.KEYS_KEPT]) == (1, broken)
+
+
+@pytest.mark.parametrize(
+    ("known", "broken"),
+    [([True] * 5, 0), ([False, False, True, False, False], 0), ([False, False, False, True], 1)],
+)
+def test_an_idp_that_refuses_what_it_has_just_issued(known: list[bool], broken: int) -> None:
+    seen = Unasked()
+    for each in known:
+        seen.fresh(known=each)
+    assert seen.broken[Rule.FRESH_KNOWN] == broken

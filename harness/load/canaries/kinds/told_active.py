@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import cycle
 
 from idchaos.load.canaries.at_idp import StockedDesk, about_way
@@ -14,12 +15,17 @@ from idchaos.targets.endpoints import Client
 
 _OVER_S = 600
 _STOCK = 4
+_REMEMBERED = 6
+"""Of the first that were revoked: whatever happens in the run happens after."""
 
 
 class ToldActive(IdpKind):
     name = "told_active"
     invariant = "bad_tokens_told_inactive"
-    made = "Introspection of a token that was revoked, that has expired, or whose key was withdrawn: JWTs, and opaque."
+    made = (
+        "Introspection of a token that was revoked, that has expired, or whose key was withdrawn: JWTs, and opaque. "
+        "Revoked ones are asked about again and again: what happens later must not bring them back."
+    )
     bad = "From the revocation, the end or the withdrawal on: the IdP knows of it at once."
     why = "Everybody who asks the IdP instead of looking for themselves is told the wrong thing."
     source = "RFC 7662 section 2.2 and section 4, RFC 7009 section 2"
@@ -36,11 +42,21 @@ class _Desk(StockedDesk[Replay]):
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)
         self._ways = cycle(("withdrawn", "revoked", "expired"))
+        self._revoked: deque[Replay] = deque(maxlen=_REMEMBERED)
+        self._again = cycle((False, True))
 
     @property
     def is_full(self) -> bool:
         """Only some: what turns bad later must have its turn."""
         return self.scene.stopping or self.shelf.lasting(self.bench.now) >= _STOCK
+
+    def send(self, due: float) -> bool:
+        if not next(self._again) or not self._revoked:
+            return super().send(due)
+        item = self._revoked[0]
+        self._revoked.rotate(-1)
+        self.record(self.use(item), item.about, due, item.client)
+        return True
 
     def use(self, item: Replay) -> Step:
         return self.scene.idp.introspect(item.client, item.token)
@@ -56,7 +72,10 @@ class _Desk(StockedDesk[Replay]):
             way = next(self._ways)
             for client in self.bench.machines:
                 if value := self._made(way, client):
-                    self.shelf.put(Replay(about=about_way(f"{way}_{client.token_format}"), client=asking, token=value))
+                    made = Replay(about=about_way(f"{way}_{client.token_format}"), client=asking, token=value)
+                    self.shelf.put(made)
+                    if way == "revoked" and len(self._revoked) < _REMEMBERED:
+                        self._revoked.append(made)
 
     def _made(self, way: str, client: Client) -> str | None:
         if way == "revoked":

@@ -9,7 +9,7 @@ from typing import Final
 from idchaos.errors import TargetError
 from idchaos.settings import CommonSettings, IdpSettings
 from idchaos.targets.capabilities import RotatesKeys
-from idchaos.targets.endpoints import Client, Endpoints
+from idchaos.targets.endpoints import DEVICE, EXCHANGE, Client, Endpoints
 from idchaos.targets.idps.base import OF_REVOCATION, Adapter, Idp, Site
 from idchaos.targets.idps.keycloak import distribution, realm
 from idchaos.targets.idps.keycloak.admin import ADMIN, Admin
@@ -187,6 +187,9 @@ class RunningKeycloak(Idp):
 
 
 def as_it_is(client: Client) -> Client:
-    """A client as it asks Keycloak: without the scope that means something else there, and without a second secret."""
+    """A client as it asks Keycloak: without the scope that means something else there, without a second secret, and
+    without grants that its realm does not give.
+    """
+    grants = tuple(each for each in client.grants if each not in (DEVICE, EXCHANGE))
     scope = " ".join(each for each in client.scope.split() if each != _LEFT_OUT)
-    return client.model_copy(update={"scope": scope, "next_secret": None})
+    return client.model_copy(update={"scope": scope, "next_secret": None, "grants": grants})

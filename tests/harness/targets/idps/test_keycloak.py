@@ -371,7 +371,9 @@ def test_settings_that_it_can_not_follow_are_named(changed: dict[str, Any], said
 
 def test_a_run_with_it_declares_what_nobody_can_see_and_promises_nothing_of_revocation(home: Path) -> None:
     prepared = prepare(Request("jwks_outage", idp="keycloak"))
-    assert {each.name for each in prepared.not_observed} == {"counts_reconcile", "revocations_age_recovery"}
+    assert {each.name for each in prepared.not_observed} == {
+        *("counts_reconcile", "revocations_age_recovery", "device_codes_checked", "exchanges_give_no_more"),
+    }
     assert prepared.experiment.plan.load.canaries is not None
     assert "revoked" in prepared.experiment.plan.load.canaries.unpromised
     sent = {kind for invariant in prepared.experiment.plan.invariants for kind in invariant.canaries}
