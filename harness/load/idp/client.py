@@ -9,14 +9,15 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from idchaos.errors import UsageError
 from idchaos.hosts import check_host
 from idchaos.load.decide import at_idp, at_redirect, at_registration, json_object, redirect_error, token_answer
 from idchaos.load.engine.response import Response
-from idchaos.load.idp.journey import REDIRECTS, Cookies, End, Journey
+from idchaos.load.idp.journey import REDIRECTS, Cookies, Journey
 from idchaos.load.idp.page import filled_in
+from idchaos.load.idp.pages import cookies_of, given_up, page_step, query_of
 from idchaos.load.idp.provider import Provider
 from idchaos.load.idp.steps import FLAWS, NEVER_ARRIVED, Code, Flaw, Registered, Step
 from idchaos.load.idp.tokens import peek
@@ -128,8 +129,8 @@ class Idp(Provider):
         )
         end, page = journey.begin(url)
         form = journey.form
-        asked = _page_step(page, form is not None)
-        if not observe(_given_up(asked, end)) or form is None:
+        asked = page_step(page, form is not None)
+        if not observe(given_up(asked, end)) or form is None:
             return None
         if typo:
             refused = self._mistyped(journey, page, state)
@@ -138,7 +139,7 @@ class Idp(Provider):
             form = journey.form or form
         end, posted = journey.log_in(form)
         step, code = self._login_step(posted, state)
-        step = _given_up(step, end)
+        step = given_up(step, end)
         self.handed_out.add("code", code)
         self.handed_out.add("code_verifier", verifier)
         return Code(code, redirect_uri, verifier, nonce, user.username) if observe(step) and code else None
@@ -152,7 +153,7 @@ class Idp(Provider):
         if journey.form is not None:
             end, page = journey.log_in(journey.form)
         done = end == "no_form" and page.status == 200
-        return _given_up(Step("login", page, "accept" if done else "undecided", "" if done else end), end)
+        return given_up(Step("login", page, "accept" if done else "undecided", "" if done else end), end)
 
     def silent_code(
         self, client: Client, cookies: Cookies, further: Mapping[str, str] = _NO_PROMPT
@@ -198,10 +199,10 @@ class Idp(Provider):
         url = self._authorize_url(client, redirect_uri, state, challenge, secrets.token_urlsafe(16))
         page = self._get(url)
         filled = self._filled(page, url, user)
-        asked = _page_step(page, filled is not None)
+        asked = page_step(page, filled is not None)
         if filled is None or not observe(asked):
             return asked
-        posted = self._post(filled[0], filled[1], _cookies(page), replayable=False)
+        posted = self._post(filled[0], filled[1], cookies_of(page), replayable=False)
         step, value = self._login_step(posted, state)
         if not value:
             # Wrong credentials would be refused as well: that says nothing of PKCE.
@@ -236,7 +237,7 @@ class Idp(Provider):
         filled = self._filled(page, url, user)
         if filled is not None:
             action, body = filled
-            posted = self._post(action, body, _cookies(page), replayable=False)
+            posted = self._post(action, body, cookies_of(page), replayable=False)
             decision, code = at_redirect(posted, redirect_uri, registered)
             if decision == "deny" and posted.status >= 400:  # of the login, whatever it would have led to
                 decision, code = "undecided", "login_refused"
@@ -257,7 +258,7 @@ class Idp(Provider):
         assert wrong is not None  # as with the right one
         end, answer = journey.log_in(wrong)
         step, _ = self._login_step(answer, state)
-        return replace(_given_up(step, end), expected="deny")
+        return replace(given_up(step, end), expected="deny")
 
     def _filled(self, page: Response, url: str, user: User) -> Filled | None:
         """The login form, filled in; ``None`` without one that may be posted (a page may name any address)."""
@@ -288,7 +289,7 @@ class Idp(Provider):
     def _login_step(self, answer: Response, state: str) -> tuple[Step, str]:
         """What the login form led to, and the authorization code."""
         if answer.status in REDIRECTS:
-            query = _query(answer.header("Location"))
+            query = query_of(answer.header("Location"))
             decision, error = redirect_error(query)
             step = Step("login", answer, decision, error, flaw=self._flaw(query, state))
             return step, query.get("code", "") if decision == "accept" else ""
@@ -374,37 +375,3 @@ def challenge_of(verifier: str) -> str:
 def _challenge(verifier: str) -> dict[str, str]:
     """RFC 7636 section 4.3."""
     return {"code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}
-
-
-def _page_step(page: Response, has_form: bool) -> Step:
-    if has_form:
-        return Step("authorize", page, "accept", "")
-    if page.status == 200:
-        return Step("authorize", page, "undecided", "bad_body")
-    if page.status in (302, 303):
-        decision, code = redirect_error(_query(page.header("Location")))
-        return Step("authorize", page, "undecided" if decision == "accept" else decision, code or "bad_redirect")
-    decision, code = at_idp(page)
-    return Step("authorize", page, decision, code)
-
-
-def _given_up(step: Step, end: End) -> Step:
-    """A journey that was given up decides nothing: its code is why."""
-    if end in ("host_not_allowed", "too_many_steps", "page_too_large", "too_slow"):
-        return replace(step, decision="undecided", code=end)
-    return step
-
-
-def _query(url: str) -> dict[str, str]:
-    """A URL's query; empty when it is no URL."""
-    try:
-        return dict(parse_qsl(urlsplit(url).query))
-    except ValueError:
-        return {}
-
-
-def _cookies(answer: Response) -> dict[str, str]:
-    """The cookies that an answer set, as the next request's header."""
-    cookies = Cookies()
-    cookies.keep("", answer)
-    return cookies.header("")
