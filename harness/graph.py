@@ -80,6 +80,8 @@ class Route(Value):
     """What a token must say to POST there; empty: it is not known."""
     posts: bool = False
     """Whether everyday traffic POSTs there as well: with a good token that changes nothing that matters."""
+    body: str = ""
+    """What everyday traffic POSTs, as JSON; empty: nothing."""
     via: tuple[str, ...] = ()
     """The gateways that pass it on. Empty: every gateway does."""
 

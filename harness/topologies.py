@@ -152,6 +152,7 @@ def _system(formats: tuple[TokenFormat, ...], gateways: Iterable[Component], ser
                 scope=f"{each.name}:read",
                 writes=f"{each.name}:write",
                 posts=True,
+                body='{"quantity": 1}',
             )
             for each in services
         ),

@@ -238,6 +238,7 @@ ROWS = (
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
 WITHOUT_ROW: dict[str, str] = {
+    "long_tokens_malformed": "a quarter of all users is refused before any fault, which ends the run",
     "new_material_ignored": "keys grow old soon enough here to be fetched again anyway",
     "jwks_without_timeout": "it serves by the keys that it has; only tokens of unknown keys wait with it",
     "jwks_size_unbounded": "reading too much does no harm that is seen from outside in so short a run",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -36,6 +37,11 @@ def at_odd_request(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decis
         decision == "undecided" and answer.status in (400, 404, 405, 414, 431, 501) and code not in UNDECIDED_REASONS
     )
     return ("deny", code) if refused else (decision, code)
+
+
+def at_handshake(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
+    """The same of a request for a WebSocket (RFC 6455 section 4.2.2): accepted where it is opened."""
+    return ("accept", "") if answer.status == HTTPStatus.SWITCHING_PROTOCOLS else at_odd_request(answer, dialect)
 
 
 def at_preflight(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:

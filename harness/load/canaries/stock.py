@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,12 +19,17 @@ Reuse = Literal["never", "last", "always"]
 which stays for as long as it is bad · ``always``: it goes to the end of the shelf, since it took long to ripen."""
 
 
-Form = Literal["", "http10", "absolute"]
-"""``http10``: of HTTP/1.0 · ``absolute``: a whole URL for its target (RFC 9112 section 3.2.2)."""
+Form = Literal["", "http10", "absolute", "health"]
+"""``http10``: of HTTP/1.0 · ``absolute``: a whole URL for its target (RFC 9112 section 3.2.2) · ``health``: by a client
+that says it is one of those that ask whether all is well.
+"""
+_CHECKER = b"User-Agent: kube-probe/1.31 GoogleHC/1.0 ELB-HealthChecker/2.0"
 
 
 def spelled(head: bytes, form: Form, base: str) -> bytes:
     """A request's first lines in another form; ``base``: scheme and host of the site."""
+    if form == "health":
+        return re.sub(rb"(?im)^User-Agent: [^\r\n]*", _CHECKER, head)
     if form == "http10":
         return head.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
     return head.replace(b" /", b" %s/" % base.encode("latin-1"), 1) if form == "absolute" else head

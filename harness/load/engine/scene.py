@@ -33,6 +33,7 @@ from idchaos.targets.endpoints import Endpoints
 
 _ECHO = ECHO.encode()
 _ACCEPT = {"Accept": "application/json"}
+_JSON = {"Content-Type": "application/json"}
 Shared = TypeVar("Shared")
 
 
@@ -61,7 +62,8 @@ class Gate:
     @classmethod
     def of(cls, name: str, site: Sends, routes: tuple[Route, ...], dialect: Dialect = STAND_IN) -> Gate:
         """Prepare the heads."""
-        heads, posted = (tuple(site.head(method, r.path, _ACCEPT) for r in routes) for method in ("GET", "POST"))
+        heads = tuple(site.head("GET", r.path, _ACCEPT) for r in routes)
+        posted = tuple(site.head("POST", r.path, _ACCEPT | (_JSON if r.body else {})) for r in routes)
         return cls(name, site, heads, dialect, posted)
 
 
@@ -147,16 +149,18 @@ class Scene:
         around: bool = False,
         head: bytes = b"",
         body: bytes = b"",
+        late_s: float = 0.0,
         decide: Callable[[Answered, Dialect], tuple[Decision, str]] | None = None,
     ) -> tuple[Decision, str]:
         """Call an API through a gateway and record the sample; what was decided, and the error code.
 
         ``bearer``: the header lines that say who calls. ``around``: not through a gateway, but at the service itself.
-        ``head``: of :meth:`Gate.head`, where it is not the route's own.
+        ``head``: of :meth:`Gate.head`, where it is not the route's own. ``late_s``: how long after it the body comes.
         """
         gate = self.around[self.endpoints.routes[route].service] if around else self.gates[replica]
         echo = secrets.token_hex(8)
-        answer = gate.site.send(b"%s%s: %s\r\n%s" % (head or gate.heads[route], _ECHO, echo.encode(), bearer), body)
+        asked = b"%s%s: %s\r\n%s" % (head or gate.heads[route], _ECHO, echo.encode(), bearer)
+        answer = gate.site.send(asked, body, late_s=late_s) if late_s else gate.site.send(asked, body)
         decision, code = decide(answer, gate.dialect) if decide else gate.dialect.read(answer)
         offset = self.clock.offset
         where = self.endpoints.routes[route]
@@ -166,6 +170,7 @@ class Scene:
         else:
             self._look_through(gate.name, answer, head, bearer)
         if decision == "accept" and not canary and expected != "deny":
+            self.idp.unasked.shared(answer)
             told = whose(answer.body, echo, token.subject)
             (self.recorder.unechoed if told == "untold" else self.recorder.echoed)[where.service] += 1
             if told == "foreign":  # it was accepted, for somebody else

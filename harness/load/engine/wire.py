@@ -15,9 +15,11 @@ import errno
 import select
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import gevent
 from gevent import monkey
 from geventhttpclient.client import HTTPClient, HTTPClientPool
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
@@ -31,6 +33,16 @@ _BLOCK = 16_384
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _USER_AGENT = "idchaos"
 _now = time.monotonic
+
+
+class Late(NamedTuple):
+    """What of a request comes later: all after so many bytes, by so much."""
+
+    after: int
+    by_s: float
+
+
+AT_ONCE = Late(0, 0.0)
 
 
 class _Tracked(ConnectionPool):
@@ -103,7 +115,7 @@ class WireClient(HTTPClient):
         )
         self._connection_pool = self.connections
 
-    def exchange(self, request: bytes, method: str, replayable: bool) -> Response:
+    def exchange(self, request: bytes, method: str, replayable: bool, late: Late = AT_ONCE) -> Response:
         """Send a request's bytes and wait for the whole response, ``timeout_s`` in all. Never raises for transport."""
         answer = Response(sent=_now())
         deadline = answer.sent + self.timeout_s
@@ -116,7 +128,7 @@ class WireClient(HTTPClient):
         except OSError as error:
             return _failed(answer, _connect_error(error))
         parser = HTTPResponse(method)
-        failure = _converse(sock, request, parser, deadline)
+        failure = _converse(sock, request, parser, deadline, late)
         if reused and not parser.message_begun and failure in ("connection_closed", "connection_reset"):
             answer.retry = 1
             try:
@@ -124,8 +136,8 @@ class WireClient(HTTPClient):
             except OSError as error:
                 return _failed(answer, _connect_error(error))
             parser = HTTPResponse(method)
-            failure = _converse(sock, request, parser, deadline)
-        if failure or parser.should_close():
+            failure = _converse(sock, request, parser, deadline, late)
+        if failure or parser.should_close() or parser.get_code() == HTTPStatus.SWITCHING_PROTOCOLS:
             pool.release_socket(sock)
         else:
             pool.return_socket(sock)
@@ -142,14 +154,17 @@ class _Closed(Exception):
     """The connection ended before the response did."""
 
 
-def _converse(sock: Any, request: bytes, parser: Any, deadline: float) -> str:
+def _converse(sock: Any, request: bytes, parser: Any, deadline: float, late: Late) -> str:
     """Send a request and read one response into ``parser``; what failed, empty if nothing did."""
     failure = ""
     try:
         sock.settimeout(max(deadline - _now(), 0.001))
         # An answer may have been sent before the connection was closed.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            sock.sendall(request)
+            if late.by_s:
+                sock.sendall(request[: late.after])
+                gevent.sleep(late.by_s)
+            sock.sendall(request[late.after :] if late.by_s else request)
         _receive(sock, parser, deadline)
     except TimeoutError:
         failure = "read_timeout"
@@ -165,8 +180,7 @@ def _converse(sock: Any, request: bytes, parser: Any, deadline: float) -> str:
 
 
 def _receive(sock: Any, parser: Any, deadline: float) -> None:
-    # Interim responses (1xx) are followed by the final one.
-    while not parser.message_complete or parser.get_code() < 200:
+    while not _is_final(parser):
         left = deadline - _now()
         if left <= 0:
             raise TimeoutError
@@ -177,8 +191,15 @@ def _receive(sock: Any, parser: Any, deadline: float) -> None:
             continue
         if parser.headers_complete and not parser.message_complete:
             parser.feed(data)  # the end of the connection may be the end of the body
-        if not parser.message_complete or parser.get_code() < 200:
+        if not _is_final(parser):
             raise _Closed
+
+
+def _is_final(parser: Any) -> bool:
+    """Interim responses (1xx) are followed by the final one, but for that which ends HTTP (RFC 9110 section 15.2.2)."""
+    if parser.headers_complete and parser.get_code() == HTTPStatus.SWITCHING_PROTOCOLS:
+        return True
+    return bool(parser.message_complete) and parser.get_code() >= HTTPStatus.OK
 
 
 def _connect_error(error: OSError) -> str:
@@ -243,8 +264,8 @@ class Site:
         ]
         return ("\r\n".join(lines) + "\r\n").encode("latin-1")
 
-    def send(self, head: bytes, body: bytes = b"", *, replayable: bool = True) -> Response:
-        """Send ``head`` (from :meth:`head`) and ``body``.
+    def send(self, head: bytes, body: bytes = b"", *, replayable: bool = True, late_s: float = 0.0) -> Response:
+        """Send ``head`` (from :meth:`head`) and ``body``, the latter so much later: as over a slow connection.
 
         ``replayable``: sending it twice does no harm. What is not (a code, a refresh token) always gets a new
         connection, so that an idle one that was closed can never be mistaken for an outage.
@@ -254,4 +275,4 @@ class Site:
             request = b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
         else:
             request = head + b"\r\n"
-        return self._client.exchange(request, method, replayable)
+        return self._client.exchange(request, method, replayable, Late(len(request) - len(body), late_s))

@@ -31,6 +31,8 @@ from idchaos.targets.endpoints import Client, User
 
 POSTS_EVERY = 5
 """Of calls of APIs that take it, so many are one POST."""
+LATE_EVERY, LATE_S = 10, 0.03
+"""Of those, so many are one whose body comes late: whatever a gateway keeps of a request, others come in between."""
 _POKE_EVERY_S = 1.0
 _LOGIN_ATTEMPTS = 3
 """Before the load: one login in some dozens may fail at an IdP that is not well, and that is for the load to show."""
@@ -88,7 +90,7 @@ class Sessions:
         self.opaque = self._slots(everyday, opaque, roles.opaque_sessions)
         self.keepers: list[gevent.Greenlet] = []
         self._prepared = False
-        self._calls = count()
+        self._calls, self._posts = count(), count()
 
     def _slots(self, first: int, wanted: int, clients: tuple[Client, ...]) -> list[Slot]:
         users = self._scene.endpoints.users
@@ -188,6 +190,8 @@ class Sessions:
                 replica=arrival.replica,
                 scheduled=True,
                 head=head,
+                body=scene.endpoints.routes[arrival.route].body.encode() if posts else b"",
+                late_s=LATE_S if posts and not next(self._posts) % LATE_EVERY else 0.0,
             )
         finally:
             session.in_flight -= 1

@@ -30,6 +30,7 @@ LONGEST_PUT_OFF_S: Final = 300.0
 LONGEST_KEPT_S: Final = 86_400.0
 """Whoever keeps keys for longer goes on by one that was withdrawn, and knows no new one."""
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])(?:s-maxage|max-age)=\"?(\d+)", re.I)
+_FOR_ALL: Final = re.compile(r"(?:^|[,\s])(?:public|s-maxage=\"?0*[1-9])", re.I)
 _SAME: Final = ("iss", "sub", "aud", "azp", "auth_time")
 """Of an ID token that a refresh gives."""
 _PUTS_OFF: Final = (429, 503)
@@ -48,6 +49,7 @@ class Rule(StrEnum):
     PUT_OFF = "clients_put_off_briefly"
     SAME_LOGIN = "refreshes_speak_of_the_same_login"
     FRESH_KNOWN = "fresh_tokens_are_known"
+    NOT_SHARED = "answers_not_shared"
     OWN_CLAIMS = "userinfo_tells_of_ones_own"
     KEYS_KEPT = "key_sets_not_kept_long"
 
@@ -86,6 +88,13 @@ class Unasked:
             told_s, lives_s = numbers[0], numbers[2] - numbers[1]
             wrong = f"{told_s:g} s were told of a token that lives for {lives_s:g} s"
             self._saw(Rule.LIVES_TOLD, wrong if told_s > lives_s + WHOLE_SECONDS_S else "")
+
+    def shared(self, answer: Response) -> None:
+        """RFC 9111 section 3.5: what is answered to a request with a token may be kept for all by ``public`` and
+        ``s-maxage`` alone.
+        """
+        told = answer.header("Cache-Control")
+        self._saw(Rule.NOT_SHARED, f"Cache-Control: {told[:60]}" if _FOR_ALL.search(told) else "")
 
     def put_off(self, answer: Response) -> None:
         """RFC 9110 section 10.2.3: for how long a client is told to stay away that met a failure."""

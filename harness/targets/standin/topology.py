@@ -42,6 +42,9 @@ INTROSPECTING = ("gateway", *SERVICES)
 """Clients that may introspect: who decides about tokens, in one topology or another."""
 
 USERS = ("alice", "bob", "carol", "dave")
+IN_MANY_GROUPS = "dave"
+"""Somebody's tokens are long: limits of headers and buffers are met by few."""
+GROUPS = [f"department-{number:02}-of-a-large-company" for number in range(64)]
 SCOPES = " ".join(f"{service}:{act}" for service in SERVICES for act in ("read", "write"))
 OF_PARTNERS = "partners:manage"
 """A scope that some clients have, and others must not get."""
@@ -210,7 +213,13 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
             "audience": list(SERVICES),
         },
         "users": [
-            {"username": name, "password": password, "name": name.title(), "email": f"{name}@example.test"}
+            {
+                "username": name,
+                "password": password,
+                "name": name.title(),
+                "email": f"{name}@example.test",
+                "claims": {"groups": GROUPS} if name == IN_MANY_GROUPS else {},
+            }
             for name, password in credentials.users.items()
         ]
         + [user.model_dump() for user in credentials.guests.users],

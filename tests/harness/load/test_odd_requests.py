@@ -8,13 +8,14 @@ from idchaos.dialects import GENERIC
 from idchaos.experiment import CanaryPlan
 from idchaos.load.canaries.kinds.good_elsewhere import GoodElsewhere, elsewhere
 from idchaos.load.canaries.kinds.named_url import NamedUrl
+from idchaos.load.canaries.kinds.odd_header import HEADED, OddHeader
 from idchaos.load.canaries.kinds.odd_request import ODD, OddRequest
 from idchaos.load.canaries.kinds.other_method import METHODS, OtherMethod
 from idchaos.load.canaries.kinds.other_place import placed
 from idchaos.load.canaries.kinds.second_header import SecondHeader
 from idchaos.load.canaries.stock import Shelf, spelled
 from idchaos.load.canaries.upkeep import Canaries
-from idchaos.load.decide import at_odd_request, at_preflight
+from idchaos.load.decide import at_handshake, at_odd_request, at_preflight
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.tokens import peek
 
@@ -93,11 +94,30 @@ def test_good_tokens_elsewhere_are_no_canaries_once_they_may_have_expired(bench)
     assert {call.bad_until for call in shelf} == {bench.until(bench.round_token)}
 
 
+def test_who_asks_whether_all_is_well_says_so():
+    head = b"GET /orders/1 HTTP/1.1\r\nHost: 127.0.0.1:8\r\nUser-Agent: idchaos\r\nAccept: */*\r\n"
+    lines = spelled(head, "health", "http://127.0.0.1:8").split(b"\r\n")
+    assert [line for line in lines if line.startswith(b"User-Agent")] == [lines[2]]
+    assert lines[2].startswith(b"User-Agent: kube-probe/")
+
+
 def test_odd_requests_carry_no_token(bench):
     shelf = Shelf(50, "always")
     OddRequest().gain(bench, shelf)
     assert {call.about.way for call in shelf} == set(ODD)
     assert not [call.about.way for call in shelf if b"Authorization" in call.lines]
+
+
+def test_headers_that_must_change_nothing_come_without_a_token_but_for_one(bench):
+    shelf = Shelf(50, "always")
+    OddHeader().gain(bench, shelf)
+    assert {call.about.way for call in shelf} == {*HEADED, "websocket_tampered"}
+    assert [call.about.way for call in shelf if b"Authorization" in call.lines] == ["websocket_tampered"]
+
+
+@pytest.mark.parametrize(("status", "decision"), [(101, "accept"), (200, "accept"), (401, "deny"), (426, "undecided")])
+def test_a_websocket_that_is_opened_is_accepted(status, decision):
+    assert at_handshake(Response(status=status))[0] == decision
 
 
 @pytest.mark.parametrize(

@@ -215,3 +215,21 @@ def test_an_idp_that_refuses_what_it_has_just_issued(known: list[bool], broken: 
     for each in known:
         seen.fresh(known=each)
     assert seen.broken[Rule.FRESH_KNOWN] == broken
+
+
+@pytest.mark.parametrize(
+    ("told", "broken"),
+    [
+        ("", 0),
+        ("private, max-age=60", 0),
+        ("no-store", 0),
+        ("max-age=60", 0),
+        ("s-maxage=0", 0),
+        ("public, max-age=600", 1),
+        ("Max-Age=0, S-MaxAge=60", 1),
+    ],
+)
+def test_what_is_answered_to_a_token_is_nobody_elses(told: str, broken: int) -> None:
+    seen = Unasked()
+    seen.shared(answer(Cache_Control=told))
+    assert (seen.looked[Rule.NOT_SHARED], seen.broken[Rule.NOT_SHARED]) == (1, broken)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from idchaos.load.canaries.base import TokenKind, original_url, overridden
+from idchaos.load.canaries.base import TokenKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.decide import at_odd_request, at_preflight
@@ -24,8 +24,7 @@ ODD: Final = {
     "js_in_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix="?/1.js"),
     "health": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/health"),
     "metrics": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/metrics"),
-    "method_override": Call(about=About(), lines=overridden("OPTIONS"), decide=at_odd_request),
-    "original_url": Call(about=About(), lines=original_url("/health"), decide=at_odd_request),
+    "health_in_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix="?next=/healthz"),
     "options": Call(about=About(), lines=b"", decide=at_preflight, method="OPTIONS"),
     "propfind": Call(about=About(), lines=b"", decide=at_odd_request, method="PROPFIND"),
 }
@@ -39,15 +38,14 @@ class OddRequest(TokenKind):
     everywhere = False
     made = (
         "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or slashes, backslashes, "
-        "`..;`, two slashes, or an end like that of a style sheet, a script, or a health check, with another path in "
-        "`X-Original-URL` and `X-Rewrite-URL`, another method in `X-HTTP-Method-Override` and its like, by OPTIONS and "
-        "PROPFIND: without a token."
+        "`..;`, two slashes, or an end like that of a style sheet, a script, or a health check, also in the query, by "
+        "OPTIONS and PROPFIND: without a token."
     )
     bad = "From birth: nobody has said who asks. OPTIONS counts when the service itself has answered."
     why = "One spelling of a request goes past the check that all others meet."
     source = (
-        "RFC 9110 section 9, RFC 9112 section 3.2, CAPEC-126, OWASP API5:2023, CVE-2018-14773, CVE-2020-5902, "
-        "CVE-2021-29492"
+        "RFC 9110 section 9, RFC 9112 section 3.2, CAPEC-126, OWASP API5:2023, CVE-2020-5902, CVE-2021-29492, "
+        "CVE-2025-54576"
     )
     makes = len(ODD)
     each_way = tuple(ODD)

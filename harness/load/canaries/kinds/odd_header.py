@@ -1,0 +1,56 @@
+"""An API asked with a header that must change nothing: is it guarded all the same?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from idchaos.load.canaries.base import TokenKind, original_url, overridden
+from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.kinds.tampered import other_claims
+from idchaos.load.canaries.stock import Call, Shelf
+from idchaos.load.decide import at_handshake, at_odd_request
+from idchaos.load.engine.recorder import About
+from idchaos.load.idp.tokens import bearer_line
+
+WEBSOCKET: Final = (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: aWRjaGFvcyBkb2VzIGFzaw==\r\n"
+)
+"""RFC 6455 section 4.1."""
+_TAMPERED: Final = "websocket_tampered"
+HEADED: Final = {
+    "health_agent": Call(about=About(), lines=b"", decide=at_odd_request, form="health"),
+    "method_override": Call(about=About(), lines=overridden("OPTIONS"), decide=at_odd_request),
+    "original_url": Call(about=About(), lines=original_url("/health"), decide=at_odd_request),
+    "websocket": Call(about=About(), lines=WEBSOCKET, decide=at_handshake),
+}
+"""Requests without a token, by what their headers say."""
+
+
+class OddHeader(TokenKind):
+    name = "odd_header"
+    invariant = "odd_requests_guarded"
+    twice = True
+    everywhere = False
+    made = (
+        "An API asked by a client that calls itself a health checker, with another path in `X-Original-URL` and "
+        "`X-Rewrite-URL`, another method in `X-HTTP-Method-Override` and its like, and for a WebSocket: without a "
+        "token; for a WebSocket with a tampered one, too."
+    )
+    bad = "From birth: nobody has said who asks. A WebSocket counts when it is opened."
+    why = "What anybody can write into a request goes past the check that all others meet."
+    source = "OWASP API5:2023, CVE-2018-14773, RFC 6455 section 10.5"
+    makes = len(HEADED) + 1
+    each_way = (*HEADED, _TAMPERED)
+    reuse = "always"
+
+    def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
+        """Once a load: a request without a token doesn't age."""
+        if shelf.lasting(bench.now):
+            return
+        for way, call in HEADED.items():
+            shelf.put(replace(call, about=About(way=way)))
+        if bench.good is not None:
+            lines = bearer_line(other_claims(bench.good.lasting())) + WEBSOCKET
+            shelf.put(Call(about=About(way=_TAMPERED), lines=lines, decide=at_handshake))
