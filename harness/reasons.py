@@ -8,6 +8,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+FORGED_LINE: Final = "idchaos-forged-line"
+"""How lines begin that stand in the names of made-up keys: no log may have a line of that beginning."""
+
 
 class Reason(StrEnum):
     """A stable code. Others may occur (``http_503``, an OAuth error of an IdP): they are no reasons that we know."""

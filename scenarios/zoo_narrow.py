@@ -72,6 +72,8 @@ OF_ALL_RUNS = (
     ("unknown_method_unchecked", "odd_requests_guarded"),
     ("deep_path_unchecked", "odd_requests_guarded"),
     ("websocket_unchecked", "odd_requests_guarded"),
+    ("kid_logged_raw", "log_lines_not_forged"),
+    ("own_pages_open", "own_pages_closed"),
     ("caller_of_another_upload", "answers_are_ones_own"),
     ("answers_public", "answers_not_shared"),
     ("absolute_form_unchecked", "odd_requests_guarded"),

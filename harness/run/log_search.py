@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from idchaos.reasons import FORGED_LINE
 from idchaos.run.leaks import Searcher, Secret
 
 MOST_SHOWN = 20
@@ -16,10 +17,12 @@ def search_logs(folder: Path, secrets: Iterable[Secret]) -> dict[str, Any]:
 
     ``secrets``: how many were looked for, by kind · ``too_short``: how many could not be · ``lines``: read, by file ·
     ``unread``: files that could not be read · ``leaked``: how many secrets were found · ``hits``: how many times ·
-    ``found``: where the first of them stand, as file, line number, kind, length and short hash; never the secret.
+    ``found``: where the first of them stand, as file, line number, kind, length and short hash; never the secret ·
+    ``forged``: lines that are a client's own words (:data:`~idchaos.reasons.FORGED_LINE`), by file.
     """
     searcher = Searcher(secrets)
     lines: dict[str, int] = {}
+    forged: dict[str, int] = {}
     unread: list[str] = []
     found: list[dict[str, Any]] = []
     leaked: set[tuple[str, str]] = set()
@@ -29,6 +32,8 @@ def search_logs(folder: Path, secrets: Iterable[Secret]) -> dict[str, Any]:
         try:
             with path.open(encoding="utf-8", errors="replace") as file:
                 for number, line in enumerate(file, start=1):
+                    if line.startswith(FORGED_LINE):
+                        forged[path.name] = forged.get(path.name, 0) + 1
                     for hit in searcher.find(line):
                         hits += 1
                         if (hit.kind, hit.hash) not in leaked and len(found) < MOST_SHOWN:
@@ -46,4 +51,5 @@ def search_logs(folder: Path, secrets: Iterable[Secret]) -> dict[str, Any]:
         "leaked": len(leaked),
         "hits": hits,
         "found": found,
+        "forged": forged,
     }

@@ -33,6 +33,7 @@ WITHHELD = frozenset({"jwks_unavailable", "introspection_unavailable", "revocati
 phase; it is no decided attempt, and none of these alone makes PASS.
 """
 LOGS_INVARIANT = "no_tokens_in_logs"
+LINES = "log_lines_not_forged"
 ISOLATION = "answers_are_ones_own"
 """See :mod:`idchaos.verdict.isolation`."""
 REFUSALS = "refusals_repeat_no_token"
@@ -60,6 +61,7 @@ IN_EVERY_RUN = (
     BAD_TOKENS,
     PASSWORDS,
     LOGS_INVARIANT,
+    LINES,
     ISOLATION,
     REFUSALS,
     ANSWERS,

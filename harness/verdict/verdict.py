@@ -33,6 +33,7 @@ from idchaos.verdict.evidence import Evidence
 from idchaos.verdict.generator_health import GeneratorHealth
 from idchaos.verdict.invariants import (
     ISOLATION,
+    LINES,
     LOGS_INVARIANT,
     PROMPTNESS,
     InvariantJudgement,
@@ -40,7 +41,7 @@ from idchaos.verdict.invariants import (
     judge_planned,
 )
 from idchaos.verdict.isolation import judge_answers
-from idchaos.verdict.leaks import judge_logs, judge_quotes
+from idchaos.verdict.leaks import judge_lines, judge_logs, judge_quotes
 from idchaos.verdict.measurements import CHANGES, PER_PHASE, Again, Answer, Asked, Measurements, measure_run
 from idchaos.verdict.measures import measures
 from idchaos.verdict.missable import Missable, missable
@@ -145,7 +146,9 @@ def _invariants(measured: Measurements, hidden: Collection[str]) -> Iterator[Inv
     run, evidence = measured.run, measured.evidence
     found = [(invariant.name, judge_planned(invariant, run, evidence)) for invariant in run.plan.invariants]
     found.append((LOGS_INVARIANT, judge_logs(run)))
-    own = (ISOLATION, judge_answers(run, evidence)), (PROMPTNESS, judge_junk(evidence))
+    own = (
+        (LINES, judge_lines(run)), (ISOLATION, judge_answers(run, evidence)), (PROMPTNESS, judge_junk(evidence)),
+    )  # fmt: skip
     found += [(name, each) for name, each in own if each is not None]
     for name, each in (*found, *judge_quotes(run), *judge_unasked(run), *judge_implied(run, evidence)):
         if each.breaches or name not in hidden or (each.attempts and name != LOGS):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import json_object
-from idchaos.load.idp.client import Step
+from idchaos.load.idp.client import Code, Step
 from idchaos.load.idp.provider import Asked, basic
 from idchaos.load.idp.tokens import peek
 from idchaos.targets.endpoints import Client
@@ -15,8 +15,19 @@ _NOBODYS_SCOPE = "idchaos:everything"
 """A scope that no client has."""
 _OF_EVERYBODY = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 """OpenID Connect Core sections 5.4 and 11: who may ask for them is no matter of leave to call an API."""
-NOBODYS_API = "https://nobody.invalid/api"
 Form = tuple[tuple[str, str], ...]
+"""Of a request's body."""
+NOBODYS_API = "https://nobody.invalid/api"
+
+
+def code_form(code: Code, verifier: str) -> Form:
+    """A code as it is redeemed (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+    return (
+        ("grant_type", "authorization_code"),
+        ("code", code.value),
+        ("redirect_uri", code.redirect_uri),
+        ("code_verifier", verifier),
+    )
 
 
 def asked_for(party: Party, client: Client, form: Form, *, scope: str = "", audience: str = "") -> Step:

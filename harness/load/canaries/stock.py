@@ -65,6 +65,8 @@ class Call(Item):
     method: str = "GET"
     suffix: str = ""
     """What follows the route's path: a deeper path, a query."""
+    path: str = ""
+    """Instead of the route's own; empty: that."""
     form: Form = ""
     """How the first line is spelled, where that is not the usual way."""
     body: bytes = field(default=b"", repr=False)
@@ -87,7 +89,7 @@ class Call(Item):
     @property
     def is_everyday(self) -> bool:
         """Whether nothing but its header lines is bad: it may be sent by any everyday method."""
-        return (self.method, self.suffix, self.form, self.body) == ("GET", "", "", b"")
+        return (self.method, self.path, self.suffix, self.form, self.body) == ("GET", "", "", "", b"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,8 @@ class Canaries:
         if item.is_everyday:
             head, shown = gate.everyday(route, method, item.about)
         else:
-            head, shown = spelled(gate.head(where, method, item.suffix), item.form, gate.site.base), item.about
+            head, shown = gate.head(where, method, item.suffix, item.path), item.about
+            head = spelled(head, item.form, gate.site.base)
         decision, code = self._scene.call(
             "canary",
             item.lines,

@@ -49,9 +49,9 @@ class Gate:
     posted: tuple[bytes, ...] = ()
     """The same of POST."""
 
-    def head(self, route: Route, method: str, suffix: str = "") -> bytes:
-        """The head of another request at a route than the prepared one."""
-        return self.site.head(method, route.path + suffix, _ACCEPT)
+    def head(self, route: Route, method: str, suffix: str = "", path: str = "") -> bytes:
+        """The head of another request at a route than the prepared one; ``path``: or at no route at all."""
+        return self.site.head(method, path or route.path + suffix, _ACCEPT)
 
     def everyday(self, route: int, method: str, token: About) -> tuple[bytes, About]:
         """The head of an everyday request by that method, and what its sample says."""

@@ -12,6 +12,7 @@ from idchaos.load.canaries.kinds.odd_header import HEADED, OddHeader
 from idchaos.load.canaries.kinds.odd_request import ODD, OddRequest
 from idchaos.load.canaries.kinds.other_method import METHODS, OtherMethod
 from idchaos.load.canaries.kinds.other_place import placed
+from idchaos.load.canaries.kinds.own_page import PAGES, OwnPage
 from idchaos.load.canaries.kinds.second_header import SecondHeader
 from idchaos.load.canaries.stock import Shelf, spelled
 from idchaos.load.canaries.upkeep import Canaries
@@ -99,6 +100,42 @@ def test_who_asks_whether_all_is_well_says_so():
     lines = spelled(head, "health", "http://127.0.0.1:8").split(b"\r\n")
     assert [line for line in lines if line.startswith(b"User-Agent")] == [lines[2]]
     assert lines[2].startswith(b"User-Agent: kube-probe/")
+
+
+class Front:
+    """A gateway that answers all paths by one status; ``dialect`` and all else as ever."""
+
+    dialect = GENERIC
+
+    def __init__(self, status):
+        self.status, self.asked, self.site = status, [], self
+
+    def head(self, method, path, headers):
+        return f"{method} {path}".encode()
+
+    def send(self, head):
+        self.asked.append(head.decode())
+        return Response(status=self.status)
+
+
+def test_pages_of_a_gateway_s_own_are_asked_for_without_a_token(bench):
+    front = Front(404)
+    bench.scene.gates = [front]
+    shelf = Shelf(50, "always")
+    OwnPage().gain(bench, shelf)
+    OwnPage().gain(bench, shelf)
+    assert {call.path for call in shelf} == set(PAGES.values())
+    assert {call.about.way for call in shelf} == set(OwnPage().each_way)
+    assert not any(call.lines or call.is_everyday for call in shelf)
+    assert len(front.asked) == 1
+
+
+def test_where_every_path_is_answered_nobody_can_tell(bench):
+    bench.scene.gates = [Front(404), Front(200)]
+    shelf = Shelf(50, "always")
+    OwnPage().gain(bench, shelf)
+    assert not list(shelf)
+    assert bench.scene.recorder.not_offered["own_page:state"] == "the gateway answers whatever path is asked"
 
 
 def test_odd_requests_carry_no_token(bench):

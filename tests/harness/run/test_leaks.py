@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idchaos.reasons import FORGED_LINE
 from idchaos.run.leaks import LONG, Searcher, Secret, credentials
 from idchaos.run.log_search import search_logs
 from idchaos.targets.endpoints import Client, Endpoints, User
@@ -128,6 +129,12 @@ def test_the_search_tells_where_and_never_what(tmp_path: Path) -> None:
     (found,) = told["found"]
     assert (found["file"], found["line"], found["kind"]) == ("gateway-1.log", 2, "access_token")
     assert list(Searcher([Secret("access_token", jwt(1))]).find(json.dumps(told))) == []
+
+
+def test_lines_that_a_client_wrote_are_counted_by_log(tmp_path: Path) -> None:
+    (tmp_path / "gateway-1.log").write_text(f"no key for unknown-1\n{FORGED_LINE} 1\nready\n{FORGED_LINE} 2\n")
+    (tmp_path / "idp.log").write_text(f"no key for 'unknown-1\\r\\n{FORGED_LINE} 1'\n")
+    assert search_logs(tmp_path, [])["forged"] == {"gateway-1.log": 2}
 
 
 def test_a_log_that_cannot_be_read_is_named(tmp_path: Path) -> None:

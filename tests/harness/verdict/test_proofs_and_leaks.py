@@ -89,6 +89,22 @@ def test_logs_without_secrets_hold(make_record: Make) -> None:
     assert (found.attempts, found.breaches, found.judgement.verdict) == (64, 0, Verdict.PASS)
 
 
+@pytest.mark.parametrize(
+    ("forged", "verdict", "breaches"),
+    [({}, Verdict.PASS, 0), ({"gateway-1.log": 3}, Verdict.FAIL, 1), ({"load.log": 3}, Verdict.PASS, 0)],
+)
+def test_no_line_of_a_log_is_a_client_s(make_record: Make, forged: dict[str, int], verdict: str, breaches: int) -> None:
+    found = leaks.judge_lines(make_record(events=[SEARCHED | {"forged": forged}]))
+    assert found is not None
+    assert (found.attempts, found.breaches, found.judgement.verdict) == (5, breaches, verdict)
+    assert ("gateway-1.log" in found.judgement.reason) is bool(breaches)
+
+
+def test_runs_whose_logs_were_searched_for_secrets_alone_say_nothing_of_lines(make_record: Make) -> None:
+    assert leaks.judge_lines(make_record(events=[SEARCHED])) is None
+    assert leaks.judge_lines(make_record(events=[])) is None
+
+
 def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> None:
     found = leaks.judge_logs(
         make_record(events=[SEARCHED | {"leaked": 2, "hits": 3, "found": [LEAK], "complete": False}])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from idchaos.load.canaries.asking import Ask, AskedKind
-from idchaos.load.canaries.given import NOBODYS_API, Form, another_scope, asked_for, audiences
+from idchaos.load.canaries.given import NOBODYS_API, Form, another_scope, asked_for, audiences, code_form
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import json_object
 from idchaos.load.idp.client import Step
@@ -50,16 +50,7 @@ def _login_scope(party: Party) -> Step | None:
     if code is None:
         refused = bool(steps) and (steps[-1].decision, steps[-1].endpoint) == ("deny", "authorize")
         return steps[-1] if refused and not party.scene.stopping else None
-    return asked_for(party, client, _code_form(code.value, code.redirect_uri, code.verifier), scope=scope)
-
-
-def _code_form(code: str, redirect_uri: str, verifier: str) -> Form:
-    return (
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", redirect_uri),
-        ("code_verifier", verifier),
-    )
+    return asked_for(party, client, code_form(code, code.verifier), scope=scope)
 
 
 def _narrow_login(party: Party) -> tuple[Client, Form, str, str] | None:
@@ -71,7 +62,7 @@ def _narrow_login(party: Party) -> tuple[Client, Form, str, str] | None:
         return None
     one, other = wished[:2]
     code = party.idp.code(client, party.user, party.bench.observe, further={"resource": one})
-    return (client, _code_form(code.value, code.redirect_uri, code.verifier), one, other) if code else None
+    return (client, code_form(code, code.verifier), one, other) if code else None
 
 
 def _code_resource(party: Party) -> Step | None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from idchaos.load.canaries.asking import Ask, AskedKind
 from idchaos.load.canaries.base import Forged
 from idchaos.load.canaries.forging import hs256, unsigned
+from idchaos.load.canaries.given import Form, code_form
 from idchaos.load.canaries.nobody import Nobody
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import json_object
@@ -23,7 +24,6 @@ _TOLD: Final = "dpop_signing_alg_values_supported"
 _AGO_S: Final = 86_400
 """Further back, and further ahead, than any window and any clock."""
 _SECRET: Final = b"no key of a pair, but a secret that both sides would know"
-_Form = tuple[tuple[str, str], ...]
 
 
 def _unfit(way: str, good: Forged, mine: Nobody, others: Nobody) -> str:
@@ -54,7 +54,7 @@ def _good(party: Party, nobody: Nobody) -> Forged:
     return Forged(proof_header(nobody.jwk(ALG)), claims)
 
 
-def _token(party: Party, client: Client, form: _Form, proof: str) -> Step:
+def _token(party: Party, client: Client, form: Form, proof: str) -> Step:
     """It counts when the token is said to be bound, or names a key: others owe the proof nothing."""
     named = {} if client.client_secret is None else basic(client)
     form = form if named else (*form, ("client_id", client.client_id))
@@ -72,7 +72,7 @@ def _asked(party: Party, way: str) -> Step | None:
     client, mine = party.machine, party.bench.nobody
     if client is None:
         return None
-    form: _Form = (("grant_type", "client_credentials"), ("scope", client.scope))
+    form: Form = (("grant_type", "client_credentials"), ("scope", client.scope))
     if not party.binds:
         step = _token(party, client, form, mine.sign(_good(party, mine)))
         party.binds = party.bench.observe(step)
@@ -87,13 +87,7 @@ def _refreshed(party: Party, proof: Callable[[], str] | None) -> Step | None:
     code = party.idp.code(client, party.user, party.bench.observe) if client and party.user else None
     if client is None or code is None:
         return None
-    form = (
-        ("grant_type", "authorization_code"),
-        ("code", code.value),
-        ("redirect_uri", code.redirect_uri),
-        ("code_verifier", code.verifier),
-    )
-    step = _token(party, client, form, mine.sign(_good(party, mine)))
+    step = _token(party, client, code_form(code, code.verifier), mine.sign(_good(party, mine)))
     refresh = json_object(step.answer.body).get("refresh_token")
     if not party.bench.observe(step) or not isinstance(refresh, str):
         return None

@@ -6,10 +6,10 @@ import secrets
 from dataclasses import replace
 
 from idchaos.load.canaries.asking import Ask, AskedKind
-from idchaos.load.canaries.given import Form, asked_for
+from idchaos.load.canaries.given import Form, asked_for, code_form
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import at_refusal, json_object
-from idchaos.load.idp.client import Code, Step, challenge_of
+from idchaos.load.idp.client import Step, challenge_of
 from idchaos.load.idp.provider import Asked, basic
 from idchaos.targets.endpoints import Client
 
@@ -36,15 +36,6 @@ def _pushed(party: Party, client: Client, scope: str, verifier: str) -> str | No
     return uri if party.bench.observe(step) and isinstance(uri, str) else None
 
 
-def _code_form(code: Code, verifier: str) -> Form:
-    return (
-        ("grant_type", "authorization_code"),
-        ("code", code.value),
-        ("redirect_uri", code.redirect_uri),
-        ("code_verifier", verifier),
-    )
-
-
 def _scope_beside(party: Party) -> Step | None:
     """Less is pushed than stands beside the reference: what was pushed alone counts (RFC 9126 section 4)."""
     client, verifier = party.confidential, secrets.token_urlsafe(32)
@@ -59,7 +50,7 @@ def _scope_beside(party: Party) -> Step | None:
     if code is None:
         return None
     party.pushes = True
-    return asked_for(party, client, _code_form(code, verifier), scope=wide)
+    return asked_for(party, client, code_form(code, verifier), scope=wide)
 
 
 def _of_another(party: Party) -> Step | None:

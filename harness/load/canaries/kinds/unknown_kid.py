@@ -9,6 +9,7 @@ from idchaos.load.canaries.base import Good, Moment, Order, TokenKind, new_name
 from idchaos.load.canaries.forging import signing_input
 from idchaos.load.canaries.nobody import ELSE, alg_of
 from idchaos.load.idp.tokens import b64, peek
+from idchaos.reasons import FORGED_LINE
 
 
 class UnknownKid(TokenKind):
@@ -16,10 +17,13 @@ class UnknownKid(TokenKind):
 
     name = "unknown_kid"
     invariant = "unknown_keys_refused"
-    made = "A token under a made-up `kid`, signed properly: by a key of nobody's, or by the IdP's own."
+    made = (
+        "A token under a made-up `kid`, signed properly: by a key of nobody's, or by the IdP's own. Some of these "
+        "names have a line break: whoever logs them as they came breaks `log_lines_not_forged`."
+    )
     bad = "From birth: no key of that name is in the key set."
     why = "A validator that falls back to whatever key fits takes tokens of keys that nobody vouches for."
-    source = "RFC 7515 section 4.1.4, RFC 8725 section 3.1"
+    source = "RFC 7515 section 4.1.4, RFC 8725 section 3.1, CWE-117"
     makes = 2
     ways = ("as_good", "by_idp", "other_alg", "by_idp")
 
@@ -28,7 +32,10 @@ class UnknownKid(TokenKind):
         if way == "by_idp" and good.mints:
             return None
         alg = ELSE if way == "other_alg" else alg_of(peek(good.token)[0])
-        return good.nobody.sign(good.parts(alg=alg, kid=f"unknown-{new_name()}"))
+        name = new_name()
+        # Whoever logs the name as it came lets clients write lines of their own.
+        kid = f"unknown-{name}\r\n{FORGED_LINE} {name}" if way == "other_alg" else f"unknown-{name}"
+        return good.nobody.sign(good.parts(alg=alg, kid=kid))
 
     def orders(self, moment: Moment) -> Iterable[Order]:
         yield Order(moment.good(), header={"kid": f"unknown-{new_name()}"})

@@ -22,6 +22,7 @@ REQUESTS = (
             "method_override_scope": "With X-HTTP-Method-Override the scope of another method is asked for.",
             "original_url_judged": "With X-Original-URL another path is judged than the one that is asked.",
             "second_authorization_counts": "Of several Authorization headers the last one counts.",
+            "kid_logged_raw": "The names of unknown keys are logged as they came, line breaks and all.",
             "long_tokens_malformed": "Good tokens of more than 2 KB are refused.",
             "token_in_query_accepted": "A token in the query is accepted.",
             "token_in_form_accepted": "A token in a form is accepted.",
@@ -45,6 +46,7 @@ REQUESTS = (
         {
             "encoded_path_bypass": "A path is judged as it is spelled, and passed on decoded, dots and all.",
             "backslash_path_bypass": "A path is judged as it is spelled, and passed on with slashes for backslashes.",
+            "own_pages_open": "A page on the port of clients shows the gateway's settings, and its secret.",
             "caller_of_another_upload": "A late body makes a request that of whoever came in between.",
             "token_in_upstream_url": "The token is appended to the URL by which the service is asked.",
             "underscore_headers_passed": "Identity headers spelled with underscores reach the service.",
