@@ -116,7 +116,6 @@ ROWS = (
         trial=GRANTS,
         caught_by=("refreshes_speak_of_the_same_login", "answers_are_ones_own"),
     ),
-    Row(defect="new_key_unknown_to_itself", trial=ROTATION, caught_by=("fresh_tokens_are_known",)),
     # What ends with a change of keys must stay ended.
     Row(defect="rotation_forgets_revocations", trial=ROTATION, caught_by=("bad_tokens_told_inactive",)),
     Row(defect="id_tokens_by_first_key", trial=ROTATION, caught_by=("id_tokens_verify",)),

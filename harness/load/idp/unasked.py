@@ -48,7 +48,6 @@ class Rule(StrEnum):
     LIVES_TOLD = "token_lives_told_rightly"
     PUT_OFF = "clients_put_off_briefly"
     SAME_LOGIN = "refreshes_speak_of_the_same_login"
-    FRESH_KNOWN = "fresh_tokens_are_known"
     NOT_SHARED = "answers_not_shared"
     OWN_CLAIMS = "userinfo_tells_of_ones_own"
     KEYS_KEPT = "key_sets_not_kept_long"
@@ -61,7 +60,6 @@ class Unasked:
     looked: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
-    _unknown: int = 0
     _granted: dict[bytes, dict[str, Any]] = field(default_factory=dict, repr=False)
     """What the first tokens of a grant say, by the hash of each refresh token that came of it."""
     _subjects: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -128,13 +126,6 @@ class Unasked:
             self._saw(Rule.SAME_LOGIN, f"another {wrong[0]} than at the login" if wrong else "")
         if first and isinstance(refresh, str):
             self._granted[_hash(refresh)] = first
-
-    def fresh(self, known: bool) -> None:
-        """An IdP knows at once what it has just issued. A few refusals one after the other count: a clock that was set
-        in between makes one.
-        """
-        self._unknown = 0 if known else self._unknown + 1
-        self._saw(Rule.FRESH_KNOWN, "userinfo refuses tokens that were just issued" if self._unknown >= 3 else "")
 
     def userinfo(self, tokens: Mapping[str, Any], answer: Response) -> None:
         """OpenID Connect Core section 5.3.2: claims are of the subject that the ID token names."""

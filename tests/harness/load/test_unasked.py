@@ -207,17 +207,6 @@ def test_a_key_set_is_kept_for_a_day_at_most(told: str, broken: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "broken"),
-    [([True] * 5, 0), ([False, False, True, False, False], 0), ([False, False, False, True], 1)],
-)
-def test_an_idp_that_refuses_what_it_has_just_issued(known: list[bool], broken: int) -> None:
-    seen = Unasked()
-    for each in known:
-        seen.fresh(known=each)
-    assert seen.broken[Rule.FRESH_KNOWN] == broken
-
-
-@pytest.mark.parametrize(
     ("told", "broken"),
     [
         ("", 0),
