@@ -40,7 +40,9 @@ def show_verdict(verdict: RunVerdict) -> None:
     console = _console()
     head = Text(headline(verdict), style=COLOURS[verdict.verdict])
     console.print(Text.assemble(head, f"  {verdict.scenario} · {verdict.variant}"))
-    for text in unspoken(verdict):
+    # Beside a PASS it comes first what that does not speak of; else what failed does.
+    passed, unsaid = verdict.verdict is Verdict.PASS, unspoken(verdict)
+    for text in unsaid if passed else ():
         console.print(_indented(text))
     if verdict.cleanup.problem:
         console.print(_indented(Text(verdict.cleanup.problem, style=COLOURS["FAIL"])))
@@ -48,6 +50,8 @@ def show_verdict(verdict: RunVerdict) -> None:
         console.print(_objectives(verdict.objectives, console.width))
     found = "; ".join(tried(verdict)) or "nothing was tried"
     console.print(_indented(f"{len(verdict.invariants)} invariants: {found}"))
+    for text in () if passed else unsaid:
+        console.print(_indented(text))
     for name, command in replays(verdict):
         console.print(_indented(f"replay {name}: {command}"))
     if verdict.cleanup.clean is None:

@@ -35,12 +35,14 @@ def summary(run: Run, verdict: RunVerdict) -> str:
     lines = [f"### {GLYPHS[verdict.verdict]} {headline(verdict)}: {name}{f' ({which})' if which else ''}", ""]
     wrong = defects_asked_for(run)
     lines += [f"**{escape(wrong)}**", ""] if wrong else []
-    lines += [f"- {escape(text)}" for text in unspoken(verdict)]
+    passed, unsaid = verdict.verdict is Verdict.PASS, [f"- {escape(text)}" for text in unspoken(verdict)]
+    lines += unsaid if passed else []
     lines += [escape(told), ""] if (told := story(verdict)) else []
     why = reasons(verdict)
     lines += [f"- {escape(reason.text)}" for reason in why[:MOST_REASONS]]
     if len(why) > MOST_REASONS:
         lines.append(f"- and {len(why) - MOST_REASONS} more")
+    lines += [] if passed or not unsaid else ["", *unsaid]
     lines += [
         "",
         " · ".join(_check(check.verdict, f"{check.label}: {check.detail}") for check in checks(verdict)),

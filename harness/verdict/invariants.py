@@ -52,7 +52,7 @@ UNASKED = {
     "refreshes_speak_of_the_same_login": "refreshes that speak of another login",
     "answers_not_shared": "answers to requests with tokens that caches may give to all",
     "userinfo_tells_of_ones_own": "answers of userinfo about somebody else",
-    "key_sets_not_kept_long": "key sets that caches may keep for more than a day",
+    "key_sets_not_kept_long": "key sets that caches may keep for more than 100 days",
 }
 """See :mod:`idchaos.verdict.unasked`: each, and what its breaches are."""
 IN_EVERY_RUN = (

@@ -27,8 +27,8 @@ WHOLE_SECONDS_S: Final = 2.0
 """Claims are whole seconds, and so is what is told: each may be cut."""
 LONGEST_PUT_OFF_S: Final = 300.0
 """Whoever stays away for longer has an outage of their own, long after the one that is over."""
-LONGEST_KEPT_S: Final = 86_400.0
-"""Whoever keeps keys for longer goes on by one that was withdrawn, and knows no new one."""
+LONGEST_KEPT_S: Final = 100 * 86_400.0
+"""Some IdPs name the day of their next rotation, a quarter of a year ahead. Beyond that nobody hears of any."""
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])(?:s-maxage|max-age)=\"?(\d+)", re.I)
 _FOR_ALL: Final = re.compile(r"(?:^|[,\s])(?:public|s-maxage=\"?0*[1-9])", re.I)
 _SAME: Final = ("iss", "sub", "aud", "azp", "auth_time")
@@ -122,7 +122,7 @@ class Unasked:
         first = self._granted.get(_hash(before), {}) if before else said
         both = [name for name in said.keys() & first.keys() if None not in (said[name], first[name])]
         if before and both:
-            wrong = sorted(name for name in both if said[name] != first[name])
+            wrong = sorted(name for name in both if not _same(name, said[name], first[name]))
             self._saw(Rule.SAME_LOGIN, f"another {wrong[0]} than at the login" if wrong else "")
         if first and isinstance(refresh, str):
             self._granted[_hash(refresh)] = first
@@ -182,6 +182,14 @@ class Unasked:
         if wrong:
             self.broken[rule] += 1
             self.first.setdefault(rule, wrong)
+
+
+def _same(name: str, later: Any, first: Any) -> bool:
+    """An audience may grow (section 12.2): it must include that of the first."""
+    if name != "aud":
+        return bool(later == first)
+    told, had = ({each} if isinstance(each, str) else set(map(str, each)) for each in (later, first))
+    return had <= told
 
 
 def _hash(token: str) -> bytes:

@@ -20,6 +20,7 @@ from idchaos.record.record import Event, Manifest, RunRecord, load
 from idchaos.report import html, junit, markdown
 from idchaos.report.advice import glossary, slug
 from idchaos.report.gallery import Gallery, gallery
+from idchaos.report.summary import reasons
 from idchaos.report.write import write
 from idchaos.verdict.series.series import series_of
 from idchaos.verdict.verdict import RunVerdict, judge_run
@@ -209,6 +210,18 @@ def test_a_breach_says_what_is_needed_to_replay_it(record: RunRecord, verdict_do
     assert "canary: expired; replica: gateway-1; jti: j-1" in text
     assert ">15.2 s, fault<" in text
     assert ">HTTP 200<" in text
+
+
+@pytest.mark.parametrize(("decided", "above"), [("PASS", True), ("FAIL", False), ("INCONCLUSIVE", False)])
+def test_what_a_verdict_does_not_speak_of_stands_above_a_pass_and_below_what_failed(
+    record: RunRecord, verdict_document: dict[str, Any], drawn: Gallery, decided: str, above: bool
+):
+    left_out = [{"name": "codes_expire", "why": "the run is too short for it"}]
+    verdict_document |= {"verdict": decided, "reasons": ["a reason of this test"], "left_out": left_out}
+    judged = RunVerdict.model_validate_json(json.dumps(verdict_document))
+    first = reasons(judged)[0].text.rstrip(".")
+    for text in (html.page(record, judged, series_of(record), drawn), markdown.summary(record, judged)):
+        assert (text.index("Left out: codes expire") < text.index(first)) is above
 
 
 def test_measures_are_met_missed_or_say_why_nobody_knows(page: str):
