@@ -54,7 +54,7 @@ docker-test: $(READY)  ## Run what needs an engine, and scenarios on Docker with
 			--reports build/docker || exit 1; \
 	done
 
-zoo: $(READY)  ## Let every known defect loose, one at a time: each must be caught by name. About half an hour.
+zoo: $(READY)  ## Let every known defect loose, one at a time: each must be caught by name. Some forty minutes.
 	@mkdir -p build && $(BIN)/idchaos zoo --at-once 2 --reports build/zoo --markdown build/zoo.md
 
 stability: $(READY)  ## Run sound scenarios RUNS times with different seeds: none may FAIL.
