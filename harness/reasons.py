@@ -11,6 +11,9 @@ from typing import Final
 FORGED_LINE: Final = "idchaos-forged-line"
 """How lines begin that stand in the names of made-up keys: no log may have a line of that beginning."""
 
+LINE_BREAK: Final = "line_break"
+"""The way of a bad token that has such a line in the name of its key."""
+
 
 class Reason(StrEnum):
     """A stable code. Others may occur (``http_503``, an OAuth error of an IdP): they are no reasons that we know."""

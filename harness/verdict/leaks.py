@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from pydantic import JsonValue
 
 from idchaos.experiment import Verdict
+from idchaos.reasons import LINE_BREAK
 from idchaos.record.record import Json, Run, as_number
+from idchaos.verdict.evidence import Evidence
 from idchaos.verdict.invariants import ANSWERS, LINES, LOGS_INVARIANT, REFUSALS, InvariantJudgement
 from idchaos.verdict.objectives import Judgement
 
@@ -36,22 +38,29 @@ def judge_logs(record: Run) -> InvariantJudgement:
     return InvariantJudgement(tried, leaked, judgement, evidence, counted="secrets found in logs")
 
 
-def judge_lines(record: Run) -> InvariantJudgement | None:
+def judge_lines(record: Run, evidence: Evidence) -> InvariantJudgement | None:
     """FAIL when a log of the target has a line that a client wrote (CWE-117): some made-up keys have one in their name.
-    Attempts: logs that were read. ``None``: nobody looked, as in runs of before.
+    Attempts: such tokens that were decided. ``None``: there was none, or nobody looked, as in runs of before.
     """
+    asked = evidence.asked
+    sent = asked["way"].astype(str).str.contains(LINE_BREAK, regex=False) & (asked["decision"] != "undecided")
+    tried = int(sent.sum())
     searched = next((event.fields for event in record.named("logs_searched")), {})
     forged, lines = searched.get("forged"), searched.get("lines")
     logs = set(lines) - {OWN_LOG} if isinstance(lines, dict) else set()
     if not isinstance(forged, dict) or not logs:
         return None
     found = {name: int(as_number(count) or 0) for name, count in forged.items() if name in logs}
-    evidence: tuple[dict[str, str | float | int], ...] = tuple(
+    if not tried and not found:
+        return None
+    where: tuple[dict[str, str | float | int], ...] = tuple(
         {"log": name, "lines": count} for name, count in sorted(found.items())
     )
     reason = f"{LINES}: clients wrote lines of their own into {', '.join(sorted(found))}" if found else ""
     judgement = Judgement(Verdict.FAIL if found else Verdict.PASS, reason)
-    return InvariantJudgement(len(logs), len(found), judgement, evidence, counted="logs with lines of clients")
+    return InvariantJudgement(
+        max(tried, len(found)), len(found), judgement, where, counted="logs with lines of clients"
+    )
 
 
 def _unsearched(record: Run, searched: Json, logs: set[str], tried: int) -> str:

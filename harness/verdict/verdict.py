@@ -147,8 +147,10 @@ def _invariants(measured: Measurements, hidden: Collection[str]) -> Iterator[Inv
     found = [(invariant.name, judge_planned(invariant, run, evidence)) for invariant in run.plan.invariants]
     found.append((LOGS_INVARIANT, judge_logs(run)))
     own = (
-        (LINES, judge_lines(run)), (ISOLATION, judge_answers(run, evidence)), (PROMPTNESS, judge_junk(evidence)),
-    )  # fmt: skip
+        (LINES, judge_lines(run, evidence)),
+        (ISOLATION, judge_answers(run, evidence)),
+        (PROMPTNESS, judge_junk(evidence)),
+    )
     found += [(name, each) for name, each in own if each is not None]
     for name, each in (*found, *judge_quotes(run), *judge_unasked(run), *judge_implied(run, evidence)):
         if each.breaches or name not in hidden or (each.attempts and name != LOGS):

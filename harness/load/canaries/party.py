@@ -27,7 +27,9 @@ _REMEMBERED = 20
 _LIVED_S = 60.0
 """How long a token was good for that is made when it has expired."""
 _KEPT_S = 4.0
-"""Well within the life of any access token."""
+"""How long a session serves for several requests, and no longer than for half of the life of its access token: one that
+has ended is refused for that.
+"""
 _TRAVEL_S = 5.0
 """A life counts from when the IdP has issued the token, which is somewhat later than it was asked for."""
 
@@ -141,7 +143,9 @@ class Party:
         """A session that serves for several requests, none of which ends it; then one at the next client."""
         over = self._kept is None or self.bench.now >= self._kept_until
         if over:
-            self._kept, self._kept_until = self.login(self.owner("kept")), self.bench.now + _KEPT_S
+            self._kept = self.login(self.owner("kept"))
+            life_s = self._given[-1].life_s if self._kept and self._given else _KEPT_S
+            self._kept_until = self.bench.now + min(_KEPT_S, life_s / 2)
         return self._kept
 
     def code(self) -> tuple[Client, Code] | None:
@@ -184,7 +188,9 @@ class Party:
         """An access token of an earlier session that has surely expired, or one made so; ``None``: none yet."""
         over = self.bench.now - self.bench.expired_after_s
         ended = next((each.value for each in self._given if each.obtained_at + each.life_s + _TRAVEL_S < over), None)
-        if ended is None and self.user is not None and self.confidential is not None:
+        # Of one that the IdP did not make itself a refusal may say no more than that it was never issued.
+        made_there = bool(self.scene.endpoints.idp_control_url)
+        if ended is None and made_there and self.user is not None and self.confidential is not None:
             lived = {"iat": int(over - _LIVED_S), "nbf": int(over - _LIVED_S), "exp": int(over - _TRAVEL_S)}
             claims = {"sub": self.user.username, "scope": self.confidential.scope} | lived
             (ended,) = self.bench.mint([TokenSpec(claims, client_id=self.confidential.client_id)])

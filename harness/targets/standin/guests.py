@@ -12,20 +12,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, JsonValue, ValidationError, model_validator
 
 from idchaos.errors import UsageError
-from idchaos.targets.endpoints import EXCHANGE
+from idchaos.targets.endpoints import EXCHANGE, Grant
 from idchaos.values import Value
 
 Guest = TypeVar("Guest", bound=Value)
 Alg = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 ISSUER_PATH = r"^((/[A-Za-z0-9._~-]+)+/?)?$"
-Grant = Literal[
-    "authorization_code",
-    "refresh_token",
-    "client_credentials",
-    "urn:ietf:params:oauth:grant-type:device_code",
-    "urn:ietf:params:oauth:grant-type:token-exchange",
-]
 
 
 def absolute(uri: str) -> str:

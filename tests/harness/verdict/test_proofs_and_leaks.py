@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from idchaos.experiment import Bound, Objective, PhaseName, Verdict
 from idchaos.record.record import Effect, FaultRecord, RunRecord
 from idchaos.verdict import invariants, leaks, objectives, proofs, sli
+from idchaos.verdict.evidence import Evidence
 
 Make = Callable[..., RunRecord]
 
@@ -89,20 +91,32 @@ def test_logs_without_secrets_hold(make_record: Make) -> None:
     assert (found.attempts, found.breaches, found.judgement.verdict) == (64, 0, Verdict.PASS)
 
 
+def named(*ways: str) -> Evidence:
+    """Bad tokens of these ways, all refused."""
+    asked = pd.DataFrame({"canary": "unknown_kid", "way": list(ways), "decision": "deny"})
+    return Evidence(asked=asked, deciders=frozenset({"gateway-1"}))
+
+
 @pytest.mark.parametrize(
     ("forged", "verdict", "breaches"),
     [({}, Verdict.PASS, 0), ({"gateway-1.log": 3}, Verdict.FAIL, 1), ({"load.log": 3}, Verdict.PASS, 0)],
 )
 def test_no_line_of_a_log_is_a_client_s(make_record: Make, forged: dict[str, int], verdict: str, breaches: int) -> None:
-    found = leaks.judge_lines(make_record(events=[SEARCHED | {"forged": forged}]))
+    found = leaks.judge_lines(
+        make_record(events=[SEARCHED | {"forged": forged}]), named("line_break", "post_line_break")
+    )
     assert found is not None
-    assert (found.attempts, found.breaches, found.judgement.verdict) == (5, breaches, verdict)
+    assert (found.attempts, found.breaches, found.judgement.verdict) == (2, breaches, verdict)
     assert ("gateway-1.log" in found.judgement.reason) is bool(breaches)
 
 
 def test_runs_whose_logs_were_searched_for_secrets_alone_say_nothing_of_lines(make_record: Make) -> None:
-    assert leaks.judge_lines(make_record(events=[SEARCHED])) is None
-    assert leaks.judge_lines(make_record(events=[])) is None
+    assert leaks.judge_lines(make_record(events=[SEARCHED]), named("line_break")) is None
+    assert leaks.judge_lines(make_record(events=[]), named("line_break")) is None
+
+
+def test_where_no_such_name_was_sent_no_log_says_anything(make_record: Make) -> None:
+    assert leaks.judge_lines(make_record(events=[SEARCHED | {"forged": {}}]), named("as_good")) is None
 
 
 def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> None:

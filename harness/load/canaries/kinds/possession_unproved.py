@@ -91,10 +91,11 @@ def _refreshed(party: Party, proof: Callable[[], str] | None) -> Step | None:
     refresh = json_object(step.answer.body).get("refresh_token")
     if not party.bench.observe(step) or not isinstance(refresh, str):
         return None
-    again = (("grant_type", "refresh_token"), ("refresh_token", refresh))
-    if proof is not None:
-        return _token(party, client, again, proof())
-    return read(party.idp, Asked("token", form=(*again, ("client_id", client.client_id))))
+    again = (("grant_type", "refresh_token"), ("refresh_token", refresh), ("client_id", client.client_id))
+    # Whatever it gives: the refresh token itself is bound.
+    step = read(party.idp, Asked("token", form=again, headers={} if proof is None else {"DPoP": proof()}))
+    party.idp.handed_out.add_response(json_object(step.answer.body))
+    return step
 
 
 def _by_other_key(party: Party) -> Step | None:

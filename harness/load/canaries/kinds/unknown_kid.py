@@ -9,7 +9,7 @@ from idchaos.load.canaries.base import Good, Moment, Order, TokenKind, new_name
 from idchaos.load.canaries.forging import signing_input
 from idchaos.load.canaries.nobody import ELSE, alg_of
 from idchaos.load.idp.tokens import b64, peek
-from idchaos.reasons import FORGED_LINE
+from idchaos.reasons import FORGED_LINE, LINE_BREAK
 
 
 class UnknownKid(TokenKind):
@@ -25,7 +25,7 @@ class UnknownKid(TokenKind):
     why = "A validator that falls back to whatever key fits takes tokens of keys that nobody vouches for."
     source = "RFC 7515 section 4.1.4, RFC 8725 section 3.1, CWE-117"
     makes = 2
-    ways = ("as_good", "by_idp", "other_alg", "by_idp")
+    ways = ("as_good", "by_idp", "other_alg", "by_idp", LINE_BREAK, "by_idp")
 
     def forge(self, good: Good, number: int) -> str | None:
         way = self.ways[number % len(self.ways)]
@@ -34,7 +34,7 @@ class UnknownKid(TokenKind):
         alg = ELSE if way == "other_alg" else alg_of(peek(good.token)[0])
         name = new_name()
         # Whoever logs the name as it came lets clients write lines of their own.
-        kid = f"unknown-{name}\r\n{FORGED_LINE} {name}" if way == "other_alg" else f"unknown-{name}"
+        kid = f"unknown-{name}\r\n{FORGED_LINE} {name}" if way == LINE_BREAK else f"unknown-{name}"
         return good.nobody.sign(good.parts(alg=alg, kid=kid))
 
     def orders(self, moment: Moment) -> Iterable[Order]:
