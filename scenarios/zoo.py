@@ -42,22 +42,45 @@ from idchaos.studies.zoo.rows import Row, Trial
 from idchaos.targets.standin.defects import DEFECTS
 
 
-def _in_outage(defect: str, *caught_by: str, elsewhere: Trial | None = None) -> Row:
+def _in_outage(
+    defect: str, *caught_by: str, elsewhere: Trial | None = None, besides: tuple[str, ...] | None = None
+) -> Row:
     """Caught in the outage of the keys; where there are none to go missing, in another trial."""
-    return Row(defect=defect, trial=OUTAGE, caught_by=caught_by, elsewhere=elsewhere)
+    return Row(defect=defect, trial=OUTAGE, caught_by=caught_by, elsewhere=elsewhere, besides=besides)
 
 
 def _narrow(defect: str, name: str) -> Row:
     """Caught in the outage of the keys; where nobody keeps any, in a trial that goes on without."""
     outage_felt = name == "api_latency_p50_recovery"
     elsewhere = None if DEFECTS[defect].needs else DOWN if outage_felt else AUDIENCES
-    return Row(defect=defect, trial=OUTAGE, caught_by=(name,), narrow=True, elsewhere=elsewhere)
+    return Row(defect=defect, trial=OUTAGE, caught_by=(name,), besides=(), elsewhere=elsewhere)
 
+
+# What else fails where a signature goes unchecked, or a verdict is remembered by too little.
+SIGNATURES = (
+    "degenerate_signatures_refused",
+    "embedded_keys_ignored",
+    "keys_are_those_named",
+    "retired_keys_refused",
+    "unknown_keys_refused",
+)
+KNOWN = (
+    "every_method_guarded",
+    "tokens_checked_wherever_they_stand",
+    "retired_keys_refused",
+    "tampered_tokens_refused",
+)
+REVOKED = (
+    "revocation_hints_only_hint",
+    "revocation_ends_the_grant",
+    "bad_tokens_told_inactive",
+    "userinfo_checks_tokens",
+)
 
 ROWS = (
     *(_narrow(defect, name) for defect, name in OF_ALL_RUNS),
-    *(Row(defect=defect, trial=GRANTS, caught_by=(name,), narrow=True) for defect, name in OF_GRANTS),
-    _in_outage("p2c_obeyed", "junk_refused_at_once", elsewhere=AUDIENCES),
+    *(Row(defect=defect, trial=GRANTS, caught_by=(name,), besides=()) for defect, name in OF_GRANTS),
+    _in_outage("p2c_obeyed", "junk_refused_at_once", elsewhere=AUDIENCES, besides=()),
     # A pool that forgets that connections end at any time (RFC 9112 section 9.3.1), or an outage that leaves its mark.
     Row(
         defect="slow_now_and_then_after_fault",
@@ -68,11 +91,11 @@ ROWS = (
             settings=DOWN.settings | {"load.rate": 250, "phases.recovery_s": 10, "slo.latency_p95_s": 1},
         ),
     ),
-    Row(defect="code_never_expires", trial=STEADY, caught_by=("codes_expire",)),
-    Row(defect="slow_now_and_then", trial=STEADY, caught_by=("api_latency_p99_baseline",)),
+    Row(defect="code_never_expires", trial=STEADY, caught_by=("codes_expire",), besides=()),
+    Row(defect="slow_now_and_then", trial=STEADY, caught_by=("api_latency_p99_baseline",), besides=()),
     Row(defect="idp_slower_after_fault", trial=DOWN, caught_by=("token_latency_p50_recovery",)),
     _in_outage("post_unchecked", "every_method_guarded", elsewhere=AUDIENCES),
-    _in_outage("verdict_for_any_path", "audience_enforced", "writes_need_their_scope"),
+    _in_outage("verdict_for_any_path", "audience_enforced", "writes_need_their_scope", besides=()),
     _in_outage("inactive_accepted", "unknown_opaque_refused", elsewhere=AUDIENCES),
     _in_outage("connection_authorised_once", "answers_are_ones_own", elsewhere=AUDIENCES),
     _in_outage("fail_open_on_jwks_outage", "unknown_keys_refused", "retired_keys_refused"),
@@ -82,29 +105,34 @@ ROWS = (
         trial=FLOODED,
         caught_by=("fetches_bounded", "key_fetches_bounded"),
     ),
-    _in_outage("no_aud_check", "audience_enforced", elsewhere=AUDIENCES),
-    _in_outage("no_exp_check", "expired_tokens_refused"),
-    _in_outage("expired_post_accepted", "expired_tokens_refused"),
-    _in_outage("other_methods_only_authenticated", "every_method_guarded"),
-    _in_outage("expired_of_one_client_accepted", "expired_tokens_refused"),
-    _in_outage("signature_of_one_client_unchecked", "tampered_tokens_refused"),
-    _in_outage("no_nbf_check", "early_tokens_refused"),
-    _in_outage("huge_leeway", "expired_tokens_refused", "early_tokens_refused"),
-    _in_outage("unknown_kid_falls_back_to_any_key", "unknown_keys_refused"),
-    _in_outage("retired_key_kept_forever", "retired_keys_refused"),
+    _in_outage("no_aud_check", "audience_enforced", elsewhere=AUDIENCES, besides=()),
+    _in_outage("no_exp_check", "expired_tokens_refused", besides=("times_are_checked",)),
+    _in_outage("expired_post_accepted", "expired_tokens_refused", besides=("times_are_checked",)),
+    _in_outage("other_methods_only_authenticated", "every_method_guarded", besides=()),
+    _in_outage("expired_of_one_client_accepted", "expired_tokens_refused", besides=("times_are_checked",)),
+    _in_outage("signature_of_one_client_unchecked", "tampered_tokens_refused", besides=SIGNATURES),
+    _in_outage("no_nbf_check", "early_tokens_refused", besides=("times_are_checked",)),
+    _in_outage("huge_leeway", "expired_tokens_refused", "early_tokens_refused", besides=("times_are_checked",)),
+    _in_outage("unknown_kid_falls_back_to_any_key", "unknown_keys_refused", besides=()),
+    _in_outage("retired_key_kept_forever", "retired_keys_refused", besides=()),
     _in_outage("cache_wiped_on_failed_fetch", "api_success_fault"),
     _in_outage("failed_fetch_cached_long", "api_success_recovery"),
-    _in_outage("revocation_ignored", "revoked_tokens_refused"),
-    _in_outage("revocations_cut", "revoked_tokens_refused"),
-    _in_outage("verdict_outlives_revocation", "revoked_tokens_refused"),
-    _in_outage("revoke_does_nothing", "revoked_tokens_refused", elsewhere=AUDIENCES),
-    _in_outage("revocation_hint_believed", "revocation_hints_only_hint", elsewhere=AUDIENCES),
-    _in_outage("reuse_forgotten_later", "old_reuse_ends_the_family", elsewhere=AUDIENCES),
-    _in_outage("revocation_lost_on_one_replica", "revoked_tokens_refused"),
-    _in_outage("refusal_as_500", "refusals_are_4xx", elsewhere=AUDIENCES),
-    _in_outage("outage_as_401", "outages_are_5xx", elsewhere=DOWN),
-    _in_outage("refresh_reuse_not_detected", "replayed_tokens_refused", elsewhere=AUDIENCES),
-    _in_outage("pkce_not_checked", "pkce_enforced", elsewhere=AUDIENCES),
+    _in_outage("revocation_ignored", "revoked_tokens_refused", besides=("revocation_ends_the_grant",)),
+    _in_outage("revocations_cut", "revoked_tokens_refused", besides=("revocation_ends_the_grant",)),
+    _in_outage("verdict_outlives_revocation", "revoked_tokens_refused", besides=("revocation_ends_the_grant",)),
+    _in_outage("revoke_does_nothing", "revoked_tokens_refused", elsewhere=AUDIENCES, besides=REVOKED),
+    _in_outage("revocation_hint_believed", "revocation_hints_only_hint", elsewhere=AUDIENCES, besides=()),
+    _in_outage("reuse_forgotten_later", "old_reuse_ends_the_family", elsewhere=AUDIENCES, besides=()),
+    _in_outage("revocation_lost_on_one_replica", "revoked_tokens_refused", besides=("revocation_ends_the_grant",)),
+    _in_outage("refusal_as_500", "refusals_are_4xx", elsewhere=AUDIENCES, besides=("junk_refused_at_once",)),
+    _in_outage("outage_as_401", "outages_are_5xx", elsewhere=DOWN, besides=()),
+    _in_outage(
+        "refresh_reuse_not_detected",
+        "replayed_tokens_refused",
+        elsewhere=AUDIENCES,
+        besides=("old_reuse_ends_the_family",),
+    ),
+    _in_outage("pkce_not_checked", "pkce_enforced", elsewhere=AUDIENCES, besides=()),
     Row(defect="registration_limit_untold", trial=REGISTERING, caught_by=("limits_told",)),
     Row(defect="grace_once", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="idp_cold_after_silence", trial=SILENT, caught_by=("token_latency_p50_recovery",)),
@@ -115,10 +143,16 @@ ROWS = (
         defect="subject_of_another_refresh",
         trial=GRANTS,
         caught_by=("refreshes_speak_of_the_same_login", "answers_are_ones_own"),
+        besides=(),
     ),
     # What ends with a change of keys must stay ended.
-    Row(defect="rotation_forgets_revocations", trial=ROTATION, caught_by=("bad_tokens_told_inactive",)),
-    Row(defect="id_tokens_by_first_key", trial=ROTATION, caught_by=("id_tokens_verify",)),
+    Row(
+        defect="rotation_forgets_revocations",
+        trial=ROTATION,
+        caught_by=("bad_tokens_told_inactive",),
+        besides=("revoked_tokens_refused",),
+    ),
+    Row(defect="id_tokens_by_first_key", trial=ROTATION, caught_by=("id_tokens_verify",), besides=()),
     Row(defect="old_secret_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
     Row(defect="old_secret_in_form_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
     Row(defect="old_secret_in_assertion_kept", trial=ROLLOUT, caught_by=("old_secret_refused",)),
@@ -126,43 +160,57 @@ ROWS = (
         defect="redirect_uri_case_ignored",
         trial=TAMPERED,
         caught_by=("no_way_leads_elsewhere", "redirect_uris_exact"),
+        besides=(),
     ),
     Row(
         defect="redirect_uri_decoded_first",
         trial=TAMPERED,
         caught_by=("no_way_leads_elsewhere", "redirect_uris_exact"),
+        besides=(),
     ),
     Row(
         defect="redirect_uri_host_suffix_match",
         trial=TAMPERED,
         caught_by=("no_way_leads_elsewhere", "redirect_uris_exact"),
+        besides=(),
     ),
     Row(
         defect="errors_redirected_anywhere",
         trial=TAMPERED,
         caught_by=("no_way_leads_elsewhere", "redirect_uris_exact"),
+        besides=(),
     ),
-    Row(defect="loopback_port_fixed", trial=TAMPERED, caught_by=("native_apps_log_in",)),
-    Row(defect="state_not_echoed", trial=TAMPERED, caught_by=("states_echoed",)),
-    Row(defect="iss_missing_in_response", trial=TAMPERED, caught_by=("issuers_named",)),
-    Row(defect="code_redeemable_in_a_race", trial=REPLAYED, caught_by=("used_once_at_once",)),
-    Row(defect="nonce_from_another_request", trial=REPLAYED, caught_by=("nonces_are_own",)),
-    Row(defect="session_never_ends", trial=THEFT, caught_by=("sessions_within_policy", "theft_of_session_ends")),
-    Row(defect="machine_tokens_long_lived", trial=THEFT, caught_by=("lifetimes_within_policy",)),
-    Row(defect="no_single_flight", trial=SLOW, caught_by=("key_fetches_bounded",)),
-    Row(defect="synchronous_refresh", trial=SLOW, caught_by=("api_latency_fault",)),
+    Row(defect="loopback_port_fixed", trial=TAMPERED, caught_by=("native_apps_log_in",), besides=()),
+    Row(defect="state_not_echoed", trial=TAMPERED, caught_by=("states_echoed",), besides=()),
+    Row(defect="iss_missing_in_response", trial=TAMPERED, caught_by=("issuers_named",), besides=()),
+    Row(defect="code_redeemable_in_a_race", trial=REPLAYED, caught_by=("used_once_at_once",), besides=()),
+    Row(
+        defect="nonce_from_another_request",
+        trial=REPLAYED,
+        caught_by=("nonces_are_own",),
+        besides=("id_tokens_verify",),
+    ),
+    Row(
+        defect="session_never_ends",
+        trial=THEFT,
+        caught_by=("sessions_within_policy", "theft_of_session_ends"),
+        besides=(),
+    ),
+    Row(defect="machine_tokens_long_lived", trial=THEFT, caught_by=("lifetimes_within_policy",), besides=()),
+    Row(defect="no_single_flight", trial=SLOW, caught_by=("key_fetches_bounded",), besides=()),
+    Row(defect="synchronous_refresh", trial=SLOW, caught_by=("api_latency_fault",), besides=()),
     Row(defect="bad_jwks_replaces_good_keys", trial=GARBAGE, caught_by=("api_success_fault",)),
     Row(defect="keys_never_reloaded", trial=ROTATION, caught_by=("refusal_window", "api_success_recovery")),
     Row(defect="revocation_forgotten_after_restart", trial=RESTART, caught_by=("revoked_tokens_refused",)),
-    _in_outage("verdict_by_jti", "known_tokens_are_known_whole"),
-    _in_outage("verdict_without_signature", "tampered_tokens_refused", "known_tokens_are_known_whole"),
+    _in_outage("verdict_by_jti", "known_tokens_are_known_whole", besides=KNOWN),
+    _in_outage("verdict_without_signature", "tampered_tokens_refused", "known_tokens_are_known_whole", besides=KNOWN),
     Row(defect="fetches_end_with_failure", trial=UNHEARD, caught_by=("key_cache_age_recovery",)),
     Row(
         defect="polls_back_off_for_good",
         trial=UNHEARD,
         caught_by=("revocations_age_recovery", "revoked_tokens_refused", "revocation_ends_the_grant"),
     ),
-    Row(defect="revoked_only_until_expired", trial=ROTATION, caught_by=("revoked_tokens_refused",)),
+    Row(defect="revoked_only_until_expired", trial=ROTATION, caught_by=("revoked_tokens_refused",), besides=()),
     Row(
         defect="gateway_secret_by_prefix",
         trial=AUDIENCES,
@@ -188,20 +236,26 @@ ROWS = (
         caught_by=("nothing_left_open",),
     ),
     # Google SRE, "Addressing Cascading Failures": retries multiply the load of who is overloaded.
-    Row(defect="introspection_retried_at_once", trial=DOWN, caught_by=("introspections_bounded",)),
+    Row(defect="introspection_retried_at_once", trial=DOWN, caught_by=("introspections_bounded",), besides=()),
     # RFC 9110 section 10.2.3: clients that obey are away for longer than the failure.
-    Row(defect="clients_put_off_for_a_day", trial=DOWN, caught_by=("clients_put_off_briefly",)),
+    Row(defect="clients_put_off_for_a_day", trial=DOWN, caught_by=("clients_put_off_briefly",), besides=()),
     # CWE-401: memory that is never released.
     Row(
         defect="requests_kept",
         trial=Trial(scenario="jwks_outage", settings=OUTAGE.settings | {"slo.memory_growth_mib": 4}),
         caught_by=("memory_bounded",),
     ),
-    Row(defect="verdict_renewed_by_use", trial=LAGS, caught_by=("jwt_revocation_lag_p95", "jwt_revocation_lag_max")),
+    Row(
+        defect="verdict_renewed_by_use",
+        trial=LAGS,
+        caught_by=("jwt_revocation_lag_p95", "jwt_revocation_lag_max"),
+        besides=(),
+    ),
     Row(
         defect="introspection_renewed_by_use",
         trial=LAGS,
         caught_by=("opaque_revocation_lag_p95", "opaque_revocation_lag_max"),
+        besides=(),
     ),
     # RFC 5861 section 3, stale-while-revalidate, applied to a decision.
     # RFC 5861 section 4, stale-if-error, applied to a decision. Revoked in time before it is down, and not refused yet.

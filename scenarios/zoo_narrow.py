@@ -1,4 +1,4 @@
-"""Defects of the zoo that fail nothing but the one name that names them: several may share a run."""
+"""Defects of the zoo of which it is known that one name fails for them and no other: several may share a run."""
 
 from __future__ import annotations
 

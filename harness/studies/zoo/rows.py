@@ -27,8 +27,8 @@ class Row(Value):
     caught_by: tuple[str, ...]
     elsewhere: Trial | None = None
     """What must catch it on a topology that has not what the trial needs."""
-    narrow: bool = False
-    """Nothing fails for it but what names it, so that it may share a run with others of which that is true."""
+    besides: tuple[str, ...] | None = None
+    """What else fails for it, where that is known: then it may share a run. ``None``: it is not, or is too much."""
 
 
 def choose(rows: Sequence[Row], defects: Iterable[str]) -> tuple[Row, ...]:
@@ -73,17 +73,17 @@ def trials_of(rows: Sequence[Row]) -> tuple[Trial, ...]:
     return tuple(row.trial for at, row in enumerate(rows) if row.trial not in [earlier.trial for earlier in rows[:at]])
 
 
-TOGETHER = 6
+TOGETHER = 10
 """How many defects share a run at the most: one that is missed there is tried by itself, so that more save little."""
 
 
 def together(rows: Sequence[Row]) -> tuple[tuple[Row, ...], ...]:
-    """Which rows of one trial share a run, in their order: narrow ones of which no two have a name in common, so that
-    whatever fails there names one of them. Each other row stands alone.
+    """Which rows of one trial share a run, in their order: those of which it is known what fails for them, where no
+    other one may fail what names one, so that each name there speaks of one row. Each other row stands alone.
     """
     shared: list[list[Row]] = []
     for row in rows:
-        fits = (group for group in shared if row.narrow and len(group) < TOGETHER and _can_share(row, group))
+        fits = (group for group in shared if len(group) < TOGETHER and all(_can_share(row, other) for other in group))
         group = next(fits, None)
         if group is None:
             shared.append([row])
@@ -92,8 +92,11 @@ def together(rows: Sequence[Row]) -> tuple[tuple[Row, ...], ...]:
     return tuple(tuple(group) for group in shared)
 
 
-def _can_share(row: Row, group: Sequence[Row]) -> bool:
-    return all(other.narrow and not set(other.caught_by) & set(row.caught_by) for other in group)
+def _can_share(row: Row, other: Row) -> bool:
+    if row.besides is None or other.besides is None:
+        return False
+    named, named_too = set(row.caught_by), set(other.caught_by)
+    return not named & {*named_too, *other.besides} and not named_too & set(row.besides)
 
 
 def touched(rows: Sequence[Row], paths: Iterable[str]) -> tuple[Row, ...]:

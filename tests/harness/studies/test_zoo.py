@@ -115,12 +115,13 @@ def test_each_trial_is_run_soundly_and_then_with_one_defect_at_a_time() -> None:
     assert len({one.seed for each in planned for one in each.sound}) == 4
 
 
-def narrow(defect: str, *caught_by: str) -> Row:
-    return Row(defect=defect, trial=OUTAGE, caught_by=caught_by, narrow=True)
+def known(defect: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Row:
+    return Row(defect=defect, trial=OUTAGE, caught_by=caught_by, besides=besides)
 
 
-NO_ISS, NO_NBF = narrow("no_iss_check", "issuer_enforced"), narrow("no_nbf_check", "early_tokens_refused")
-HUGE = narrow("huge_leeway", "expired_tokens_refused", "early_tokens_refused")
+NO_ISS, NO_NBF = known("no_iss_check", "issuer_enforced"), known("no_nbf_check", "early_tokens_refused")
+HUGE = known("huge_leeway", "expired_tokens_refused", "early_tokens_refused")
+WRAPS = known("nbf_wraps", "times_are_checked", besides=("early_tokens_refused",))
 
 
 def test_defects_that_fail_nothing_in_common_share_a_run() -> None:
@@ -129,6 +130,11 @@ def test_defects_that_fail_nothing_in_common_share_a_run() -> None:
     assert [shared.run.defects for shared in planned.controls] == [("no_iss_check", "no_nbf_check"), ("no_aud_check",)]
     (alone,) = plan((NO_ISS, NO_NBF), sound=1, target="local", reports=Path("reports"), alone=True)
     assert [shared.run.defects for shared in alone.controls] == [("no_iss_check",), ("no_nbf_check",)]
+
+
+def test_what_fails_besides_may_name_no_other_row_of_the_run() -> None:
+    assert together((WRAPS, NO_NBF, NO_ISS)) == ((WRAPS, NO_ISS), (NO_NBF,))
+    assert together((NO_NBF, WRAPS, NO_ISS)) == ((NO_NBF, NO_ISS), (WRAPS,))
 
 
 def test_in_a_run_that_is_shared_each_defect_is_caught_by_its_own_name() -> None:
