@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from idchaos.errors import UsageError, unknown
 from idchaos.targets import gateways as package
+from idchaos.targets.found import found_in
 from idchaos.targets.gateways.base import Adapter
 from idchaos.targets.gateways.file import SUFFIX
 from idchaos.targets.gateways.own import Own
@@ -23,8 +21,7 @@ STAND_IN: Final = "standin"
 @cache
 def adapters() -> Mapping[str, Adapter]:
     """Every adapter by its name, in alphabetical order."""
-    found = sorted((each() for each in _classes()), key=lambda each: each.name)
-    return MappingProxyType({each.name: each for each in found})
+    return found_in(package, Adapter)
 
 
 def adapter_named(name: str) -> Adapter | None:
@@ -45,12 +42,3 @@ def adapter_named(name: str) -> Adapter | None:
     if missing:
         raise UsageError(f"--gateway {name}: {', '.join(missing)} is not installed here: {adapter.install}")
     return adapter
-
-
-def _classes() -> Iterator[type[Adapter]]:
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
-        for found in vars(module).values():
-            own = isinstance(found, type) and issubclass(found, Adapter) and found.__module__ == module.__name__
-            if own and hasattr(found, "name"):
-                yield found

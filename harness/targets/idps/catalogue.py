@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 from typing import Final
 
 from idchaos.errors import UsageError, unknown
 from idchaos.targets import idps as package
+from idchaos.targets.found import found_in
 from idchaos.targets.idps.base import Adapter
 
 STAND_IN: Final = "standin"
@@ -20,8 +18,7 @@ STAND_IN: Final = "standin"
 @cache
 def adapters() -> Mapping[str, Adapter]:
     """Every adapter by its name, in alphabetical order."""
-    found = sorted((each() for each in _classes()), key=lambda each: each.name)
-    return MappingProxyType({each.name: each for each in found})
+    return found_in(package, Adapter)
 
 
 def adapter_named(name: str) -> Adapter | None:
@@ -39,12 +36,3 @@ def adapter_named(name: str) -> Adapter | None:
     if missing:
         raise UsageError(f"--idp {name}: {missing}: {adapter.install}")
     return adapter
-
-
-def _classes() -> Iterator[type[Adapter]]:
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
-        for found in vars(module).values():
-            within = isinstance(found, type) and found.__module__.startswith(module.__name__)
-            if within and issubclass(found, Adapter) and hasattr(found, "name"):
-                yield found
