@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("statistics", "idp", "load", "toxiproxy", "observer", "judge", "runs", "kills")
+PARTS = ("intervals", "idp", "load", "toxiproxy", "observer", "judge", "runs", "kills")
 
 
 def main(names: list[str]) -> int:

@@ -134,8 +134,8 @@ def start_idp() -> tuple[subprocess.Popen[str], int]:
 
 def run_load(port: int, seconds: float) -> float:
     """The load, from a process of its own."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--load", str(port), "--seconds", str(seconds)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
+    command = [sys.executable, "-m", "benchmarks.idp", "--load", str(port), "--seconds", str(seconds)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT).stdout)
 
 
 def measure() -> dict[str, Any]:

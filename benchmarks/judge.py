@@ -101,7 +101,7 @@ def main(words: list[str]) -> int:
         found: dict[str, list[dict[str, float]]] = {"judge": [], "draw": []}
         for _ in range(ROUNDS):
             for what, results in found.items():
-                script = [sys.executable, "-P", __file__, "--measure", temporary, what]
+                script = [sys.executable, "-m", "benchmarks.judge", "--measure", temporary, what]
                 results.append(json.loads(subprocess.run(script, check=True, capture_output=True).stdout))
     millions = max(1, round(count / 1e6))
     missed = False

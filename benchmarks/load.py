@@ -2,7 +2,7 @@
 
 ::
 
-    python benchmarks/load.py [--json]
+    python -m benchmarks.load [--json]
 
 Three processes: a cheap HTTP server, and in turn a closed loop of bare ``FastHttpUser`` and the load generator (its
 real child process, recording included). Rates are compared within one run; absolute figures depend on the machine.
@@ -172,7 +172,7 @@ def lateness(path: Path, since: float) -> dict[str, float]:
 @contextmanager
 def server() -> Iterator[str]:
     """The cheap server's URL."""
-    command = [sys.executable, __file__, "--serve"]
+    command = [sys.executable, "-m", "benchmarks.load", "--serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin and process.stdout
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
@@ -215,7 +215,7 @@ def _highest_held(url: str, bare: float) -> float:
 
 
 def _closed(url: str) -> float:
-    command = [sys.executable, __file__, "--closed", url]
+    command = [sys.executable, "-m", "benchmarks.load", "--closed", url]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 

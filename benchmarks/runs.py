@@ -2,7 +2,7 @@
 
 ::
 
-    python benchmarks/runs.py [--json]
+    python -m benchmarks.runs [--json]
 """
 
 from __future__ import annotations

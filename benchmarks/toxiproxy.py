@@ -1,6 +1,6 @@
 """What the embedded Toxiproxy costs without toxics, and how soon a fault is in effect.
 
-``python benchmarks/toxiproxy.py [--json]``. Round trips of small HTTP requests over kept-alive connections are
+``python -m benchmarks.toxiproxy [--json]``. Round trips of small HTTP requests over kept-alive connections are
 measured directly, through the embedded server and, when there is one, through a real ``toxiproxy-server`` (on the
 PATH, or named by ``IDCHAOS_TOXIPROXY_SERVER``), in turns within one run, so that the machine's mood falls on all of
 them alike.

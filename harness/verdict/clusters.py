@@ -2,7 +2,7 @@
 axis of every array counts clusters, the others runs.
 
 All bounds are one-sided with error probability :data:`ALPHA`. How often they miss, and what was tried besides, is
-measured by ``benchmarks/statistics.py``; see docs/statistics.md.
+measured by ``benchmarks/intervals.py``; see docs/statistics.md.
 """
 
 from __future__ import annotations

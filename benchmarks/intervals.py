@@ -2,7 +2,7 @@
 
 ::
 
-    python -m benchmarks.statistics [--rounds N] [--json]
+    python -m benchmarks.intervals [--rounds N] [--json]
 
 Each row is many runs of one phase whose true share of failures is known. *False PASS*: the truth lies on the bound (the
 hardest case) and the interval lies on its good side, of the runs in which failures were seen. *False FAIL*: the same on
