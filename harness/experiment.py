@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -113,6 +114,8 @@ RIPENING_S: Seconds = 10.0
 
 SELDOM = 3
 RARE = 5
+MOST_A_TURN = 5
+"""Requests of one kind that are sent to an IdP in a turn, at the most: they are sent one after the other."""
 
 
 class CanaryPlan(Value):
@@ -156,6 +159,8 @@ class CanaryPlan(Value):
     many of them that a short run would not come to all."""
     ways: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     """Of kinds that are bad in several ways, each of which is a flaw of its own: all of them."""
+    per_turn: Mapping[str, PositiveInt] = Field(default_factory=dict)
+    """Of kinds that an IdP is asked in several ways, how many are sent when it is the turn of the kind; else one."""
 
     @property
     def slots(self) -> tuple[tuple[str, ...], ...]:
@@ -169,6 +174,17 @@ class CanaryPlan(Value):
         kinds = tuple(kind for kind in self.kinds if kind in names)
         slots = -(-len(kinds) // most)
         return tuple(kinds[at::slots] for at in range(slots))
+
+    def turns(self, kind: str, rounds: float) -> float:
+        """How often it is this kind's turn in so many rounds."""
+        return sum(rounds / len(slot) for slot in self.slots if kind in slot)
+
+    def coming_to_all_ways(self, kinds: Iterable[str], rounds: float) -> CanaryPlan:
+        """The same, but in so many rounds each of these kinds comes to all its ways, if :data:`MOST_A_TURN` do."""
+        turns = {kind: max(1.0, self.turns(kind, rounds)) for kind in kinds}
+        needed = {kind: math.ceil(len(self.ways.get(kind, ())) / turns[kind]) for kind in turns}
+        several = {kind: min(number, MOST_A_TURN) for kind, number in needed.items() if number > 1}
+        return self.model_copy(update={"per_turn": several})
 
     def after_s(self, kind: str) -> Seconds:
         """For how long after what makes it bad a canary of this kind may still be taken for a good one."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from idchaos.load.canaries.at_idp import NOT_OF_GRANT, Desk, about_way
 from idchaos.load.canaries.base import IdpKind
@@ -41,8 +40,6 @@ class AskedKind(IdpKind):
     says_nothing = NOT_OF_GRANT
     """Refusals that decide nothing."""
     asks: tuple[Ask, ...]
-    per_turn: ClassVar[int] = 1
-    """How many of them are sent when it is the kind's turn: more, where they cost no login each."""
 
     @property
     def each_way(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -57,7 +54,8 @@ class AskingDesk(Desk):
 
     def __init__(self, bench: Bench, kind: AskedKind) -> None:
         super().__init__(bench, kind)
-        self._asks, self.says_nothing, self._per_turn = kind.asks, kind.says_nothing, kind.per_turn
+        self._asks, self.says_nothing = kind.asks, kind.says_nothing
+        self._per_turn = bench.plan.per_turn.get(kind.name, 1)
         self._decided: Counter[str] = Counter()
         self._tried: Counter[str] = Counter()
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from idchaos.experiment import CanaryPlan
+from idchaos.experiment import MOST_A_TURN, CanaryPlan
 from idchaos.load.canaries.asking import Ask, AskedKind, unless
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.catalogue import kinds
@@ -88,8 +88,8 @@ def kind_of(*asks):
 
 @pytest.fixture
 def desk_of(scene):
-    def made(*asks):
-        plan = CanaryPlan(kinds=("few",), clock_margin_s=10.0)
+    def made(*asks, per_turn=1):
+        plan = CanaryPlan(kinds=("few",), clock_margin_s=10.0, per_turn={"few": per_turn})
         return kind_of(*asks).desk(Bench(scene, plan, scene.roles, 2))
 
     return made
@@ -115,11 +115,22 @@ def test_what_was_decided_least_often_comes_next(desk_of):
     assert (first.asked, second.asked) == (2, 1)
 
 
-def test_requests_that_cost_no_login_share_a_turn(desk_of, monkeypatch):
-    monkeypatch.setattr(AskedKind, "per_turn", 3)
+def test_several_ways_share_a_turn_where_the_plan_says_so(desk_of):
     first, second = Answers("deny", "deny"), Answers("deny")
-    assert desk_of(Ask("first", first), Ask("second", second)).send(0.0)
+    assert desk_of(Ask("first", first), Ask("second", second), per_turn=3).send(0.0)
     assert (first.asked, second.asked) == (2, 1)
+
+
+def test_a_short_run_asks_in_several_ways_at_a_turn_and_a_long_one_in_one():
+    plan = CanaryPlan(
+        kinds=("few", "other"),
+        ways={"few": ("a", "b", "c", "d"), "other": ("a",)},
+        rare=("few", "other"),
+        clock_margin_s=1,
+    )
+    assert [plan.coming_to_all_ways(plan.kinds, rounds).per_turn.get("few", 1) for rounds in (0.5, 4, 8)] == [4, 2, 1]
+    many = plan.model_copy(update={"ways": {"few": tuple(map(str, range(MOST_A_TURN + 1)))}})
+    assert many.coming_to_all_ways(("few",), 1).per_turn == {"few": MOST_A_TURN}
 
 
 def test_what_the_metadata_do_not_have_is_told_and_not_sent(desk_of, scene, world):

@@ -62,7 +62,6 @@ class AssertionUnfit(AskedKind):
     why = "What a client shows to another server, or showed long ago, opens this one."
     source = "RFC 7523 section 3, RFC 8725 section 2.1, CVE-2024-37568, CVE-2025-27370, CVE-2025-27371"
     needs = ("assertions",)
-    per_turn = 3
     says_nothing = frozenset()
     """The refusal of the client is what is asked for."""
     asks = tuple(

@@ -136,7 +136,6 @@ class ExchangeUnfit(AskedKind):
     )
     source = "RFC 8693 sections 2.1, 2.2.2 and 5, RFC 9700 section 2.3"
     needs = ("users", "exchange")
-    per_turn = 3
     says_nothing = frozenset()
     """The client is refused where that is what must be; else it was shown that it is not."""
     asks = (

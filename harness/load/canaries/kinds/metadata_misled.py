@@ -31,7 +31,6 @@ class MetadataMisled(AskedKind):
     bad = "From birth: nobody has made that host the IdP's. It counts when the metadata name it."
     why = "Whoever gets the answer out of a cache sends codes and secrets to the attacker, and takes their keys."
     source = "RFC 7239 section 8.1, OpenID Connect Discovery section 7.2, CWE-644"
-    per_turn = 3
     asks = (
         Ask("x_forwarded_host", partial(_metadata, headers={"X-Forwarded-Host": _HOST, "X-Forwarded-Proto": "https"})),
         Ask("forwarded", partial(_metadata, headers={"Forwarded": f"host={_HOST};proto=https"})),

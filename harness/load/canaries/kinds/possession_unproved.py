@@ -120,7 +120,6 @@ class PossessionUnproved(AskedKind):
     why = "Proofs seen once serve for ever, or anybody makes them: bound tokens are as good to thieves as others."
     source = "RFC 9449 sections 4.3, 5 and 11.1"
     needs = ("revocation",)
-    per_turn = 3
     says_nothing = frozenset()
     """That a good proof is taken was shown."""
     asks = (
