@@ -145,6 +145,7 @@ ROWS = (
         caught_by=("refreshes_speak_of_the_same_login", "answers_are_ones_own"),
         besides=(),
     ),
+    Row(defect="new_key_unknown_to_itself", trial=ROTATION, caught_by=("fresh_tokens_are_known",), besides=()),
     # What ends with a change of keys must stay ended.
     Row(
         defect="rotation_forgets_revocations",

@@ -8,6 +8,7 @@ from idchaos.load.decide import at_refusal
 from idchaos.load.engine.recorder import About
 from idchaos.load.idp.client import FLAWS, Step
 from idchaos.load.idp.provider import Asked
+from idchaos.load.idp.tokens import peek
 from idchaos.targets.endpoints import Client, User
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ def _ask_who(scene: Scene, tokens: dict[str, Any]) -> None:
     """As clients do after a login: what is answered must be about whoever logged in. It is no sample."""
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     answer = scene.idp.ask(Asked("userinfo", "GET", headers=headers))
-    scene.upkeep(Step("userinfo", answer, *at_refusal(answer)))
-    # A refusal says nothing: another login may have ended this session meanwhile.
+    step = Step("userinfo", answer, *at_refusal(answer))
+    scene.upkeep(step)
     scene.idp.unasked.userinfo(tokens, answer)
+    if step.decision == "accept" or (step.code == "invalid_token" and _is_published(scene, tokens["access_token"])):
+        scene.idp.unasked.fresh(tokens["access_token"], known=step.decision == "accept")
+
+
+def _is_published(scene: Scene, token: str) -> bool:
+    """Whether the key that signed a token is published: of one that is not, nobody need know anything."""
+    kid = peek(token)[0].get("kid")
+    return kid is None or any(key.get("kid") == kid for key in scene.idp.jwks() or ())

@@ -304,6 +304,7 @@ class Sessions:
     def _log_out(self, session: Session) -> None:
         """RP-initiated logout, then revoke the refresh token; not while a request of the session is under way."""
         scene, about = self._scene, About(session=session.name)
+        scene.idp.unasked.ends(session.token.value)
         give_up = scene.clock.now() + scene.plan.timeout_s
         while session.in_flight and scene.clock.now() < give_up:
             gevent.sleep(0.01)

@@ -48,6 +48,7 @@ class Rule(StrEnum):
     LIVES_TOLD = "token_lives_told_rightly"
     PUT_OFF = "clients_put_off_briefly"
     SAME_LOGIN = "refreshes_speak_of_the_same_login"
+    FRESH_KNOWN = "fresh_tokens_are_known"
     NOT_SHARED = "answers_not_shared"
     OWN_CLAIMS = "userinfo_tells_of_ones_own"
     KEYS_KEPT = "key_sets_not_kept_long"
@@ -62,6 +63,8 @@ class Unasked:
     first: dict[str, str] = field(default_factory=dict)
     _granted: dict[bytes, dict[str, Any]] = field(default_factory=dict, repr=False)
     """What the first tokens of a grant say, by the hash of each refresh token that came of it."""
+    _ended: set[bytes] = field(default_factory=set, repr=False)
+    """Hashes of access tokens whose sessions were ended."""
     _subjects: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def token_answer(self, answer: Response) -> None:
@@ -126,6 +129,15 @@ class Unasked:
             self._saw(Rule.SAME_LOGIN, f"another {wrong[0]} than at the login" if wrong else "")
         if first and isinstance(refresh, str):
             self._granted[_hash(refresh)] = first
+
+    def ends(self, access_token: str) -> None:
+        """From now on nobody need know this token any more."""
+        self._ended.add(_hash(access_token))
+
+    def fresh(self, access_token: str, known: bool) -> None:
+        """An IdP knows what it has just issued, unless it has been told in the meantime that it is over."""
+        if _hash(access_token) not in self._ended:
+            self._saw(Rule.FRESH_KNOWN, "" if known else "userinfo refuses a token that was just issued")
 
     def userinfo(self, tokens: Mapping[str, Any], answer: Response) -> None:
         """OpenID Connect Core section 5.3.2: claims are of the subject that the ID token names."""

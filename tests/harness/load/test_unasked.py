@@ -209,6 +209,14 @@ def test_a_key_set_is_kept_for_a_quarter_of_a_year_at_most(told: str, broken: in
     assert (seen.looked[Rule.KEYS_KEPT], seen.broken[Rule.KEYS_KEPT]) == (1, broken)
 
 
+def test_an_idp_that_refuses_what_it_has_just_issued() -> None:
+    seen = Unasked()
+    seen.ends("over")
+    for token, known in (("one", True), ("two", False), ("over", False)):
+        seen.fresh(token, known=known)
+    assert (seen.looked[Rule.FRESH_KNOWN], seen.broken[Rule.FRESH_KNOWN]) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("told", "broken"),
     [

@@ -28,6 +28,13 @@ def test_one_that_was_broken_fails_and_says_how() -> None:
     assert found.judgement.reason == "token_answers_not_stored: 2 of 40: Cache-Control: none"
 
 
+def test_few_fresh_tokens_that_an_idp_refuses_are_a_clock_that_was_set_and_many_are_not() -> None:
+    for broken, verdict in ((0, Verdict.PASS), (2, Verdict.PASS), (10, Verdict.FAIL)):
+        told = {"looked": 60, "broken": broken, "first": "userinfo refuses a token that was just issued"}
+        ((_, found),) = judge_unasked(ran(fresh_tokens_are_known=told))
+        assert (found.judgement.verdict, found.breaches) == (verdict, broken if verdict is Verdict.FAIL else 0)
+
+
 def test_one_that_held_passes_and_what_was_never_looked_at_is_not_judged() -> None:
     held = {"looked": 40, "broken": 0, "first": ""}
     judged = list(judge_unasked(ran(no_private_keys_published=held, tokens_unguessable=held | {"looked": 0})))

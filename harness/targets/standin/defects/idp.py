@@ -118,6 +118,7 @@ IDP_ENDPOINTS = listed(
 ) + listed(
     {
         "id_tokens_by_first_key": "ID tokens go on being signed by the first key, after rotations and its withdrawal.",
+        "new_key_unknown_to_itself": "For five seconds after a change of keys the IdP itself refuses new tokens.",
         "rotation_forgets_revocations": "JWTs that were revoked before a change of keys are active again after it.",
     },
     who=("idp",),
