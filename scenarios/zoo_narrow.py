@@ -100,6 +100,8 @@ OF_ALL_RUNS = (
     ("revoked_jwt_active", "bad_tokens_told_inactive"),
     ("withdrawn_key_active", "bad_tokens_told_inactive"),
     ("any_password", "wrong_passwords_refused"),
+    ("password_case_ignored", "wrong_passwords_refused"),
+    ("password_by_first_letters", "wrong_passwords_refused"),
     ("refusal_body_repeats_token", "refusals_repeat_no_token"),
     ("refusal_header_repeats_token", "refusals_repeat_no_token"),
     ("error_repeats_credentials", "refusals_repeat_no_token"),
@@ -151,6 +153,7 @@ OF_ALL_RUNS = (
     ("code_survives_logout", "logout_ends_codes"),
     # OpenID Connect Core section 9: several ways to show one secret, each of which is a check of its own.
     ("at_hash_of_another", "id_tokens_verify"),
+    ("empty_secret_accepted", "each_way_to_authenticate_checked"),
     ("any_secret_in_form", "each_way_to_authenticate_checked"),
     ("assertion_unverified", "each_way_to_authenticate_checked"),
     ("outage_as_500", "outages_are_5xx"),
@@ -202,6 +205,19 @@ OF_GRANTS = (
     ("pushed_by_anybody", "pushed_requests_are_kept"),
     # RFC 8707 section 2.2: a request without a resource is for what was granted.
     ("refresh_resets_resource", "nobody_gets_more_than_granted"),
+    # RFC 9449 section 7.
+    ("bound_token_as_bearer", "possession_is_proved"),
+    ("dpop_proof_of_any_token", "possession_is_proved"),
+    # RFC 9700 sections 2.1.2, 2.4 and 4.16; RFC 6749 section 10.14.
+    ("implicit_allowed", "obsolete_grants_off"),
+    ("password_grant_allowed", "obsolete_grants_off"),
+    ("pages_framed", "login_pages_guarded"),
+    ("markup_unescaped", "login_pages_guarded"),
+    ("posted_state_unescaped", "login_pages_guarded"),
+    ("cookie_readable", "login_pages_guarded"),
+    # RFC 7592 section 2.3; OpenID Connect RP-Initiated Logout section 2.
+    ("deleted_client_lives_on", "deleted_clients_refused"),
+    ("logout_hint_unverified", "logout_is_confirmed"),
     # CVE-2024-37568.
     ("assertion_hmac_by_public_key", "assertions_checked"),
 )

@@ -17,7 +17,7 @@ from idchaos.load.decide import at_idp, at_redirect, at_registration, json_objec
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.journey import REDIRECTS, Cookies, Journey
 from idchaos.load.idp.page import filled_in
-from idchaos.load.idp.pages import cookies_of, given_up, page_step, query_of
+from idchaos.load.idp.pages import cookies_of, given_up, mistyped, page_step, query_of
 from idchaos.load.idp.provider import Provider
 from idchaos.load.idp.steps import FLAWS, NEVER_ARRIVED, Code, Flaw, Registered, Step
 from idchaos.load.idp.tokens import peek
@@ -175,6 +175,21 @@ class Idp(Provider):
         found = Code(value, redirect_uri, verifier, nonce) if value else None
         return replace(step, endpoint="authorize"), found
 
+    def login_page(self, client: Client, user: User, further: Mapping[str, str] = _NOTHING_ELSE) -> Response | None:
+        """The page that asks for a password, wherever redirects and other pages lead to it; ``None``: none does."""
+        redirect_uri, state, nonce = client.redirect_uri or "", secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        asked = _challenge(secrets.token_urlsafe(32)) | dict(further)
+        journey = Journey(self._send, self._somebody(user), redirect_uri, self._allow_hosts)
+        end, page = journey.begin(self._authorize_url(client, redirect_uri, state, asked, nonce))
+        return page if end == "login_form" else None
+
+    def asked_for_login(self, client: Client, further: Mapping[str, str], cookies: Cookies | None = None) -> Response:
+        """The first answer to an authorization request. ``further``: parameters besides, or in place of its own."""
+        asked = _challenge(secrets.token_urlsafe(32)) | dict(further)
+        state, nonce = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        url = self._authorize_url(client, client.redirect_uri or "", state, asked, nonce)
+        return self._send("GET", url, b"", cookies.header(url) if cookies else {})
+
     def redeem(self, client: Client, code: Code, verifier: str | None) -> tuple[Step, dict[str, Any]]:
         """RFC 6749 section 4.1.3. ``None``: without a ``code_verifier``."""
         form = {"grant_type": "authorization_code", "code": code.value, "redirect_uri": code.redirect_uri}
@@ -254,7 +269,10 @@ class Idp(Provider):
     def _mistyped(self, journey: Journey, page: Response, state: str) -> Step:
         """Send the login form with a wrong password. The form that comes back is then the journey's."""
         user = journey.user
-        wrong = filled_in(page.body, journey.url, user.username, f"{user.password}~")
+        self._typos += 1
+        typed = mistyped(user.password, self._typos)
+        self.wrong_passwords.add(typed)
+        wrong = filled_in(page.body, journey.url, user.username, typed)
         assert wrong is not None  # as with the right one
         end, answer = journey.log_in(wrong)
         step, _ = self._login_step(answer, state)

@@ -52,6 +52,8 @@ class Cookies:
     """What hosts have set, by host (RFC 6265): sent back to the same host, and to no other."""
 
     _held: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    _http_only: set[tuple[str, str]] = field(default_factory=set, repr=False)
+    """Host and name of those that no script of a page can read."""
 
     def keep(self, url: str, response: Response) -> None:
         """Take what a response sets; a cookie with an empty value or ``Max-Age=0`` is dropped."""
@@ -63,6 +65,18 @@ class Cookies:
                 held.pop(name, None)
             else:
                 held[name] = value
+            known = (urlsplit(url).hostname or "", name)
+            hidden = "httponly" in (each.strip().lower() for each in attributes.split(";"))
+            (self._http_only.add if hidden else self._http_only.discard)(known)
+
+    def readable(self) -> Cookies:
+        """Those alone that a script of a page can read: they are not ``HttpOnly`` (RFC 6265 section 4.1.2.6)."""
+        return Cookies(
+            {
+                host: {name: value for name, value in held.items() if (host, name) not in self._http_only}
+                for host, held in self._held.items()
+            }
+        )
 
     def header(self, url: str) -> dict[str, str]:
         """The header for a request there; empty without cookies."""

@@ -44,3 +44,12 @@ def cookies_of(answer: Response) -> dict[str, str]:
     cookies = Cookies()
     cookies.keep("", answer)
     return cookies.header("")
+
+
+def mistyped(password: str, number: int) -> str:
+    """A wrong password that resembles the right one: ``number`` says in which way, in turn. Whoever compares a
+    beginning, or letters in whatever case, takes one of them.
+    """
+    near = (f"{password}~", password.swapcase(), password[:-1], f"{password[: len(password) // 2]}~")
+    wrong = [each for each in dict.fromkeys(near) if each not in ("", password)]
+    return wrong[number % len(wrong)]

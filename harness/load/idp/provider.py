@@ -88,7 +88,9 @@ class Provider:
         self._methods: dict[str, tuple[str, ...]] = {}
         self._names_issuer = False
         self._told: frozenset[str] = frozenset()
-        self._logins = 0
+        self._logins = self._typos = 0
+        self.wrong_passwords: set[str] = set()
+        """Those that were typed by mistake."""
         self.handed_out = HandedOut()
         self.quotes = Quotes()
         """Refusals of the IdP, and those of whoever else is asked for it."""
@@ -224,8 +226,8 @@ class Provider:
             form = parse_qsl(body.decode())
         except ValueError:
             form = []
-        # A mistyped one is the right one and more.
-        sent = [value.encode() for _, value in form if value.startswith(self._passwords)]
+        typed = self.wrong_passwords.union(self._passwords)
+        sent = [value.encode() for _, value in form if value in typed]
         handed_out = self.handed_out.kind_of if answer.header("Location") else None
         seen = self.quotes if answer.status >= HTTPStatus.BAD_REQUEST else self.answers
         seen.look("idp", answer, sent, fewest=FEWEST_OF_PASSWORD, body=bool(sent), handed_out=handed_out)

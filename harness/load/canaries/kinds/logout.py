@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from idchaos.load.canaries.asking import Ask, AskedKind, unless
+from idchaos.load.canaries.kinds.tampered import other_signature
 from idchaos.load.canaries.party import Held, Party
 from idchaos.load.decide import at_refusal
 from idchaos.load.engine.response import Response
@@ -58,14 +59,19 @@ class LogoutElsewhere(AskedKind):
     )
 
 
-def _unasked(party: Party, method: str) -> Step | None:
+def _unasked(party: Party, method: str, *, forged: bool = False) -> Step | None:
     """The browser of a user who is signed in is led to the endpoint by another site. Another session, begun at the same
-    time and left alone, tells that from an IdP that has ended, or forgotten, all of them.
+    time and left alone, tells that from an IdP that has ended, or forgotten, all of them. ``forged``: with an ID token
+    that the IdP has not signed.
     """
     held, witness = party.login(), party.login()
     if held is None or witness is None or not party.signed_in(held):
         return None
-    named = (("client_id", held.client.client_id),)
+    named: tuple[tuple[str, str], ...] = (("client_id", held.client.client_id),)
+    if forged and not held.id_token:
+        return None
+    if forged:
+        named = (*named, ("id_token_hint", other_signature(held.id_token)))
     query, form = (named, None) if method == "GET" else ((), named)
     answer = party.idp.ask(Asked("end_session", method, query=query, form=form, headers=party.cookies_of(held)))
     step = Step("end_session", answer, *at_refusal(answer))
@@ -80,7 +86,10 @@ def _unasked(party: Party, method: str) -> Step | None:
 class LogoutUnasked(AskedKind):
     name = "logout_unasked"
     invariant = "logout_is_confirmed"
-    made = "A logout with the cookies of a browser whose user is signed in, and no ID token: by GET, and by POST."
+    made = (
+        "A logout with the cookies of a browser whose user is signed in, and no ID token: by GET, and by POST; and "
+        "with one whose signature was changed."
+    )
     bad = "From birth: the user must be asked. It counts when those cookies log in no more."
     why = "Any site signs its visitors out, again and again, and so leads them to a login that it has made."
     source = "OpenID Connect RP-Initiated Logout 1.0 section 2"
@@ -88,6 +97,7 @@ class LogoutUnasked(AskedKind):
     asks = (
         Ask("get", lambda party: _unasked(party, "GET"), ("end_session",)),
         Ask("post", lambda party: _unasked(party, "POST"), ("end_session",)),
+        Ask("forged_hint", lambda party: _unasked(party, "GET", forged=True), ("end_session",)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import Any, Final
 
 from idchaos.load.canaries.asking import Ask, AskedKind
@@ -107,18 +108,54 @@ def _without_proof(party: Party) -> Step | None:
     return _refreshed(party, None)
 
 
+def _bound(party: Party) -> str | None:
+    """A user's access token that is bound to the bench's key."""
+    mine, client = party.bench.nobody, party.public or party.confidential
+    code = party.idp.code(client, party.user, party.bench.observe) if client and party.user else None
+    if client is None or code is None:
+        return None
+    step = _token(party, client, code_form(code, code.verifier), mine.sign(_good(party, mine)))
+    token = json_object(step.answer.body).get("access_token")
+    return token if party.bench.observe(step) and isinstance(token, str) else None
+
+
+def _shown(party: Party, token: str, keys: Nobody | None, *, scheme: str = "DPoP", proved: str = "") -> Step:
+    """The token at userinfo, with a proof by ``keys`` that it is for the token ``proved``, its own unless one is named
+    (section 4.2, ``ath``); ``None``: without a proof.
+    """
+    headers = {"Authorization": f"{scheme} {token}"}
+    if keys is not None:
+        claims = proof_claims("GET", party.idp.url_of("userinfo"), party.bench.now)
+        claims["ath"] = b64(sha256((proved or token).encode()).digest())
+        headers["DPoP"] = keys.sign(Forged(proof_header(keys.jwk(ALG)), claims))
+    return read(party.idp, Asked("userinfo", "GET", headers=headers))
+
+
+def _used(party: Party, way: str) -> Step | None:
+    """Shown before: that the token is taken with its proof."""
+    mine, token = party.bench.nobody, _bound(party)
+    if token is None or not party.bench.observe(_shown(party, token, mine)):
+        return None
+    if way == "as_bearer":
+        return _shown(party, token, None, scheme="Bearer")
+    if way == "use_of_other_token":
+        return _shown(party, token, mine, proved=f"{token}~")
+    return _shown(party, token, party.stranger_keys if way == "use_by_other_key" else None)
+
+
 class PossessionUnproved(AskedKind):
     name = "possession_unproved"
     invariant = "possession_is_proved"
     made = (
         "A token that is to be bound to a key (DPoP), asked for with a proof for another method or URL, a day old or "
         "ahead, without a time or a name, of another type, signed by another key, by a secret, not at all, or with the "
-        "private key in it; and a public client's bound refresh token, used with another key's proof or with none. "
-        "Shown before: that a good proof binds."
+        "private key in it; a public client's bound refresh token, used with another key's proof or with none; and a "
+        "bound access token at userinfo, as a bearer token, without a proof, with another key's, or with one for "
+        "another token. Shown before: that a good proof binds, and serves."
     )
-    bad = "From birth. It counts when the token that is given says that it is bound."
+    bad = "From birth. Of a token that is given, it counts when it says that it is bound."
     why = "Proofs seen once serve for ever, or anybody makes them: bound tokens are as good to thieves as others."
-    source = "RFC 9449 sections 4.3, 5 and 11.1"
+    source = "RFC 9449 sections 4.3, 5, 7.1, 7.2 and 11.1"
     needs = ("revocation",)
     says_nothing = frozenset()
     """That a good proof is taken was shown."""
@@ -129,6 +166,10 @@ class PossessionUnproved(AskedKind):
         ),
         Ask("refresh_by_other_key", _by_other_key, told=_TOLD),
         Ask("refresh_without_proof", _without_proof, told=_TOLD),
+        *(
+            Ask(way, partial(_used, way=way), ("userinfo",), told=_TOLD)
+            for way in ("as_bearer", "use_by_other_key", "use_without_proof", "use_of_other_token")
+        ),
         *(
             Ask(way, partial(_asked, way=way), told=_TOLD)
             for way in ("shared_secret", "private_key", "future", "no_time", "no_name", "other_type")

@@ -15,7 +15,7 @@ from idchaos.load.idp.secrets import METHODS, Door, knock
 from idchaos.targets.endpoints import Client
 
 ENDPOINTS: Final = ("token", "introspect", "revoke", "par")
-_WRONG: Final = ("random", "longer", "of_another", "shorter")
+_WRONG: Final = ("random", "longer", "empty", "of_another", "shorter")
 
 
 def _client(party: Party, endpoint: str) -> Client | None:
@@ -27,6 +27,8 @@ def _client(party: Party, endpoint: str) -> Client | None:
 
 def wrong(secret: str, of_another: str, way: str) -> str:
     """Another secret, more or less like the right one."""
+    if way == "empty":
+        return ""
     other = {"longer": f"{secret}x", "shorter": secret[:-1], "of_another": of_another}.get(way, "")
     return other if other not in ("", secret) else secrets.token_urlsafe(24)
 
@@ -46,8 +48,8 @@ class WrongSecretByMethod(AskedKind):
     invariant = "each_way_to_authenticate_checked"
     made = (
         "A request for a token, an introspection, a revocation and a pushed authorization request with a wrong secret: "
-        "by Basic, in the form, and as the key of an assertion. It is random, longer or shorter than the client's, or "
-        "another client's."
+        "by Basic, in the form, and as the key of an assertion. It is random, empty, longer or shorter than the "
+        "client's, or another client's."
     )
     bad = "From birth: it is not the client's secret."
     why = "Anyone can be any client: the secret is checked on one way in, and not on the other."
