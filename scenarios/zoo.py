@@ -138,6 +138,12 @@ ROWS = (
     Row(defect="idp_cold_after_silence", trial=SILENT, caught_by=("token_latency_p50_recovery",)),
     Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
+    Row(
+        defect="implicit_allowed",
+        trial=GRANTS,
+        caught_by=("obsolete_grants_off",),
+        besides=("answers_repeat_no_token",),
+    ),
     # A signer that is made once: OpenID Connect Core section 10.1.1 has keys rotate by what is published.
     Row(
         defect="subject_of_another_refresh",

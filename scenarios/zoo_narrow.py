@@ -209,7 +209,6 @@ OF_GRANTS = (
     ("bound_token_as_bearer", "possession_is_proved"),
     ("dpop_proof_of_any_token", "possession_is_proved"),
     # RFC 9700 sections 2.1.2, 2.4 and 4.16; RFC 6749 section 10.14.
-    ("implicit_allowed", "obsolete_grants_off"),
     ("password_grant_allowed", "obsolete_grants_off"),
     ("pages_framed", "login_pages_guarded"),
     ("markup_unescaped", "login_pages_guarded"),

@@ -269,8 +269,8 @@ class Idp(Provider):
     def _mistyped(self, journey: Journey, page: Response, state: str) -> Step:
         """Send the login form with a wrong password. The form that comes back is then the journey's."""
         user = journey.user
-        self._typos += 1
         typed = mistyped(user.password, self._typos)
+        self._typos += 1
         self.wrong_passwords.add(typed)
         wrong = filled_in(page.body, journey.url, user.username, typed)
         assert wrong is not None  # as with the right one

@@ -96,8 +96,8 @@ class LogoutUnasked(AskedKind):
     needs = ("refresh_tokens", "users")
     asks = (
         Ask("get", lambda party: _unasked(party, "GET"), ("end_session",)),
-        Ask("post", lambda party: _unasked(party, "POST"), ("end_session",)),
         Ask("forged_hint", lambda party: _unasked(party, "GET", forged=True), ("end_session",)),
+        Ask("post", lambda party: _unasked(party, "POST"), ("end_session",)),
     )
 
 

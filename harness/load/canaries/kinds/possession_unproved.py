@@ -164,12 +164,12 @@ class PossessionUnproved(AskedKind):
             Ask(way, partial(_asked, way=way), told=_TOLD)
             for way in ("other_key", "unsigned", "old", "other_url", "other_method")
         ),
-        Ask("refresh_by_other_key", _by_other_key, told=_TOLD),
-        Ask("refresh_without_proof", _without_proof, told=_TOLD),
         *(
             Ask(way, partial(_used, way=way), ("userinfo",), told=_TOLD)
             for way in ("as_bearer", "use_by_other_key", "use_without_proof", "use_of_other_token")
         ),
+        Ask("refresh_by_other_key", _by_other_key, told=_TOLD),
+        Ask("refresh_without_proof", _without_proof, told=_TOLD),
         *(
             Ask(way, partial(_asked, way=way), told=_TOLD)
             for way in ("shared_secret", "private_key", "future", "no_time", "no_name", "other_type")

@@ -15,7 +15,7 @@ from idchaos.load.idp.secrets import METHODS, Door, knock
 from idchaos.targets.endpoints import Client
 
 ENDPOINTS: Final = ("token", "introspect", "revoke", "par")
-_WRONG: Final = ("random", "longer", "empty", "of_another", "shorter")
+_WRONG: Final = ("random", "empty", "longer", "of_another", "shorter")
 
 
 def _client(party: Party, endpoint: str) -> Client | None:
