@@ -8,23 +8,24 @@ from idchaos.load.idp.client import Registered, Step
 from idchaos.load.idp.provider import Asked
 
 
-def _deleted(party: Party) -> Registered | None:
-    """One that has had a token, and was deleted."""
+def _deleted(party: Party, *, served: bool) -> Registered | None:
+    """One that was deleted. ``served``: it has had a token before."""
     step, made = party.idp.register()
     if not party.bench.observe(step) or made is None:
         return None
-    served = bool(made.client.client_secret) and party.bench.observe(party.idp.client_credentials(made.client)[0])
+    secret = made.client.client_secret
+    served = not served or (bool(secret) and party.bench.observe(party.idp.client_credentials(made.client)[0]))
     gone = not party.scene.stopping and party.bench.observe(party.idp.unregister(made))
     return made if served and gone else None
 
 
 def _token(party: Party) -> Step | None:
-    made = _deleted(party)
+    made = _deleted(party, served=True)
     return party.idp.client_credentials(made.client)[0] if made else None
 
 
 def _managed(party: Party) -> Step | None:
-    made = _deleted(party)
+    made = _deleted(party, served=False)
     if made is None:
         return None
     headers = {"Authorization": f"Bearer {made.access_token}"}
