@@ -176,6 +176,7 @@ OF_GRANTS = (
     # RFC 8628 sections 3.4 and 5.2.
     ("device_code_not_allowed", "device_codes_checked"),
     ("device_code_of_any_client", "device_codes_checked"),
+    ("device_refused_in_vain", "device_codes_checked"),
     ("device_code_twice", "device_codes_checked"),
     # OpenID Connect Core sections 2, 5.3.2 and 12.2.
     ("session_outlives_user", "users_are_who_logged_in"),
@@ -217,7 +218,8 @@ OF_GRANTS = (
     # RFC 7592 section 2.3; OpenID Connect RP-Initiated Logout section 2.
     ("deleted_client_lives_on", "deleted_clients_refused"),
     ("logout_hint_unverified", "logout_is_confirmed"),
-    # CVE-2024-37568.
+    # OpenID Connect Core section 9; CVE-2024-37568.
+    ("nameless_assertion_taken", "assertions_checked"),
     ("assertion_hmac_by_public_key", "assertions_checked"),
 )
 """Such defects of grants that few ask for."""

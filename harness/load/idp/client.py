@@ -144,11 +144,11 @@ class Idp(Provider):
         self.handed_out.add("code_verifier", verifier)
         return Code(code, redirect_uri, verifier, nonce, user.username) if observe(step) and code else None
 
-    def allow_device(self, verification_uri: str, user_code: str, user: User) -> Step:
-        """What a user does for a device: types its code, logs in, and allows it (RFC 8628 section 3.3). Accepted where
-        the last page is one without a form.
+    def decide_on_device(self, verification_uri: str, user_code: str, user: User, *, refuses: bool = False) -> Step:
+        """What a user does for a device: types its code, logs in, and allows it, or ``refuses`` (RFC 8628 section 3.3).
+        Accepted where the last page is one without a form.
         """
-        journey = Journey(self._send, self._somebody(user), verification_uri, self._allow_hosts)
+        journey = Journey(self._send, self._somebody(user), verification_uri, self._allow_hosts, refuses)
         end, page = journey.post(verification_uri, {"user_code": user_code})
         if journey.form is not None:
             end, page = journey.log_in(journey.form)

@@ -92,6 +92,8 @@ class Journey:
     user: User = field(repr=False)
     to: str
     allow_hosts: tuple[str, ...] = ()
+    refuses: bool = False
+    """Whether the user says no where they are asked for consent."""
     now: Callable[[], float] = time.monotonic
     cookies: Cookies = field(default_factory=Cookies)
     url: str = field(default="", repr=False)
@@ -162,7 +164,7 @@ class Journey:
 
     def _found(self, response: Response) -> Filled | None:
         try:
-            found = filled_in(response.body, self.url, self.user.username, self.user.password)
+            found = filled_in(response.body, self.url, self.user.username, self.user.password, refuses=self.refuses)
             if found is not None:
                 check_host(found.url, self.allow_hosts)
         except (UsageError, ValueError):  # a page may name any address, or none

@@ -85,9 +85,9 @@ class _Forms(HTMLParser):
             self._open = False
 
 
-def filled_in(page: bytes, page_url: str, username: str, password: str) -> Filled | None:
+def filled_in(page: bytes, page_url: str, username: str, password: str, *, refuses: bool = False) -> Filled | None:
     """The form of a page that leads on, filled in: the one that asks for a password, else one for a user's name alone,
-    else one for consent.
+    else one for consent, which is given unless the user ``refuses``.
 
     ``None`` when the page has none of these. Raises ValueError for an action that is no URL.
     """
@@ -101,7 +101,7 @@ def filled_in(page: bytes, page_url: str, username: str, password: str) -> Fille
         if form.username_field and _USER.search(form.username_field):
             return _sent(form, "username", page_url, {form.username_field: username})
     for form in parser.forms:
-        if not form.username_field and (button := _yes(form)):
+        if not form.username_field and (button := _no(form) if refuses else _yes(form)):
             name, value, _ = button
             return _sent(form, "consent", page_url, {name: value} if name else {})
     return None
@@ -111,6 +111,11 @@ def _yes(form: Form) -> tuple[str, str, str] | None:
     """The button that agrees."""
     willing = [button for button in form.buttons if not _REFUSAL.search(button[2])]
     return next((button for button in willing if _CONSENT.search(button[2])), None)
+
+
+def _no(form: Form) -> tuple[str, str, str] | None:
+    """The button that refuses; where it only asks to go on, the one that does."""
+    return next((button for button in form.buttons if _REFUSAL.search(button[2])), None) or _yes(form)
 
 
 def _sent(form: Form, purpose: Purpose, page_url: str, given: dict[str, str]) -> Filled:

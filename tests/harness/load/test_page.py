@@ -47,3 +47,21 @@ def test_a_password_never_stands_in_a_url():
     form = filled_in(page, "http://h/l", "alice", "secret")
     assert (form.method, form.url) == ("POST", "http://h/l")
     assert "secret" not in repr(form)
+
+
+@pytest.mark.parametrize(("refuses", "decision"), [(False, "allow"), (True, "deny")])
+def test_a_user_can_refuse_what_is_asked_for(refuses: bool, decision: str) -> None:
+    page = (
+        b'<form action="/consent" method="post"><input type="hidden" name="request" value="r">'
+        b'<button name="decision" value="allow">Allow</button><button name="decision" value="deny">Deny</button></form>'
+    )
+    found = filled_in(page, "https://idp/authorize", "alice", "secret", refuses=refuses)
+    assert found is not None
+    assert found.body == f"request=r&decision={decision}".encode()
+
+
+def test_a_page_that_only_asks_to_go_on_is_gone_on_from() -> None:
+    page = b'<form action="/next" method="post"><button name="go" value="1">Continue</button></form>'
+    found = filled_in(page, "https://idp/authorize", "alice", "secret", refuses=True)
+    assert found is not None
+    assert found.body == b"go=1"

@@ -50,13 +50,27 @@ def _asked(party: Party, way: str) -> Step | None:
     return party.idp.client_credentials(client, made)[0]
 
 
+def _nameless_again(party: Party) -> Step | None:
+    """Without a ``jti``, by which one would be known again: who takes it takes it once (OpenID Connect Core, 9)."""
+    client = party.bench.roles.asserting
+    if client is None or client.private_jwk is None:
+        return None
+    claims = assertion_claims(client, party.scene.endpoints.issuer, party.bench.now)
+    made = signed_by(client.private_jwk, {name: value for name, value in claims.items() if name != "jti"})
+    party.idp.handed_out.add("client_assertion", made)
+    first, _ = party.idp.client_credentials(client, made)
+    if first.decision != "accept" or not party.bench.observe(first):
+        return first
+    return party.idp.client_credentials(client, made)[0]
+
+
 class AssertionUnfit(AskedKind):
     name = "assertion_unfit"
     invariant = "assertions_checked"
     made = (
         "A new assertion of a client, for another audience or none, expired, without an end, for later, by another "
         "issuer, about another subject, signed by a key of nobody's, by its own public key as if that were a secret, "
-        "or not at all."
+        "or not at all; and one without a `jti` a second time, where it is taken once."
     )
     bad = "From birth: one claim, or the signature, is not what makes it a proof for this IdP."
     why = "What a client shows to another server, or showed long ago, opens this one."
@@ -64,11 +78,12 @@ class AssertionUnfit(AskedKind):
     needs = ("assertions",)
     says_nothing = frozenset()
     """The refusal of the client is what is asked for."""
-    asks = tuple(
-        Ask(way, partial(_asked, way=way))
-        # The gravest first: a short run does not come to all of them.
-        for way in (
-            "other_key", "unsigned", *_HMAC, "audience", "subject", "issuer", "expired",
-            "no_audience", "no_exp", "not_yet",
-        )
-    )  # fmt: skip
+    asks = (
+        *(
+            Ask(way, partial(_asked, way=way))
+            # The gravest first: a short run does not come to all of them.
+            for way in ("other_key", "unsigned", *_HMAC, "audience", "subject", "issuer", "expired")
+        ),
+        Ask("nameless_again", _nameless_again),
+        *(Ask(way, partial(_asked, way=way)) for way in ("no_audience", "no_exp", "not_yet")),
+    )

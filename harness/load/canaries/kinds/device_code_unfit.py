@@ -38,12 +38,12 @@ def _begun(party: Party, client: Client) -> _Codes | None:
     return codes
 
 
-def _allowed(party: Party, client: Client) -> _Codes | None:
-    """A code that a user has allowed."""
+def _allowed(party: Party, client: Client, *, refuses: bool = False) -> _Codes | None:
+    """A code that a user has allowed, or has been asked about and ``refuses``."""
     codes = _begun(party, client)
     if codes is None or party.user is None:
         return None
-    step = party.idp.allow_device(codes.verification_uri, codes.user_code, party.user)
+    step = party.idp.decide_on_device(codes.verification_uri, codes.user_code, party.user, refuses=refuses)
     return codes if party.bench.observe(step) else None
 
 
@@ -59,6 +59,12 @@ def _polled(party: Party, client: Client, code: str, *, proved: bool = True) -> 
 def _not_allowed(party: Party) -> Step | None:
     client = next(iter(_devices(party)), None)
     codes = _begun(party, client) if client else None
+    return _polled(party, client, codes.device_code) if client and codes else None
+
+
+def _denied(party: Party) -> Step | None:
+    client = next(iter(_devices(party)), None)
+    codes = _allowed(party, client, refuses=True) if client else None
     return _polled(party, client, codes.device_code) if client and codes else None
 
 
@@ -86,8 +92,8 @@ class DeviceCodeUnfit(AskedKind):
     name = "device_code_unfit"
     invariant = "device_codes_checked"
     made = (
-        "A device code that no user has allowed yet; and allowed ones: by another client, a second time, and without "
-        "the client's secret."
+        "A device code that no user has allowed yet, and one that its user has refused; and allowed ones: by another "
+        "client, a second time, and without the client's secret."
     )
     bad = "From birth, or once it was used."
     why = "Whoever sees or guesses a device's code is the user who typed it, or needs no user at all."
@@ -96,6 +102,7 @@ class DeviceCodeUnfit(AskedKind):
     says_nothing = frozenset({"unauthorized_client", "unsupported_grant_type"})
     asks = (
         Ask("not_allowed", _not_allowed, ("device",)),
+        Ask("denied", _denied, ("device",)),
         Ask("by_another", _by_another, ("device",)),
         Ask("twice", _twice, ("device",)),
         Ask("no_secret", _no_secret, ("device",)),

@@ -122,6 +122,8 @@ IDP_ENDPOINTS = listed(
         "bound_token_as_bearer": "Userinfo takes tokens that are bound to a key from any bearer.",
         "dpop_proof_of_any_token": "At userinfo a DPoP proof is good for whatever token it comes with.",
         "empty_secret_accepted": "In a Basic header the empty secret is every client's.",
+        "device_refused_in_vain": "A device gets its tokens although its user was asked and said no.",
+        "nameless_assertion_taken": "An assertion without a jti is taken as often as one likes.",
         "deleted_client_lives_on": "A client that was deleted goes on getting tokens.",
         "logout_hint_unverified": "The ID token of a logout is read, and not verified.",
         "assertion_unverified": "Assertions by which clients authenticate are read, and not verified.",
