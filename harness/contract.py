@@ -72,6 +72,8 @@ COUNTS: Final = "counts_reconcile"
 """That the counts of clients and of the target's parts agree."""
 LOGS: Final = "no_tokens_in_logs"
 """That no secret is in the target's logs."""
+CALLED_BAD: Final = "good_tokens_not_called_bad"
+"""Whether a refusal of a good token says that it is bad: where nobody says why, that can't be told from an outage."""
 POSTED: Final = "bad_tokens_by_post"
 """That bad tokens meet every API by POST as well."""
 

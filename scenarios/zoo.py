@@ -243,6 +243,13 @@ ROWS = (
         caught_by=("nothing_left_open",),
     ),
     # Google SRE, "Addressing Cascading Failures": retries multiply the load of who is overloaded.
+    # RFC 7662 section 2.2 knows active and inactive: that nobody answered is neither.
+    Row(
+        defect="failed_introspection_remembered",
+        trial=DOWN,
+        caught_by=("good_tokens_not_called_bad",),
+        besides=(),
+    ),
     Row(defect="introspection_retried_at_once", trial=DOWN, caught_by=("introspections_bounded",), besides=()),
     # RFC 9110 section 10.2.3: clients that obey are away for longer than the failure.
     Row(defect="clients_put_off_for_a_day", trial=DOWN, caught_by=("clients_put_off_briefly",), besides=()),

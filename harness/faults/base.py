@@ -17,6 +17,7 @@ from pydantic import Field, JsonValue
 
 from idchaos.contract import Fact
 from idchaos.graph import Graph
+from idchaos.reasons import Reason
 from idchaos.targets.base import Target
 from idchaos.undo.ledger import Undo
 from idchaos.values import Value
@@ -111,6 +112,12 @@ class Fault(Value):
         stand still. Where only nobody answers, what was heard before has its end all the same.
         """
         return True
+
+    def may_refuse_for(self) -> frozenset[Reason]:
+        """For what reasons a validator rightly refuses a good token by its doing, from then on. None by itself: who
+        can't decide says so.
+        """
+        return frozenset()
 
     def unprovable(self, target: Target) -> str:
         """Why nothing at this target could prove that it was felt, in one line; empty: something can. Known before

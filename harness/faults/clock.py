@@ -12,6 +12,7 @@ from idchaos.contract import Fact
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually, later, relies_on
 from idchaos.faults.counts import asked, token_answers
 from idchaos.graph import Graph
+from idchaos.reasons import OF_REVOCATION, Reason
 from idchaos.targets.base import OutlivesRun, ReportsState, SkewsClock, Target
 from idchaos.targets.capabilities import required
 from idchaos.targets.restoring import ClockRight
@@ -48,6 +49,10 @@ class ClockSkew(Fault):
     def hides_revocations(self, graph: Graph) -> bool:
         """The age of a cache may be told by that clock."""
         return True
+
+    def may_refuse_for(self) -> frozenset[Reason]:
+        """An IdP of another time calls tokens inactive that are at their end by then."""
+        return OF_REVOCATION
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
         """Its clock; and it must live, and not be started anew."""

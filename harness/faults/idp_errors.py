@@ -16,6 +16,7 @@ from idchaos.faults.fetches import fetches_of
 from idchaos.faults.symptoms import Met, symptom_of
 from idchaos.faults.wire import is_observed, link_of, links_observed, tells_fetches, unseen
 from idchaos.graph import Graph, Link
+from idchaos.reasons import OF_KEYS, Reason
 from idchaos.targets.base import (
     EndpointError,
     InjectsErrors,
@@ -90,6 +91,10 @@ class EndpointFault(Fault):
     def stretches_caches(self) -> bool:
         """Whoever can't ask is not told, and knows how old is what it was told before."""
         return False
+
+    def may_refuse_for(self) -> frozenset[Reason]:
+        """What is served instead of the keys may have none that fits."""
+        return OF_KEYS if self.error.status == 200 and {JWKS, "all"} & set(self.endpoints) else frozenset()
 
     def unprovable(self, target: Target) -> str:
         """Of some who fetch keys nobody could tell what they met."""

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually
 from idchaos.faults.keyring import fetch_evidence, keys_as_before, keys_of, keys_touched, signing
 from idchaos.graph import Graph
+from idchaos.reasons import OF_KEYS, Reason
 from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
 from idchaos.targets.capabilities import SignsUnpublished, required
 from idchaos.undo.ledger import Undo
@@ -29,6 +30,10 @@ class KeyRemoval(Fault):
     def title(self) -> str:
         """What it does, in a few words."""
         return "the key that signs is missing from the JWKS"
+
+    def may_refuse_for(self) -> frozenset[Reason]:
+        """Who fetches keys meanwhile does not know it any more."""
+        return OF_KEYS
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
         """The IdP's keys."""

@@ -19,6 +19,7 @@ from idchaos.faults.keyring import (
     signing,
 )
 from idchaos.graph import Graph
+from idchaos.reasons import OF_KEYS, Reason
 from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
 from idchaos.targets.capabilities import SignsUnpublished, required
 from idchaos.undo.ledger import Undo
@@ -57,6 +58,10 @@ class KeyRotation(Fault):
     def title(self) -> str:
         """What it does, in a few words."""
         return f"{self.mode} rotation of the {self.alg} key"
+
+    def may_refuse_for(self) -> frozenset[Reason]:
+        """Somebody may not know the key yet, or no longer."""
+        return OF_KEYS
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
         """The IdP's keys."""

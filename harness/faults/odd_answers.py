@@ -13,6 +13,7 @@ from idchaos.faults.idp_errors import JWKS, EndpointFault
 from idchaos.faults.transforms import CHANGES, LIMIT, Change, Look, is_well
 from idchaos.faults.wire import Links, is_observed, link_of, links_observed, tells_fetches, unseen
 from idchaos.graph import Graph, Link
+from idchaos.reasons import OF_KEYS, Reason
 from idchaos.targets.base import InjectsErrors, ReportsState, Target
 from idchaos.targets.capabilities import EndpointError, Transform, required
 from idchaos.targets.oidc import OidcClient, Seen
@@ -53,6 +54,10 @@ class OddAnswers(EndpointFault):
     def title(self) -> str:
         """What it does, in a few words."""
         return f"{self.error.transform} from the IdP's {self.endpoint} endpoint{later(self.after_s)}"
+
+    def may_refuse_for(self) -> frozenset[Reason]:
+        """Keys may be others by the same names, and where they are to be had may be elsewhere."""
+        return OF_KEYS if self.endpoint in (JWKS, "discovery") else frozenset()
 
     @property
     def endpoint(self) -> str:

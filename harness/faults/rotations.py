@@ -10,6 +10,7 @@ from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapsh
 from idchaos.faults.keyring import keys_as_before, keys_of, keys_touched, signing
 from idchaos.faults.keys import NEW, OLD, KeyRotation
 from idchaos.graph import Graph
+from idchaos.reasons import OF_KEYS, Reason
 from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
 from idchaos.undo.ledger import Undo
 
@@ -30,6 +31,10 @@ class Rotations(Fault):
     def title(self) -> str:
         """What it does, in a few words."""
         return f"{len(self.rotations)} rotations of the {self.rotations[0].alg} key"
+
+    def may_refuse_for(self) -> frozenset[Reason]:
+        """Somebody may not know a key yet, or no longer."""
+        return OF_KEYS
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
         """The IdP's keys."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from idchaos.contract import COUNTS, LOGS, POSTED, Fact, NotObserved
+from idchaos.contract import CALLED_BAD, COUNTS, LOGS, POSTED, Fact, NotObserved
 from idchaos.dialects import dialect_named
 from idchaos.experiment import Invariant, Objective, Plan
 from idchaos.graph import Graph
@@ -118,9 +118,14 @@ def _why_not(objective: Objective, graph: Graph, sight: Sight) -> str:
     if name in OF_WAYS_AROUND and not _ways_around(graph):
         return "clients reach no service around the gateways"
     if name in OF_REASONS or "error_code=" in where:
-        mute = [each for each in _answering(graph) if not dialect_named(graph.named(each).dialect).tells_reasons]
-        return f"{_listed(mute)} {_do(mute)} not say why a request is refused" if mute else ""
+        return _mute(graph)
     return ""
+
+
+def _mute(graph: Graph) -> str:
+    """Who does not say why a request is refused; empty when everybody does."""
+    mute = [each for each in _answering(graph) if not dialect_named(graph.named(each).dialect).tells_reasons]
+    return f"{_listed(mute)} {_do(mute)} not say why a request is refused" if mute else ""
 
 
 def _ways_around(graph: Graph) -> bool:
@@ -165,6 +170,8 @@ def _of_every_run(graph: Graph, sight: Sight) -> Iterator[NotObserved]:
     if graph.routes and not any(route.posts for route in graph.routes):
         why = "no route is said to take a POST: most kinds of bad tokens are sent by GET alone"
         yield NotObserved(name=POSTED, why=why)
+    if mute := _mute(graph):
+        yield NotObserved(name=CALLED_BAD, why=mute)
     for link in graph.links:
         if link.provider in graph.idps and len(link.consumers) > 1 and not link.idle:
             yield NotObserved(name=EACH_FETCH, why=f"{_listed(link.consumers)} share the link {link.name}")

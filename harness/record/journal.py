@@ -81,6 +81,8 @@ class FaultRecord(Value):
     """Whether validators may not have heard of revocations meanwhile."""
     stretches_caches: bool = True
     """Whether what they were told before may be believed beyond its life meanwhile; so in runs that don't say."""
+    may_refuse_for: tuple[str, ...] | None = None
+    """For what reasons validators rightly refuse good tokens by its doing; ``None`` in runs that don't say."""
     effects: tuple[Effect, ...] = ()
 
 
@@ -224,6 +226,7 @@ class _Round:
     detail: JsonValue = None
     hides_revocations: bool = False
     stretches_caches: bool = True
+    may_refuse_for: tuple[str, ...] | None = None
     effects: list[Effect] = field(default_factory=list)
 
     def take(self, event: Event) -> None:
@@ -232,6 +235,8 @@ class _Round:
             self.detail = event.fields.get("detail")
             self.hides_revocations = event.fields.get("hides_revocations") is True
             self.stretches_caches = event.fields.get("stretches_caches") is not False
+            told = event.fields.get("may_refuse_for")
+            self.may_refuse_for = tuple(map(str, told)) if isinstance(told, list) else None
         elif event.event == "fault_healed":
             self.healed_at = event.at
         elif event.text("moment") in get_args(Moment) and event.text("source") in get_args(Source):
@@ -252,6 +257,7 @@ class _Round:
             detail=self.detail,
             hides_revocations=self.hides_revocations,
             stretches_caches=self.stretches_caches,
+            may_refuse_for=self.may_refuse_for,
             effects=tuple(self.effects),
         )
 

@@ -190,6 +190,7 @@ class FaultsInForce:
                 detail=fault.model_dump(mode="json"),
                 hides_revocations=fault.hides_revocations(self._target.graph),
                 stretches_caches=fault.stretches_caches(),
+                may_refuse_for=sorted(fault.may_refuse_for()),
             )
         self._note(done.events)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from idchaos.contract import CALLED_BAD
 from idchaos.experiment import (
     REVOKED,
     RIPENING_S,
@@ -66,6 +67,7 @@ IN_EVERY_RUN = (
     REFUSALS,
     ANSWERS,
     PROMPTNESS,
+    CALLED_BAD,
     *UNASKED,
 )
 """Invariants that no plan names: each run that has what they are about is judged by them."""

@@ -19,10 +19,12 @@ from idchaos.verdict.evidence import Evidence, evidence_of
 from idchaos.verdict.felt import Felt, felt
 from idchaos.verdict.generator_health import GeneratorHealth, baseline_reasons, generator_health, latency_quantile
 from idchaos.verdict.guide import DEFINITIONS, Definition
+from idchaos.verdict.invariants import InvariantJudgement
 from idchaos.verdict.lifetimes import LifetimeBin, lifetime_histogram
 from idchaos.verdict.objectives import judge
 from idchaos.verdict.reconcile import Row, reconcile
 from idchaos.verdict.served import Counts, per_second
+from idchaos.verdict.told_bad import judge_told_bad
 from idchaos.verdict.traffic import Traffic, traffic_of
 from idchaos.verdict.wire import on_the_wire
 
@@ -106,6 +108,8 @@ class Measurements:
     revocations: pd.DataFrame
     """See :func:`idchaos.verdict.lags.revocation_lags`."""
     evidence: Evidence
+    told_bad: InvariantJudgement | None
+    """See :func:`idchaos.verdict.told_bad.judge_told_bad`: it takes the samples."""
     counts: tuple[Row, ...]
     health: Mapping[PhaseName, GeneratorHealth]
     baseline: tuple[str, ...]
@@ -135,6 +139,7 @@ def measure_run(record: RunRecord) -> Measurements:
         felt=felt(record),
         revocations=sli.revocation_table(record),
         evidence=evidence_of(record),
+        told_bad=judge_told_bad(record, traffic),
         counts=(*reconcile(record), *on_the_wire(record)),
         health={name: generator_health(record, name) for name in record.windows},
         baseline=baseline_reasons(record),

@@ -13,6 +13,7 @@ from idchaos.record.samples import is_way
 from idchaos.values import Value
 from idchaos.verdict.evidence import Evidence
 from idchaos.verdict.invariants import WITHDRAWN_KEYS, too_short_to_hear
+from idchaos.verdict.unasked import unlooked
 from idchaos.verdict.ways import Unseen, not_offered
 
 
@@ -34,6 +35,7 @@ def untried(record: Run) -> tuple[Unseen, ...]:
     told = [(each.name, too_short_for(record.plan, each, record.lasted_s)) for each in invariants]
     told += [(each.name, too_short_to_hear(record)) for each in invariants if set(REVOKED) & set(each.canaries)]
     told += [(each, "too few requests of each replica are planned to tell its p99") for each in _tails(record)]
+    told += [(name, "nothing came in this run that it is held against") for name in unlooked(record)]
     return tuple(Unseen(name=name, why=why) for name, why in told if why)
 
 

@@ -19,6 +19,14 @@ def surely_more(broken: int, looked: int, tolerated: float) -> bool:
     return stats.clopper_pearson(broken / looked, looked)[0] > tolerated
 
 
+def unlooked(run: Run) -> tuple[str, ...]:
+    """The rules that were held against nothing in a run that tells of them: of those it says nothing."""
+    if not isinstance(run.generator.get("unasked"), dict):
+        return ()
+    looked = {name for name, _ in judge_unasked(run)}
+    return tuple(name for name in UNASKED if name not in looked)
+
+
 def judge_unasked(run: Run) -> Iterator[tuple[str, InvariantJudgement]]:
     """Each rule that was held against something; none of runs of before, which say nothing of it."""
     told = run.generator.get("unasked")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from idchaos.contract import COUNTS, LOGS
+from idchaos.contract import CALLED_BAD, COUNTS, LOGS
 from idchaos.experiment import Objective, PhaseName, Verdict
 from idchaos.record import host
 from idchaos.record.record import FaultRecord, Run, RunRecord
@@ -150,10 +150,11 @@ def _invariants(measured: Measurements, hidden: Collection[str]) -> Iterator[Inv
         (LINES, judge_lines(run, evidence)),
         (ISOLATION, judge_answers(run, evidence)),
         (PROMPTNESS, judge_junk(evidence)),
+        (CALLED_BAD, measured.told_bad),
     )
     found += [(name, each) for name, each in own if each is not None]
     for name, each in (*found, *judge_quotes(run), *judge_unasked(run), *judge_implied(run, evidence)):
-        if each.breaches or name not in hidden or (each.attempts and name != LOGS):
+        if each.breaches or name not in hidden or (each.attempts and name not in (LOGS, CALLED_BAD)):
             yield _invariant(name, each)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from idchaos.contract import COUNTS, LOGS, POSTED, Fact
+from idchaos.contract import CALLED_BAD, COUNTS, LOGS, POSTED, Fact
 from idchaos.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, Plan
 from idchaos.graph import Component, Graph, Link, Role, Route
 from idchaos.planning.observability import Sight, observable
@@ -67,6 +67,7 @@ def test_of_a_target_that_tells_nothing_what_needs_its_word_is_declared(plan: Pl
         "never_expired": f"expired: there is {NO_MINT}",
         "mixed (expired)": f"expired: there is {NO_MINT}",
         COUNTS: "edge, api, idp do not count requests",
+        CALLED_BAD: "edge does not say why a request is refused",
         LOGS: "the logs of idp, edge, api can't be read",
     }
     assert [each.name for each in left.objectives] == ["success"]
@@ -80,7 +81,7 @@ def test_of_a_target_that_tells_nothing_what_needs_its_word_is_declared(plan: Pl
 
 def test_of_one_that_tells_all_but_reasons_only_these_are_declared(plan: Plan) -> None:
     left, declared = observable(plan, FOREIGN, ALL_SEEING)
-    assert [each.name for each in declared] == ["refusals_are_4xx"]
+    assert [each.name for each in declared] == ["refusals_are_4xx", CALLED_BAD]
     assert left.invariants == plan.invariants
 
 
@@ -98,6 +99,19 @@ def test_where_nobody_posts_it_is_declared_that_bad_tokens_are_not_posted_either
     )
     assert POSTED not in {each.name for each in observable(plan, FOREIGN, ALL_SEEING)[1]}
     assert POSTED in {each.name for each in observable(plan, reading, ALL_SEEING)[1]}
+
+
+def test_where_nobody_says_why_it_is_declared_that_good_tokens_may_be_called_bad(plan: Plan) -> None:
+    telling = FOREIGN.model_copy(
+        update={
+            "components": tuple(
+                each.model_copy(update={"dialect": "described"}) if each.name == "edge" else each
+                for each in FOREIGN.components
+            )
+        }
+    )
+    assert CALLED_BAD in {each.name for each in observable(plan, FOREIGN, ALL_SEEING)[1]}
+    assert CALLED_BAD not in {each.name for each in observable(plan, telling, ALL_SEEING)[1]}
 
 
 def test_where_no_way_leads_around_the_gateways_nobody_looks_for_what_would_come_by_it(plan: Plan) -> None:

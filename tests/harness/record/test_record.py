@@ -29,6 +29,7 @@ EVENTS: list[dict[str, Any]] = [
         "fault": "down",
         "detail": {"link": "gateway-to-idp"},
         "hides_revocations": True,
+        "may_refuse_for": ["kid_unknown"],
     },
     {"at": 110.3, "event": "fault_effect", "fault": "down", "moment": "during", "source": "probe", "ok": True},
     {"at": 119.9, "event": "fault_healed", "fault": "down"},
@@ -81,6 +82,7 @@ def test_a_fault_is_read_with_its_proofs(run_dir: Path) -> None:
     (fault,) = load(run_dir).faults
     assert (fault.name, fault.phase, fault.applied_at, fault.healed_at) == ("down", PhaseName.FAULT, 110.1, 119.9)
     assert [(effect.moment, effect.ok) for effect in fault.effects] == [("before", True), ("during", True)]
+    assert fault.may_refuse_for == ("kid_unknown",)
 
 
 def test_a_planned_fault_that_was_never_applied_is_not_forgotten(run_dir: Path) -> None:

@@ -9,7 +9,7 @@ from idchaos.experiment import Verdict
 from idchaos.load.idp.unasked import Rule
 from idchaos.record.record import Run
 from idchaos.verdict.invariants import UNASKED
-from idchaos.verdict.unasked import judge_unasked
+from idchaos.verdict.unasked import judge_unasked, unlooked
 
 
 def ran(**unasked: Any) -> Run:
@@ -40,3 +40,10 @@ def test_one_that_held_passes_and_what_was_never_looked_at_is_not_judged() -> No
     judged = list(judge_unasked(ran(no_private_keys_published=held, tokens_unguessable=held | {"looked": 0})))
     assert [(name, found.judgement.verdict) for name, found in judged] == [("no_private_keys_published", Verdict.PASS)]
     assert list(judge_unasked(cast(Run, SimpleNamespace(generator={})))) == [], "a run of before"
+
+
+def test_what_was_never_looked_at_is_named() -> None:
+    held = {"looked": 40, "broken": 0, "first": ""}
+    run = ran(no_private_keys_published=held, tokens_unguessable=held | {"looked": 0})
+    assert set(unlooked(run)) == UNASKED.keys() - {"no_private_keys_published"}
+    assert unlooked(cast(Run, SimpleNamespace(generator={}))) == (), "a run of before tells of none"

@@ -32,6 +32,7 @@ FORGERIES = (
             "exp_out_of_range_accepted": "An exp beyond any time is taken for one far off.",
             "nbf_wraps": "An nbf beyond 2038 is cut to 32 bits and lies in the past.",
             "issued_in_future_accepted": "A token that was issued in the future is accepted.",
+            "some_signatures_refused": "One good signature in 16 is called a bad one.",
             "enc_key_verifies": "A published key for encryption verifies tokens.",
         },
         needs=KEYS,

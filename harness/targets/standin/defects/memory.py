@@ -48,6 +48,7 @@ _OF_EVERYBODY = listed(
 _OF_THOSE_WHO_INTROSPECT = listed(
     {
         "introspection_retried_at_once": "An introspection that fails is tried four times more, at once.",
+        "failed_introspection_remembered": "A token whose introspection failed is called inactive for half a second.",
         "fractional_exp_refused": "An introspected exp with a fraction of a second is taken for an outage.",
         "stale_introspection_in_outage": "While introspection fails, its last answer is believed until the token ends.",
     },
