@@ -36,9 +36,9 @@ class InGo(Library):
         found = re.search(rf"{re.escape(self.package)} v(\S+)", text)
         return found.group(1) if found else ""
 
-    def missing(self) -> tuple[str, ...]:
-        """The program, if it is not there."""
-        return () if (folder() / self.program).is_file() else (f"{self.package} {self.pinned}",)
+    def present(self) -> bool:
+        """Whether its program was built."""
+        return (folder() / self.program).is_file()
 
     def command(self) -> tuple[str, ...]:
         """The program."""

@@ -1,5 +1,6 @@
 """Validator libraries: each behind the smallest program that an application would have around it. What they have in
-common; the libraries themselves are in :mod:`python`, :mod:`node` and :mod:`golang` of this package.
+common; the libraries themselves are in :mod:`python`, :mod:`node`, :mod:`golang` and
+:mod:`java` of this package.
 
 A program stands where a gateway stands, in front of services that take what it passes on: a library has no more of the
 contract than a gateway of somebody else's making. Programs are in ``validators/``; what they need is installed into a
@@ -18,7 +19,7 @@ from typing import Final
 
 from idchaos.dialects import Dialect, Rule
 from idchaos.reasons import Reason
-from idchaos.targets.gateways.base import OF_REVOCATION, OF_SCOPES, Adapter, Program, Wiring
+from idchaos.targets.gateways.base import OF_REVOCATION, OF_SCOPES, Adapter, Program, Wiring, which
 
 SETTINGS: Final = "validator.json"
 NO_EXPIRY: Final = "it asks for no `exp`, which RFC 7519 section 4.1.4 leaves open"
@@ -50,6 +51,8 @@ class Library(Adapter):
     """Whether its settings are ours. Otherwise they are its own."""
     says: Sequence[tuple[Reason, str]] = ()
     """What it says of a token or of its keys: a regular expression of its words."""
+    runtime = ""
+    """The program that runs its own; empty: none but what runs anyway."""
     needs = ()
     unpromised: Mapping[str, str] = {**OF_REVOCATION, **OF_SCOPES}
 
@@ -61,6 +64,15 @@ class Library(Adapter):
             Rule(reason=Reason.UPSTREAM_TIMEOUT, status=(504,)),
         )
         self.dialect = Dialect(name=self.name, tells_reasons=True, rules=(*rules, *behind))
+
+    def present(self) -> bool:
+        """Whether it is installed, in the very version that is asked for."""
+        raise NotImplementedError
+
+    def missing(self) -> tuple[str, ...]:
+        """What runs it, and the library, if they are not there."""
+        lacking = () if not self.runtime or which(self.runtime) else (self.runtime,)
+        return lacking if self.present() else (*lacking, f"{self.package} {self.pinned}")
 
     def command(self) -> tuple[str, ...]:
         """What starts its program; the file with its settings follows."""

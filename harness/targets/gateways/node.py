@@ -24,6 +24,8 @@ def folder() -> Path:
 class InNode(Library):
     """A program that Node runs, 20.19 or later."""
 
+    runtime = "node"
+
     @property
     def install(self) -> str:  # type: ignore[override]
         """One command for all of them."""
@@ -34,11 +36,9 @@ class InNode(Library):
         """The version that is installed."""
         return PINNED[self.package]
 
-    def missing(self) -> tuple[str, ...]:
-        """Node, and the library, if they are not there."""
-        lacking = () if which("node") else ("node",)
-        there = (folder() / "node_modules" / self.package / "package.json").is_file()
-        return lacking if there else (*lacking, f"{self.package} {self.pinned}")
+    def present(self) -> bool:
+        """Whether its package is there."""
+        return (folder() / "node_modules" / self.package / "package.json").is_file()
 
     def command(self) -> tuple[str, ...]:
         """The program."""

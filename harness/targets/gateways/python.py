@@ -35,10 +35,9 @@ class InPython(Library):
         """The version that is installed."""
         return PINNED[self.package]
 
-    def missing(self) -> tuple[str, ...]:
-        """The library, if it is not there."""
-        there = any(folder().glob(f"{self.package}-{self.pinned}.dist-info"))
-        return () if there else (f"{self.package} {self.pinned}",)
+    def present(self) -> bool:
+        """Whether its distribution is there."""
+        return any(folder().glob(f"{self.package}-{self.pinned}.dist-info"))
 
     def command(self) -> tuple[str, ...]:
         """The program, by this interpreter."""

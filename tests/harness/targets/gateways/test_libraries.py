@@ -10,7 +10,7 @@ import pytest
 
 from idchaos.errors import UsageError
 from idchaos.settings import GatewaySettings
-from idchaos.targets.gateways import golang, node, python
+from idchaos.targets.gateways import golang, java, libraries, node, python
 from idchaos.targets.gateways.base import Address, Upstream, Wiring
 from idchaos.targets.gateways.catalogue import adapter_named, adapters
 from idchaos.targets.gateways.libraries import SETTINGS, Library, installed_in, sources
@@ -18,7 +18,8 @@ from idchaos.targets.gateways.libraries import SETTINGS, Library, installed_in, 
 LIBRARIES = {name: each for name, each in adapters().items() if isinstance(each, Library)}
 LONGEST_PROGRAM = 120
 """Lines: a program is read by whoever asks what was tried."""
-SUFFIXES = {".py", ".cjs", ".go"}
+SUFFIXES = {".py", ".cjs", ".go", ".java"}
+LANGUAGES = (python, node, golang, java)
 
 
 def wiring(folder: Path, knobs: GatewaySettings) -> Wiring:
@@ -52,10 +53,10 @@ class Answer:
         return ""
 
 
-def test_there_are_six_libraries_or_more_of_three_languages() -> None:
-    languages = {language for each in LIBRARIES.values() for language in (python, node, golang) if _of(each, language)}
-    assert len({each.package for each in LIBRARIES.values()}) >= 6
-    assert len(languages) == 3
+def test_there_are_eight_libraries_or_more_of_four_languages() -> None:
+    languages = {language for each in LIBRARIES.values() for language in LANGUAGES if _of(each, language)}
+    assert len({each.package for each in LIBRARIES.values()}) >= 8
+    assert len(languages) == 4
 
 
 def _of(library: Library, language: object) -> bool:
@@ -94,6 +95,22 @@ def test_one_as_it_is_is_told_none_of_our_settings(library: Library, tmp_path: P
         ("go-oidc", 401, "failed to verify signature: fetching keys oidc: get", "undecided", "jwks_unavailable"),
         ("keyfunc", 401, "token has invalid claims: token is expired", "deny", "token_expired"),
         ("jwx", 502, "dial tcp: connection refused", "undecided", "upstream_unavailable"),
+        ("nimbus", 503, "com.nimbusds.jose.jwk.source.RateLimitReachedException", "undecided", "jwks_unavailable"),
+        ("nimbus", 401, "com.nimbusds.jwt.proc.ExpiredJWTException: Expired JWT", "deny", "token_expired"),
+        (
+            "spring-security",
+            401,
+            "BadJwtException: Signed JWT rejected: Invalid signature",
+            "deny",
+            "signature_invalid",
+        ),
+        (
+            "spring-security",
+            500,
+            "org.springframework.security.oauth2.jwt.JwtException: An error",
+            "undecided",
+            "jwks_unavailable",
+        ),
         ("authlib", 401, "InvalidTokenError: invalid_token", "deny", "http_401"),
     ],
 )
@@ -102,17 +119,19 @@ def test_its_own_words_are_understood(name: str, status: int, text: str, said: s
 
 
 def test_what_is_missing_is_installed_by_one_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for language in (python, node, golang):
+    for language in LANGUAGES:
         monkeypatch.setattr(language, "folder", lambda: tmp_path)
-    monkeypatch.setattr(node, "which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr(libraries, "which", lambda program: f"/usr/bin/{program}")
     with pytest.raises(UsageError, match=r"--gateway pyjwt: pyjwt \S+ is not installed here: \S+ -m pip install"):
         adapter_named("pyjwt")
     with pytest.raises(UsageError, match=r"jose \S+ is not installed here: npm install --prefix"):
         adapter_named("jose")
     with pytest.raises(UsageError, match=r"go-oidc/v3 \S+ is not installed here: go build -C"):
         adapter_named("go-oidc")
+    with pytest.raises(UsageError, match=r"nimbus-jose-jwt \S+ is not installed here: mvn -q -B -f \S+pom.xml"):
+        adapter_named("nimbus")
     commands = {each.install for each in LIBRARIES.values()}
-    assert len(commands) == 3
+    assert len(commands) == 4
     assert all(str(tmp_path) in command for command in commands)
 
 
@@ -125,6 +144,7 @@ def test_another_version_is_another_installation(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("library", LIBRARIES.values(), ids=str)
 def test_its_version_is_the_one_that_is_installed(library: Library) -> None:
-    pinned = library.install if "go build" not in library.install else (sources("go") / "go.mod").read_text()
+    listed = {golang: sources("go") / "go.mod", java: sources("java") / "pom.xml"}
+    pinned = next((file.read_text() for language, file in listed.items() if _of(library, language)), library.install)
     assert library.version()
     assert library.version() in pinned
