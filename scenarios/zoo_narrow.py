@@ -223,5 +223,11 @@ OF_GRANTS = (
     # OpenID Connect Core section 9; CVE-2024-37568.
     ("nameless_assertion_taken", "assertions_checked"),
     ("assertion_hmac_by_public_key", "assertions_checked"),
+    # CVE-2025-29927 and its like: what anybody can say of where a request comes from and what it is.
+    ("cloud_agent_unchecked", "odd_requests_guarded"),
+    ("inside_address_unchecked", "odd_requests_guarded"),
+    ("stranger_host_unchecked", "odd_requests_guarded"),
+    ("grpc_unchecked", "odd_requests_guarded"),
+    ("forwarded_uri_judged", "odd_requests_guarded"),
 )
 """Such defects of grants that few ask for."""

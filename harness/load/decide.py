@@ -17,7 +17,7 @@ from idchaos.reasons import UNDECIDED_REASONS
 from idchaos.record.samples import Decision
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-_OF_ITS_SHAPE = (400, 404, 405, 414, 431, 501)
+_OF_ITS_SHAPE = (400, 404, 405, 414, 415, 421, 431, 501)
 _NO = (400, 401, 403, 404, 405)
 _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -29,13 +29,12 @@ def at_gateway(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision,
 
 def at_odd_request(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
     """The same of a request whose shape may be refused before anybody looks at its token: as bad, at a place where
-    nothing is, by a method that is not offered (RFC 9110 sections 15.5.1, 15.5.5, 15.5.6 and 15.6.2), or as too long
-    (RFC 9110 section 15.5.15, RFC 6585 section 5).
+    nothing is, by a method that is not offered (RFC 9110 sections 15.5.1, 15.5.5, 15.5.6 and 15.6.2), as too long
+    (RFC 9110 section 15.5.15, RFC 6585 section 5), of a type or at a host that is not served (RFC 9110 sections 15.5.16
+    and 15.5.20).
     """
     decision, code = dialect.read(answer)
-    refused = (
-        decision == "undecided" and answer.status in (400, 404, 405, 414, 431, 501) and code not in UNDECIDED_REASONS
-    )
+    refused = decision == "undecided" and answer.status in _OF_ITS_SHAPE and code not in UNDECIDED_REASONS
     return ("deny", code) if refused else (decision, code)
 
 
@@ -44,8 +43,8 @@ def at_handshake(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decisio
     return ("accept", "") if answer.status == HTTPStatus.SWITCHING_PROTOCOLS else at_odd_request(answer, dialect)
 
 
-def at_preflight(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
-    """The same of OPTIONS, which whoever stands before the service may answer to everybody (Fetch, "CORS preflight"):
+def at_service(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
+    """The same of what whoever stands before the service may answer to everybody, as OPTIONS (Fetch, "CORS preflight"):
     accepted where the service has answered, as its echo tells.
     """
     decision, code = at_odd_request(answer, dialect)

@@ -225,7 +225,8 @@ def padded(letters: int) -> dict[str, str]:
 
 def original_url(path: str) -> bytes:
     """Header lines that name another path than that of the request line."""
-    return f"X-Original-URL: {path}\r\nX-Rewrite-URL: {path}\r\n".encode()
+    names = ("X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Forwarded-Uri")
+    return "".join(f"{name}: {path}\r\n" for name in names).encode()
 
 
 def overridden(method: str) -> bytes:

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from idchaos.dialects import Answered, Dialect
 from idchaos.load.engine.recorder import About
@@ -19,17 +19,24 @@ Reuse = Literal["never", "last", "always"]
 which stays for as long as it is bad · ``always``: it goes to the end of the shelf, since it took long to ripen."""
 
 
-Form = Literal["", "http10", "absolute", "health"]
-"""``http10``: of HTTP/1.0 · ``absolute``: a whole URL for its target (RFC 9112 section 3.2.2) · ``health``: by a client
-that says it is one of those that ask whether all is well.
+Form = Literal["", "http10", "absolute", "stranger_host", "kubernetes", "google", "amazon"]
+"""``http10``: of HTTP/1.0 · ``absolute``: a whole URL for its target (RFC 9112 section 3.2.2) · ``stranger_host``: of a
+host that is nobody's (RFC 2606) · the others: by a client that says it is one of those that ask whether all is well.
 """
-_CHECKER = b"User-Agent: kube-probe/1.31 GoogleHC/1.0 ELB-HealthChecker/2.0"
+_HEALTH_CHECKERS: Final = {
+    "kubernetes": b"kube-probe/1.31",
+    "google": b"GoogleHC/1.0",
+    "amazon": b"ELB-HealthChecker/2.0",
+}
+"""What each says that it is. Some are compared as a whole, so each comes alone."""
 
 
 def spelled(head: bytes, form: Form, base: str) -> bytes:
     """A request's first lines in another form; ``base``: scheme and host of the site."""
-    if form == "health":
-        return re.sub(rb"(?im)^User-Agent: [^\r\n]*", _CHECKER, head)
+    if form in _HEALTH_CHECKERS:
+        return re.sub(rb"(?im)^User-Agent: [^\r\n]*", b"User-Agent: " + _HEALTH_CHECKERS[form], head)
+    if form == "stranger_host":
+        return re.sub(rb"(?im)^Host: [^\r\n]*", b"Host: nobody.invalid", head)
     if form == "http10":
         return head.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
     return head.replace(b" /", b" %s/" % base.encode("latin-1"), 1) if form == "absolute" else head

@@ -16,7 +16,7 @@ from idchaos.load.canaries.kinds.own_page import PAGES, OwnPage
 from idchaos.load.canaries.kinds.second_header import SecondHeader
 from idchaos.load.canaries.stock import Shelf, spelled
 from idchaos.load.canaries.upkeep import Canaries
-from idchaos.load.decide import at_handshake, at_odd_request, at_preflight
+from idchaos.load.decide import at_handshake, at_odd_request, at_service
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.tokens import peek
 
@@ -35,6 +35,7 @@ def bench(scene):
         (400, {}, "deny"),
         (404, {}, "deny"),
         (405, {}, "deny"),
+        (421, {}, "deny"),
         (501, {}, "deny"),
         (200, {}, "accept"),
         (204, {}, "accept"),
@@ -95,11 +96,19 @@ def test_good_tokens_elsewhere_are_no_canaries_once_they_may_have_expired(bench)
     assert {call.bad_until for call in shelf} == {bench.until(bench.round_token)}
 
 
-def test_who_asks_whether_all_is_well_says_so():
+@pytest.mark.parametrize(
+    ("form", "host", "agent"),
+    [
+        ("kubernetes", b"127.0.0.1:8", b"kube-probe/1.31"),
+        ("google", b"127.0.0.1:8", b"GoogleHC/1.0"),
+        ("amazon", b"127.0.0.1:8", b"ELB-HealthChecker/2.0"),
+        ("stranger_host", b"nobody.invalid", b"idchaos"),
+    ],
+)
+def test_who_asks_and_whom_is_said_in_other_ways(form, host, agent):
     head = b"GET /orders/1 HTTP/1.1\r\nHost: 127.0.0.1:8\r\nUser-Agent: idchaos\r\nAccept: */*\r\n"
-    lines = spelled(head, "health", "http://127.0.0.1:8").split(b"\r\n")
-    assert [line for line in lines if line.startswith(b"User-Agent")] == [lines[2]]
-    assert lines[2].startswith(b"User-Agent: kube-probe/")
+    lines = spelled(head, form, "http://127.0.0.1:8").split(b"\r\n")
+    assert lines == [b"GET /orders/1 HTTP/1.1", b"Host: " + host, b"User-Agent: " + agent, b"Accept: */*", b""]
 
 
 class Front:
@@ -174,8 +183,8 @@ def test_a_first_line_is_spelled_in_other_ways(form, first):
     ("status", "body", "decision"),
     [(200, b'{"echo": "e"}', "accept"), (200, b'{"echo": null}', "deny"), (204, b"", "deny"), (401, b"", "deny")],
 )
-def test_options_may_be_answered_by_whoever_stands_before_the_service(status, body, decision):
-    assert at_preflight(Response(status=status, body=body))[0] == decision
+def test_what_may_be_answered_by_whoever_stands_before_the_service(status, body, decision):
+    assert at_service(Response(status=status, body=body))[0] == decision
 
 
 def test_who_asks_for_a_url_that_a_token_names_has_accepted_it_whatever_they_say(bench):

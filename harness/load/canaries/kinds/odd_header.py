@@ -9,7 +9,7 @@ from idchaos.load.canaries.base import TokenKind, original_url, overridden
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.kinds.tampered import other_claims
 from idchaos.load.canaries.stock import Call, Shelf
-from idchaos.load.decide import at_handshake, at_odd_request
+from idchaos.load.decide import at_handshake, at_odd_request, at_service
 from idchaos.load.engine.recorder import About
 from idchaos.load.idp.tokens import bearer_line
 
@@ -18,9 +18,22 @@ WEBSOCKET: Final = (
     b"Sec-WebSocket-Key: aWRjaGFvcyBkb2VzIGFzaw==\r\n"
 )
 """RFC 6455 section 4.1."""
+FROM_WITHIN: Final = (
+    b"X-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\nForwarded: for=127.0.0.1\r\nTrue-Client-IP: 127.0.0.1\r\n"
+    b"X-Client-IP: 127.0.0.1\r\nX-Envoy-Internal: true\r\nX-Middleware-Subrequest: "
+    + b":".join([b"middleware"] * 5)
+    + b"\r\n"
+)
+"""Whoever says this has come from this machine, or has been checked before."""
 _TAMPERED: Final = "websocket_tampered"
 HEADED: Final = {
-    "health_agent": Call(about=About(), lines=b"", decide=at_odd_request, form="health"),
+    "kubernetes_agent": Call(about=About(), lines=b"", decide=at_odd_request, form="kubernetes"),
+    "google_agent": Call(about=About(), lines=b"", decide=at_odd_request, form="google"),
+    "amazon_agent": Call(about=About(), lines=b"", decide=at_odd_request, form="amazon"),
+    "from_within": Call(about=About(), lines=FROM_WITHIN, decide=at_odd_request),
+    # What answers there may be a page for strangers; gRPC tells a refusal beside a status of 200.
+    "stranger_host": Call(about=About(), lines=b"", decide=at_service, form="stranger_host"),
+    "grpc": Call(about=About(), lines=b"Content-Type: application/grpc\r\nTE: trailers\r\n", decide=at_service),
     "method_override": Call(about=About(), lines=overridden("OPTIONS"), decide=at_odd_request),
     "original_url": Call(about=About(), lines=original_url("/health"), decide=at_odd_request),
     "websocket": Call(about=About(), lines=WEBSOCKET, decide=at_handshake),
@@ -34,13 +47,21 @@ class OddHeader(TokenKind):
     twice = True
     everywhere = False
     made = (
-        "An API asked by a client that calls itself a health checker, with another path in `X-Original-URL` and "
-        "`X-Rewrite-URL`, another method in `X-HTTP-Method-Override` and its like, and for a WebSocket: without a "
+        "An API asked by a client that calls itself a health checker of Kubernetes, of Google's or of Amazon's, that "
+        "says it comes from this machine or was checked before (`X-Forwarded-For`, `X-Middleware-Subrequest` and their "
+        "like), under a host name that is nobody's, as gRPC, with another path in `X-Original-URL`, `X-Forwarded-Uri` "
+        "and their like, another method in `X-HTTP-Method-Override` and its like, and for a WebSocket: without a "
         "token; for a WebSocket with a tampered one, too."
     )
-    bad = "From birth: nobody has said who asks. A WebSocket counts when it is opened."
+    bad = (
+        "From birth: nobody has said who asks. A WebSocket counts when it is opened, gRPC and another host when the "
+        "service itself has answered."
+    )
     why = "What anybody can write into a request goes past the check that all others meet."
-    source = "OWASP API5:2023, CVE-2018-14773, RFC 6455 section 10.5"
+    source = (
+        "OWASP API5:2023, CVE-2018-14773, CVE-2025-29927, CVE-2026-34457, CVE-2026-40575, RFC 6455 section 10.5, "
+        "RFC 9110 section 7.2"
+    )
     makes = len(HEADED) + 1
     each_way = (*HEADED, _TAMPERED)
     reuse = "always"

@@ -8,7 +8,7 @@ from typing import Final
 from idchaos.load.canaries.base import TokenKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Call, Shelf
-from idchaos.load.decide import at_odd_request, at_preflight
+from idchaos.load.decide import at_odd_request, at_service
 from idchaos.load.engine.recorder import About
 
 ODD: Final = {
@@ -25,7 +25,7 @@ ODD: Final = {
     "health": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/health"),
     "metrics": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/metrics"),
     "health_in_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix="?next=/healthz"),
-    "options": Call(about=About(), lines=b"", decide=at_preflight, method="OPTIONS"),
+    "options": Call(about=About(), lines=b"", decide=at_service, method="OPTIONS"),
     "propfind": Call(about=About(), lines=b"", decide=at_odd_request, method="PROPFIND"),
 }
 """Requests without a token, by what is odd about them."""

@@ -36,6 +36,11 @@ REQUESTS = (
         {
             "answer_shows_gateway_secret": "A header of a good answer shows by what services know their gateway.",
             "doubtful_path_unchecked": "A path with ..;, two slashes or an encoded slash is let through unseen.",
+            "cloud_agent_unchecked": "Who says that it is a load balancer's health checker is let through unseen.",
+            "inside_address_unchecked": "Who says in X-Forwarded-For that it is this machine is let through unseen.",
+            "stranger_host_unchecked": "A request for a host that is not the gateway's is let through unseen.",
+            "grpc_unchecked": "A request that says it is gRPC is let through unseen.",
+            "forwarded_uri_judged": "With X-Forwarded-Uri another path is judged than the one that is asked.",
             "websocket_unchecked": "Whoever asks for a WebSocket is let through unseen.",
             "absolute_form_unchecked": "A request with a whole URL for its target is let through unseen.",
             "http10_unchecked": "A request of HTTP/1.0 is let through unseen.",
