@@ -41,11 +41,11 @@ final class WithNimbus {
     if (tuned == null) return JWKSourceBuilder.create(uri).build();
     long life = millis(tuned, "jwks_cache_s");
     long patience = millis(tuned, "jwks_timeout_s");
-    // The time that keys are fetched ahead, and that others wait for them, must fit into their life together; and a
-    // limit of requests must be shorter than it.
+    // The time that keys are fetched ahead, and that others wait for them, must fit into their life together. A limit
+    // must be shorter than it, and lets two requests pass in its time.
     long ahead = life / 4;
     long wait = Math.min(2 * patience, life / 2);
-    long cooldown = Math.min(millis(tuned, "jwks_cooldown_s"), life / 2);
+    long cooldown = Math.min(2 * millis(tuned, "jwks_cooldown_s"), life / 2);
     DefaultResourceRetriever retriever = new DefaultResourceRetriever((int) patience, (int) patience);
     return JWKSourceBuilder.create(uri, retriever)
         .cache(life, wait)
