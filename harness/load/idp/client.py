@@ -175,13 +175,13 @@ class Idp(Provider):
         found = Code(value, redirect_uri, verifier, nonce) if value else None
         return replace(step, endpoint="authorize"), found
 
-    def login_page(self, client: Client, user: User, further: Mapping[str, str] = _NOTHING_ELSE) -> Response | None:
-        """The page that asks for a password, wherever redirects and other pages lead to it; ``None``: none does."""
+    def login_page(self, client: Client, user: User, further: Mapping[str, str] = _NOTHING_ELSE) -> Step:
+        """The page that asks for a password, wherever redirects and other pages lead to it: accepted where one does."""
         redirect_uri, state, nonce = client.redirect_uri or "", secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         asked = _challenge(secrets.token_urlsafe(32)) | dict(further)
         journey = Journey(self._send, self._somebody(user), redirect_uri, self._allow_hosts)
         end, page = journey.begin(self._authorize_url(client, redirect_uri, state, asked, nonce))
-        return page if end == "login_form" else None
+        return given_up(page_step(page, end == "login_form"), end)
 
     def asked_for_login(self, client: Client, further: Mapping[str, str], cookies: Cookies | None = None) -> Response:
         """The first answer to an authorization request. ``further``: parameters besides, or in place of its own."""

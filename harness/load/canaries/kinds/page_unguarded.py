@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import replace
 from typing import Final
 
 from idchaos.load.canaries.asking import Ask, AskedKind
@@ -43,10 +44,10 @@ def _markup() -> str:
 
 
 def _framed(party: Party) -> Step | None:
-    page = party.idp.login_page(party.confidential, party.user) if party.confidential and party.user else None
-    if page is None:
+    if party.confidential is None or party.user is None:
         return None
-    return Step("authorize", page, *_judged(may_be_framed(page), "not_framed"))
+    step = party.idp.login_page(party.confidential, party.user)
+    return _read(step, may_be_framed(step.answer), "not_framed")
 
 
 def _hinted(party: Party) -> Step | None:
@@ -54,8 +55,15 @@ def _hinted(party: Party) -> Step | None:
     markup = _markup()
     if party.confidential is None or party.user is None:
         return None
-    page = party.idp.login_page(party.confidential, party.user, {"login_hint": markup})
-    return Step("authorize", page, *_judged(is_marked_up(page, markup), "escaped")) if page else None
+    step = party.idp.login_page(party.confidential, party.user, {"login_hint": markup})
+    return _read(step, is_marked_up(step.answer, markup), "escaped")
+
+
+def _read(step: Step, wrong: bool, right: str) -> Step:
+    """Of a login page; where there is none, nothing is decided."""
+    if step.decision != "accept":
+        return replace(step, decision="undecided", code=step.code or "no_login_form")
+    return Step(step.endpoint, step.answer, *_judged(wrong, right))
 
 
 def _in_error(party: Party, name: str) -> Step | None:
