@@ -48,7 +48,6 @@ _OF_EVERYBODY = listed(
 _OF_THOSE_WHO_INTROSPECT = listed(
     {
         "introspection_retried_at_once": "An introspection that fails is tried four times more, at once.",
-        "failed_introspection_remembered": "A token whose introspection failed is called inactive for half a second.",
         "fractional_exp_refused": "An introspected exp with a fraction of a second is taken for an outage.",
         "stale_introspection_in_outage": "While introspection fails, its last answer is believed until the token ends.",
     },
@@ -61,5 +60,11 @@ _OF_ONE_REPLICA = listed(
         "slow_now_and_then_after_fault": "After a failure of the IdP every 25th answer of one replica is late by 1 s.",
     },
     who=("second decider",),
+) + listed(
+    {
+        "failed_introspection_remembered": "One replica calls a token inactive for 0.5 s when introspection failed.",
+    },
+    who=("second decider",),
+    needs=(Need.INTROSPECTION,),
 )
 MEMORY = _OF_EVERYBODY + _OF_THOSE_WHO_INTROSPECT + _OF_ONE_REPLICA
