@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -114,8 +113,6 @@ RIPENING_S: Seconds = 10.0
 
 SELDOM = 3
 RARE = 5
-MOST_A_TURN = 5
-"""Requests of one kind that are sent to an IdP in a turn, at the most: they are sent one after the other."""
 
 
 class CanaryPlan(Value):
@@ -159,8 +156,6 @@ class CanaryPlan(Value):
     many of them that a short run would not come to all."""
     ways: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     """Of kinds that are bad in several ways, each of which is a flaw of its own: all of them."""
-    per_turn: Mapping[str, PositiveInt] = Field(default_factory=dict)
-    """Of kinds that an IdP is asked in several ways, how many are sent when it is the turn of the kind; else one."""
 
     @property
     def slots(self) -> tuple[tuple[str, ...], ...]:
@@ -178,13 +173,6 @@ class CanaryPlan(Value):
     def turns(self, kind: str, rounds: float) -> float:
         """How often it is this kind's turn in so many rounds."""
         return sum(rounds / len(slot) for slot in self.slots if kind in slot)
-
-    def coming_to_all_ways(self, kinds: Iterable[str], rounds: float) -> CanaryPlan:
-        """The same, but in so many rounds each of these kinds comes to all its ways, if :data:`MOST_A_TURN` do."""
-        turns = {kind: max(1.0, self.turns(kind, rounds)) for kind in kinds}
-        needed = {kind: math.ceil(len(self.ways.get(kind, ())) / turns[kind]) for kind in turns}
-        several = {kind: min(number, MOST_A_TURN) for kind, number in needed.items() if number > 1}
-        return self.model_copy(update={"per_turn": several})
 
     def after_s(self, kind: str) -> Seconds:
         """For how long after what makes it bad a canary of this kind may still be taken for a good one."""
@@ -293,6 +281,11 @@ class LoadPlan(Value):
         found = self.flow(flow)
         value = found.settings.get(name, default) if found else default
         return float(value) if isinstance(value, int | float) else default
+
+    def canary_rounds(self, lasting_s: Seconds) -> float:
+        """How many rounds of canaries come in that time."""
+        rate = sum(stream.rate for stream in self.streams if stream.flow == "canary")
+        return rate * lasting_s / len(self.canaries.slots) if self.canaries else 0.0
 
     @property
     def rate(self) -> float:

@@ -21,7 +21,6 @@ from idchaos.experiment import (
 from idchaos.graph import TokenFormat
 from idchaos.indicators import SETTLING_S
 from idchaos.load.canaries import catalogue
-from idchaos.load.canaries.asking import AskedKind
 from idchaos.load.canaries.catalogue import kinds
 from idchaos.load.flows.base import Flow
 from idchaos.load.flows.catalogue import planned
@@ -122,10 +121,6 @@ def everyday_load(
         twice=tuple(name for name in sent if kinds()[name].twice),
         ways={name: ways for name in sent if (ways := kinds()[name].each_way)},
     )
-    # Rounds in which the IdP is surely there to be asked.
-    rounds = load.canaries_per_kind * (settings.phases.baseline_s + settings.phases.recovery_s)
-    asked = (name for name in sent if isinstance(kinds()[name], AskedKind))
-    canaries = canaries.coming_to_all_ways(asked, rounds)
     streams = [
         Stream(flow="api", rate=load.rate - opaque, arrivals=load.arrivals, ramp_s=ramp),
         Stream(flow="login", rate=load.login_rate, arrivals=load.arrivals),

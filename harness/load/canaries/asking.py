@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import ceil
 
 from idchaos.load.canaries.at_idp import NOT_OF_GRANT, Desk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.party import Party
 from idchaos.load.idp.client import Step
+
+MOST_A_TURN = 5
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class AskingDesk(Desk):
     def __init__(self, bench: Bench, kind: AskedKind) -> None:
         super().__init__(bench, kind)
         self._asks, self.says_nothing = kind.asks, kind.says_nothing
-        self._per_turn = bench.plan.per_turn.get(kind.name, 1)
+        rounds = self.scene.plan.canary_rounds(self.scene.lasting_s)
+        self._per_turn = per_turn(len(kind.asks), bench.plan.turns(kind.name, rounds))
         self._decided: Counter[str] = Counter()
         self._tried: Counter[str] = Counter()
 
@@ -93,6 +97,13 @@ class AskingDesk(Desk):
         if why:
             self.scene.recorder.not_offered[f"{self.kind.name}:{ask.way}"] = why
         return not why
+
+
+def per_turn(ways: int, turns: float) -> int:
+    """How many requests are sent in one turn, so that in so many turns each way has its own, if :data:`MOST_A_TURN` do:
+    they are sent one after the other.
+    """
+    return min(MOST_A_TURN, max(1, ceil(ways / max(turns, 1.0))))
 
 
 def unless(step: Step, harmless: bool | None, code: str) -> Step:

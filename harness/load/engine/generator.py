@@ -52,6 +52,7 @@ class Generator:
                 s.name: Gate.of(s.name, Site(self._pool, s.url), endpoints.routes, s.dialect)
                 for s in endpoints.services
             },
+            lasting_s=job.duration_s,
             mints=self._mints(),
             retired_kid=job.retired_kid,
         )

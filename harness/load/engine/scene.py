@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -80,6 +81,8 @@ class Scene:
     gates: tuple[Gate, ...]
     around: Mapping[str, Gate] = field(default_factory=dict)
     """The ways around the gateways, by service."""
+    lasting_s: float = math.inf
+    """How long the load lasts."""
     stopping: bool = False
     """No new request is sent any more; those under way may end."""
     mints: Mints | None = None

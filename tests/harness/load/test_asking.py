@@ -1,13 +1,14 @@
 """Requests that an IdP must refuse: which is sent next, what a refusal looks like, and what decides nothing."""
 
 import json
+import math
 from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
-from idchaos.experiment import MOST_A_TURN, CanaryPlan
-from idchaos.load.canaries.asking import Ask, AskedKind, unless
+from idchaos.experiment import CanaryPlan, Stream
+from idchaos.load.canaries.asking import MOST_A_TURN, Ask, AskedKind, per_turn, unless
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.catalogue import kinds
 from idchaos.load.canaries.kinds.logout import ATTACKER, LogoutUnasked, at_logout
@@ -88,8 +89,10 @@ def kind_of(*asks):
 
 @pytest.fixture
 def desk_of(scene):
-    def made(*asks, per_turn=1):
-        plan = CanaryPlan(kinds=("few",), clock_margin_s=10.0, per_turn={"few": per_turn})
+    def made(*asks):
+        plan = CanaryPlan(kinds=("few",), clock_margin_s=10.0)
+        canaries = Stream(flow="canary", rate=1.0)
+        scene.plan = scene.plan.model_copy(update={"streams": (canaries,), "canaries": plan})
         return kind_of(*asks).desk(Bench(scene, plan, scene.roles, 2))
 
     return made
@@ -115,22 +118,16 @@ def test_what_was_decided_least_often_comes_next(desk_of):
     assert (first.asked, second.asked) == (2, 1)
 
 
-def test_several_ways_share_a_turn_where_the_plan_says_so(desk_of):
-    first, second = Answers("deny", "deny"), Answers("deny")
-    assert desk_of(Ask("first", first), Ask("second", second), per_turn=3).send(0.0)
-    assert (first.asked, second.asked) == (2, 1)
+def test_several_ways_share_a_turn_of_a_short_load(desk_of, scene):
+    scene.lasting_s = 1.0
+    first, second = Answers("deny"), Answers("deny")
+    assert desk_of(Ask("first", first), Ask("second", second)).send(0.0)
+    assert (first.asked, second.asked) == (1, 1)
 
 
-def test_a_short_run_asks_in_several_ways_at_a_turn_and_a_long_one_in_one():
-    plan = CanaryPlan(
-        kinds=("few", "other"),
-        ways={"few": ("a", "b", "c", "d"), "other": ("a",)},
-        rare=("few", "other"),
-        clock_margin_s=1,
-    )
-    assert [plan.coming_to_all_ways(plan.kinds, rounds).per_turn.get("few", 1) for rounds in (0.5, 4, 8)] == [4, 2, 1]
-    many = plan.model_copy(update={"ways": {"few": tuple(map(str, range(MOST_A_TURN + 1)))}})
-    assert many.coming_to_all_ways(("few",), 1).per_turn == {"few": MOST_A_TURN}
+def test_the_shorter_a_load_the_more_ways_share_a_turn():
+    assert [per_turn(4, turns) for turns in (0.5, 2, 3, 4, math.inf)] == [4, 2, 2, 1, 1]
+    assert per_turn(MOST_A_TURN + 1, 1) == MOST_A_TURN
 
 
 def test_what_the_metadata_do_not_have_is_told_and_not_sent(desk_of, scene, world):
