@@ -34,7 +34,7 @@ UNHEARD = Trial(
     scenario="jwks_outage",
     settings=SHORT
     | {"fault.mode": "refused", "fault.duration_s": 6, "gateway.jwks_stale_s": 60, "gateway.jwks_timeout_s": 1}
-    | {"phases.recovery_s": 9},
+    | {"phases.recovery_s": 14},
 )
 # The slowest hundredth of each replica takes requests enough to tell, also when it is over.
 RECOVERED = Trial(
