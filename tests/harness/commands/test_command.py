@@ -199,9 +199,9 @@ def test_judging_a_stored_run_again_changes_no_byte(idchaos: Idchaos) -> None:
 def test_a_verdict_hangs_on_where_it_is_decided(idchaos: Idchaos, topology: str) -> None:
     """On a sound system all is well; what is wrong is seen at whoever decides, and around the gateways."""
     words = ("run", "audience_confusion", "--topology", topology, "--json", "--retry-inconclusive", "2")
-    sound = idchaos(*words, load__canaries_per_kind=4)
+    sound = idchaos(*words, load__canaries_per_kind=2.5)
     assert sound.returncode == 0, sound.stdout + sound.stderr
-    wrong = idchaos(*words, "--defect", "no_aud_check", load__canaries_per_kind=4)
+    wrong = idchaos(*words, "--defect", "no_aud_check", load__canaries_per_kind=2.5)
     (run,) = json.loads(wrong.stdout)["runs"]
     failed = {each["name"] for each in (*run["objectives"], *run["invariants"]) if each["verdict"] == "FAIL"}
     assert wrong.returncode == 1
