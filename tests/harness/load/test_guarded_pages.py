@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from idchaos.load.canaries.kinds.grant_obsolete import at_front
-from idchaos.load.canaries.kinds.page_unguarded import is_marked_up, may_be_framed
+from idchaos.load.canaries.kinds.page_unguarded import at_page, is_marked_up, may_be_framed
 from idchaos.load.canaries.kinds.wrong_secret_by_method import wrong
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.journey import Cookies
@@ -50,6 +50,27 @@ def test_who_may_frame_a_page_is_what_browsers_take_from_its_headers(
 )
 def test_markup_counts_where_a_browser_takes_it_for_markup(kind: str, body: bytes, found: bool) -> None:
     assert is_marked_up(Response(200, headers={"Content-Type": kind}, body=body), 'value"><x-1>') is found
+
+
+HTML = {"Content-Type": "text/html"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "comes_back", "decision"),
+    [
+        (Response(400, headers=HTML, body=b'value"><x-1>'), False, ("accept", "")),
+        (Response(400, headers=HTML, body=b"this link does not work"), False, ("deny", "escaped")),
+        (Response(200, headers=HTML, body=b"value&quot;&gt;&lt;x-1&gt;"), True, ("deny", "escaped")),
+        (Response(200, headers=HTML, body=b"sign in, please"), True, ("undecided", "not_shown")),
+        (Response(302, headers={"Location": "/error"}), False, ("undecided", "http_302")),
+        (Response(503), False, ("undecided", "http_503")),
+        (Response(0, error="read_timeout"), False, ("undecided", "read_timeout")),
+    ],
+)
+def test_a_page_that_was_not_seen_has_not_escaped_anything(
+    answer: Response, comes_back: bool, decision: tuple[str, str]
+) -> None:
+    assert at_page(answer, 'value"><x-1>', comes_back=comes_back) == decision
 
 
 @pytest.mark.parametrize(

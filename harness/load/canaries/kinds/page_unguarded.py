@@ -13,6 +13,7 @@ from idchaos.load.canaries.asking import Ask, AskedKind
 from idchaos.load.canaries.party import Party
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Step
+from idchaos.load.idp.journey import REDIRECTS
 from idchaos.record.samples import Decision
 
 _NOBODYS: Final = "https://nobody.invalid/callback"
@@ -38,6 +39,18 @@ def is_marked_up(page: Response, markup: str) -> bool:
     return "html" in page.header("Content-Type").lower() and markup.encode() in page.body
 
 
+def at_page(page: Response, markup: str, *, comes_back: bool = False) -> tuple[Decision, str]:
+    """What a page made of that text: accepted where a browser takes it for markup. A redirect is no page yet, and where
+    it surely ``comes_back`` a page without it is another one: neither decides anything.
+    """
+    if not page.status or page.status >= 500 or page.status in REDIRECTS:
+        return "undecided", page.error or f"http_{page.status}"
+    if is_marked_up(page, markup):
+        return "accept", ""
+    named = markup.partition("<")[2].rstrip(">").encode()
+    return ("undecided", "not_shown") if comes_back and named not in page.body else ("deny", "escaped")
+
+
 def _markup() -> str:
     """Ends a value and begins an element: as it stands only where nothing is escaped."""
     return f'value"><idchaos-{secrets.token_hex(8)}>'
@@ -47,7 +60,7 @@ def _framed(party: Party) -> Step | None:
     if party.confidential is None or party.user is None:
         return None
     step = party.idp.login_page(party.confidential, party.user)
-    return _read(step, may_be_framed(step.answer), "not_framed")
+    return _read(step, ("accept", "") if may_be_framed(step.answer) else ("deny", "not_framed"))
 
 
 def _hinted(party: Party) -> Step | None:
@@ -56,14 +69,14 @@ def _hinted(party: Party) -> Step | None:
     if party.confidential is None or party.user is None:
         return None
     step = party.idp.login_page(party.confidential, party.user, {"login_hint": markup})
-    return _read(step, is_marked_up(step.answer, markup), "escaped")
+    return _read(step, at_page(step.answer, markup))
 
 
-def _read(step: Step, wrong: bool, right: str) -> Step:
+def _read(step: Step, said: tuple[Decision, str]) -> Step:
     """Of a login page; where there is none, nothing is decided."""
     if step.decision != "accept":
         return replace(step, decision="undecided", code=step.code or "no_login_form")
-    return Step(step.endpoint, step.answer, *_judged(wrong, right))
+    return Step(step.endpoint, step.answer, *said)
 
 
 def _in_error(party: Party, name: str) -> Step | None:
@@ -73,9 +86,7 @@ def _in_error(party: Party, name: str) -> Step | None:
         return None
     wrong = {"redirect_uri": _NOBODYS} | {name: f"{_NOBODYS}?{markup}" if name == "redirect_uri" else markup}
     answer = party.idp.asked_for_login(client, wrong)
-    if not answer.status or answer.status >= 500:
-        return Step("authorize", answer, "undecided", answer.error or f"http_{answer.status}")
-    return Step("authorize", answer, *_judged(is_marked_up(answer, markup), "escaped"))
+    return Step("authorize", answer, *at_page(answer, markup))
 
 
 def _in_posted_form(party: Party) -> Step | None:
@@ -85,13 +96,7 @@ def _in_posted_form(party: Party) -> Step | None:
         return None
     asked = {"prompt": "none", "response_mode": "form_post", "state": markup}
     answer = party.idp.asked_for_login(held.client, asked, held.cookies)
-    if answer.status != 200:
-        return Step("authorize", answer, "undecided", answer.error or "no_form")
-    return Step("authorize", answer, *_judged(is_marked_up(answer, markup), "escaped"))
-
-
-def _judged(wrong: bool, right: str) -> tuple[Decision, str]:
-    return ("accept", "") if wrong else ("deny", right)
+    return Step("authorize", answer, *at_page(answer, markup, comes_back=True))
 
 
 def _readable(party: Party) -> Step | None:
