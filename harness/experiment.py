@@ -170,10 +170,6 @@ class CanaryPlan(Value):
         slots = -(-len(kinds) // most)
         return tuple(kinds[at::slots] for at in range(slots))
 
-    def turns(self, kind: str, rounds: float) -> float:
-        """How often it is this kind's turn in so many rounds."""
-        return sum(rounds / len(slot) for slot in self.slots if kind in slot)
-
     def after_s(self, kind: str) -> Seconds:
         """For how long after what makes it bad a canary of this kind may still be taken for a good one."""
         return {
@@ -282,10 +278,12 @@ class LoadPlan(Value):
         value = found.settings.get(name, default) if found else default
         return float(value) if isinstance(value, int | float) else default
 
-    def canary_rounds(self, lasting_s: Seconds) -> float:
-        """How many rounds of canaries come in that time."""
+    def turns_of(self, canary: str, lasting_s: Seconds) -> float:
+        """How often it is that kind's turn in that time."""
+        slots = self.canaries.slots if self.canaries else ()
+        a_round = sum(1 / len(slot) for slot in slots if canary in slot)
         rate = sum(stream.rate for stream in self.streams if stream.flow == "canary")
-        return rate * lasting_s / len(self.canaries.slots) if self.canaries else 0.0
+        return rate * lasting_s / len(slots) * a_round if rate and a_round else 0.0
 
     @property
     def rate(self) -> float:

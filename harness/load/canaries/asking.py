@@ -19,6 +19,7 @@ from idchaos.load.canaries.party import Party
 from idchaos.load.idp.client import Step
 
 MOST_A_TURN = 5
+"""Requests: an arrival of canaries must not last."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class AskingDesk(Desk):
     def __init__(self, bench: Bench, kind: AskedKind) -> None:
         super().__init__(bench, kind)
         self._asks, self.says_nothing = kind.asks, kind.says_nothing
-        rounds = self.scene.plan.canary_rounds(self.scene.lasting_s)
-        self._per_turn = per_turn(len(kind.asks), bench.plan.turns(kind.name, rounds))
+        turns = self.scene.plan.turns_of(kind.name, self.scene.lasting_s)
+        self._per_turn = per_turn(len(kind.asks), turns)
         self._decided: Counter[str] = Counter()
         self._tried: Counter[str] = Counter()
 
@@ -100,8 +101,8 @@ class AskingDesk(Desk):
 
 
 def per_turn(ways: int, turns: float) -> int:
-    """How many requests are sent in one turn, so that in so many turns each way has its own, if :data:`MOST_A_TURN` do:
-    they are sent one after the other.
+    """How many requests are sent in one turn, one after the other, so that in so many turns each way has its own, if
+    :data:`MOST_A_TURN` do.
     """
     return min(MOST_A_TURN, max(1, ceil(ways / max(turns, 1.0))))
 
