@@ -33,8 +33,9 @@ OUTAGE = Trial(
 UNHEARD = Trial(
     scenario="jwks_outage",
     settings=SHORT
-    | {"fault.mode": "refused", "fault.duration_s": 6, "gateway.jwks_stale_s": 60, "gateway.jwks_timeout_s": 1}
-    | {"phases.recovery_s": 14},
+    | {"fault.mode": "refused", "fault.duration_s": 8.5, "gateway.jwks_stale_s": 60, "gateway.jwks_timeout_s": 1}
+    # It ends before the fifth poll of one that waits twice as long after each failure: 0.5 s, 1, 2, 4, 8.
+    | {"phases.recovery_s": 6.5},
 )
 # The slowest hundredth of each replica takes requests enough to tell, also when it is over.
 RECOVERED = Trial(

@@ -15,7 +15,7 @@ from idchaos.targets.standin.defects import DEFECTS
 from idchaos.topologies import TOPOLOGIES
 from idchaos.verdict.power import Decidable, foretell
 
-LONGEST_RUN_S = 24
+LONGEST_RUN_S = 20
 
 
 def test_every_defect_has_a_row_or_a_reason_why_not() -> None:
