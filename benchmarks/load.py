@@ -34,7 +34,7 @@ PUNCTUAL_RATE = 1_000.0
 PUNCTUAL_BOUND_S = 0.0015
 RATIO_BOUND = 0.6
 ROUNDS = 7
-SHARES = (0.85, 0.75, 0.65, 0.6, 0.55, 0.45)
+SHARES = (0.85, 0.75, 0.65, 0.6, 0.55, 0.45, 0.35, 0.25)
 """Of the closed loop's rate, tried in the open loop until one is held."""
 
 BODY = b'{"service":"orders","subject":"alice","client":"web"}'
