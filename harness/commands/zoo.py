@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--table", is_flag=True, help="Every defect in every one of the runs: which of them sees what?")
 @click.option("--alone", is_flag=True, help="One defect a run: else those share one that fail nothing in common.")
 @click.option("--changed", metavar="REV", help="Only what a change since this Git revision touches.")
+@click.option("--part", metavar="K/N", help="Only the K-th of N parts of the runs: those of all parts are all runs.")
 @click.option(
     "--at-once",
     type=click.IntRange(1, 64),
@@ -54,6 +55,7 @@ def command(
     table: bool,
     alone: bool,
     changed: str | None,
+    part: str | None,
     at_once: int,
     target: str,
     topology: str,
@@ -74,6 +76,7 @@ def command(
     from idchaos.studies.zoo import rows as listed
     from idchaos.studies.zoo import tables, trials
 
+    wanted = trials.Part.parse(part) if part else trials.Part(1, 1)
     chosen = listed.touched(ROWS, changed_files(changed)) if changed else listed.choose(ROWS, defects)
     if not chosen:
         raise UsageError(f"--changed: nothing that differs from {changed} touches a row of the zoo")
@@ -91,6 +94,9 @@ def command(
         topology=topology,
         alone=alone,
     )
+    planned = wanted.among(planned)
+    if not planned:
+        raise UsageError(f"--part: there are fewer runs than {wanted.of}, and none in part {wanted.number}")
     results = _results(planned, at_once, as_json)
     found: Matrix | Detection
     if table:

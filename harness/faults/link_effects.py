@@ -160,8 +160,12 @@ class LinkEffect(Value):
 
     @property
     def probes_needed(self) -> int:
-        """So many that none, and (for less than all) every one, would disprove the share."""
-        if self.share >= 1:
+        """One, where requests are a while under way. Of resets so many that none, and (for less than all) every one,
+        would disprove the share: one reset says nothing of the next.
+        """
+        if ENDS.get(self.mode) is not Symptom.RESET:
+            return 1
+        if self.mode == "reset":
             return FEWEST_PROBES
         rarest = max(self.share, 1 - self.share)
         return max(FEWEST_PROBES, math.ceil(math.log(DOUBT / 2, rarest)))

@@ -199,10 +199,9 @@ class LinkFault(Fault):
         return Evidence(source="control", ok=ok, what=f"{proxy} is {state}")
 
     def _probed(self, target: Target, effect: LinkEffect, proxy: str, who: str, upstream: str) -> Evidence:
-        tries = effect.probes_needed if self.mode == "partial" else 1
         patience_s = effect.patience_s(LARGEST_ANSWER)
-        met = [_met(_probe(target, proxy, who, upstream, patience_s)) for _ in range(tries)]
-        ok = effect.is_share(met) if self.mode == "partial" else effect.met_by_probe(met[0])
+        met = [_met(_probe(target, proxy, who, upstream, patience_s)) for _ in range(effect.probes_needed)]
+        ok = effect.is_share(met) if self.mode == "partial" else all(map(effect.met_by_probe, met))
         return Evidence(source="probe", ok=ok, what=f"{who} to {upstream} during: {told(met)}")
 
     def check_held(self, target: Target, before: Snapshot, applied: Applied = NOTHING) -> tuple[Evidence, ...]:

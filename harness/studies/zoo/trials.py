@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from idchaos.errors import IdchaosError, UsageError
 from idchaos.experiment import Verdict
@@ -125,6 +127,36 @@ def plan(
             for row in shared.rows:
                 _check_names(row, shared.run)
     return planned
+
+
+class Part(NamedTuple):
+    """The ``number``-th of ``of`` parts, from 1."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Part:
+        """``1/2``: the first of two.
+
+        Raises:
+            UsageError: it is no such thing.
+        """
+        number, slash, of = text.partition("/")
+        if slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
+            return cls(int(number), int(of))
+        raise UsageError(f"--part: {text!r} should be like 1/2, the first of two parts")
+
+    def among(self, planned: Sequence[Planned]) -> tuple[Planned, ...]:
+        """Of the runs with defects every ``of``-th, and the sound runs of their trials: each is in one part, and each
+        part has some of every long trial.
+        """
+        counter = count(1 - self.number)
+        kept = (
+            replace(trial, controls=tuple(each for each in trial.controls if next(counter) % self.of == 0))
+            for trial in planned
+        )
+        return tuple(trial for trial in kept if trial.controls)
 
 
 def _groups(rows: Sequence[Row], trial: Trial, *, alone: bool, everywhere: bool) -> tuple[tuple[Row, ...], ...]:

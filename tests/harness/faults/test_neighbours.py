@@ -9,7 +9,7 @@ import pytest
 from idchaos.faults.endpoint_effects import met_by_answer, met_by_fetches, well
 from idchaos.faults.fetches import Fetch
 from idchaos.faults.idp_errors import EMPTY, ERROR_5XX, GARBAGE
-from idchaos.faults.link_effects import LinkEffect, Mode
+from idchaos.faults.link_effects import DOUBT, LinkEffect, Mode
 from idchaos.faults.network import LinkFault
 from idchaos.faults.symptoms import Met, Symptom, symptom_of
 from idchaos.targets.base import EndpointError
@@ -86,6 +86,12 @@ def test_probes_are_so_many_that_all_of_them_or_none_disprove_a_share(share: flo
     assert not of.is_share([MET["nothing"]] * of.probes_needed)
     reset = round(share * of.probes_needed)
     assert of.is_share([MET["a reset"]] * reset + [MET["nothing"]] * (of.probes_needed - reset))
+
+
+def test_one_reset_may_be_one_of_a_few_so_that_many_must_be_reset_in_a_row() -> None:
+    half_of_them_by_luck = 0.5 ** effect("reset").probes_needed
+    assert half_of_them_by_luck < DOUBT
+    assert effect("timeout", latency_s=1).probes_needed == effect("slow", latency_s=1).probes_needed == 1
 
 
 ERRORS: dict[str, EndpointError] = {

@@ -13,10 +13,11 @@ from idchaos.errors import IdchaosError, Interrupted, TargetError, UsageError
 from idchaos.experiment import Verdict
 from idchaos.record.record import Cleanup
 from idchaos.run.launch import Prepared
+from idchaos.scenarios.zoo import ROWS
 from idchaos.studies.zoo.results import Control, Detection, Matrix
 from idchaos.studies.zoo.rows import Row, Trial, choose, suited, together, touched
 from idchaos.studies.zoo.tables import detection_markdown, markdown
-from idchaos.studies.zoo.trials import plan, run
+from idchaos.studies.zoo.trials import Part, plan, run
 from idchaos.verdict.verdict import InvariantVerdict, ObjectiveVerdict, RunVerdict
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
@@ -113,6 +114,22 @@ def test_each_trial_is_run_soundly_and_then_with_one_defect_at_a_time() -> None:
     runs = [[*(one.defects for one in each.sound), *(one.run.defects for one in each.controls)] for each in planned]
     assert runs == [[(), (), ("no_aud_check",), ("no_exp_check",)], [(), (), ("zero_leeway",)]]
     assert len({one.seed for each in planned for one in each.sound}) == 4
+
+
+def test_parts_share_the_runs_with_defects_and_each_has_the_sound_runs_of_its_trials() -> None:
+    rows = [row for row in ROWS if row.besides is None][:5]
+    planned = plan(rows, sound=1, target="local", reports=Path("reports"))
+    parts = [Part.parse(text).among(planned) for text in ("1/2", "2/2")]
+    tried = [sorted(row.defect for trial in part for shared in trial.controls for row in shared.rows) for part in parts]
+    assert sorted(tried[0] + tried[1]) == sorted(row.defect for row in rows)
+    assert abs(len(tried[0]) - len(tried[1])) == 1
+    assert all(trial.sound for part in parts for trial in part)
+    assert Part.parse("1/1").among(planned) == planned
+
+
+@pytest.mark.parametrize("text", ["", "2", "0/2", "3/2", "1/0", "-1/2", "a/b", "1/2/3"])
+def test_a_part_is_one_of_so_many(text: str) -> None:
+    assert refused(lambda: Part.parse(text)) == f"--part: {text!r} should be like 1/2, the first of two parts"
 
 
 def known(defect: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Row:
