@@ -21,11 +21,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_host(url: str, allow_hosts: tuple[str, ...]) -> str:
-    """The URL again, if something may be sent to its host.
+def host_of(url: str) -> str:
+    """The host that a URL names.
 
     Raises:
-        UsageError: not HTTP, or the host is neither loopback nor allowed.
+        UsageError: not HTTP, or no URL.
     """
     try:
         parts = urlsplit(url)
@@ -34,6 +34,16 @@ def check_host(url: str, allow_hosts: tuple[str, ...]) -> str:
         raise UsageError(f"{url!r}: not a URL") from None
     if parts.scheme not in ("http", "https") or not host or not _PLAIN.fullmatch(url):
         raise UsageError(f"{url!r}: not an http or https URL")
+    return host
+
+
+def check_host(url: str, allow_hosts: tuple[str, ...]) -> str:
+    """The URL again, if something may be sent to its host.
+
+    Raises:
+        UsageError: not HTTP, or the host is neither loopback nor allowed.
+    """
+    host = host_of(url)
     if not is_loopback(host) and host not in allow_hosts:
         raise UsageError(f"{host}: load is only sent to loopback; name other hosts in allow_hosts")
     return url

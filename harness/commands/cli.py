@@ -28,6 +28,7 @@ COMMANDS = (
     "history",
     "new",
     "init",
+    "schema",
     "doctor",
     "up",
     "down",

@@ -11,8 +11,9 @@ import click
 
 from idchaos.commands.init_target import target
 from idchaos.commands.new import written
+from idchaos.commands.schema import put_beside
 from idchaos.errors import StoreError, UsageError
-from idchaos.targets.gateways.file import SUFFIX
+from idchaos.targets.tables import SUFFIX
 
 
 @click.group()
@@ -30,7 +31,8 @@ command.add_command(target)
 @click.option("--url", "urls", multiple=True, help="Where a replica is that runs already; once for each.")
 @click.option("--config", help="A file beside it whose places ({listen} ...) are filled in for each replica.")
 def gateway(*, file: Path, name: str | None, start: str | None, urls: tuple[str, ...], config: str | None) -> None:
-    """Write FILE (gateway.toml), with a comment on everything that can stand in it. Asks for what no option says.
+    """Write FILE (gateway.toml), with a comment on everything that can stand in it, and the schema by which editors
+    complete and check it. Asks for what no option says.
 
     Next: idchaos doctor FILE; idchaos run jwks_outage --gateway FILE.
     """
@@ -50,7 +52,7 @@ def gateway(*, file: Path, name: str | None, start: str | None, urls: tuple[str,
     if start and config is None:
         config = click.prompt("Its configuration, a file beside this one? (empty: none)", default="") or None
     _write(file, written("gateway.toml.tmpl", _words(name, start or "", urls, config or "")))
-    print(file)
+    print(f"{file}\n{put_beside(file, 'gateway')}")
     print(f"next: idchaos doctor {file}; idchaos run jwks_outage --gateway {file if '/' in str(file) else f'./{file}'}")
 
 

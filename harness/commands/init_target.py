@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import click
 
 from idchaos.commands.new import written
+from idchaos.commands.schema import put_beside
 from idchaos.errors import FaultError, IdchaosError, StoreError, TargetError, UsageError
 from idchaos.hosts import check_host, is_loopback
-from idchaos.targets.gateways.file import SUFFIX
+from idchaos.targets.tables import SUFFIX
 
 if TYPE_CHECKING:
     from idchaos.targets.endpoints import Endpoints
@@ -33,8 +34,9 @@ UNKNOWN_LIFE_S = 300
 @click.option("--toxiproxy", help="Where Toxiproxy's API is, if there is one: http://127.0.0.1:8474.")
 @click.option("--allow-host", "hosts", multiple=True, help="A host that is not this machine and may be contacted.")
 def target(*, file: Path, hosts: tuple[str, ...], **given: Any) -> None:
-    """Write FILE (target.toml), with a comment on everything that can stand in it. Asks for what no option says, and
-    reads the rest from the IdP's discovery document, a token, and Toxiproxy. Nothing is changed there.
+    """Write FILE (target.toml), with a comment on everything that can stand in it, and the schema by which editors
+    complete and check it. Asks for what no option says, and reads the rest from the IdP's discovery document, a token,
+    and Toxiproxy. Nothing is changed there.
 
     Next: idchaos doctor FILE; idchaos run jwks_outage --target FILE.
     """
@@ -49,7 +51,9 @@ def target(*, file: Path, hosts: tuple[str, ...], **given: Any) -> None:
     except OSError as error:
         raise StoreError(f"{file}: cannot be written: {error.strerror}") from None
     shown = file if "/" in str(file) else f"./{file}"
-    print(f"{file}\nnext: idchaos doctor {file}; idchaos run jwks_outage --target {shown}")
+    print(
+        f"{file}\n{put_beside(file, 'target')}\nnext: idchaos doctor {file}; idchaos run jwks_outage --target {shown}"
+    )
 
 
 def _asked(given: dict[str, Any]) -> dict[str, Any]:

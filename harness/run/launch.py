@@ -33,9 +33,10 @@ from idchaos.targets.base import Target
 from idchaos.targets.gateways.catalogue import STAND_IN, adapter_named
 from idchaos.targets.idps import catalogue as idps
 from idchaos.targets.idps.hosted import Hosted
+from idchaos.targets.own_settings import OF_TOKENS
 from idchaos.targets.standin import defects
 from idchaos.targets.standin.guests import Guests
-from idchaos.targets.systems.file import OF_TOKENS, is_file, read
+from idchaos.targets.systems.file import is_file, read
 from idchaos.topologies import DEFAULT_TOPOLOGY, EDGE, TOPOLOGIES, offers, topology_named
 from idchaos.undo.ledger import Containers, Processes, Undo
 

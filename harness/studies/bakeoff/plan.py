@@ -15,7 +15,7 @@ from idchaos.settings import names
 from idchaos.studies.bakeoff.questions import POINTS, SCENARIOS
 from idchaos.studies.study.points import seconds_of
 from idchaos.targets.gateways.catalogue import STAND_IN, adapter_named, adapters
-from idchaos.targets.gateways.file import SUFFIX
+from idchaos.targets.tables import SUFFIX
 
 Point = tuple[str, str]
 """A scenario and a variant."""

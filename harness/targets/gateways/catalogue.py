@@ -11,8 +11,8 @@ from idchaos.errors import UsageError, unknown
 from idchaos.targets import gateways as package
 from idchaos.targets.found import found_in
 from idchaos.targets.gateways.base import Adapter
-from idchaos.targets.gateways.file import SUFFIX
 from idchaos.targets.gateways.own import Own
+from idchaos.targets.tables import SUFFIX
 
 STAND_IN: Final = "standin"
 """The gateways that come with the project, which are no adapter."""

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
-from typing import Final, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from idchaos.dialects import REFUSING, Dialect, Rule
 from idchaos.errors import UsageError
 from idchaos.hosts import is_loopback
 from idchaos.reasons import REFUSALS, Reason
-from idchaos.settings import GatewaySettings, plain
+from idchaos.targets.own_settings import OF_GATEWAYS, checked, told_editors
+from idchaos.targets.tables import Table, Url, as_model, either
 from idchaos.topologies import SERVICES
-from idchaos.values import Value
-
-Model = TypeVar("Model", bound=BaseModel)
-
-SUFFIX: Final = ".toml"
 
 
-class Example(Value):
+class Example(Table):
     """One answer of the gateway, and what it means."""
 
     means: Literal["refusal", "outage"]
@@ -50,7 +45,7 @@ class Example(Value):
         return Rule(reason=self.reason or unsaid, status=(self.status,), header=self.header, says=re.escape(self.says))
 
 
-class Ports(Value):
+class Ports(Table):
     """Fixed ports of this machine, for a gateway that is configured beforehand."""
 
     issuer: int = Field(ge=1, le=65_535)
@@ -62,17 +57,19 @@ class Ports(Value):
     """The services as gateways reach them."""
 
 
-class Described(Value):
+class Described(Table):
     """The table ``[gateway]``: how it is had."""
 
+    model_config = ConfigDict(json_schema_extra=either("command", "url"))
+
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
-    command: tuple[str, ...] = ()
+    command: tuple[str, ...] = Field((), min_length=1)
     """Starts one replica, in the foreground."""
     config: str = ""
     """A file beside this one, with the same placeholders: each replica gets its own, filled in, as ``{config}``."""
-    url: tuple[str, ...] = ()
+    url: tuple[Url, ...] = Field((), min_length=1)
     """Where each replica is, if they run already."""
-    services: tuple[str, ...] = SERVICES
+    services: tuple[Annotated[str, WithJsonSchema({"enum": [*SERVICES]})], ...] = Field(SERVICES, min_length=1)
     """Whose APIs go through it: ``orders`` below ``/orders``, ``accounts`` below ``/accounts``."""
     caller: str = "token"
     """The header in which it tells services the caller's ``sub``; ``token``: it passes the token on."""
@@ -84,7 +81,7 @@ class Described(Value):
     @field_validator("services")
     @classmethod
     def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if not names or not set(names) <= set(SERVICES):
+        if not set(names) <= set(SERVICES):
             raise ValueError(f"should be some of {', '.join(SERVICES)}")
         return names
 
@@ -97,7 +94,7 @@ class Described(Value):
         return self
 
 
-class GatewayFile(Value):
+class GatewayFile(Table):
     """The whole file."""
 
     gateway: Described
@@ -105,18 +102,14 @@ class GatewayFile(Value):
     """Its answers, in the order in which they are tried."""
     unpromised: dict[str, str] = Field(default_factory=dict)
     """Kinds of canaries that it does not promise to refuse, and why not."""
-    settings: dict[str, float] = Field(default_factory=dict)
+    settings: dict[str, float] = Field(default_factory=dict, json_schema_extra=told_editors(OF_GATEWAYS))
     """What is so in it, by our names of settings: ``leeway_s``, ``jwks_cache_s`` ..."""
     ports: Ports | None = None
 
     @field_validator("settings")
     @classmethod
     def _are_ours(cls, values: dict[str, float]) -> dict[str, float]:
-        for name in values:
-            if name not in GatewaySettings.model_fields or name == "idp_path":
-                known = ", ".join(each for each in GatewaySettings.model_fields if each != "idp_path")
-                raise ValueError(f"{name!r} is unknown; there are {known}")
-        return values
+        return checked(values, OF_GATEWAYS)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -151,33 +144,6 @@ def read(path: Path) -> GatewayFile:
     if found.gateway.config and not (path.parent / found.gateway.config).is_file():
         raise UsageError(f"--gateway {path}: gateway.config: there is no file {path.parent / found.gateway.config}")
     return found
-
-
-def as_model(option: str, path: Path, model: type[Model], hint: str) -> Model:
-    """A TOML file as what it describes. ``option``: by which the file was named; ``hint``: where one comes from.
-
-    Raises:
-        UsageError: it can't be read, is no TOML, or says what can't be: names the place and what would be right.
-    """
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{option} {path}: {error.strerror}; {hint}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{option} {path}: no TOML: {error}") from None
-    try:
-        return model.model_validate(tree)
-    except ValidationError as error:
-        raise UsageError(f"{option} {path}: {first_problem(error)}") from None
-
-
-def first_problem(error: ValidationError) -> str:
-    """Where a file is wrong, and what would be right, in one line."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key"
-    return f"{where}: {plain(first['msg'])}" if where else plain(first["msg"])
 
 
 def _check_url(url: str, allowed: tuple[str, ...]) -> None:

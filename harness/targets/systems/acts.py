@@ -6,15 +6,17 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from idchaos.errors import UsageError
 from idchaos.settings import plain
-from idchaos.values import Value
+from idchaos.targets.tables import Table, Url, either
 
 
-class Secret(Value):
+class Secret(Table):
     """Where a secret is: it never stands in the file itself."""
+
+    model_config = ConfigDict(json_schema_extra=either("env", "file"))
 
     env: str = ""
     file: str = ""
@@ -50,16 +52,21 @@ def _no_text(value: Any) -> Any:
 Placed = Annotated[Secret, BeforeValidator(_no_text)]
 
 
-class Act(Value):
+class Act(Table):
     """A command, or an HTTP request. Places in braces are filled in: ``{kid}``, ``{alg}``."""
 
-    command: tuple[str, ...] = ()
-    url: str = ""
+    model_config = ConfigDict(json_schema_extra=either("command", "url"))
+
+    command: tuple[str, ...] = Field((), min_length=1)
+    """A program and its arguments, without a shell. It gets no input, and has done it when it exits with 0."""
+    url: Url = ""
+    """Where a request is sent, which has done it when it is answered by 2xx."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     body: str | None = None
     secret: Placed | None = None
     """Of a request: sent as a bearer token (RFC 6750)."""
     timeout_s: float = Field(30, gt=0, le=600)
+    """So long it may take."""
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
@@ -74,7 +81,7 @@ class Hook(Act):
     undo: Act
 
 
-class Hooks(Value):
+class Hooks(Table):
     """The table ``[hooks]``: what the system can be told to do."""
 
     publish_key: Act | None = None

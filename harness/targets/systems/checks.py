@@ -18,8 +18,8 @@ from idchaos.targets.endpoints import Client, Endpoints
 from idchaos.targets.gateways.base import which
 from idchaos.targets.gateways.checks import Finding, ask, decided, good_token
 from idchaos.targets.oidc import DISCOVERY, OidcClient, trusting
+from idchaos.targets.own_settings import OF_TOKENS
 from idchaos.targets.systems.acts import Act, Hook
-from idchaos.targets.systems.file import OF_TOKENS
 from idchaos.targets.systems.published import kid_of, part_of, published
 
 if TYPE_CHECKING:

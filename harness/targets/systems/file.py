@@ -5,26 +5,24 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from idchaos.dialects import DIALECTS, Dialect
 from idchaos.errors import UsageError
-from idchaos.hosts import check_host
-from idchaos.settings import GatewaySettings
-from idchaos.targets.gateways.file import SUFFIX, Example, as_model
+from idchaos.hosts import check_host, host_of
+from idchaos.targets.gateways.file import Example
+from idchaos.targets.own_settings import OF_GATEWAYS, OF_TOKENS, checked, told_editors
 from idchaos.targets.systems.acts import Hook, Hooks, Placed
-from idchaos.values import Value
+from idchaos.targets.tables import SUFFIX, Table, Url, as_model
 
 WRITES_ONE: Final = "idchaos init target writes one"
-OF_TOKENS: Final = "access_ttl_s"
-"""The one of our settings of tokens that a file may say."""
-SETTINGS: Final = (*(name for name in GatewaySettings.model_fields if name != "idp_path"), OF_TOKENS)
+SETTINGS: Final = (*OF_GATEWAYS, OF_TOKENS)
 
 
-class SystemTable(Value):
+class SystemTable(Table):
     """The table ``[system]``."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
@@ -34,12 +32,12 @@ class SystemTable(Value):
     """A file of certificates (PEM) that are trusted instead of the usual ones."""
 
 
-class IdpTable(Value):
+class IdpTable(Table):
     """The table ``[idp]``."""
 
-    issuer: str
+    issuer: Url
     """As it names itself in its discovery document and its tokens."""
-    url: str = ""
+    url: Url = ""
     """Where it is reached, if that is not the issuer: discovery is below it."""
 
     @property
@@ -48,7 +46,7 @@ class IdpTable(Value):
         return (self.url or self.issuer).rstrip("/")
 
 
-class ClientTable(Value):
+class ClientTable(Table):
     """One of ``[[client]]``: it gets tokens for itself by a secret (RFC 6749 section 4.4)."""
 
     id: str = Field(min_length=1)
@@ -60,14 +58,14 @@ class ClientTable(Value):
     """What it says besides when it asks for a token: ``audience``, ``resource`` ..."""
 
 
-class GatewayTable(Value):
+class GatewayTable(Table):
     """The table ``[gateway]``: who decides about tokens."""
 
-    url: tuple[str, ...] = Field(min_length=1)
+    url: tuple[Url, ...] = Field(min_length=1)
     """Of each replica; of one balancer, if that is all that can be reached."""
     revocation: Literal["expiry", "introspection"] = "expiry"
     """How a revoked token ends: at its own end alone, or since the gateway asks the IdP about it."""
-    dialect: str = ""
+    dialect: Annotated[str, WithJsonSchema({"enum": ["", *DIALECTS]})] = ""
     """A gateway whose answers are known: ``envoy``. Empty: as ``[[dialect]]`` says."""
 
     @field_validator("dialect")
@@ -78,7 +76,7 @@ class GatewayTable(Value):
         return name
 
 
-class RouteTable(Value):
+class RouteTable(Table):
     """One of ``[[route]]``: an API behind the gateways."""
 
     path: str = Field(pattern=r"^/[!-~]*$")
@@ -90,10 +88,10 @@ class RouteTable(Value):
     """Whether a POST with a good token changes nothing that matters there: everyday traffic POSTs then, too."""
 
 
-class ToxiproxyTable(Value):
+class ToxiproxyTable(Table):
     """The table ``[toxiproxy]``: a server that was there before, and stays."""
 
-    api: str
+    api: Url
     gateway_to_idp: tuple[str, ...] = ()
     """The proxies by which the gateways get keys: one for each replica, in their order, or one for all of them."""
     client_to_idp: str = ""
@@ -106,7 +104,7 @@ class ToxiproxyTable(Value):
     """
 
 
-class BlastRadius(Value):
+class BlastRadius(Table):
     """The table ``[blast_radius]``: what a run may do at most."""
 
     max_rate: float = Field(500, gt=0)
@@ -117,14 +115,14 @@ class BlastRadius(Value):
     """The share of the gateway's replicas whose links may be faulted."""
 
 
-class Minting(Value):
+class Minting(Table):
     """The table ``[minting]``: a key that the IdP signs with, where one may be had: bad tokens are made by it."""
 
     key: str
     """A file with the private JWK, with ``kid`` and ``alg`` (RFC 7517)."""
 
 
-class TargetFile(Value):
+class TargetFile(Table):
     """The whole file."""
 
     system: SystemTable
@@ -138,26 +136,25 @@ class TargetFile(Value):
     hooks: Hooks = Hooks()
     dialect: tuple[Example, ...] = ()
     unpromised: dict[str, str] = Field(default_factory=dict)
-    settings: dict[str, float]
+    settings: dict[str, float] = Field(json_schema_extra=told_editors(SETTINGS, (OF_TOKENS,)))
     """What is so in it, by our names of settings; how long access tokens live at least."""
 
     @field_validator("settings")
     @classmethod
     def _are_ours(cls, values: dict[str, float]) -> dict[str, float]:
-        for name in values:
-            if name not in SETTINGS:
-                raise ValueError(f"{name!r} is unknown; there are {', '.join(SETTINGS)}")
         if OF_TOKENS not in values:
             raise ValueError(f"{OF_TOKENS} is missing: how long an access token lives, in seconds")
-        return values
+        return checked(values, SETTINGS)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for where, url in self.urls():
-            try:
+        where = "idp.issuer"
+        try:
+            host_of(self.idp.issuer)
+            for where, url in self.urls():  # noqa: B007 - told where it ended
                 check_host(url, self.system.allow_hosts)
-            except UsageError as error:
-                raise ValueError(f"{where}: {error}") from None
+        except UsageError as error:
+            raise ValueError(f"{where}: {error}") from None
         if not self.everyday:
             raise ValueError("client: one of purpose everyday is needed, whose tokens are good at every route")
         if self.gateway.dialect and self.dialect:

@@ -32,12 +32,13 @@ from idchaos.targets.gateways.base import OF_BINDING, OF_REVOCATION
 from idchaos.targets.gateways.checks import insist_on
 from idchaos.targets.gateways.witness import Witness
 from idchaos.targets.observer import ObservesLinks
+from idchaos.targets.own_settings import OF_TOKENS
 from idchaos.targets.restoring import KeyPublished, KeySigns, Wanted
 from idchaos.targets.standin.control import ControlClient
 from idchaos.targets.standin.observing import OBSERVER
 from idchaos.targets.systems.checks import decisions
 from idchaos.targets.systems.discovery import Metadata, discovered
-from idchaos.targets.systems.file import OF_TOKENS, ClientTable, TargetFile, read
+from idchaos.targets.systems.file import ClientTable, TargetFile, read
 from idchaos.targets.systems.keys import HookedKeys
 from idchaos.targets.systems.published import published, signs
 from idchaos.targets.systems.recorder import Recorder
