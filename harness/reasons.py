@@ -68,6 +68,12 @@ OF_KEYS: Final = frozenset({Reason.KID_UNKNOWN, Reason.SIGNATURE_INVALID})
 """Refusals that say that a key is not, or no longer, known."""
 OF_REVOCATION: Final = frozenset({Reason.TOKEN_REVOKED, Reason.TOKEN_INACTIVE})
 """Refusals that say that a token was revoked."""
+HELPED_BY_A_NEW_TOKEN: Final = OF_KEYS | OF_REVOCATION | {Reason.TOKEN_MISSING, Reason.TOKEN_EXPIRED, "invalid_token"}
+"""Refusals after which a client asks for another token: those that RFC 6750 section 3.1 has told by 401, and its own
+word for them.
+"""
+NOT_HELPED_BY_ONE: Final = frozenset({Reason.SCOPE_INSUFFICIENT, "insufficient_scope"})
+"""Refusals that the next token meets as well: by the same section, 403."""
 UNSPECIFIC: Final = frozenset({Reason.NOT_VIA_GATEWAY, Reason.LOGIN_REQUIRED})
 """Refusals that say nothing of the token."""
 NOT_OF_REVOCATION: Final = REFUSALS - OF_REVOCATION - UNSPECIFIC

@@ -116,7 +116,7 @@ ROWS = (
     _in_outage("unknown_kid_falls_back_to_any_key", "unknown_keys_refused", besides=()),
     _in_outage("retired_key_kept_forever", "retired_keys_refused", besides=()),
     _in_outage("cache_wiped_on_failed_fetch", "api_success_fault"),
-    _in_outage("failed_fetch_cached_long", "api_success_recovery"),
+    _in_outage("failed_fetch_cached_long", "api_success_recovery", "key_cache_age_recovery"),
     _in_outage("revocation_ignored", "revoked_tokens_refused", besides=("revocation_ends_the_grant",)),
     _in_outage("revocations_cut", "revoked_tokens_refused", besides=("revocation_ends_the_grant",)),
     _in_outage("verdict_outlives_revocation", "revoked_tokens_refused", besides=("revocation_ends_the_grant",)),

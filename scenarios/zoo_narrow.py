@@ -38,6 +38,8 @@ OF_ALL_RUNS = (
     ("scope_substring_match", "scopes_enforced"),
     ("scope_case_ignored", "scopes_enforced"),
     ("malformed_as_500", "refusals_are_4xx"),
+    ("expired_as_403", "refusals_say_what_helps"),
+    ("scope_as_401", "refusals_say_what_helps"),
     ("any_client_secret", "client_secrets_checked"),
     ("code_redeemed_by_other_client", "codes_bound_to_clients"),
     ("refresh_by_other_client", "refresh_tokens_bound_to_clients"),

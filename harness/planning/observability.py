@@ -24,7 +24,7 @@ OF_KEY_FETCHES: Final[Mapping[str, Fact]] = {
 EACH_FETCH: Final = "each replica's key fetches"
 """Which of several replicas asked, where they share a link."""
 OF_WAYS_AROUND: Final = frozenset({"audience_confusion_around"})
-OF_REASONS: Final = frozenset({"refusals_told_as_errors", "outages_told_as_refusals"})
+OF_REASONS: Final = frozenset({"refusals_told_as_errors", "outages_told_as_refusals", "refusals_that_mislead"})
 
 
 @dataclass(frozen=True, slots=True)

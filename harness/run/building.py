@@ -229,6 +229,15 @@ def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objecti
             why="An outage that is answered with 4xx logs good users out, and one with 500 looks like a bug: only 502, "
             "503 and 504 say that somebody else is away.",
         ),
+        at_most(
+            0,
+            "count",
+            "refusals_that_mislead",
+            name="refusals_say_what_helps",
+            phase="all",
+            why="Clients refresh when they are told 401, and only then: an expired token that is answered with 403 locks "
+            "its user out, and a scope that lacks, with 401, has clients refresh for ever.",
+        ),
     )
     # A sound validator asks again when keys have aged, or a cooldown after the last time, whatever tokens it is sent.
     apart_s = min(settings.gateway.jwks_cooldown_s, SHORTEST_SOUND_LIFE * settings.gateway.jwks_cache_s)

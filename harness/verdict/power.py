@@ -111,7 +111,8 @@ COUNTERS = frozenset({"jwks_fetch_failures", "jwks_fetch_rate", "jwks_fetch_rate
 ONE_WILL_DO = frozenset(
     {
         "recovery_time", "retired_key_acceptance", "revocation_lag_max", "skew_threshold_min", "skew_threshold_max",
-        "refusals_told_as_errors", "outages_told_as_refusals", "attacker_last_success", "issuance_alarm_delay",
+        "refusals_told_as_errors", "outages_told_as_refusals", "refusals_that_mislead", "attacker_last_success",
+        "issuance_alarm_delay",
         "unserved_time", "audience_confusion", "audience_confusion_around", "token_request_peak",
         "refresh_attempts", "unbound_answers",
         "replays_unnoticed", "parallel_uses_accepted", "token_lifetime_max", "theft_window_max",

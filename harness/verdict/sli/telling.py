@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 import numpy as np
 
 from idchaos.indicators import Selector
-from idchaos.reasons import UNDECIDED_REASONS
+from idchaos.reasons import HELPED_BY_A_NEW_TOKEN, NOT_HELPED_BY_ONE, UNDECIDED_REASONS
 from idchaos.record.record import When
 from idchaos.verdict.sli.base import Read, Sli, counted, unknown
 from idchaos.verdict.stats import Bools
@@ -50,6 +51,13 @@ def _outage_as_refusal(traffic: Traffic) -> Bools:
     return ~unserved & traffic.equal("error_code", *UNDECIDED_REASONS)
 
 
+def _wrong_advice(traffic: Traffic) -> Bools:
+    """Clients ask for another token when they are told 401 (RFC 6750 section 3.1), and only then."""
+    status = traffic.samples["status"].to_numpy()
+    stranded = (status == HTTPStatus.FORBIDDEN) & traffic.equal("error_code", *HELPED_BY_A_NEW_TOKEN)
+    return stranded | ((status == HTTPStatus.UNAUTHORIZED) & traffic.equal("error_code", *NOT_HELPED_BY_ONE))
+
+
 SLIS = tuple(
     Sli(
         name,
@@ -62,5 +70,6 @@ SLIS = tuple(
     for name, wrong in (
         ("refusals_told_as_errors", _refusal_as_error),
         ("outages_told_as_refusals", _outage_as_refusal),
+        ("refusals_that_mislead", _wrong_advice),
     )
 )

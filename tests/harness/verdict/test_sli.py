@@ -287,6 +287,27 @@ def test_answers_whose_status_contradicts_their_reason_are_counted(
     assert all(one.low == one.value == one.high for one in found.values())
 
 
+@pytest.mark.parametrize(
+    ("status", "error_code", "misleads"),
+    [
+        (401, "token_expired", False),
+        (403, "token_expired", True),
+        (403, "token_revoked", True),
+        (403, "token_missing", True),
+        (403, "invalid_token", True),
+        (403, "audience_mismatch", False),  # no token that this client is given will do
+        (403, "scope_insufficient", False),
+        (401, "scope_insufficient", True),
+        (401, "insufficient_scope", True),
+    ],
+)
+def test_a_refusal_that_sends_clients_the_wrong_way_is_counted(
+    make_record: Make, status: int, error_code: str, *, misleads: bool
+) -> None:
+    record = make_record([REFUSAL | {"status": status, "error_code": error_code, "due_at": 112.0}])
+    assert sli.measure(record, "refusals_that_mislead", "fault").value == misleads
+
+
 def test_the_first_contradiction_is_named(make_record: Make) -> None:
     record = make_record([REFUSAL_AS_500 | {"due_at": 113.0}])
     assert sli.measure(record, "refusals_told_as_errors", "fault").note == "first: 500 for token_expired by gateway-1"

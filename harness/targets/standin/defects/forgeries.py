@@ -60,6 +60,8 @@ FORGERIES = (
     + listed(
         {
             "malformed_as_500": "What is no token is answered with 500.",
+            "expired_as_403": "An expired token is answered with 403, so that no client asks for another one.",
+            "scope_as_401": "A scope that lacks is answered with 401, so that clients refresh for ever.",
             "malformed_hangs": "What is no token is not answered for a minute.",
         }
     )
