@@ -235,8 +235,8 @@ def every_run(settings: CommonSettings, spans: Iterable[Phase]) -> tuple[Objecti
             "refusals_that_mislead",
             name="refusals_say_what_helps",
             phase="all",
-            why="Clients refresh when they are told 401, and only then: an expired token that is answered with 403 locks "
-            "its user out, and a scope that lacks, with 401, has clients refresh for ever.",
+            why="Clients refresh when they are told 401, and only then: an expired token that is answered with 403 "
+            "locks its user out, and a scope that lacks, with 401, has clients refresh for ever.",
         ),
     )
     # A sound validator asks again when keys have aged, or a cooldown after the last time, whatever tokens it is sent.
