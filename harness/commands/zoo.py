@@ -141,8 +141,8 @@ def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Cont
     begun: list[Prepared] = []
 
     def begin(prepared: Prepared) -> None:
-        again = any(each is prepared for each in begun)
-        begun.extend(() if again else (prepared,))
+        again = len(begun) >= total  # what was inconclusive, or was not caught in a run that it shared
+        begun.append(prepared)
         which = "again" if again else f"{len(begun)} of {total}"
         scenario = prepared.experiment.plan
         what = f"{scenario.scenario} · {scenario.variant}: {', '.join(prepared.defects) or 'no defect'}"
