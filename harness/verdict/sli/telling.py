@@ -54,8 +54,8 @@ def _outage_as_refusal(traffic: Traffic) -> Bools:
 def _wrong_advice(traffic: Traffic) -> Bools:
     """Clients ask for another token when they are told 401 (RFC 6750 section 3.1), and only then."""
     status = traffic.samples["status"].to_numpy()
-    stranded = (status == HTTPStatus.FORBIDDEN) & traffic.equal("error_code", *HELPED_BY_A_NEW_TOKEN)
-    return stranded | ((status == HTTPStatus.UNAUTHORIZED) & traffic.equal("error_code", *NOT_HELPED_BY_ONE))
+    stranded = traffic.equal("error_code", *HELPED_BY_A_NEW_TOKEN) & (status == HTTPStatus.FORBIDDEN)
+    return stranded | (traffic.equal("error_code", *NOT_HELPED_BY_ONE) & (status == HTTPStatus.UNAUTHORIZED))
 
 
 SLIS = tuple(
