@@ -54,8 +54,9 @@ def _outage_as_refusal(traffic: Traffic) -> Bools:
 def _wrong_advice(traffic: Traffic) -> Bools:
     """Clients ask for another token when they are told 401 (RFC 6750 section 3.1), and only then."""
     status = traffic.samples["status"].to_numpy()
-    stranded = traffic.equal("error_code", *HELPED_BY_A_NEW_TOKEN) & (status == HTTPStatus.FORBIDDEN)
-    return stranded | (traffic.equal("error_code", *NOT_HELPED_BY_ONE) & (status == HTTPStatus.UNAUTHORIZED))
+    stranded: Bools = traffic.equal("error_code", *HELPED_BY_A_NEW_TOKEN) & (status == HTTPStatus.FORBIDDEN)
+    looping: Bools = traffic.equal("error_code", *NOT_HELPED_BY_ONE) & (status == HTTPStatus.UNAUTHORIZED)
+    return stranded | looping
 
 
 SLIS = tuple(
