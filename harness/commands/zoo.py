@@ -37,6 +37,14 @@ if TYPE_CHECKING:
 @click.option("--changed", metavar="REV", help="Only what a change since this Git revision touches.")
 @click.option("--part", metavar="K/N", help="Only the K-th of N parts of the runs: those of all parts are all runs.")
 @click.option(
+    "--spare",
+    type=click.FloatRange(0, 0.1),
+    default=0.0,
+    show_default=True,
+    metavar="SHARE",
+    help="This share of the defects may stay inconclusive after all, as on a machine with other work; they are named.",
+)
+@click.option(
     "--at-once",
     type=click.IntRange(1, 64),
     default=1,
@@ -56,6 +64,7 @@ def command(
     alone: bool,
     changed: str | None,
     part: str | None,
+    spare: float,
     at_once: int,
     target: str,
     topology: str,
@@ -103,7 +112,7 @@ def command(
         found = found_by.Detection.of(results, topology, skipped)
         text, show = tables.detection_markdown(found), partial(show_detection, found)
     else:
-        found = found_by.Matrix.of(results, topology, skipped)
+        found = found_by.Matrix.of(results, topology, skipped, spare)
         text, show = tables.markdown(found), partial(show_matrix, found)
     if markdown is not None:
         write_atomically(markdown, text)

@@ -76,6 +76,8 @@ class Matrix(Value):
     topology: str = DEFAULT_TOPOLOGY
     skipped: dict[str, str] = Field(default_factory=dict)
     """Defects that could not be tried there, and why: nothing is known of them, and no verdict counts them."""
+    spared: float = 0.0
+    """This share of the rows may stay inconclusive without a word in the verdict: a busy machine's, and still named."""
 
     @classmethod
     def of(
@@ -83,6 +85,7 @@ class Matrix(Value):
         results: Iterable[Control | SoundRuns],
         topology: str = DEFAULT_TOPOLOGY,
         skipped: Mapping[str, str] = MappingProxyType({}),
+        spared: float = 0.0,
     ) -> Matrix:
         """Put together what :func:`run` gave."""
         found = list(results)
@@ -91,6 +94,7 @@ class Matrix(Value):
             sound=tuple(each for each in found if isinstance(each, SoundRuns)),
             topology=topology,
             skipped=dict(skipped),
+            spared=spared,
         )
 
     @property
@@ -101,8 +105,11 @@ class Matrix(Value):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all."""
-        return Verdict.worst([*(row.verdict for row in self.rows), *(runs.verdict for runs in self.sound)])
+        """The worst of all, but for rows that are spared."""
+        rows = [row.verdict for row in self.rows]
+        if rows.count(Verdict.INCONCLUSIVE) <= self.spared * len(rows):
+            rows = [verdict for verdict in rows if verdict is not Verdict.INCONCLUSIVE]
+        return Verdict.worst([*rows, *(runs.verdict for runs in self.sound)])
 
     def document(self) -> dict[str, Any]:
         """As JSON values."""

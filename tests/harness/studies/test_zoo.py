@@ -14,7 +14,7 @@ from idchaos.experiment import Verdict
 from idchaos.record.record import Cleanup
 from idchaos.run.launch import Prepared
 from idchaos.scenarios.zoo import ROWS
-from idchaos.studies.zoo.results import Control, Detection, Matrix
+from idchaos.studies.zoo.results import Control, Detection, Matrix, SoundRuns
 from idchaos.studies.zoo.rows import Row, Trial, choose, suited, together, touched
 from idchaos.studies.zoo.tables import detection_markdown, markdown
 from idchaos.studies.zoo.trials import Part, plan, run
@@ -125,6 +125,25 @@ def test_parts_share_the_runs_with_defects_and_each_has_the_sound_runs_of_its_tr
     assert abs(len(tried[0]) - len(tried[1])) == 1
     assert all(trial.sound for part in parts for trial in part)
     assert Part.parse("1/1").among(planned) == planned
+
+
+def test_a_share_of_the_defects_may_stay_undecided_and_none_may_be_missed() -> None:
+    rows = [row for row in ROWS if row.besides is None][:20]
+
+    def matrix(*verdicts: Verdict, sound: Verdict = Verdict.PASS) -> Matrix:
+        said = (*verdicts, *[Verdict.PASS] * (20 - len(verdicts)))
+        found = [
+            Control(defect=row.defect, scenario="s", variant="v", verdict=verdict)
+            for row, verdict in zip(rows, said, strict=True)
+        ]
+        return Matrix.of([*found, SoundRuns(scenario="s", variant="v", verdicts=(sound,))], spared=0.05)
+
+    assert matrix(Verdict.INCONCLUSIVE).verdict is Verdict.PASS
+    assert len(matrix(Verdict.INCONCLUSIVE).undecided) == 1
+    assert matrix(Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE).verdict is Verdict.INCONCLUSIVE
+    assert matrix(Verdict.INCONCLUSIVE, Verdict.FAIL).verdict is Verdict.FAIL
+    assert matrix(sound=Verdict.INCONCLUSIVE).verdict is Verdict.INCONCLUSIVE
+    assert matrix(*[Verdict.INCONCLUSIVE] * 20).verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("text", ["", "2", "0/2", "3/2", "1/0", "-1/2", "a/b", "1/2/3"])
