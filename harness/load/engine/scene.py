@@ -250,6 +250,8 @@ class Scene:
     def upkeep(self, step: Step) -> None:
         """Count a request at the IdP that serves the load generator itself and is no sample."""
         answer, recorder = step.answer, self.recorder
+        if answer.retry:  # the attempts before may have arrived as well
+            recorder.resent[step.endpoint] += answer.retry
         if answer.status:
             recorder.unsampled[step.endpoint] += 1
         elif answer.error not in NEVER_ARRIVED:

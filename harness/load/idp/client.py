@@ -201,8 +201,9 @@ class Idp(Provider):
         self.unasked.granted(tokens)
         return step, tokens
 
-    def downgraded_login(self, client: Client, user: User, way: Downgrade, observe: Observe) -> Step:
-        """Log in without the protection of PKCE (RFC 9700 section 4.8.2): the step that refuses, or that gives tokens.
+    def downgraded_login(self, client: Client, user: User, way: Downgrade, observe: Observe) -> Step | None:
+        """Log in without the protection of PKCE (RFC 9700 section 4.8.2): the step that refuses, or that gives tokens;
+        ``None``: ``observe`` wanted no more.
 
         ``no_challenge``: neither challenge nor verifier · ``late_verifier``: no challenge, but a verifier ·
         ``plain``: a challenge that tells its verifier, where the metadata offer S256 alone. ``observe`` is told of the
@@ -215,8 +216,10 @@ class Idp(Provider):
         page = self._get(url)
         filled = self._filled(page, url, user)
         asked = page_step(page, filled is not None)
-        if filled is None or not observe(asked):
+        if filled is None:
             return asked
+        if not observe(asked):
+            return None
         posted = self._post(filled[0], filled[1], cookies_of(page), replayable=False)
         step, value = self._login_step(posted, state)
         if not value:

@@ -40,5 +40,6 @@ class _Desk(Desk):
             return False
         way = cast(Downgrade, turn.way)
         step = self.scene.idp.downgraded_login(turn.client, turn.user, way, self.bench.observe)
-        self.record(step, about_way(way), due, turn.client)
-        return True
+        if step is not None:
+            self.record(step, about_way(way), due, turn.client)
+        return step is not None
