@@ -13,6 +13,7 @@ from idchaos.errors import Unsuited
 from idchaos.experiment import PhaseName, Plan
 from idchaos.faults.base import Fault
 from idchaos.faults.network import LinkFault
+from idchaos.faults.process import ProcessFault
 from idchaos.graph import Graph
 from idchaos.load.engine.job import Roles
 from idchaos.load.flows.catalogue import flows_in
@@ -145,23 +146,27 @@ def within(experiment: Experiment, target: Target, allowed: BlastRadius) -> Expe
 
 
 def _on_fewer(fault: Fault, target: Target, share: float) -> Fault:
-    """The same fault on the links of as many replicas as are allowed, the first ones.
+    """The same fault at as many replicas as are allowed, the first ones: on their links, or at themselves.
 
     Raises:
-        Unsuited: one replica is more already, or a link is everybody's.
+        Unsuited: one replica is more already, a link is everybody's, or it is another replica.
     """
-    graph = target.graph
-    if not isinstance(fault, LinkFault) or share >= 1:
+    graph, title = target.graph, fault.title
+    if not isinstance(fault, (LinkFault, ProcessFault)) or share >= 1:
         return fault
     most = math.floor(share * len(graph.gateways))
     allowed = set(graph.gateways[:most])
-    kept = tuple(name for name in fault.proxies(graph) if _users_of(graph, name) <= allowed)
+    if isinstance(fault, LinkFault):
+        kept = tuple(name for name in fault.proxies(graph) if _users_of(graph, name) <= allowed)
+        fault = fault.model_copy(update={"links": kept})
+    else:
+        kept = (fault.component,) if fault.component not in set(graph.gateways) - allowed else ()  # the first ones
     if not kept:
         raise Unsuited(
-            f"--target {target.name}: {fault.title} hits more than"
+            f"--target {target.name}: {title} hits more than"
             f" {most} of {len(graph.gateways)} replicas, which blast_radius.replicas = {share:g} allows"
         )
-    return fault.model_copy(update={"links": kept})
+    return fault
 
 
 def _users_of(graph: Graph, name: str) -> set[str]:

@@ -70,6 +70,18 @@ class User(Value):
         return self.model_copy(update={"username": f"{self.username}-{number}"})
 
 
+class RevocationCall(Value):
+    """How a token is revoked where that is not done at the IdP's own endpoint (RFC 7009): a request, with the places
+    ``{token}`` and ``{jti}``.
+    """
+
+    method: str
+    url: str
+    body: str = ""
+    secret: str = Field("", repr=False)
+    """Sent as a bearer token (RFC 6750)."""
+
+
 class Endpoints(Value):
     """Everything a client of the target needs. Holds secrets: never printed, kept in files of mode 0600."""
 
@@ -105,6 +117,8 @@ class Endpoints(Value):
     """A private key that the harness holds and the IdP was given to sign by (RFC 7517, with ``kid`` and ``alg``)."""
     further_jwks: tuple[dict[str, str], ...] = Field((), repr=False)
     """Other such keys, which the IdP has or will be given: which of them sign is a matter of the moment."""
+    revocation: RevocationCall | None = None
+    """What revokes an access token here, where it is not the IdP's revocation endpoint."""
     initial_access_token: str | None = None
     """Lets a client register itself (RFC 7591 section 3), where the target's IdP asks for it."""
     allow_hosts: tuple[str, ...] = ()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from idchaos.errors import UsageError
 from idchaos.settings import plain
 from idchaos.targets.tables import Table, Url, either
+
+LONGEST_S: Final = 40.0
+"""A hook, its undo and waiting for both must be over while the lease on a fault lasts (``undo/guardian.py``)."""
 
 
 class Secret(Table):
@@ -53,7 +56,7 @@ Placed = Annotated[Secret, BeforeValidator(_no_text)]
 
 
 class Act(Table):
-    """A command, or an HTTP request. Places in braces are filled in: ``{kid}``, ``{alg}``."""
+    """A command, or an HTTP request. Places in braces are filled in: ``{kid}``, ``{alg}``, ``{replica}`` ..."""
 
     model_config = ConfigDict(json_schema_extra=either("command", "url"))
 
@@ -65,7 +68,7 @@ class Act(Table):
     body: str | None = None
     secret: Placed | None = None
     """Of a request: sent as a bearer token (RFC 6750)."""
-    timeout_s: float = Field(30, gt=0, le=600)
+    timeout_s: float = Field(30, gt=0, le=LONGEST_S)
     """So long it may take."""
 
     @model_validator(mode="after")
@@ -81,6 +84,10 @@ class Hook(Act):
     undo: Act
 
 
+ROTATION: Final = ("publish_key", "sign_with", "retire_key")
+"""The hooks that rotate keys: all of them, or none."""
+
+
 class Hooks(Table):
     """The table ``[hooks]``: what the system can be told to do."""
 
@@ -90,11 +97,32 @@ class Hooks(Table):
     """Sign with the key ``{kid}``. Undone by signing with the one before, which is ``{kid}`` there."""
     retire_key: Hook | None = None
     """Take the key ``{kid}`` out of the key set. Undone by publishing it again."""
+    stop: Hook | None = None
+    """End the replica ``{replica}`` (``gateway-1`` ..., ``{number}`` is 1 ...) at once. Undone by starting it; both
+    restart it.
+    """
+    revoke: Act | None = None
+    """Revoke ``{token}``, whose ID is ``{jti}``: a request, sent instead of one to the IdP's revocation endpoint (RFC
+    7009). Nothing undoes it: the tokens are the run's own.
+    """
+
+    @model_validator(mode="after")
+    def _revokes_by_request(self) -> Self:
+        if self.revoke is not None and not self.revoke.url:
+            raise ValueError("revoke: should have url: tokens are revoked under load, and never stand in a command")
+        if self.revoke is not None and "{token}" in self.revoke.url:
+            raise ValueError("revoke: {token} should be in the body: URLs are logged")
+        return self
+
+    @property
+    def given(self) -> dict[str, Act]:
+        """All that there are, by name."""
+        return {name: act for name in type(self).model_fields if (act := getattr(self, name)) is not None}
 
     @property
     def rotate(self) -> bool:
         """Whether keys can be rotated: each act is there."""
-        return None not in (self.publish_key, self.sign_with, self.retire_key)
+        return set(ROTATION) <= self.given.keys()
 
 
 def _why(error: Exception) -> str:

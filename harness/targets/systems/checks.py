@@ -19,8 +19,9 @@ from idchaos.targets.gateways.base import which
 from idchaos.targets.gateways.checks import Finding, ask, decided, good_token
 from idchaos.targets.oidc import DISCOVERY, OidcClient, trusting
 from idchaos.targets.own_settings import OF_TOKENS
-from idchaos.targets.systems.acts import Act, Hook
+from idchaos.targets.systems.acts import ROTATION, Act, Hook
 from idchaos.targets.systems.published import kid_of, part_of, published
+from idchaos.targets.systems.replicas import accepts, address_of
 
 if TYPE_CHECKING:
     from idchaos.targets.systems.target import SystemTarget
@@ -208,13 +209,11 @@ def _part(text: str) -> str:
 
 def _of_hooks(target: SystemTarget) -> Iterator[Finding]:
     hooks = target.file.hooks
-    named = {"publish_key": hooks.publish_key, "sign_with": hooks.sign_with, "retire_key": hooks.retire_key}
-    given = {name: hook for name, hook in named.items() if hook is not None}
-    if not given:
-        return
-    if not hooks.rotate:
-        missing = ", ".join(name for name, hook in named.items() if hook is None)
-        yield Finding(ok=False, what=f"hooks: {missing} is missing", advice="keys are rotated by all three")
+    given = hooks.given
+    missing = [name for name in ROTATION if name not in given]
+    if 0 < len(missing) < len(ROTATION):
+        what = f"hooks: {', '.join(missing)} is missing"
+        yield Finding(ok=False, what=what, advice=f"keys are rotated by all of {', '.join(ROTATION)}")
     for name, hook in given.items():
         acts = {name: hook} | ({f"{name}.undo": hook.undo} if isinstance(hook, Hook) else {})
         lacking = [why for each, act in acts.items() if (why := _not_there(target, each, act))]
@@ -231,7 +230,8 @@ def _not_there(target: SystemTarget, name: str, act: Act) -> str:
         except IdchaosError as error:
             return f"hooks.{name}: {error}"
     if not act.command:
-        return ""
+        address = address_of(act.url)
+        return "" if accepts(address) else f"hooks.{name}: nobody listens at {address[0]}:{address[1]}"
     program = act.command[0]
     found = which(program) if "/" not in program else which(str((target.beside / program).absolute()))
     return "" if found else f"hooks.{name}: there is no program {program}"

@@ -179,10 +179,7 @@ class TargetFile(Table):
             yield "gateway.url", url
         if self.toxiproxy is not None:
             yield "toxiproxy.api", self.toxiproxy.api
-        for name, hook in (
-            ("publish_key", self.hooks.publish_key), ("sign_with", self.hooks.sign_with),
-            ("retire_key", self.hooks.retire_key),
-        ):  # fmt: skip
+        for name, hook in self.hooks.given.items():
             for act in (hook, hook.undo if isinstance(hook, Hook) else None):
                 if act is not None and act.url:
                     yield f"hooks.{name}", act.url

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections import Counter
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from idchaos.errors import FaultError, TargetError, UsageError
 from idchaos.hosts import is_loopback
 from idchaos.record.observed import LinkObserved
-from idchaos.targets.base import ProcessState
 from idchaos.targets.capabilities import (
     BlastRadius,
+    ControlsProcesses,
     Granted,
     Kind,
     LimitsBlast,
@@ -27,13 +25,13 @@ from idchaos.targets.capabilities import (
     RotatesKeys,
     SignsUnpublished,
 )
-from idchaos.targets.endpoints import Client, Endpoints, Gateway
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, RevocationCall
 from idchaos.targets.gateways.base import OF_BINDING, OF_REVOCATION
 from idchaos.targets.gateways.checks import insist_on
 from idchaos.targets.gateways.witness import Witness
 from idchaos.targets.observer import ObservesLinks
 from idchaos.targets.own_settings import OF_TOKENS
-from idchaos.targets.restoring import KeyPublished, KeySigns, Wanted
+from idchaos.targets.restoring import KeyPublished, KeySigns, ProcessRuns, Wanted
 from idchaos.targets.standin.control import ControlClient
 from idchaos.targets.standin.observing import OBSERVER
 from idchaos.targets.systems.checks import decisions
@@ -42,6 +40,7 @@ from idchaos.targets.systems.file import ClientTable, TargetFile, read
 from idchaos.targets.systems.keys import HookedKeys
 from idchaos.targets.systems.published import published, signs
 from idchaos.targets.systems.recorder import Recorder
+from idchaos.targets.systems.replicas import Replicas, listens
 from idchaos.targets.systems.shape import gateways_of, graph_of
 from idchaos.undo.ledger import Undo
 from idchaos.undo.toxiproxy import Links
@@ -91,6 +90,7 @@ class SystemTarget:
             stranger=self._client(file.stranger, ()) if file.stranger else None,
             users=(),
             signing_jwk=self._signing_jwk(),
+            revocation=self._revocation(),
             allow_hosts=file.system.allow_hosts,
             ca_file=str((self.beside / file.system.ca).absolute()) if file.system.ca else None,
         )
@@ -171,29 +171,19 @@ class SystemTarget:
                 return self._keys.undo(hooks.sign_with, kid)
             case KeyPublished(kid=kid):
                 return self._keys.undo(hooks.retire_key, kid)
+            case ProcessRuns(component=component, after=after):
+                return self._replicas.undo(component, after)
         raise FaultError(f"{self._path} says no way to undo that ({type(wanted).__name__})")
-
-    def process(self, component: str) -> ProcessState:
-        """Whether somebody listens where a gateway is."""
-        urls = {each.name: each.url for each in self.endpoints.gateways}
-        return ProcessState(status="running" if _listens(urls[component]) else "dead", incarnation="")
-
-    def disturb(self, component: str, how: Literal["kill", "pause"]) -> None:
-        """Nobody here ends its parts.
-
-        Raises:
-            FaultError: always.
-        """
-        raise FaultError(f"{self._path} says no way to {how} {component}")
-
-    def restore(self, component: str, how: Literal["kill", "pause"]) -> None:
-        """Nothing was done to it."""
 
     def _grants(self) -> dict[type, object]:
         found: dict[type, object] = {OutlivesRun: self, LimitsPromises: self, LimitsBlast: self}
         if self.recorder is not None:
-            witness = Witness(self._observed, self.graph, self, self._reached, lambda: self.metadata.jwks_path)
+            witness = Witness(
+                self._observed, self.graph, self._replicas, self._reached, lambda: self.metadata.jwks_path
+            )
             found |= {ObservesLinks: self._observed, ReportsState: witness, ProbesUpstream: witness}
+        if self.file.hooks.stop is not None:
+            found[ControlsProcesses] = self._replicas
         if self.file.hooks.rotate:
             found |= {RotatesKeys: self._keys, SignsUnpublished: self._keys}
         return found
@@ -201,6 +191,12 @@ class SystemTarget:
     def observed(self) -> Mapping[str, LinkObserved]:
         """What has passed over the proxies to the IdP; nothing where nobody looks."""
         return self._observed.observed() if self.recorder else {}
+
+    @cached_property
+    def _replicas(self) -> Replicas:
+        through = self.file.toxiproxy is not None and bool(self.file.toxiproxy.client_to_gateway)
+        urls = dict(zip(gateways_of(self.file), self.file.gateway.url, strict=True))
+        return Replicas(self.file.hooks.stop, self.beside, urls, partial(listens, through_proxy=through))
 
     @cached_property
     def _keys(self) -> HookedKeys:
@@ -238,6 +234,13 @@ class SystemTarget:
             raise TargetError(f"toxiproxy has no proxy {link}")
         return reached(state.listen, self.links.api)
 
+    def _revocation(self) -> RevocationCall | None:
+        hook = self.file.hooks.revoke
+        if hook is None:
+            return None
+        secret = hook.secret.read(self.beside) if hook.secret is not None else ""
+        return RevocationCall(method=hook.method, url=hook.url, body=hook.body or "", secret=secret)
+
     def _signing_jwk(self) -> dict[str, str] | None:
         minting = self.file.minting
         if minting is None:
@@ -262,13 +265,3 @@ def reached(listen: str, api: str) -> str:
 
 def _api(url: str) -> str:
     return urlsplit(url).netloc
-
-
-def _listens(url: str) -> bool:
-    parts = urlsplit(url)
-    address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-    try:
-        socket.create_connection(address, 1.0).close()
-    except OSError:
-        return False
-    return True

@@ -58,6 +58,11 @@ url = "http://127.0.0.1:7000/keys/{kid}"
 method = "DELETE"
 secret = { env = "KEYS_TOKEN" }
 undo = { url = "http://127.0.0.1:7000/keys/{kid}", method = "PUT", body = "{}" }
+[hooks.stop]
+command = ["./gateway.sh", "stop", "{replica}"]
+undo = { command = ["./gateway.sh", "start", "{replica}"] }
+[hooks.revoke]
+url = "http://127.0.0.1:7000/revoked/{jti}"
 """
 GATEWAY = """
 unpromised = { revoked = "it asks nobody" }

@@ -46,7 +46,7 @@ class Revoked(TokenKind):
         it is no breach, but no attempt either.
         """
         client = self.client(bench)
-        if client is None or not bench.scene.idp.has("revoke"):
+        if client is None or not bench.scene.idp.can_revoke:
             return
         after = bench.plan.revoked_after_s
         # Those that will have expired by the time a new one is ripe don't count.
@@ -138,7 +138,7 @@ class GrantRevoked(TokenKind):
 
 
 def _revoke(bench: Bench, client: Client, token: str) -> bool:
-    return bench.observe(bench.scene.idp.revoke(client, token, "access_token"))
+    return bench.observe(bench.scene.idp.revoke_access(client, token))
 
 
 def _in_its_leeway(call: Call, token: Token, bench: Bench) -> Call:

@@ -17,7 +17,7 @@ from idchaos.targets.capabilities import (
     ReportsState,
     RotatesKeys,
 )
-from idchaos.targets.restoring import KeySigns, SecretAsBefore
+from idchaos.targets.restoring import KeySigns, ProcessRuns, SecretAsBefore
 from idchaos.targets.systems.file import read
 from idchaos.targets.systems.target import SystemTarget, reached
 from idchaos.undo.ledger import Command
@@ -58,6 +58,17 @@ undo = { command = ["./rotate.sh", "sign", "{kid}"], timeout_s = 5 }
 command = ["./rotate.sh", "retire", "{kid}"]
 undo = { url = "http://127.0.0.1:7000/keys/{kid}", method = "PUT" }
 """
+STOP = """
+[hooks.stop]
+command = ["./gateway.sh", "stop", "{replica}"]
+undo = { command = ["./gateway.sh", "start", "{replica}"] }
+"""
+REVOKE = """
+[hooks.revoke]
+url = "http://127.0.0.1:7000/revoked/{jti}"
+method = "PUT"
+secret = { env = "BATCH_SECRET" }
+"""
 
 
 @pytest.fixture
@@ -95,6 +106,18 @@ def refused(file: Path, text: str) -> str:
         (SYSTEM + "leeway = 3\n", "settings: 'leeway' is unknown; there are jwks_cache_s"),
         (SYSTEM + '[hooks.sign_with]\ncommand = ["./sign"]\n', "hooks.sign_with.undo: "),
         (SYSTEM + "[hooks.publish_key]\ntimeout_s = 3\n", "hooks.publish_key: should have either command or url"),
+        (SYSTEM + STOP.replace('undo = { command = ["./gateway.sh", "start", "{replica}"] }', ""), "hooks.stop.undo: "),
+        (SYSTEM + STOP + "timeout_s = 41\n", "hooks.stop.timeout_s: should be less than or equal to 40"),
+        (SYSTEM + '[hooks.revoke]\ncommand = ["./revoke", "{token}"]\n', "hooks: revoke: should have url"),
+        (SYSTEM + REVOKE.replace("{jti}", "{token}"), "{token} should be in the body: URLs are logged"),
+        (
+            SYSTEM + REVOKE.replace("127.0.0.1", "revoked.example.com"),
+            "hooks.revoke: revoked.example.com: load is",
+        ),
+        (SYSTEM.replace("127.0.0.1:8080/", "127.0.0.1:port/"), "not a URL"),
+        (SYSTEM + "leeway_s = -3\n", "settings: leeway_s: should be greater than or equal to 0"),
+        (SYSTEM + 'leeway_s = "3"\n', "settings.leeway_s: should be a valid number"),
+        (SYSTEM + "leeway_s = nan\n", "settings.leeway_s: should be a finite number"),
         (SYSTEM + "[blast_radius]\nreplicas = 2\n", "blast_radius.replicas"),
         (SYSTEM + '[minting]\nkey = "none.jwk"\n', "minting.key: there is no file"),
         (
@@ -142,9 +165,10 @@ def test_the_graph_has_what_the_file_names_and_nothing_else(file: Path) -> None:
         ("", (OutlivesRun, LimitsBlast), (ReportsState, ProbesUpstream, RotatesKeys, ControlsProcesses)),
         (TOXIPROXY, (OutlivesRun, ReportsState, ProbesUpstream), (RotatesKeys, ControlsProcesses)),
         (TOXIPROXY + HOOKS, (ReportsState, RotatesKeys), (ControlsProcesses,)),
+        (TOXIPROXY + STOP, (ControlsProcesses, ReportsState), (RotatesKeys,)),
         (HOOKS.partition("[hooks.sign_with]")[0], (OutlivesRun,), (RotatesKeys,)),
     ],
-    ids=["nothing", "toxiproxy", "and hooks", "one hook of three"],
+    ids=["nothing", "toxiproxy", "and hooks", "one that stops", "one hook of three"],
 )
 def test_it_can_do_what_the_file_says_how(
     file: Path, more: str, able: tuple[type, ...], unable: tuple[type, ...]
@@ -168,6 +192,21 @@ def test_the_undo_of_a_hook_is_what_the_ledger_gets(file: Path) -> None:
     assert undo == Command(argv=(program, "sign", "old"), timeout_s=5)
     with pytest.raises(FaultError, match="says no way to undo that"):
         target.undo_to(SecretAsBefore(client_id="batch"))
+
+
+def test_what_revokes_a_token_is_told_to_whoever_does(file: Path) -> None:
+    assert SystemTarget(written(file, SYSTEM), "run").endpoints.revocation is None
+    told = SystemTarget(written(file, SYSTEM + REVOKE), "run").endpoints.revocation
+    assert told is not None
+    assert (told.method, told.url, told.secret) == ("PUT", "http://127.0.0.1:7000/revoked/{jti}", "shibboleth")
+    assert "shibboleth" not in repr(told)
+
+
+def test_a_replica_that_was_ended_is_started_by_whoever_reads_the_ledger(file: Path) -> None:
+    target = SystemTarget(written(file, SYSTEM + STOP), "run")
+    program = str(file.parent / "gateway.sh")
+    undo = target.undo_to(ProcessRuns(component="gateway-2", after="kill"))
+    assert undo == Command(argv=(program, "start", "gateway-2"), timeout_s=30)
 
 
 def test_a_token_that_only_expires_is_not_promised_to_be_refused_when_it_is_revoked(file: Path) -> None:

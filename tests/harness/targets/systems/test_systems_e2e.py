@@ -10,9 +10,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,7 @@ from idchaos.experiment import Verdict
 from idchaos.run.launch import Request, new_run_id, prepare
 from idchaos.settings import CommonSettings, fill
 from idchaos.studies import single
+from idchaos.targets.oidc import OidcClient
 from idchaos.targets.standin.local import LocalTarget
 from idchaos.undo.ledger import RUN_ID_VARIABLE, STATE_VARIABLE
 from idchaos.undo.toxiproxy import ProxyState
@@ -111,10 +115,54 @@ def theirs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         end_processes(run_id)
 
 
-def run(theirs: Theirs, reports: Path) -> RunVerdict:
-    return single.run(
-        prepare(Request("jwks_outage", target=str(theirs.file), seed=5, reports=reports, overrides=SMALL))
-    )
+def run(theirs: Theirs, reports: Path, scenario: str = "jwks_outage", **more: object) -> RunVerdict:
+    overrides = SMALL | {name.replace("__", "."): value for name, value in more.items()}
+    return single.run(prepare(Request(scenario, target=str(theirs.file), seed=5, reports=reports, overrides=overrides)))
+
+
+@pytest.fixture
+def operator(theirs: Theirs) -> Iterator[list[str]]:
+    """An API by which their replicas are ended and started, and tokens revoked; what it was told, as hooks say it."""
+    told: list[str] = []
+    machine = next(each for each in theirs.target.endpoints.clients if each.client_id == "machine")
+
+    class Operator(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            _, act, replica = self.path.split("/")
+            said = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)) or "{}")
+            told.append(act)
+            if act == "stop":
+                theirs.target.disturb(replica, "kill")
+            elif act == "start":
+                theirs.target.restore(replica, "kill")
+            else:
+                oidc = OidcClient(theirs.target.endpoints, Counter(), Counter())
+                oidc.revoke(machine, said["token"])
+                oidc.close()
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is logged."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Operator)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    with theirs.file.open("a") as file:
+        file.write(f'''
+[hooks.stop]
+url = "{url}/stop/{{replica}}"
+undo = {{ url = "{url}/start/{{replica}}" }}
+[hooks.revoke]
+url = "{url}/revoke/{{jti}}"
+body = '{{"token": "{{token}}"}}'
+''')
+    theirs.file.write_text(theirs.file.read_text().replace("[gateway]", '[gateway]\nrevocation = "introspection"'))
+    yield told
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def eventually(holds: Callable[[], bool], within_s: float) -> bool:
@@ -148,6 +196,29 @@ def test_keys_that_are_gone_when_their_cache_ends_are_a_fail(theirs: Theirs, tmp
     assert verdict.verdict is Verdict.FAIL
     assert {each.name for each in verdict.objectives if each.verdict is Verdict.FAIL} >= {"api_success_fault"}
     assert [each.effect_proved for each in verdict.faults] == [True]
+    assert theirs.now == theirs.before
+
+
+LONG = {"tokens.access_ttl_s": 20}
+
+
+@pytest.mark.parametrize("theirs", [LONG], indirect=True, ids=["tokens that live long"])
+def test_a_replica_is_restarted_and_tokens_are_revoked_by_the_hooks_of_its_file(
+    theirs: Theirs, operator: list[str], tmp_path: Path
+) -> None:
+    theirs.file.write_text(theirs.file.read_text().replace("access_ttl_s = 3", "access_ttl_s = 20"))
+    found = examined_system(theirs.file)
+    assert [each.what for each in found if not each.ok] == []
+    assert "hooks.stop: is there, and its undo" in [each.what for each in found]
+    assert operator == []
+    verdict = run(theirs, tmp_path / "reports", "cold_start", cold__during="none")
+    assert [(each.name, each.effect_proved) for each in verdict.faults] == [("restart gateway-2", True)]
+    assert [each for each in operator if each != "revoke"] == ["stop", "start"]
+    assert [each.name for each in verdict.objectives if each.verdict is Verdict.FAIL] == []
+    revoked = next(each for each in verdict.invariants if each.name == "revoked_tokens_refused")
+    assert (revoked.verdict, revoked.breaches) == (Verdict.PASS, 0)
+    assert operator.count("revoke") > 0
+    assert verdict.cleanup.clean
     assert theirs.now == theirs.before
 
 
