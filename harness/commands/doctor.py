@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,7 +34,10 @@ def command(*, gateway: str, as_json: bool) -> int:
     """
     runnable: Runnable | None = None
     if describes_system(gateway):
-        found, runnable = examined_system(Path(gateway)), scenarios_at(gateway)
+        with ThreadPoolExecutor(1) as beside:
+            listed = beside.submit(scenarios_at, gateway)
+            found = examined_system(Path(gateway))
+            runnable = listed.result()
     else:
         found = examined(gateway)
     if as_json:
@@ -98,8 +102,7 @@ def examined_system(file: Path) -> list[Finding]:
     left: list[str] = []
     with tempfile.TemporaryDirectory(prefix="idchaos-doctor-") as folder:
         try:
-            safety.promise(target.undos_of_start())
-            found.extend(tried(target, Path(folder)))
+            found.extend(tried(target, Path(folder), safety.promise))
         except TargetError as error:
             found.append(Finding(ok=False, what=str(error), advice="nothing can be run before that is right"))
         finally:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from idchaos.errors import UsageError
 from idchaos.hosts import check_host
@@ -24,7 +24,6 @@ from idchaos.load.idp.tokens import peek
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Client, User
 from idchaos.targets.oidc import credentials_form
-from idchaos.targets.systems.hooks import filled
 
 __all__ = [
     "FLAWS",
@@ -332,25 +331,6 @@ class Idp(Provider):
         """RFC 7009. ``hint``: ``access_token`` or ``refresh_token``; empty: none."""
         form = {"token": token} | ({"token_type_hint": hint} if hint else {})
         answer = self._authenticated(client, self._urls["revoke"], form, replayable=True)
-        decision, code = at_idp(answer)
-        return Step("revoke", answer, decision, code)
-
-    @property
-    def can_revoke(self) -> bool:
-        """Whether an access token can be revoked: at the IdP's endpoint, or as the target says."""
-        return self._endpoints.revocation is not None or self.has("revoke")
-
-    def revoke_access(self, client: Client, token: str) -> Step:
-        """Revoke an access token as the target says, or else at the IdP's endpoint."""
-        call = self._endpoints.revocation
-        if call is None:
-            return self.revoke(client, token, "access_token")
-        places = {"token": token, "jti": str(peek(token)[1].get("jti", ""))}
-        authorization = {"Authorization": f"Bearer {call.secret}"} if call.secret else {}
-        body = filled(call.body, places).encode()
-        headers = authorization | ({"Content-Type": "application/json"} if body else {})
-        url = filled(call.url, {name: quote(value, safe="") for name, value in places.items()})
-        answer = self._tell(call.method, url, body, headers)
         decision, code = at_idp(answer)
         return Step("revoke", answer, decision, code)
 

@@ -19,7 +19,7 @@ from idchaos.load.engine.response import Response, Sends
 from idchaos.load.idp.assertion import assertion, assertion_form
 from idchaos.load.idp.handed_out import HandedOut
 from idchaos.load.idp.unasked import Unasked
-from idchaos.targets.endpoints import Client, Endpoints
+from idchaos.targets.endpoints import Client, Endpoints, RevocationCall
 
 _FORM = "application/x-www-form-urlencoded"
 _ENDPOINTS: Final = {
@@ -154,6 +154,11 @@ class Provider:
         """Whom assertions are meant for."""
         return self._endpoints.issuer
 
+    @property
+    def revocation(self) -> RevocationCall | None:
+        """What revokes an access token, where the target says that it is not the endpoint for it."""
+        return self._endpoints.revocation
+
     def jwks(self) -> list[dict[str, Any]] | None:
         """The published keys (RFC 7517 section 5); ``None`` without a proper answer."""
         answer = self._get(self._urls["jwks"])
@@ -245,7 +250,7 @@ class Provider:
         answer = site.send(site.head(method, target, everything), body, replayable=method == "GET")
         return self._look_at_page(answer, body)
 
-    def _tell(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Response:
+    def tell(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Response:
         """A request to somebody's own API, as its file says it. May be sent again: it does no harm twice."""
         site, target = self._at(url)
         return site.send(site.head(method, target, dict(headers)), body, replayable=True)

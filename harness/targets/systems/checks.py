@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
 from idchaos.errors import FaultError, IdchaosError
-from idchaos.targets.endpoints import Client, Endpoints
+from idchaos.targets.endpoints import Client, Endpoints, Gateway
 from idchaos.targets.gateways.base import which
 from idchaos.targets.gateways.checks import Finding, ask, decided, good_token
 from idchaos.targets.oidc import DISCOVERY, OidcClient, trusting
 from idchaos.targets.own_settings import OF_TOKENS
+from idchaos.targets.side_by_side import Check, side_by_side, tried
 from idchaos.targets.systems.acts import ROTATION, Act, Hook
 from idchaos.targets.systems.published import kid_of, part_of, published
 from idchaos.targets.systems.replicas import accepts, address_of
 
 if TYPE_CHECKING:
     from idchaos.targets.systems.target import SystemTarget
+    from idchaos.undo.ledger import Undo
 
 CLOCKS_WITHIN_S = 2.0
 """``Date`` is in whole seconds (RFC 9110 section 5.6.7), and an answer takes its time."""
-FETCHES_WITHIN_S = 4.0
-"""So long a doctor waits for a key fetch."""
+FIRST_WITHIN_S, TOKENS_WITHIN_S, DECIDED_WITHIN_S = 2.5, 2.0, 3.0
+"""A doctor's patience with what is asked first, with tokens and clocks, and with the rest: 10 s in all, with its start
+and its end.
+"""
+FETCHES_WITHIN_S = 2.5
+"""So long it waits for a key fetch."""
 AT_ONCE_S = 0.5
 LIFE_WITHIN = 0.1
 """Of what the file says, a token's life may differ by so much."""
@@ -61,48 +69,69 @@ def life(token: str, expected_s: float) -> Finding:
     return Finding(ok=False, what=what, advice=f"it should be access_ttl_s = {found_s:g}")
 
 
-def examined(target: SystemTarget, logs: Path) -> Iterator[Finding]:
-    """Everything that is tried, as it is. ``target`` is attached by it: whoever calls promises its undo, and stops it.
-
-    Raises:
-        TargetError: a part stopped answering meanwhile.
+def examined(target: SystemTarget, logs: Path, promise: Callable[[Iterable[Undo]], object]) -> Iterator[Finding]:
+    """Everything that is tried, as it is: what hangs is told, and keeps nothing else from it. ``target`` is attached by
+    it, once the undo of that is promised; whoever calls stops it.
     """
-    yield from _of_hooks(target)
-    attached = _tried(lambda: target.attach(logs), f"idp: names itself {target.file.idp.issuer}")
-    yield attached
+    endpoints = target.endpoints
+    undos: list[Undo] = []
+    yield from side_by_side(
+        {
+            "hooks": lambda: _of_hooks(target),
+            "idp": lambda: [tried(lambda: target.metadata, f"idp: names itself {target.file.idp.issuer}")],
+            "toxiproxy": lambda: _of_links(target, undos),
+        },
+        FIRST_WITHIN_S,
+    )
+    if not target.known:
+        return
+    if not undos:
+        target.recorder = None  # nobody can look at proxies that are not as they should be; what they are was told
+    promise(tuple(undos))
+    attached = tried(lambda: target.attach(logs), "")
     if not attached.ok:
-        return
-    yield from _clocks(target.endpoints)
-    tokens = [_client(target.endpoints, client) for client in target.endpoints.clients]
-    if target.endpoints.stranger is not None:
-        tokens.append(_client(target.endpoints, target.endpoints.stranger))
-    yield from tokens
-    yield from _minting(target)
-    if not tokens[0].ok:
-        return
-    yield from decisions(target.endpoints, target.file.settings[OF_TOKENS])
-    yield from _of_links(target)
+        yield attached
+    tokens: dict[str, str] = {}
+    clients = (*endpoints.clients, *filter(None, (endpoints.stranger,)))
+    yield from side_by_side(
+        {
+            **{f"{name}'s clock": partial(_clock, name, url, endpoints) for name, url in _clocks(endpoints).items()},
+            **{f"client {each.client_id}": partial(_client, endpoints, each, tokens) for each in clients},
+        },
+        TOKENS_WITHIN_S,
+    )
+    yield from side_by_side(
+        {
+            "minting": lambda: _minting(target),
+            **_decided(target, tokens.get(endpoints.clients[0].client_id, "")),
+            "key fetches": lambda: _on_the_path(target),
+        },
+        DECIDED_WITHIN_S,
+    )
 
 
-def _tried(act: Callable[[], object], well: str) -> Finding:
-    try:
-        act()
-    except IdchaosError as error:
-        return Finding(ok=False, what=str(error), advice="nothing can be run before that is right")
-    return Finding(ok=True, what=well)
+def _decided(target: SystemTarget, token: str) -> dict[str, Check]:
+    """What each gateway decides about a token, where there is one."""
+    if not token:
+        return {}
+    endpoints, expected_s = target.endpoints, target.file.settings[OF_TOKENS]
+    own = {each.name: partial(decided, endpoints, each, token, AT_ONCE_S) for each in endpoints.gateways}
+    return {"token": lambda: [life(token, expected_s)], **own}
 
 
-def _clocks(endpoints: Endpoints) -> Iterator[Finding]:
-    with httpx.Client(timeout=2.0, trust_env=False, verify=trusting(endpoints.ca_file)) as http:
-        asked = {"idp": endpoints.idp_url + DISCOVERY} | {
-            each.name: each.url + endpoints.routes[0].path for each in endpoints.gateways
-        }
-        for name, url in asked.items():
-            try:
-                told = http.get(url).headers.get("Date", "")
-            except httpx.HTTPError:
-                continue  # what does not answer is told elsewhere
-            yield clock(name, told, time.time())
+def _clocks(endpoints: Endpoints) -> dict[str, str]:
+    """By whom and where the time is told."""
+    asked = {each.name: each.url + endpoints.routes[0].path for each in endpoints.gateways}
+    return {"idp": endpoints.idp_url + DISCOVERY, **asked}
+
+
+def _clock(name: str, url: str, endpoints: Endpoints) -> Iterator[Finding]:
+    with httpx.Client(timeout=TOKENS_WITHIN_S / 2, trust_env=False, verify=trusting(endpoints.ca_file)) as http:
+        try:
+            told = http.get(url).headers.get("Date", "")
+        except httpx.HTTPError:
+            return  # what does not answer is told elsewhere
+        yield clock(name, told, time.time())
 
 
 def clock(name: str, told: str, now: float) -> Finding:
@@ -117,19 +146,23 @@ def clock(name: str, told: str, now: float) -> Finding:
     return Finding(ok=False, what=what, advice="set both right: canaries go by time claims")
 
 
-def _client(endpoints: Endpoints, client: Client) -> Finding:
+def _client(endpoints: Endpoints, client: Client, tokens: dict[str, str]) -> Iterator[Finding]:
+    """Whether a client gets tokens; the one that it got is put into ``tokens``, by its ID."""
     oidc = OidcClient(endpoints, Counter(), Counter())
     try:
         token = oidc.token(client)
     except IdchaosError as error:
         advice = "its id, its secret, and that it may use client_credentials should be as the IdP has them"
-        return Finding(ok=False, what=f"client {client.client_id}: {error}", advice=advice)
+        yield Finding(ok=False, what=f"client {client.client_id}: {error}", advice=advice)
+        return
     finally:
         oidc.close()
     if not kid_of(token):
         advice = "gateways that check tokens by keys need JWTs (RFC 9068)"
-        return Finding(ok=False, what=f"client {client.client_id}: its token is no JWT with a kid", advice=advice)
-    return Finding(ok=True, what=f"client {client.client_id}: gets tokens")
+        yield Finding(ok=False, what=f"client {client.client_id}: its token is no JWT with a kid", advice=advice)
+        return
+    tokens[client.client_id] = token
+    yield Finding(ok=True, what=f"client {client.client_id}: gets tokens")
 
 
 def _minting(target: SystemTarget) -> Iterator[Finding]:
@@ -144,7 +177,8 @@ def _minting(target: SystemTarget) -> Iterator[Finding]:
     yield Finding(ok=False, what=what, advice="bad tokens would be refused for their key alone, which shows nothing")
 
 
-def _of_links(target: SystemTarget) -> Iterator[Finding]:
+def _of_links(target: SystemTarget, undos: list[Undo]) -> Iterator[Finding]:
+    """How the proxies are. How what a run changes at them is undone is put into ``undos``, where they are all there."""
     proxies = target.file.toxiproxy
     if proxies is None:
         yield Finding(ok=True, what="toxiproxy: none is named, so no link can be faulted")
@@ -155,6 +189,8 @@ def _of_links(target: SystemTarget) -> Iterator[Finding]:
         yield Finding(ok=False, what=str(error), advice="start it, or take [toxiproxy] out of the file")
         return
     yield Finding(ok=True, what=f"toxiproxy {version} at {proxies.api}")
+    if all(link.name in states for link in target.graph.links):
+        undos.extend(target.undos_of_start())
     for link in target.graph.links:
         state = states.get(link.name)
         if state is None:
@@ -164,18 +200,19 @@ def _of_links(target: SystemTarget) -> Iterator[Finding]:
             yield Finding(ok=False, what=f"{link.name} is {state}", advice="idchaos recover, or switch it on")
         else:
             yield Finding(ok=True, what=f"{link.name} is {state}")
-    yield from _on_the_path(target)
 
 
 def _on_the_path(target: SystemTarget) -> Iterator[Finding]:
     """Whether keys are fetched over the proxies. A token under an unknown key name makes most gateways look."""
-    recorder = target.recorder
-    if recorder is None:
-        what = "the proxies to the IdP are not observed: a fault on them can't be proved, so no such run passes"
-        yield Finding(ok=not target.file.toxiproxy or not target.file.toxiproxy.gateway_to_idp, what=what,
-                      advice="toxiproxy.observe_from should be this machine as Toxiproxy reaches it")  # fmt: skip
+    proxies = target.file.toxiproxy
+    if target.recorder is None:
+        if proxies is not None and proxies.gateway_to_idp:
+            what = "the proxies to the IdP are not observed: a fault on them can't be proved, so no such run passes"
+            advice = "all of them should be there, and toxiproxy.observe_from be this machine as Toxiproxy reaches it"
+            yield Finding(ok=False, what=what, advice=advice)
         return
-    _ask_for_a_key(target.endpoints)
+    for gateway in target.endpoints.gateways:
+        threading.Thread(target=_ask_for_a_key, args=(target.endpoints, gateway), daemon=True).start()
     deadline = time.monotonic() + FETCHES_WITHIN_S
     while True:
         seen = {name: counts.of("jwks").requests for name, counts in target.observed().items()}
@@ -194,13 +231,12 @@ def _on_the_path(target: SystemTarget) -> Iterator[Finding]:
             yield Finding(ok=False, what=f"{name}: no key fetch was seen there", advice=advice, misleading=True)
 
 
-def _ask_for_a_key(endpoints: Endpoints) -> None:
+def _ask_for_a_key(endpoints: Endpoints, gateway: Gateway) -> None:
     claims = {"iss": endpoints.issuer, "aud": endpoints.routes[0].audience, "exp": int(time.time()) + 60}
     head = {"alg": "RS256", "typ": "JWT", "kid": ELSEWHERE}
     token = ".".join(_part(json.dumps(each)) for each in (head, claims, "nobody signed this"))
     with httpx.Client(timeout=2.0, trust_env=False, verify=trusting(endpoints.ca_file)) as http:
-        for gateway in endpoints.gateways:
-            ask(http, gateway, endpoints.routes[0], token)
+        ask(http, gateway, endpoints.routes[0], token)
 
 
 def _part(text: str) -> str:

@@ -134,9 +134,9 @@ class SystemTarget:
 
     def attach(self, logs: Path) -> None:
         """The same, and look no further than that the IdP and Toxiproxy answer."""
-        self._metadata = discovered(self.endpoints)
+        paths = self.metadata.paths
         if self.recorder is not None:
-            self.recorder.start(logs, self._metadata.paths)
+            self.recorder.start(logs, paths)
 
     def stop(self) -> list[str]:
         """Leave it as it was; returns what could not be."""
@@ -206,6 +206,11 @@ class SystemTarget:
             published=lambda: published(self.endpoints, self.metadata.urls["jwks"]),
             signing=lambda: signs(self.endpoints, self.sent, self.unanswered),
         )
+
+    @property
+    def known(self) -> bool:
+        """Whether the IdP has said what it is."""
+        return self._metadata is not None
 
     @property
     def metadata(self) -> Metadata:

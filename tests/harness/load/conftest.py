@@ -100,6 +100,8 @@ class World:
         self.tampered.append(redirect_uri)
         return self._step("authorize", "deny", "http_400")
 
+    revocation = None
+
     def has(self, endpoint):
         return True
 

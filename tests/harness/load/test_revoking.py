@@ -9,6 +9,7 @@ import pytest
 
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Idp
+from idchaos.load.idp.revoking import can_revoke, revoke
 from idchaos.targets.endpoints import Client, Endpoints, RevocationCall
 
 CLIENT = Client(client_id="batch", client_secret="shibboleth", grants=("client_credentials",))
@@ -50,9 +51,9 @@ def test_by_the_request_of_the_file(status: int, decision: str) -> None:
         method="PUT", url="http://127.0.0.1:7000/revoked/{jti}", body='{"token": "{token}"}', secret="s3cret"
     )
     asked = idp(site, call)
-    assert asked.can_revoke
+    assert can_revoke(asked)
     stolen = token(jti="o/ne")
-    assert asked.revoke_access(CLIENT, stolen).decision == decision
+    assert revoke(asked, CLIENT, stolen).decision == decision
     ((head, body),) = site.sent
     method, target, headers = json.loads(head)
     assert (method, target, headers["Authorization"]) == ("PUT", "/revoked/o%2Fne", "Bearer s3cret")
@@ -60,4 +61,4 @@ def test_by_the_request_of_the_file(status: int, decision: str) -> None:
 
 
 def test_nobody_can_where_neither_the_idp_nor_the_file_has_a_way() -> None:
-    assert not idp(Site(200), None).can_revoke
+    assert not can_revoke(idp(Site(200), None))

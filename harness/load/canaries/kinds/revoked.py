@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from idchaos.load.canaries.base import SESSION, Need, TokenKind
 from idchaos.load.canaries.bench import PERIOD_S, USERS, Bench
 from idchaos.load.canaries.stock import Call, Shelf
+from idchaos.load.idp.revoking import can_revoke, revoke
 from idchaos.load.idp.tokens import Token, bearer_line, token_from
 from idchaos.planning.turns import turns
 from idchaos.targets.endpoints import Client
@@ -46,7 +47,7 @@ class Revoked(TokenKind):
         it is no breach, but no attempt either.
         """
         client = self.client(bench)
-        if client is None or not bench.scene.idp.can_revoke:
+        if client is None or not can_revoke(bench.scene.idp):
             return
         after = bench.plan.revoked_after_s
         # Those that will have expired by the time a new one is ripe don't count.
@@ -138,7 +139,7 @@ class GrantRevoked(TokenKind):
 
 
 def _revoke(bench: Bench, client: Client, token: str) -> bool:
-    return bench.observe(bench.scene.idp.revoke_access(client, token))
+    return bench.observe(revoke(bench.scene.idp, client, token))
 
 
 def _in_its_leeway(call: Call, token: Token, bench: Bench) -> Call:
