@@ -100,6 +100,10 @@ class Interrupted(KeyboardInterrupt):
     exit_code: ClassVar[ExitCode] = ExitCode.INTERRUPTED
 
 
+MOST_NAMED = 24
+"""So many names are still read in a line."""
+
+
 def told(error: BaseException) -> str:
     """An error as users read it: what it says, and the notes of what went wrong after it (PEP 678)."""
     notes: list[str] = getattr(error, "__notes__", [])
@@ -107,8 +111,9 @@ def told(error: BaseException) -> str:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """The line for a name that is none: the nearest ones that are, or else all there are."""
+    """The line for a name that is none: the nearest ones that are, or else those that there are, if many the first."""
     there = list(known)
     near = difflib.get_close_matches(name, there, n=3, cutoff=0.6)
-    hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(there)}"
+    more = f" and {len(there) - MOST_NAMED} more" if len(there) > MOST_NAMED else ""
+    hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(there[:MOST_NAMED])}{more}"
     return f"{what}: {name!r} is unknown; {hint}"

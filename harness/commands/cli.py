@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import errno
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -49,9 +52,13 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(_interruption(error) or "interrupted", ExitCode.INTERRUPTED)
     except IdchaosError as error:
         _fail(told(error), error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.HARNESS)
+    except _Unread as error:
+        # What is still to be written when the process ends has nowhere to go either.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error.__cause__, BrokenPipeError):  # who reads no further needs no word
+            sys.exit(ExitCode.HARNESS)
+        _fail(str(error), ExitCode.HARNESS)
     except Exception as error:
         # A library may have made something else of a Ctrl-C that came while it was being imported.
         if (interrupted := _interruption(error)) is not None:
@@ -97,6 +104,28 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
     raise Interrupted("interrupted")
 
 
+UNREAD = (errno.EPIPE, errno.ENOSPC, errno.EIO)
+
+
+class _Unread(Exception):
+    """Nobody reads the output, or there is no room for it."""
+
+
+@contextlib.contextmanager
+def _readers() -> Iterator[None]:
+    """That nobody reads what is told is no verdict: click would exit with 1."""
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None or error.errno not in UNREAD:
+            raise
+        raise _Unread(f"what there is to tell cannot be written: {error.strerror}") from error
+
+
 class Commands(click.Group):
     """Imports a command's module when that command is asked for: no command waits for another's libraries."""
 
@@ -110,6 +139,16 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"idchaos.commands.{name}").command
         return command
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """As click does, which shows help here."""
+        with _readers():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As click does."""
+        with _readers():
+            return super().invoke(ctx)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -20,6 +20,9 @@ from idchaos.settings import parse_assignments
 if TYPE_CHECKING:
     from idchaos.studies.capacity.study import CapacityStudy
 
+FINEST = 0.001
+"""No run tells rates apart that are closer."""
+
 
 @click.command()
 @click.argument("flow", type=click.Choice(["api", "opaque", "login", "machine"]))
@@ -87,8 +90,8 @@ def capacity(
         raise UsageError("study: --at and --gateways go together")
     if not low < high:
         raise UsageError(f"study: --from {low:g} should be below --to {high:g}")
-    if not 0 < within < 1:
-        raise UsageError(f"study: --within should be above 0 and below 1, not {within:g}")
+    if not FINEST <= within < 1:
+        raise UsageError(f"study: --within should be at least {FINEST:g} and below 1, not {within:g}")
     others = tuple(read(each, flow) for each in beside)
     words = ("idchaos", *sys.argv[1:])
     overrides = {"capacity.flow": flow, **parse_assignments(assignments)}

@@ -23,6 +23,8 @@ from idchaos.verdict.verdict import RunVerdict
 
 Execute = Callable[[Prepared], RunVerdict]
 FIRST_SEED = 1
+FINEST = 1e-6
+"""No edge is looked for more closely than to this share of what is searched."""
 LONGEST_S = 86_400.0
 """A study that may take longer is refused: nobody waits for it."""
 
@@ -99,8 +101,10 @@ class Thresholds:
             raise UsageError(f"study: {setting} is what is searched, and can't be --set as well")
         if not search.low < search.high:
             raise UsageError(f"study: {setting}={_number(search.low)}..{_number(search.high)} holds no values between")
-        if not 0 < search.resolution < search.high - search.low:
-            raise UsageError(f"study: --resolution should be above 0 and below {_number(search.high - search.low)}")
+        width = search.high - search.low
+        if not width * FINEST <= search.resolution < width:
+            least, most = _number(width * FINEST), _number(width)
+            raise UsageError(f"study: --resolution should be at least {least} and below {most}")
         search = search.model_copy(update={"whole": _is_whole(scenario.settings, setting)})
         if search.whole and search.resolution < 1:
             raise UsageError(f"study: {setting} is a whole number: --resolution should be 1 or more")

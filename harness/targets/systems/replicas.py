@@ -21,8 +21,8 @@ STARTED_WITHIN_S = 20.0
 """So soon after its hook nobody, or somebody, must listen where the replica is."""
 LOOKS_EVERY_S = 0.05
 CONNECTS_WITHIN_S = 1.0
-CLOSED_WITHIN_S = 0.2
-"""Toxiproxy takes a connection, and closes it at once where nobody listens behind it."""
+CLOSED_WITHIN_S, ROUND_TRIPS = 0.05, 3
+"""Toxiproxy takes a connection, and closes it so soon where nobody listens behind it."""
 
 
 class Replicas:
@@ -112,13 +112,12 @@ def accepts(address: tuple[str, int]) -> bool:
     return True
 
 
-def listens(url: str, *, through_proxy: bool) -> bool:
-    """Whether somebody listens at a URL; ``through_proxy``: whether a proxy takes its connections in its place."""
-    if not through_proxy:
-        return accepts(address_of(url))
+def listens(url: str) -> bool:
+    """Whether somebody listens at a URL. One whose connections are closed at once is a proxy in the place of nobody."""
+    began = time.monotonic()
     try:
         with socket.create_connection(address_of(url), CONNECTS_WITHIN_S) as connection:
-            connection.settimeout(CLOSED_WITHIN_S)
+            connection.settimeout(CLOSED_WITHIN_S + ROUND_TRIPS * (time.monotonic() - began))
             try:
                 return connection.recv(1) != b""
             except TimeoutError:

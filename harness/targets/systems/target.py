@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -194,9 +194,8 @@ class SystemTarget:
 
     @cached_property
     def _replicas(self) -> Replicas:
-        through = self.file.toxiproxy is not None and bool(self.file.toxiproxy.client_to_gateway)
         urls = dict(zip(gateways_of(self.file), self.file.gateway.url, strict=True))
-        return Replicas(self.file.hooks.stop, self.beside, urls, partial(listens, through_proxy=through))
+        return Replicas(self.file.hooks.stop, self.beside, urls, listens)
 
     @cached_property
     def _keys(self) -> HookedKeys:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from idchaos.errors import FaultError
 from idchaos.targets.systems import replicas
 from idchaos.targets.systems.acts import Act, Hook
-from idchaos.targets.systems.replicas import Replicas, address_of
+from idchaos.targets.systems.replicas import Replicas, address_of, listens
 from idchaos.undo.ledger import Command
 
 URL = "http://127.0.0.1:9002"
@@ -87,3 +89,14 @@ def test_what_the_file_says_no_way_to_do_is_said(monkeypatch: pytest.MonkeyPatch
 )
 def test_an_address_has_a_port(url: str, address: tuple[str, int]) -> None:
     assert address_of(url) == address
+
+
+def test_somebody_listens_who_waits_to_be_asked_and_nobody_where_a_proxy_hangs_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert listens(url)
+        hung_up = threading.Thread(target=lambda: [server.accept()[0].close() for _ in range(2)])
+        hung_up.start()
+        assert not listens(url)
+        hung_up.join()
+    assert not listens(url)
