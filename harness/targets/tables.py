@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 
 from idchaos.errors import UsageError
+from idchaos.files import toml_of
 from idchaos.settings import plain
 from idchaos.values import Value
 
@@ -39,14 +39,14 @@ def as_model(option: str, path: Path, model: type[Model], hint: str) -> Model:
         UsageError: it can't be read, is no TOML, or says what can't be: names the place and what would be right.
     """
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        # TOML has types: text is no number and true is no 1. Strictly read, arrays are tuples in JSON alone.
+        tree = json.dumps(toml_of(path), default=str)
     except OSError as error:
         raise UsageError(f"{option} {path}: {error.strerror}; {hint}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{option} {path}: no TOML: {error}") from None
     try:
-        # TOML has types: text is no number and true is no 1. Strictly read, arrays are tuples in JSON alone.
-        return model.model_validate_json(json.dumps(tree, default=str), strict=True)
+        return model.model_validate_json(tree, strict=True)
     except ValidationError as error:
         raise UsageError(f"{option} {path}: {first_problem(error)}") from None
 

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 from scipy.optimize import nnls
 
 from idchaos.errors import UsageError
+from idchaos.files import text_of
 from idchaos.studies.capacity.study import Capacity
 from idchaos.values import Value
 
@@ -81,10 +81,10 @@ def read(directory: Path, flow: str) -> Capacity:
     """
     path = directory / "answer.json"
     try:
-        found = Capacity.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        found = Capacity.model_validate_json(text_of(path))
+    except OSError as error:
         raise UsageError(f"--beside {directory}: no study of capacity is there: {error}") from None
-    except ValidationError:
+    except ValueError:
         raise UsageError(f"--beside {directory}: {path} is no answer of a study of capacity") from None
     if found.flow != flow:
         raise UsageError(f"--beside {directory}: is about {found.flow}, not {flow}")

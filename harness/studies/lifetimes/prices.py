@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from idchaos.errors import UsageError
+from idchaos.files import toml_of
 from idchaos.settings import plain
 from idchaos.studies.lifetimes.model import Cost
 from idchaos.values import Value
@@ -99,13 +99,15 @@ def read_prices(path: Path) -> Prices:
         UsageError: it can't be read, or something in it is wrong: which price, what, and what would be right.
     """
     try:
-        prices = Prices.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"--prices {path}: {error}") from None
+        prices = Prices.model_validate(toml_of(path))
+    except OSError as error:
+        raise UsageError(f"--prices {path}: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
         raise UsageError(f"--prices {path}: {where}: {plain(first['msg'])}") from None
+    except ValueError as error:
+        raise UsageError(f"--prices {path}: no TOML: {error}") from None
     for number, price in enumerate(prices.price, start=1):
         known = UNITS[price.of]
         if price.unit not in known:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, JsonValue, ValidationError, model_validator
 
 from idchaos.errors import UsageError
+from idchaos.files import json_of, toml_of
 from idchaos.targets.endpoints import EXCHANGE, Grant
 from idchaos.values import Value
 
@@ -128,11 +127,10 @@ def uris_of(option: str, uris: Sequence[str]) -> tuple[str, ...]:
 
 def _read(path: Path, member: str, kind: type[Guest]) -> tuple[Guest, ...]:
     try:
-        text = path.read_text()
-        document: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        document: Any = toml_of(path) if path.suffix == ".toml" else json_of(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(f"{path}: neither JSON nor (as *.toml) TOML: {error}") from None
     entries = document.get(member) if isinstance(document, dict) else document
     if not isinstance(entries, list) or not entries:

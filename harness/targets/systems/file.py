@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -12,6 +11,7 @@ from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from idchaos.dialects import DIALECTS, Dialect
 from idchaos.errors import UsageError
+from idchaos.files import toml_of
 from idchaos.hosts import check_host, host_of
 from idchaos.targets.gateways.file import Example
 from idchaos.targets.own_settings import OF_GATEWAYS, OF_TOKENS, checked, told_editors
@@ -218,8 +218,8 @@ def is_file(target: str) -> bool:
 def describes_system(file: str) -> bool:
     """Whether a file is one of these, and not of a gateway alone: by the table that each of them has."""
     try:
-        return is_file(file) and "system" in tomllib.loads(Path(file).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return is_file(file) and "system" in toml_of(Path(file))
+    except (OSError, ValueError):
         return False
 
 

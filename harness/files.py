@@ -1,0 +1,50 @@
+"""Files that users name, read with care: whatever they are, that is known before it does harm."""
+
+from __future__ import annotations
+
+import errno
+import json
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+MOST_BYTES: Final = 4_194_304
+"""Nobody writes more by hand; what a program writes without end is not waited for."""
+
+
+def text_of(path: Path) -> str:
+    """A file's text, without a byte order mark.
+
+    Raises:
+        OSError: it can't be read, or is no plain file (a pipe, a device): these may have no end.
+        ValueError: it is no UTF-8, or too large.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        number = errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL
+        raise OSError(number, "Is a directory" if number == errno.EISDIR else "Should be a plain file")
+    if found.st_size > MOST_BYTES:
+        raise ValueError(f"larger than {MOST_BYTES // 1_048_576} MB")
+    return path.read_text(encoding="utf-8-sig")
+
+
+def toml_of(path: Path) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is no TOML; in one line.
+    """
+    try:
+        return tomllib.loads(text_of(path))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def json_of(path: Path) -> Any:
+    """What a JSON file says; raises as :func:`toml_of` does."""
+    try:
+        return json.loads(text_of(path))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
