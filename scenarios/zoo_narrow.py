@@ -222,6 +222,10 @@ OF_GRANTS = (
     # RFC 7592 section 2.3; OpenID Connect RP-Initiated Logout section 2.
     ("deleted_client_lives_on", "deleted_clients_refused"),
     ("logout_hint_unverified", "logout_is_confirmed"),
+    # RFC 6749 section 4.1.2; OpenID Connect Core section 2.
+    ("state_cut", "states_and_nonces_exact"),
+    ("state_decoded_twice", "states_and_nonces_exact"),
+    ("nonce_cut", "states_and_nonces_exact"),
     # OpenID Connect Core section 9; CVE-2024-37568.
     ("nameless_assertion_taken", "assertions_checked"),
     ("assertion_hmac_by_public_key", "assertions_checked"),

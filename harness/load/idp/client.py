@@ -119,9 +119,10 @@ class Idp(Provider):
         further: Mapping[str, str] = _NOTHING_ELSE,
     ) -> Code | None:
         """The steps of a login that end with an authorization code. ``cookies``: the browser's own, kept there.
-        ``further``: what is asked for besides.
+        ``further``: what is asked for besides, or a ``state`` and a ``nonce`` in place of random ones.
         """
-        verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        verifier = secrets.token_urlsafe(32)
+        state, nonce = (further.get(name) or secrets.token_urlsafe(16) for name in ("state", "nonce"))
         redirect_uri, user = client.redirect_uri or "", self._somebody(user)
         url = self._authorize_url(client, redirect_uri, state, _challenge(verifier) | dict(further), nonce)
         journey = Journey(

@@ -53,7 +53,7 @@ def at_page(page: Response, markup: str, *, comes_back: bool = False) -> tuple[D
 
 def _markup() -> str:
     """Ends a value and begins an element: as it stands only where nothing is escaped."""
-    return f'value"><idchaos-{secrets.token_hex(8)}>'
+    return f'value"><idchaos-{secrets.token_hex(6)}>'
 
 
 def _framed(party: Party) -> Step | None:
