@@ -226,6 +226,8 @@ OF_GRANTS = (
     ("state_cut", "states_and_nonces_exact"),
     ("state_decoded_twice", "states_and_nonces_exact"),
     ("nonce_cut", "states_and_nonces_exact"),
+    # OpenID Connect Core section 3.1.2.2: "MUST NOT reply with an ID Token or Access Token for a different user".
+    ("hint_of_another_passed_over", "id_token_hints_heeded"),
     # OpenID Connect Core section 9; CVE-2024-37568.
     ("nameless_assertion_taken", "assertions_checked"),
     ("assertion_hmac_by_public_key", "assertions_checked"),

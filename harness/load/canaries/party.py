@@ -125,18 +125,18 @@ class Party:
         """What the confidential client asks for every day."""
         return tuple(self.confidential.scope.split()) if self.confidential else ()
 
-    def login(self, client: Client | None = None, scope: str = "") -> Held | None:
+    def login(self, client: Client | None = None, scope: str = "", user: User | None = None) -> Held | None:
         """Log the user in at a client, the confidential one unless another is named; ``None`` without a session.
 
-        ``scope``: other than what the client asks for every day.
+        ``scope``: other than what the client asks for every day. ``user``: somebody else.
         """
-        client = client or self.confidential
-        if client is None or self.user is None:
+        client, user = client or self.confidential, user or self.user
+        if client is None or user is None:
             return None
         if scope:
             client = client.model_copy(update={"scope": scope})
         cookies = Cookies()
-        code = self.idp.code(client, self.user, self.bench.observe, cookies=cookies)
+        code = self.idp.code(client, user, self.bench.observe, cookies=cookies)
         return self.redeem(client, code, cookies) if code else None
 
     def kept(self) -> Held | None:

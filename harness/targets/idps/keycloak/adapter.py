@@ -33,6 +33,7 @@ _WHOLE_SECONDS: Final = (
 _NO_RESOURCES: Final = (
     "Keycloak 26 knows no resource indicators (RFC 8707): every token is for all audiences that its client has"
 )
+_NO_HINTS: Final = "Keycloak 26 reads id_token_hint at a logout, and passes it over at a login"
 _SOON_OVER: Final = "to Keycloak, an assertion that names no end has one ten seconds after its iat"
 _ANYWHERE: Final = ("plain_http", "wildcard", "no_host", "userinfo", "relative")
 _ANY_REDIRECT: Final = "whoever has an initial access token may register it, unless a client policy forbids that"
@@ -68,6 +69,7 @@ class Keycloak(Adapter):
         **dict.fromkeys(("older_replayed:two_back", "older_replayed:three_back"), _WHOLE_SECONDS),
         "asked_too_much:code_resource": _NO_RESOURCES,
         "assertion_unfit:no_exp": _SOON_OVER,
+        "hint_passed_over": _NO_HINTS,
         **{f"registration_unsafe:{way}": _ANY_REDIRECT for way in _ANYWHERE},
     }
 

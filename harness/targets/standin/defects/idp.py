@@ -128,6 +128,7 @@ IDP_ENDPOINTS = listed(
         "state_cut": "Of the state of a login the first 32 characters come back.",
         "state_decoded_twice": "The state of a login comes back decoded once more than it was encoded.",
         "nonce_cut": "Of the nonce of a login its first 128 characters stand in the ID token.",
+        "hint_of_another_passed_over": "Who is signed in is answered for, whomever the ID token of a request means.",
         "logout_hint_unverified": "The ID token of a logout is read, and not verified.",
         "assertion_unverified": "Assertions by which clients authenticate are read, and not verified.",
         "reuse_forgotten_later": "A refresh token used again three seconds later is refused, and its family lives on.",
