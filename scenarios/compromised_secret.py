@@ -20,7 +20,7 @@ from idchaos.run.building import (
 )
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
-from idchaos.targets.standin.topology import PARTNERS
+from idchaos.targets.standin.parties import PARTNERS
 from idchaos.values import Value
 
 WATCH_S = 2.0

@@ -10,7 +10,7 @@ from idchaos.load.flows.attack import Leak, Rollout
 from idchaos.run.building import api_success, at_least, at_most, every_run, everyday_load, invariants, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
-from idchaos.targets.standin.topology import PARTNERS
+from idchaos.targets.standin.parties import PARTNERS
 from idchaos.values import Value
 
 FIRST_STAGE_S = 1.0

@@ -228,6 +228,9 @@ OF_GRANTS = (
     ("nonce_cut", "states_and_nonces_exact"),
     # OpenID Connect Core section 3.1.2.2: "MUST NOT reply with an ID Token or Access Token for a different user".
     ("hint_of_another_passed_over", "id_token_hints_heeded"),
+    # OpenID Connect Core section 3.1.2.4; RFC 6749 section 4.1.2.1 (access_denied).
+    ("consent_covers_all", "consents_cover_what_they_name"),
+    ("consent_refused_in_vain", "consents_cover_what_they_name"),
     # OpenID Connect Core section 9; CVE-2024-37568.
     ("nameless_assertion_taken", "assertions_checked"),
     ("assertion_hmac_by_public_key", "assertions_checked"),

@@ -128,7 +128,7 @@ def credentials(endpoints: Endpoints) -> Iterator[Secret]:
         yield Secret("initial access token of the target", endpoints.initial_access_token)
     if endpoints.gateway_secret:
         yield Secret("gateway_secret of the target", endpoints.gateway_secret)
-    known = [*endpoints.clients, *endpoints.inner_clients]
+    known = [*endpoints.clients, *endpoints.asking_clients, *endpoints.inner_clients]
     if endpoints.introspection_client and endpoints.introspection_client not in known:
         known.append(endpoints.introspection_client)
     for client in known:

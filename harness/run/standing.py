@@ -23,7 +23,8 @@ from idchaos.targets.base import Target
 from idchaos.targets.endpoints import Gateway
 from idchaos.targets.standin.defects import by_part, known
 from idchaos.targets.standin.guests import ISSUER_PATH, Guests, clients_of, uris_of, users_of
-from idchaos.targets.standin.topology import OWN_CLIENTS, USERS, Layout, shown_url
+from idchaos.targets.standin.parties import OWN_CLIENTS, USERS
+from idchaos.targets.standin.topology import Layout, shown_url
 from idchaos.topologies import DEFAULT_TOPOLOGY, topology_named
 from idchaos.undo.ledger import SUFFIX, Ledger, Owner, ledger_path, read, state_dir
 from idchaos.undo.undo import Undone, carry_out, carry_out_all, left_of

@@ -102,6 +102,10 @@ class Endpoints(Value):
     """So many more users there are of each, ``alice-1`` and so on, with the same password: each login is then another
     one's, for an IdP whose revocation of one session's token ends all that the user has at the client. 0: none.
     """
+    asking_clients: tuple[Client, ...] = ()
+    """Clients whose users are asked what they allow (OpenID Connect Core section 3.1.2.4) and have allowed nothing yet.
+    Nobody logs in there but to try that.
+    """
     inner_clients: tuple[Client, ...] = ()
     """Clients that parts of the target are, of no use to anybody else."""
     gateway_secret: str | None = None

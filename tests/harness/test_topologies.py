@@ -25,7 +25,8 @@ from idchaos.run.launch import Prepared, Request, make_target, manifest, prepare
 from idchaos.run.scenarios import all_scenarios, scenario_named
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.local import local_layout
-from idchaos.targets.standin.topology import Credentials, endpoints, settings_documents
+from idchaos.targets.standin.parties import Credentials
+from idchaos.targets.standin.topology import endpoints, settings_documents
 from idchaos.topologies import GATEWAYS, SERVICES, TOPOLOGIES, Need, Topology, topology_named
 from idchaos.verdict import power as feasibility
 from idchaos.verdict.power import Decidable

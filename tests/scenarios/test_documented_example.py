@@ -18,7 +18,8 @@ from idchaos.run.scenario import Scenario
 from idchaos.run.scenarios import scenario_in
 from idchaos.studies.single import run
 from idchaos.targets.standin.local import local_layout
-from idchaos.targets.standin.topology import Credentials, endpoints
+from idchaos.targets.standin.parties import Credentials
+from idchaos.targets.standin.topology import endpoints
 from idchaos.topologies import DEFAULT_TOPOLOGY, topology_named
 from idchaos.verdict import sli
 from idchaos.verdict.power import Decidable, foretell

@@ -33,6 +33,7 @@ LACKING: Mapping[Need, str] = {
     "another_audience": "no token that is for another service, and no way to have tokens signed by the IdP's key",
     "exchange": "no client with a secret that may exchange tokens",
     "devices": "no two clients for devices, one of them with a secret",
+    "consent": "no two clients that are known to ask their users for consent",
     "write_scopes": "no route that says which scope it takes to write",
 }
 """What a target has not that offers no such thing."""
@@ -87,6 +88,7 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
         "another_audience": mints or endpoints.stranger is not None or _elsewhere(roles, endpoints),
         "exchange": any(EXCHANGE in client.grants and client.client_secret for client in endpoints.clients),
         "devices": _have_devices(endpoints),
+        "consent": len(endpoints.asking_clients) > 1,
         "write_scopes": bool(endpoints.routes) and all(route.writes for route in endpoints.routes),
     }
     lacking = {name: [LACKING[need] for need in kind_named(name).needs if not has[need]] for name in names}

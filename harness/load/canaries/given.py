@@ -13,7 +13,7 @@ from idchaos.targets.endpoints import Client
 
 _NOBODYS_SCOPE = "idchaos:everything"
 """A scope that no client has."""
-_OF_EVERYBODY = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
+OF_EVERYBODY = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 """OpenID Connect Core sections 5.4 and 11: who may ask for them is no matter of leave to call an API."""
 Form = tuple[tuple[str, str], ...]
 """Of a request's body."""
@@ -57,6 +57,6 @@ def audiences(token: object) -> list[str] | None:
 
 def another_scope(party: Party, client: Client) -> str:
     """One that somebody has, and this client has not."""
-    own = {*client.scope.split(), *_OF_EVERYBODY}
+    own = {*client.scope.split(), *OF_EVERYBODY}
     known = (*party.bench.scopes, *(scope for each in party.scene.endpoints.clients for scope in each.scope.split()))
     return next((scope for scope in known if scope not in own), _NOBODYS_SCOPE)

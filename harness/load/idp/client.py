@@ -117,17 +117,18 @@ class Idp(Provider):
         typo: bool = False,
         cookies: Cookies | None = None,
         further: Mapping[str, str] = _NOTHING_ELSE,
+        refuses: bool = False,
     ) -> Code | None:
         """The steps of a login that end with an authorization code. ``cookies``: the browser's own, kept there.
-        ``further``: what is asked for besides, or a ``state`` and a ``nonce`` in place of random ones.
+        ``further``: what is asked for besides, or a ``state`` and a ``nonce`` in place of random ones. ``refuses``:
+        the user allows nothing.
         """
         verifier = secrets.token_urlsafe(32)
         state, nonce = (further.get(name) or secrets.token_urlsafe(16) for name in ("state", "nonce"))
         redirect_uri, user = client.redirect_uri or "", self._somebody(user)
         url = self._authorize_url(client, redirect_uri, state, _challenge(verifier) | dict(further), nonce)
-        journey = Journey(
-            self._send, user, redirect_uri, self._allow_hosts, cookies=Cookies() if cookies is None else cookies
-        )
+        kept = Cookies() if cookies is None else cookies
+        journey = Journey(self._send, user, redirect_uri, self._allow_hosts, refuses, cookies=kept)
         end, page = journey.begin(url)
         form = journey.form
         asked = page_step(page, form is not None)

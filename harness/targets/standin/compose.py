@@ -32,8 +32,9 @@ from idchaos.targets.standin.compose_layout import TOXIPROXY, compose_environmen
 from idchaos.targets.standin.control import ControlClient, granted
 from idchaos.targets.standin.guests import Guests
 from idchaos.targets.standin.observing import OBSERVER, observer_settings
+from idchaos.targets.standin.parties import Credentials
 from idchaos.targets.standin.processes import READY_WITHIN_S
-from idchaos.targets.standin.topology import Credentials, endpoints, settings_documents
+from idchaos.targets.standin.topology import endpoints, settings_documents
 from idchaos.topologies import TOPOLOGIES
 from idchaos.undo.ledger import RUN_LABEL
 from idchaos.undo.toxiproxy import Links

@@ -32,9 +32,9 @@ from idchaos.targets.standin.certificates import certificates
 from idchaos.targets.standin.control import ControlClient, granted
 from idchaos.targets.standin.guests import Guests
 from idchaos.targets.standin.observing import MODULE, OBSERVER, below, observed_links, observer_settings
+from idchaos.targets.standin.parties import Credentials
 from idchaos.targets.standin.processes import PYTHON_MODULE, READY_WITHIN_S, Process, Runs
 from idchaos.targets.standin.topology import (
-    Credentials,
     Layout,
     address,
     endpoints,
@@ -143,7 +143,10 @@ class LocalTarget:
     def endpoints(self) -> Endpoints:
         """Where everything is."""
         known = endpoints(self.layout, self.credentials, self.graph)
-        return known if self.hosted is None else self.hosted.idp.endpoints(known)
+        if self.hosted is None:
+            return known
+        # Whether another IdP asks, and what its users have allowed before, is not known.
+        return self.hosted.idp.endpoints(known.model_copy(update={"asking_clients": ()}))
 
     @property
     def links(self) -> Links:

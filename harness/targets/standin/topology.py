@@ -13,7 +13,6 @@ Pure: addresses in, settings documents out.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +20,18 @@ from typing import Any
 from idchaos.dialects import dialect_named
 from idchaos.graph import Graph, Link, Role
 from idchaos.settings import CommonSettings
-from idchaos.targets.endpoints import DEVICE, EXCHANGE, Client, Endpoints, Gateway, Grant, User
+from idchaos.targets.endpoints import Client, Endpoints, Gateway, User
 from idchaos.targets.standin.guests import GuestClient, Guests
+from idchaos.targets.standin.parties import (
+    ASKING,
+    GROUPS,
+    IN_MANY_GROUPS,
+    INTROSPECTING,
+    USER_SCOPES,
+    Credentials,
+    asking_clients,
+    clients,
+)
 from idchaos.topologies import SERVICES, TOPOLOGIES
 
 MODULES = {
@@ -34,21 +43,6 @@ MODULES = {
 
 ID_TOKEN_LIFE_S = 300.0
 """Of ID tokens, which nobody renews: they only say that a user logged in."""
-
-PARTNERS = ("partner", "partner-opaque")
-"""Clients that act for users and for themselves: their secrets are worth stealing, and may be rotated."""
-
-INTROSPECTING = ("gateway", *SERVICES)
-"""Clients that may introspect: who decides about tokens, in one topology or another."""
-
-USERS = ("alice", "bob", "carol", "dave")
-IN_MANY_GROUPS = "dave"
-"""Somebody's tokens are long: limits of headers and buffers are met by few."""
-GROUPS = [f"department-{number:02}-of-a-large-company" for number in range(64)]
-SCOPES = " ".join(f"{service}:{act}" for service in SERVICES for act in ("read", "write"))
-OF_PARTNERS = "partners:manage"
-"""A scope that some clients have, and others must not get."""
-USER_SCOPES = f"openid profile email offline_access {SCOPES}"
 
 
 def module_of(graph: Graph, component: str) -> str:
@@ -81,91 +75,6 @@ class Layout:
         return self.observed.get(link.name, self.data[link.provider])
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """What one run's parties know. Made afresh for each run, never stored in its directory."""
-
-    control_secret: str
-    gateway_secret: str
-    """Tells services that a gateway asks."""
-    clients: Mapping[str, str]
-    next_secrets: Mapping[str, str]
-    users: Mapping[str, str]
-    initial_access_token: str
-    """Lets clients register themselves (RFC 7591)."""
-    assertion_key: Mapping[str, str]
-    """The private JWK of the client that signs assertions."""
-    guests: Guests = field(default_factory=Guests)
-    """Whoever brought their own."""
-
-    @classmethod
-    def generate(cls, guests: Guests | None = None) -> Credentials:
-        """Random secrets for one run."""
-        from joserfc.jwk import ECKey
-
-        return cls(
-            control_secret=secrets.token_urlsafe(24),
-            gateway_secret=secrets.token_urlsafe(24),
-            clients={
-                name: secrets.token_urlsafe(24)
-                for name in ("web", "web-opaque", "machine", "machine-opaque", *INTROSPECTING, *PARTNERS)
-            },
-            next_secrets={name: secrets.token_urlsafe(24) for name in PARTNERS},
-            users={name: secrets.token_urlsafe(12) for name in USERS},
-            initial_access_token=secrets.token_urlsafe(24),
-            assertion_key={k: str(v) for k, v in ECKey.generate_key("P-256").as_dict(private=True).items()},
-            guests=guests or Guests(),
-        )
-
-
-REDIRECT_URI = "http://127.0.0.1/callback"
-
-
-OWN_CLIENTS = (
-    "web", "web-opaque", "spa", "machine", "machine-opaque", "signer", *INTROSPECTING, *PARTNERS,
-)  # fmt: skip
-"""The names of all clients that the stand-in system has by itself."""
-
-
-def clients(credentials: Credentials, graph: Graph) -> tuple[Client, ...]:
-    """The OAuth clients of the stand-in system."""
-    secret = credentials.clients
-    code: tuple[Grant, ...] = ("authorization_code", "refresh_token")
-    on_devices: tuple[Grant, ...] = (*code, DEVICE)
-    for_itself: tuple[Grant, ...] = ("client_credentials", EXCHANGE)
-    found = (
-        Client(
-            client_id="web", client_secret=secret["web"], grants=on_devices,
-            redirect_uri=REDIRECT_URI, scope=USER_SCOPES,
-        ),
-        Client(client_id="spa", grants=on_devices, redirect_uri=REDIRECT_URI, scope=USER_SCOPES),
-        Client(
-            client_id="web-opaque", client_secret=secret["web-opaque"], grants=on_devices,
-            redirect_uri=REDIRECT_URI, scope=USER_SCOPES, token_format="opaque",
-        ),
-        Client(client_id="machine", client_secret=secret["machine"], grants=for_itself, scope=SCOPES),
-        Client(
-            client_id="machine-opaque", client_secret=secret["machine-opaque"], grants=for_itself,
-            scope=SCOPES, token_format="opaque",
-        ),
-        Client(
-            client_id="signer", private_jwk=dict(credentials.assertion_key), grants=("client_credentials",),
-            scope=SCOPES,
-        ),
-        *(
-            Client(
-                client_id=name, client_secret=secret[name], next_secret=credentials.next_secrets[name],
-                grants=(*code, "client_credentials"), redirect_uri=REDIRECT_URI, scope=f"{USER_SCOPES} {OF_PARTNERS}",
-                token_format="opaque" if name.endswith("opaque") else "jwt",
-            )
-            for name in PARTNERS
-        ),
-    )  # fmt: skip
-    if "jwt" in graph.formats:
-        return tuple(client for client in found if client.token_format in graph.formats)
-    return tuple(client.model_copy(update={"token_format": "opaque"}) for client in found)
-
-
 def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credentials) -> dict[str, Any]:
     """The settings document of the stand-in IdP."""
     graph = graph_of(settings)
@@ -183,8 +92,9 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
             "scope": client.scope,
             "audience": list(SERVICES),
             "token_format": client.token_format,
+            "asks_consent": client.client_id in ASKING,
         }
-        for client in clients(credentials, graph)
+        for client in (*clients(credentials, graph), *asking_clients(credentials, graph))
     ]
     registered += [
         {"client_id": name, "client_secret": credentials.clients[name], "grants": [], "introspects": True}
@@ -337,6 +247,7 @@ def endpoints(layout: Layout, credentials: Credentials, graph: Graph) -> Endpoin
         services_decide=graph.services_decide,
         clients=clients(credentials, graph),
         users=tuple(User(username=name, password=password) for name, password in credentials.users.items()),
+        asking_clients=asking_clients(credentials, graph),
         inner_clients=tuple(Client(client_id=name, client_secret=credentials.clients[name]) for name in INTROSPECTING),
         gateway_secret=credentials.gateway_secret,
         introspection_client=Client(client_id="gateway", client_secret=credentials.clients["gateway"]),

@@ -34,8 +34,9 @@ from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.standin.addresses import own_address
 from idchaos.targets.standin.guests import Guests
 from idchaos.targets.standin.local import local_layout
+from idchaos.targets.standin.parties import Credentials
 from idchaos.targets.standin.processes import PYTHON_MODULE, Process
-from idchaos.targets.standin.topology import Credentials, endpoints, idp_settings, issuer
+from idchaos.targets.standin.topology import endpoints, idp_settings, issuer
 from idchaos.undo.ledger import Processes
 from idchaos.undo.toxiproxy import Links
 from idchaos.verdict.verdict import RunVerdict

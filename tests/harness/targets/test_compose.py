@@ -26,7 +26,8 @@ from idchaos.targets.standin.compose_layout import (
     project_name,
 )
 from idchaos.targets.standin.observing import OBSERVER, PATHS, observed_links, observer_settings
-from idchaos.targets.standin.topology import Credentials, Layout, module_of, settings_documents
+from idchaos.targets.standin.parties import Credentials
+from idchaos.targets.standin.topology import Layout, module_of, settings_documents
 from idchaos.topologies import TOPOLOGIES, Topology
 from idchaos.undo.ledger import RUN_ID_VARIABLE
 

@@ -18,7 +18,8 @@ from idchaos.run.launch import Request, make_target, manifest, prepare
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.defects import DEFECTS, by_part, known
 from idchaos.targets.standin.local import local_layout
-from idchaos.targets.standin.topology import Credentials, settings_documents
+from idchaos.targets.standin.parties import Credentials
+from idchaos.targets.standin.topology import settings_documents
 from idchaos.topologies import GATEWAYS, IDP, SERVICES, TOPOLOGIES, Topology
 
 READERS = {

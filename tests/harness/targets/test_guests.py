@@ -13,7 +13,8 @@ from idchaos.graph import Graph
 from idchaos.run.standing import bring_up, guests_of
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.local import local_layout
-from idchaos.targets.standin.topology import Credentials, graph_of, idp_settings, settings_documents
+from idchaos.targets.standin.parties import Credentials
+from idchaos.targets.standin.topology import graph_of, idp_settings, settings_documents
 
 GRAPH: Graph = graph_of(CommonSettings())
 SHOP = {"client_id": "shop", "redirect_uris": ["http://localhost:3000/cb"]}

@@ -9,7 +9,8 @@ import pytest
 from idchaos.run.leaks import credentials
 from idchaos.settings import CommonSettings
 from idchaos.targets.standin.local import local_layout
-from idchaos.targets.standin.topology import Credentials, endpoints, settings_documents
+from idchaos.targets.standin.parties import Credentials
+from idchaos.targets.standin.topology import endpoints, settings_documents
 from idchaos.topologies import TOPOLOGIES, Topology
 
 

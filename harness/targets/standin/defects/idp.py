@@ -128,6 +128,8 @@ IDP_ENDPOINTS = listed(
         "state_cut": "Of the state of a login the first 32 characters come back.",
         "state_decoded_twice": "The state of a login comes back decoded once more than it was encoded.",
         "nonce_cut": "Of the nonce of a login its first 128 characters stand in the ID token.",
+        "consent_covers_all": "Who has allowed one client something is not asked again, for whatever scope and client.",
+        "consent_refused_in_vain": "A client gets its code although its user was asked and said no.",
         "hint_of_another_passed_over": "Who is signed in is answered for, whomever the ID token of a request means.",
         "logout_hint_unverified": "The ID token of a logout is read, and not verified.",
         "assertion_unverified": "Assertions by which clients authenticate are read, and not verified.",
