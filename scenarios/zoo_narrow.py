@@ -231,6 +231,9 @@ OF_GRANTS = (
     # OpenID Connect Core section 3.1.2.4; RFC 6749 section 4.1.2.1 (access_denied).
     ("consent_covers_all", "consents_cover_what_they_name"),
     ("consent_refused_in_vain", "consents_cover_what_they_name"),
+    # OpenID Connect Back-Channel Logout 1.0 sections 2.4 and 2.5.
+    ("logout_untold", "clients_told_of_logouts"),
+    ("logout_token_without_event", "clients_told_of_logouts"),
     # OpenID Connect Core section 9; CVE-2024-37568.
     ("nameless_assertion_taken", "assertions_checked"),
     ("assertion_hmac_by_public_key", "assertions_checked"),

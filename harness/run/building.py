@@ -41,7 +41,7 @@ EXPIRY_SLACK_S = 1.0
 """Time claims are whole seconds, and clocks of one machine differ by less."""
 LONG_FOR_A_CODE_S = 30.0
 """Codes are not kept for longer than that, however long they live."""
-OF_SOUND_KEY_SETS = ("id_token_unverifiable",)
+OF_SOUND_KEY_SETS = ("id_token_unverifiable", "logout_untold")
 """Kinds that are no breach of the IdP's where the fault itself is that published keys are wrong, or not published."""
 AFTER_A_FAULT_TOO = (*TAILS, PhaseName.RECOVERY)
 """The phases whose tails are asked for by who asks :func:`as_even_as_before`."""

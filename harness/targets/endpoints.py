@@ -114,6 +114,8 @@ class Endpoints(Value):
     """A client that gets tokens for none of the routes: what they are for is somebody else's."""
     introspection_client: Client | None = None
     """A client that may introspect (RFC 7662), where the target offers one."""
+    idp_calls_back: bool = False
+    """Whether the IdP surely reaches what listens on loopback where the load comes from."""
     idp_control_url: str | None = None
     """The stand-in IdP's control API, for minting bad tokens; ``None`` where the target has none."""
     control_secret: str | None = None

@@ -27,6 +27,7 @@ Need = Literal[
     "minting", "minted_opaque_tokens", "retired_key", "published_keys", "refresh_tokens", "users", "public_client",
     "two_clients", "assertions", "revocation", "registration", "opaque_tokens", "life_of_codes",
     "introspection", "write_scopes", "another_audience", "exchange", "devices", "two_users", "consent",
+    "called_back",
 ]  # fmt: skip
 """What a target must offer for a canary to be made: :func:`idchaos.load.canaries.catalogue.unmakeable`."""
 LIFE_S: Final = 3_600.0

@@ -22,6 +22,7 @@ from idchaos.targets.endpoints import Client
 if TYPE_CHECKING:
     from idchaos.load.canaries.listener import Listener
     from idchaos.load.canaries.nobody import Nobody
+    from idchaos.load.canaries.receiver import Receiver
     from idchaos.load.engine.scene import Scene
 
 PERIOD_S = 4.0
@@ -107,6 +108,13 @@ class Bench:
         from idchaos.load.canaries.listener import Listener
 
         return Listener(self.nobody)
+
+    @cached_property
+    def receiver(self) -> Receiver:
+        """Where clients are told of logouts."""
+        from idchaos.load.canaries.receiver import Receiver
+
+        return Receiver()
 
     @property
     def now(self) -> float:

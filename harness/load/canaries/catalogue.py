@@ -34,6 +34,7 @@ LACKING: Mapping[Need, str] = {
     "exchange": "no client with a secret that may exchange tokens",
     "devices": "no two clients for devices, one of them with a secret",
     "consent": "no two clients that are known to ask their users for consent",
+    "called_back": "no IdP that is known to reach the machine which the load comes from",
     "write_scopes": "no route that says which scope it takes to write",
 }
 """What a target has not that offers no such thing."""
@@ -89,6 +90,7 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
         "exchange": any(EXCHANGE in client.grants and client.client_secret for client in endpoints.clients),
         "devices": _have_devices(endpoints),
         "consent": len(endpoints.asking_clients) > 1,
+        "called_back": endpoints.idp_calls_back,
         "write_scopes": bool(endpoints.routes) and all(route.writes for route in endpoints.routes),
     }
     lacking = {name: [LACKING[need] for need in kind_named(name).needs if not has[need]] for name in names}

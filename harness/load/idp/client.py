@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,12 +12,12 @@ from urllib.parse import urlencode
 
 from idchaos.errors import UsageError
 from idchaos.hosts import check_host
-from idchaos.load.decide import at_idp, at_redirect, at_registration, json_object, redirect_error, token_answer
+from idchaos.load.decide import at_idp, at_redirect, json_object, redirect_error, token_answer
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.journey import REDIRECTS, Cookies, Journey
 from idchaos.load.idp.page import filled_in
 from idchaos.load.idp.pages import cookies_of, given_up, mistyped, page_step, query_of
-from idchaos.load.idp.provider import Provider
+from idchaos.load.idp.registering import Registering
 from idchaos.load.idp.steps import FLAWS, NEVER_ARRIVED, Code, Flaw, Registered, Step
 from idchaos.load.idp.tokens import peek
 from idchaos.targets.capabilities import PROBE_HEADER
@@ -49,7 +48,7 @@ Observe = Callable[[Step], bool]
 """Told of each step; whether to go on."""
 
 
-class Idp(Provider):
+class Idp(Registering):
     """Requests to the IdP through its link. No method raises for an answer, whatever it is."""
 
     # --- the token endpoint ---
@@ -346,48 +345,6 @@ class Idp(Provider):
         if decision == "undecided" and answer.status in (400, 401, 403):
             decision = "deny"
         return Step("end_session", answer, decision, code)
-
-    # --- dynamic client registration ---
-
-    def register(
-        self, access_token: str | None = None, redirect_uris: tuple[str, ...] = ()
-    ) -> tuple[Step, Registered | None]:
-        """Register a machine client, or with ``redirect_uris`` one that logs users in (RFC 7591 section 3).
-
-        ``access_token``: instead of the initial one; empty: none. A refusal for the rate is undecided:
-        ``rate_limited``, or ``rate_limit_untold`` where it does not say when to try again (RFC 6585 section 4).
-        """
-        metadata: dict[str, Any] = {"grant_types": ["client_credentials"], "client_name": "idchaos"}
-        if redirect_uris:
-            metadata |= {"grant_types": ["authorization_code"], "redirect_uris": list(redirect_uris)}
-        token = self._endpoints.initial_access_token if access_token is None else access_token
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        answer = self._post(self._urls["register"], json.dumps(metadata).encode(), headers, replayable=False)
-        decision, code = at_registration(answer)
-        step = Step("register", answer, decision, code)
-        if decision != "accept":
-            return step, None
-        body = json_object(answer.body)
-        names = ("client_id", "registration_client_uri", "registration_access_token")
-        client_id, uri, managing = (body.get(name) for name in names)
-        secret = body.get("client_secret")
-        if not (isinstance(client_id, str) and isinstance(uri, str) and isinstance(managing, str)):
-            return replace(step, decision="undecided", code="bad_body"), None
-        self.handed_out.add("registration_access_token", managing)
-        self.handed_out.add("client_secret", secret if isinstance(secret, str) else "")
-        client = Client(client_id=client_id, client_secret=secret if isinstance(secret, str) else None)
-        try:
-            return step, Registered(client, check_host(uri, self._allow_hosts), managing)
-        except UsageError:
-            return replace(step, decision="undecided", code="bad_body"), None
-
-    def unregister(self, registered: Registered) -> Step:
-        """RFC 7592 section 2.3."""
-        site, target = self._at(registered.uri)
-        headers = {"Accept": "application/json", "Authorization": f"Bearer {registered.access_token}"}
-        answer = site.send(site.head("DELETE", target, headers), replayable=False)
-        decision, code = at_idp(answer)
-        return Step("unregister", answer, decision, code)
 
 
 def challenge_of(verifier: str) -> str:

@@ -144,7 +144,7 @@ class LocalTarget:
         """Where everything is."""
         known = endpoints(self.layout, self.credentials, self.graph)
         if self.hosted is None:
-            return known
+            return known.model_copy(update={"idp_calls_back": True})
         # Whether another IdP asks, and what its users have allowed before, is not known.
         return self.hosted.idp.endpoints(known.model_copy(update={"asking_clients": ()}))
 

@@ -130,6 +130,8 @@ IDP_ENDPOINTS = listed(
         "nonce_cut": "Of the nonce of a login its first 128 characters stand in the ID token.",
         "consent_covers_all": "Who has allowed one client something is not asked again, for whatever scope and client.",
         "consent_refused_in_vain": "A client gets its code although its user was asked and said no.",
+        "logout_untold": "Clients that want to know are not told that a session has ended.",
+        "logout_token_without_event": "A logout token does not say that it is one.",
         "hint_of_another_passed_over": "Who is signed in is answered for, whomever the ID token of a request means.",
         "logout_hint_unverified": "The ID token of a logout is read, and not verified.",
         "assertion_unverified": "Assertions by which clients authenticate are read, and not verified.",

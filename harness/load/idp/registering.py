@@ -1,0 +1,64 @@
+"""Clients that register themselves at the IdP, and take their leave."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from idchaos.errors import UsageError
+from idchaos.hosts import check_host
+from idchaos.load.decide import at_idp, at_registration, json_object
+from idchaos.load.idp.provider import Provider
+from idchaos.load.idp.steps import Registered, Step
+from idchaos.targets.endpoints import Client
+
+
+class Registering(Provider):
+    """Dynamic client registration (RFC 7591, RFC 7592)."""
+
+    def register(
+        self, access_token: str | None = None, redirect_uris: tuple[str, ...] = (), logout_uri: str = ""
+    ) -> tuple[Step, Registered | None]:
+        """Register a machine client, or with ``redirect_uris`` one that logs users in (RFC 7591 section 3). With a
+        ``logout_uri``, one that is told there of logouts (OpenID Connect Back-Channel Logout 1.0 section 2.2); nobody
+        is registered where the answer does not repeat it.
+
+        ``access_token``: instead of the initial one; empty: none. A refusal for the rate is undecided:
+        ``rate_limited``, or ``rate_limit_untold`` where it does not say when to try again (RFC 6585 section 4).
+        """
+        metadata: dict[str, Any] = {"grant_types": ["client_credentials"], "client_name": "idchaos"}
+        if redirect_uris:
+            metadata |= {"grant_types": ["authorization_code"], "redirect_uris": list(redirect_uris)}
+        if logout_uri:
+            metadata |= {"backchannel_logout_uri": logout_uri}
+        token = self._endpoints.initial_access_token if access_token is None else access_token
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        answer = self._post(self._urls["register"], json.dumps(metadata).encode(), headers, replayable=False)
+        decision, code = at_registration(answer)
+        step = Step("register", answer, decision, code)
+        if decision != "accept":
+            return step, None
+        body = json_object(answer.body)
+        names = ("client_id", "registration_client_uri", "registration_access_token")
+        client_id, uri, managing = (body.get(name) for name in names)
+        secret = body.get("client_secret")
+        if not (isinstance(client_id, str) and isinstance(uri, str) and isinstance(managing, str)):
+            return replace(step, decision="undecided", code="bad_body"), None
+        if logout_uri and body.get("backchannel_logout_uri") != logout_uri:
+            return replace(step, decision="undecided", code="not_registered"), None
+        self.handed_out.add("registration_access_token", managing)
+        self.handed_out.add("client_secret", secret if isinstance(secret, str) else "")
+        client = Client(client_id=client_id, client_secret=secret if isinstance(secret, str) else None)
+        try:
+            return step, Registered(client, check_host(uri, self._allow_hosts), managing)
+        except UsageError:
+            return replace(step, decision="undecided", code="bad_body"), None
+
+    def unregister(self, registered: Registered) -> Step:
+        """RFC 7592 section 2.3."""
+        site, target = self._at(registered.uri)
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {registered.access_token}"}
+        answer = site.send(site.head("DELETE", target, headers), replayable=False)
+        decision, code = at_idp(answer)
+        return Step("unregister", answer, decision, code)
