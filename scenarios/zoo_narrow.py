@@ -222,6 +222,15 @@ OF_GRANTS = (
     # RFC 7592 section 2.3; OpenID Connect RP-Initiated Logout section 2.
     ("deleted_client_lives_on", "deleted_clients_refused"),
     ("logout_hint_unverified", "logout_is_confirmed"),
+    # OpenID Connect Core section 9; CVE-2024-37568.
+    ("nameless_assertion_taken", "assertions_checked"),
+    ("assertion_hmac_by_public_key", "assertions_checked"),
+    # CVE-2025-29927 and its like: what anybody can say of where a request comes from and what it is.
+    ("cloud_agent_unchecked", "odd_requests_guarded"),
+    ("inside_address_unchecked", "odd_requests_guarded"),
+    ("stranger_host_unchecked", "odd_requests_guarded"),
+    ("grpc_unchecked", "odd_requests_guarded"),
+    ("forwarded_uri_judged", "odd_requests_guarded"),
     # RFC 6749 section 4.1.2; OpenID Connect Core section 2.
     ("state_cut", "states_and_nonces_exact"),
     ("state_decoded_twice", "states_and_nonces_exact"),
@@ -234,14 +243,5 @@ OF_GRANTS = (
     # OpenID Connect Back-Channel Logout 1.0 sections 2.4 and 2.5.
     ("logout_untold", "clients_told_of_logouts"),
     ("logout_token_without_event", "clients_told_of_logouts"),
-    # OpenID Connect Core section 9; CVE-2024-37568.
-    ("nameless_assertion_taken", "assertions_checked"),
-    ("assertion_hmac_by_public_key", "assertions_checked"),
-    # CVE-2025-29927 and its like: what anybody can say of where a request comes from and what it is.
-    ("cloud_agent_unchecked", "odd_requests_guarded"),
-    ("inside_address_unchecked", "odd_requests_guarded"),
-    ("stranger_host_unchecked", "odd_requests_guarded"),
-    ("grpc_unchecked", "odd_requests_guarded"),
-    ("forwarded_uri_judged", "odd_requests_guarded"),
 )
 """Such defects of grants that few ask for."""
