@@ -21,6 +21,7 @@ from idchaos.targets.endpoints import EXCHANGE, Client, User
 
 if TYPE_CHECKING:
     from idchaos.load.canaries.nobody import Nobody
+    from idchaos.load.engine.scene import Scene
 
 _REMEMBERED = 20
 """Access tokens that may come to their end during the load."""
@@ -210,6 +211,26 @@ class Party:
     def _decided(self, step: Step) -> bool | None:
         self.bench.observe(step)
         return None if step.decision == "undecided" or self.scene.stopping else step.decision == "accept"
+
+
+class LastStep:
+    """Watches a login of which the last step may be the sample: it is then counted as that, and all before it here."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.last: Step | None = None
+
+    def __call__(self, step: Step) -> bool:
+        """One more step; whether to go on."""
+        self.drop()
+        self.last = step
+        return step.decision == "accept" and not self._scene.stopping
+
+    def drop(self) -> None:
+        """The last one is no sample."""
+        if self.last is not None:
+            self._scene.upkeep(self.last)
+        self.last = None
 
 
 def userinfo(idp: Idp, token: str) -> Step:

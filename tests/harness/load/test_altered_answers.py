@@ -22,23 +22,26 @@ class Idp:
 
     def code(self, client, user, observe, *, further):
         self.further = further
-        went_on = [observe(step) for step in self.steps]
-        return Code("c", "http://127.0.0.1/callback", "v") if all(went_on) else None
+        for step in self.steps:
+            if not observe(step):
+                return None
+        return Code("c", "http://127.0.0.1/callback", "v")
 
     def redeem(self, client, code, verifier):
         return Step("token", Response(200), "accept", "", flaw=self.flaw), self.tokens
 
 
 def decided(way, idp):
+    """What was decided, and which of the steps were counted beside the sample."""
+    counted = []
     party = SimpleNamespace(
         idp=idp,
         confidential=WEB,
         user=SimpleNamespace(username="alice"),
-        bench=SimpleNamespace(observe=lambda step: step.decision == "accept"),
-        scene=SimpleNamespace(stopping=False),
+        scene=SimpleNamespace(stopping=False, upkeep=counted.append),
     )
     step = ASKS[way].send(party)
-    return step and step.decision
+    return step and step.decision, [each.endpoint for each in counted]
 
 
 def step(endpoint="login", decision="accept", code="", flaw=""):
@@ -49,21 +52,21 @@ PAGE = step("authorize")
 
 
 @pytest.mark.parametrize(
-    ("way", "idp", "decision"),
+    ("way", "idp", "decision", "counted"),
     [
-        ("long_state", Idp(PAGE, step()), "deny"),
-        ("long_state", Idp(PAGE, step(flaw="state_mismatch")), "accept"),
-        ("long_state", Idp(PAGE, step(flaw="iss_mismatch")), "deny"),
-        ("long_state", Idp(step("authorize", "deny", "invalid_request")), "deny"),
-        ("long_state", Idp(step("authorize", "undecided", "http_414")), None),
-        ("long_state", Idp(PAGE, step(decision="deny", code="login_refused")), None),
-        ("long_nonce", Idp(PAGE, step(flaw="state_mismatch")), "deny"),
-        ("long_nonce", Idp(PAGE, step(), flaw="nonce_mismatch"), "accept"),
-        ("long_nonce", Idp(PAGE, step(), id_token=False), "undecided"),
+        ("long_state", Idp(PAGE, step()), "deny", ["authorize"]),
+        ("long_state", Idp(PAGE, step(flaw="state_mismatch")), "accept", ["authorize"]),
+        ("long_state", Idp(PAGE, step(flaw="iss_mismatch")), "deny", ["authorize"]),
+        ("long_state", Idp(step("authorize", "deny", "invalid_request")), "deny", []),
+        ("long_state", Idp(step("authorize", "undecided", "http_414")), None, ["authorize"]),
+        ("long_state", Idp(PAGE, step(decision="deny", code="login_refused")), None, ["authorize", "login"]),
+        ("long_nonce", Idp(PAGE, step(flaw="state_mismatch")), "deny", ["authorize", "login"]),
+        ("long_nonce", Idp(PAGE, step(), flaw="nonce_mismatch"), "accept", ["authorize", "login"]),
+        ("long_nonce", Idp(PAGE, step(), id_token=False), "undecided", ["authorize", "login"]),
     ],
 )
-def test_what_came_back_decides(way, idp, decision):
-    assert decided(way, idp) == decision
+def test_what_came_back_decides_and_each_request_is_counted_once(way, idp, decision, counted):
+    assert decided(way, idp) == (decision, counted)
 
 
 def test_values_are_as_long_as_is_said_and_never_the_same():

@@ -26,7 +26,7 @@ class Party:
 
     def __init__(self, step, code=None, told=None, *, known=True, hinted="bob"):
         self.step, self.code, self.told, self.known, self.hinted = step, code, told, known, hinted
-        self.scene = SimpleNamespace(endpoints=SimpleNamespace(users=(ALICE, BOB)))
+        self.scene = SimpleNamespace(endpoints=SimpleNamespace(users=(ALICE, BOB)), upkeep=lambda step: None)
         self.user, self.idp, self.asked = ALICE, self, {}
 
     def login(self, user=None):

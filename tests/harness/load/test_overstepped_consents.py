@@ -32,7 +32,8 @@ class Party:
     def __init__(self, silent=None, given=None, login=None, *, known=True, clients=ASKING):
         self.silent, self.given, self.last, self.known = silent, given, login, known
         self.user, self.idp, self.handed_out = User(username="alice", password="p"), self, HandedOut()
-        self.scene = SimpleNamespace(endpoints=SimpleNamespace(asking_clients=clients), stopping=False)
+        known_to_ask = SimpleNamespace(asking_clients=clients)
+        self.scene = SimpleNamespace(endpoints=known_to_ask, stopping=False, upkeep=lambda step: None)
         self.bench = SimpleNamespace(observe=lambda step: step.decision == "accept")
         self.asked, self.refused_at = [], None
 

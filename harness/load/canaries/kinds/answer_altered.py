@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, Literal
 
 from idchaos.load.canaries.asking import Ask, AskedKind
-from idchaos.load.canaries.party import Party
+from idchaos.load.canaries.party import LastStep, Party
 from idchaos.load.idp.client import Step
 
 LONG, LONGER = 512, 2000
@@ -37,18 +37,15 @@ def _back(party: Party, name: Literal["state", "nonce"], value: Callable[[], str
     client, user = party.confidential, party.user
     if client is None or user is None:
         return None
-    steps: list[Step] = []
-
-    def observe(step: Step) -> bool:
-        steps.append(step)  # of the last, the sample is made
-        return step.decision != "deny" and party.bench.observe(step)
-
-    code = party.idp.code(client, user, observe, further={name: value()})
+    watch = LastStep(party.scene)
+    code, last = party.idp.code(client, user, watch, further={name: value()}), watch.last
+    if code is None and last is not None and (last.decision, last.endpoint) == ("deny", "authorize"):
+        return last
+    if code is not None and last is not None and name == "state":
+        return _compared(last, "state_mismatch")
+    watch.drop()
     if code is None:
-        refused = bool(steps) and (steps[-1].decision, steps[-1].endpoint) == ("deny", "authorize")
-        return steps[-1] if refused and not party.scene.stopping else None
-    if name == "state":
-        return _compared(steps[-1], "state_mismatch")
+        return None
     step, tokens = party.idp.redeem(client, code, code.verifier)
     if step.decision != "accept" or not isinstance(tokens.get("id_token"), str):
         return replace(step, decision="undecided", code=step.code or "nothing_told")

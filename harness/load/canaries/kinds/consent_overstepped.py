@@ -7,7 +7,7 @@ from dataclasses import replace
 from idchaos.load.canaries.asking import Ask, AskedKind
 from idchaos.load.canaries.at_idp import NOT_OF_GRANT
 from idchaos.load.canaries.given import OF_EVERYBODY, asked_for, code_form
-from idchaos.load.canaries.party import Held, Party
+from idchaos.load.canaries.party import Held, LastStep, Party
 from idchaos.load.idp.client import Step
 from idchaos.targets.endpoints import Client
 
@@ -37,8 +37,11 @@ def _wider(party: Party) -> Step | None:
     narrow, further = _scopes(_asking(party, 0))
     wider = held.client.model_copy(update={"scope": f"{narrow} {further}"})
     step, code = party.idp.silent_code(wider, held.cookies)
+    if code is None:
+        return step
+    party.scene.upkeep(step)
     # A code for less than was asked for is sound (RFC 6749 section 3.3).
-    return step if code is None else asked_for(party, wider, code_form(code, code.verifier), scope=further)
+    return asked_for(party, wider, code_form(code, code.verifier), scope=further)
 
 
 def _elsewhere(party: Party) -> Step | None:
@@ -53,18 +56,14 @@ def _refused(party: Party) -> Step | None:
     narrow, _ = _scopes(_asking(party, 1))
     if party.user is None or not narrow:
         return None
-    client, steps = _asking(party, 1).model_copy(update={"scope": narrow}), list[Step]()
-
-    def observe(step: Step) -> bool:
-        steps.append(step)  # of the last, the sample is made
-        return step.decision == "accept" and party.bench.observe(step)
-
-    party.idp.code(client, party.user, observe, refuses=True)
-    if not steps or steps[-1].endpoint != "login" or party.scene.stopping:
+    client, watch = _asking(party, 1).model_copy(update={"scope": narrow}), LastStep(party.scene)
+    party.idp.code(client, party.user, watch, refuses=True)
+    last = watch.last
+    if last is None or last.endpoint != "login":
+        watch.drop()
         return None
     # A page instead of a redirect may be the login's.
-    told = steps[-1].code != "login_refused"
-    return steps[-1] if told else replace(steps[-1], decision="undecided")
+    return replace(last, decision="undecided") if last.code == "login_refused" else last
 
 
 class ConsentOverstepped(AskedKind):

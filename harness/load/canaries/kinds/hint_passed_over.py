@@ -25,6 +25,7 @@ def _hinted(party: Party, *, silent: bool) -> Step | None:
     step, code = party.idp.silent_code(held.client, held.cookies, asked)
     if code is None:
         return step
+    party.scene.upkeep(step)
     step, tokens = party.idp.redeem(held.client, code, code.verifier)
     told = peek(str(tokens.get("id_token", "")))[1].get("sub")
     if step.decision == "accept" and told is None:

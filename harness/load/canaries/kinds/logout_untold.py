@@ -53,6 +53,8 @@ def _told(party: Party) -> Step | None:
     """It counts when nothing comes of two logouts in a row, or what comes can't be believed."""
     step: Step | None = None
     for _ in range(_ATTEMPTS):
+        if step is not None:
+            party.scene.upkeep(step)
         step = _logged_out(party)
         if step is None or step.code != "untold":
             break
@@ -79,11 +81,14 @@ def _ended(party: Party, held: Held, name: str) -> Step | None:
     query = (("id_token_hint", held.id_token), ("client_id", held.client.client_id))
     answer = party.idp.ask(Asked("end_session", "GET", query=query, headers=party.cookies_of(held)))
     step = Step("end_session", answer, *at_refusal(answer))
-    if not party.bench.observe(step) or party.signed_in(held) is not False:
-        return None  # it asks first, or has not ended the session
-    token = _waited_for(party, name)
+    # Who asks first, or has not ended the session, need tell nobody.
+    over = step.decision == "accept" and party.signed_in(held) is False
+    token = _waited_for(party, name) if over else None
+    if token is None and (not over or party.scene.stopping):
+        party.scene.upkeep(step)
+        return None
     if token is None:
-        return None if party.scene.stopping else replace(step, decision="accept", code="untold")
+        return replace(step, decision="accept", code="untold")
     keys = [*before, *(party.idp.jwks() or [])]
     login = peek(held.id_token)[1]
     flaw = flaw_of(token, keys, issuer=party.idp.issuer, client_id=held.client.client_id, login=login)
