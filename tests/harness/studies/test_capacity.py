@@ -211,7 +211,7 @@ def test_another_study_is_read_from_its_directory_and_one_that_is_none_is_refuse
     ("words", "said"),
     [
         (("api", "--from", "500", "--to", "100"), "--from 500 should be below --to 100"),
-        (("api", "--within", "2"), "--within should be above 0"),
+        (("api", "--within", "2"), "--within should be at least 0.001"),
         (("api", "--at", "800"), "--at and --gateways go together"),
         (("api", "--to", "1M"), "capacity.rate.*should be less than or equal to 20000"),
         (("api", "--set", "capacity.rate=5"), "is what is searched"),
