@@ -95,7 +95,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _fail(message: str, code: ExitCode) -> None:
-    line = " ".join(message.split())
+    line = "".join(each if each.isprintable() else "?" for each in " ".join(message.split()))
     print(f"idchaos: {line}", file=sys.stderr)
     sys.exit(code)
 
