@@ -74,6 +74,7 @@ OF_ALL_RUNS = (
     ("unknown_method_unchecked", "odd_requests_guarded"),
     ("deep_path_unchecked", "odd_requests_guarded"),
     ("websocket_unchecked", "odd_requests_guarded"),
+    ("forwards_before_checking", "refused_requests_go_no_further"),
     ("kid_logged_raw", "log_lines_not_forged"),
     ("own_pages_open", "own_pages_closed"),
     ("caller_of_another_upload", "answers_are_ones_own"),

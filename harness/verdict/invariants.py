@@ -55,6 +55,7 @@ UNASKED = {
     "fresh_tokens_are_known": "fresh tokens that the IdP itself refuses, beyond one in twenty",
     "userinfo_tells_of_ones_own": "answers of userinfo about somebody else",
     "key_sets_not_kept_long": "key sets that caches may keep for more than 100 days",
+    "refused_requests_go_no_further": "requests that were refused, and served all the same",
 }
 """See :mod:`idchaos.verdict.unasked`: each, and what its breaches are."""
 IN_EVERY_RUN = (

@@ -24,6 +24,7 @@ from idchaos.load.canaries.mints import Mints
 from idchaos.load.engine.isolation import ECHO, whose
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.quotes import bearers_in, secrets_in
+from idchaos.load.engine.reached import Reached, served_lately
 from idchaos.load.engine.recorder import NOTHING, About, Recorder
 from idchaos.load.engine.response import Response, Sends
 from idchaos.load.idp.client import NEVER_ARRIVED, Idp, Step
@@ -91,6 +92,8 @@ class Scene:
     """A good everyday token, once one was had."""
     retired_kid: str | None = None
     """A key that will be withdrawn between the preparation and the load."""
+    reached: Reached = field(default_factory=Reached)
+    """Which requests services served that their gateways had refused."""
     background: Group = field(default_factory=Group)
     """What runs beside arrivals: keepers, polls. A load ends when they have."""
     _shared: dict[str, Any] = field(default_factory=dict)
@@ -172,8 +175,12 @@ class Scene:
             self.idp.unasked.put_off(answer)
         else:
             self._look_through(gate.name, answer, head, bearer)
+        if expected == "deny" and not around and gate.dialect.read(answer)[0] == "deny":
+            self.reached.refused(echo, where.service, f"{canary or flow} {token.way} that {gate.name} had refused")
         if decision == "accept" and not canary and expected != "deny":
             self.idp.unasked.shared(answer)
+            if (served := served_lately(answer.body)) is not None:
+                self.reached.told(where.service, served)
             told = whose(answer.body, echo, token.subject)
             (self.recorder.unechoed if told == "untold" else self.recorder.echoed)[where.service] += 1
             if told == "foreign":  # it was accepted, for somebody else

@@ -95,3 +95,29 @@ def test_a_canary_that_is_accepted_stays_a_breach_of_its_kind(called):
 )
 def test_services_that_never_say_whose_an_answer_is_are_named(summary, said):
     assert silent_services(summary) == said
+
+
+def test_services_tell_what_they_served_that_was_refused(scene):
+    """A gateway that says no to a bad token, and a service that had it before."""
+    seen = []
+
+    def send(head, body=b"", *, replayable=True):
+        (echo,) = [line[len(ECHO) + 2 :] for line in head.decode().split("\r\n") if line.startswith(f"{ECHO}: ")]
+        said = {"echo": echo, "served": list(seen)}
+        seen.append(echo)
+        status = 401 if b"bad" in head else 200
+        headers = {"Idchaos-Reason": "token_expired"} if status == 401 else {}
+        return Response(status, "", headers, json.dumps(said).encode(), sent=scene.clock.now(), ended=1_000.0)
+
+    scene.gates = (
+        Gate.of("gateway-1", SimpleNamespace(base="", head=lambda *_: b"", send=send), scene.endpoints.routes),
+    )
+    bad = About(way="forged")
+    scene.call("canary", b"bad", bad, due=1_000.0, route=0, replica=0, expected="deny", canary="expired")
+    scene.call("api", b"", About(), due=1_000.0, route=0, replica=0)
+    (found,) = scene.reached.counts().values()
+    assert found == {
+        "looked": 1,
+        "broken": 1,
+        "first": "orders served expired forged that gateway-1 had refused",
+    }

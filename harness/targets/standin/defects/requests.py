@@ -44,6 +44,7 @@ REQUESTS = (
             "websocket_unchecked": "Whoever asks for a WebSocket is let through unseen.",
             "absolute_form_unchecked": "A request with a whole URL for its target is let through unseen.",
             "http10_unchecked": "A request of HTTP/1.0 is let through unseen.",
+            "forwards_before_checking": "A request is passed on first, and refused when its service has served it.",
         },
         who=("deciding gateways",),
     )
