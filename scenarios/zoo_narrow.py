@@ -244,5 +244,7 @@ OF_GRANTS = (
     # OpenID Connect Back-Channel Logout 1.0 sections 2.4 and 2.5.
     ("logout_untold", "clients_told_of_logouts"),
     ("logout_token_without_event", "clients_told_of_logouts"),
+    # RFC 7519 section 4.1.2: a subject is compared letter by letter.
+    ("subject_folded", "answers_are_ones_own"),
 )
 """Such defects of grants that few ask for."""

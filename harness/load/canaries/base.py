@@ -188,6 +188,8 @@ class Moment:
     """Formats of which one token is wanted now that is shown while good: those that the IdP issues."""
     expired_after_s: float = 0.0
     """How long after its end a token is surely expired for everybody."""
+    subject: str = ""
+    """Of what is shown: somebody whose name a user has too, in other letters."""
 
     def good(self, **claims: Any) -> dict[str, Any]:
         """Claims of a token that is good for :data:`LIFE_S`, but for ``claims``."""
@@ -234,6 +236,14 @@ def overridden(method: str) -> bytes:
     """Header lines that name another method than that of the request line."""
     names = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
     return "".join(f"{name}: {method}\r\n" for name in names).encode()
+
+
+def respelled(name: str, number: int) -> str:
+    """Somebody else, whom whoever folds names takes for the one of that ``name``: RFC 7519 section 4.1.2 compares
+    subjects letter by letter. In capitals, or with a dot at the end, in turn. Beyond ASCII it is not agreed how headers
+    carry a name (RFC 9110 section 5.5), so what differs there would say nothing.
+    """
+    return name.upper() if number % 2 else f"{name}."
 
 
 def new_name() -> str:

@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from idchaos.experiment import CanaryPlan
-from idchaos.load.canaries.base import SESSION, Good
+from idchaos.load.canaries.base import SESSION, Good, new_name, respelled
 from idchaos.load.canaries.mints import Mints, TokenSpec
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.engine.job import Roles
@@ -54,6 +54,8 @@ class Bench:
     """Beside it, one that looks like each other client's: some check less of one client, or of one kind of user."""
     turns: dict[str, Iterator[Combination]] = field(default_factory=dict)
     """Kinds of several ways take them in turn."""
+    namesakes: int = 0
+    """How many were named by :meth:`namesake`."""
     forged: Counter[str] = field(default_factory=Counter)
     revoked_unseen: int = 0
     """Tokens that were revoked only to be revoked: some are not the only ones, wherever that is remembered."""
@@ -173,6 +175,12 @@ class Bench:
             return spec
         claims = {"sub": users[user].username} | spec.claims
         return replace(spec, client_id=clients[client - 1].client_id, claims=claims)
+
+    def namesake(self) -> str:
+        """Somebody whose name is that of a user but for the spelling: of the users in turn, or of nobody's."""
+        users, number = self.scene.endpoints.users[:USERS], self.namesakes
+        self.namesakes += 1
+        return respelled(users[number % len(users)].username if users else new_name(), number)
 
     def machine_token(self, client: Client | None = None) -> Token | None:
         """A token of a client for itself, the everyday one if none is named; ``None`` when the IdP gave none."""

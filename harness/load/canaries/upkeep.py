@@ -283,6 +283,7 @@ class Canaries:
                 typ=self._typ,
                 shows=self._formats if number == 0 else (),
                 expired_after_s=self.bench.expired_after_s,
+                subject=self.bench.namesake() if number == 0 else "",
             )
             self._rounds += 1
             orders += [(name, order) for name, kind in self._tokens.items() for order in kind.orders(moment)]

@@ -110,6 +110,14 @@ def test_tokens_made_to_order_look_like_each_client_s_and_user_s_in_turn(scene, 
     assert bench.in_turn("early", TokenSpec({"sub": "x"})).claims.get("sub") == "x"
 
 
+def test_whoever_is_shown_has_almost_the_name_of_a_user(scene, world):
+    bench = bench_at(scene, world)
+    assert [bench.namesake() for _ in range(4)] == ["alice.", "BOB", "alice.", "BOB"]
+    scene.endpoints = scene.endpoints.model_copy(update={"users": ()})
+    assert bench.namesake().startswith("canary-")
+    assert bench.namesake().startswith("CANARY-")
+
+
 def test_forgeries_are_made_from_each_client_s_token(scene, world):
     bench = bench_at(scene, world)
     assert bench.renew()

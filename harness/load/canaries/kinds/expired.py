@@ -14,7 +14,7 @@ _BEFORE_S = 300
 
 class Expired(TokenKind):
     """Every second one was shown to everybody while it was good: who remembers what was decided of a token must
-    remember its end as well. Where tokens can't be made to order, everyday ones are kept until they have expired.
+    remember its end as well. Its subject is spelled almost like a user's: who folds names mixes the two up. Where tokens can't be made to order, everyday ones are kept until they have expired.
     """
 
     name = "expired"
@@ -65,5 +65,5 @@ def over(moment: Moment) -> dict[str, int]:
 
 def _to_be_shown(moment: Moment, *, opaque: bool) -> Order:
     over = int(moment.now + SHOWN_FOR_S)
-    claims, bad_from = {"sub": new_name(), "exp": over}, over + moment.expired_after_s
+    claims, bad_from = {"sub": moment.subject or new_name(), "exp": over}, over + moment.expired_after_s
     return Order(claims, opaque=opaque, shown=True, bad_from=bad_from, way=SHOWN)

@@ -38,6 +38,7 @@ _OF_EVERYBODY = listed(
         "inactive_accepted": "Introspection's answer is not read: that it came is enough.",
         "introspected_audience_ignored": "Of an opaque token the audience is not looked at.",
         "identity_of_another": "One request in a hundred is passed on as another user's.",
+        "subject_folded": "Who calls is passed on in small letters, and without a dot at the end.",
         "opaque_posts_mixed_up": "A POST with an opaque token is passed on as of whoever POSTed before.",
         "answer_of_another": "One request in a hundred is answered with another's body.",
         "connection_authorised_once": "Who comes over a connection after somebody who was let in, is let in as they.",
