@@ -301,6 +301,9 @@ ROWS = (
     Row(defect="fractional_exp_refused", trial=FRACTIONS, caught_by=("opaque_success",)),
     Row(defect="fail_open_on_timeout", trial=BLACK_HOLE, caught_by=("unknown_keys_refused",)),
     Row(defect="zero_leeway", trial=SKEW, caught_by=("api_success_fault",)),
+    # RFC 9110 section 14.2: what is a part of the whole is guarded as that is.
+    _narrow("range_unchecked", "odd_requests_guarded"),
+    _narrow("page_unchecked", "odd_requests_guarded"),
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 

@@ -40,6 +40,8 @@ REQUESTS = (
             "inside_address_unchecked": "Who says in X-Forwarded-For that it is this machine is let through unseen.",
             "stranger_host_unchecked": "A request for a host that is not the gateway's is let through unseen.",
             "grpc_unchecked": "A request that says it is gRPC is let through unseen.",
+            "range_unchecked": "A request for a part (Range) is let through unseen.",
+            "page_unchecked": "What a browser asks for as a page is let through unseen.",
             "forwarded_uri_judged": "With X-Forwarded-Uri another path is judged than the one that is asked.",
             "websocket_unchecked": "Whoever asks for a WebSocket is let through unseen.",
             "absolute_form_unchecked": "A request with a whole URL for its target is let through unseen.",
