@@ -191,6 +191,7 @@ OF_GRANTS = (
     # RFC 7239 section 8.1; CWE-942; RFC 9111 section 4.2.1.
     ("forwarded_host_believed", "metadata_are_its_own"),
     ("any_origin_with_credentials", "other_sites_read_nothing"),
+    ("origin_reflected", "other_sites_read_nothing"),
     ("keys_kept_for_a_year", "key_sets_not_kept_long"),
     # RFC 8693 sections 2.1 and 5.
     ("exchange_widens_scope", "exchanges_give_no_more"),

@@ -75,6 +75,18 @@ def at_other_service(answer: Answered, dialect: Dialect = STAND_IN, *, home: Col
     return ("deny", "passed_on_to_its_home") if seen in home else ("undecided", "service_not_told")
 
 
+def at_foreign_page(answer: Answered, dialect: Dialect = STAND_IN, *, origin: str) -> tuple[Decision, str]:
+    """The same of a good request that a page of ``origin`` makes: accepted where that page may read the answer to what
+    the user's browser sends by itself (the Fetch standard's CORS check, with credentials). Who answers no page, or
+    refuses it, has refused.
+    """
+    decision, code = dialect.read(answer)
+    if decision != "accept":
+        return decision, code
+    told, credentials = (answer.header(f"Access-Control-Allow-{name}").strip() for name in ("Origin", "Credentials"))
+    return ("accept", "") if (told, credentials) == (origin, "true") else ("deny", "not_allowed")
+
+
 def identity_seen(
     answer: Answered, dialect: Dialect = STAND_IN, *, forged: str, with_token: bool
 ) -> tuple[Decision, str]:

@@ -6,6 +6,7 @@ import pytest
 
 from idchaos.dialects import GENERIC
 from idchaos.experiment import CanaryPlan
+from idchaos.load.canaries.kinds.foreign_page import ForeignPage, origins
 from idchaos.load.canaries.kinds.good_elsewhere import GoodElsewhere, elsewhere
 from idchaos.load.canaries.kinds.named_url import NamedUrl
 from idchaos.load.canaries.kinds.odd_header import HEADED, OddHeader
@@ -16,7 +17,7 @@ from idchaos.load.canaries.kinds.own_page import PAGES, OwnPage
 from idchaos.load.canaries.kinds.second_header import SecondHeader
 from idchaos.load.canaries.stock import Shelf, spelled
 from idchaos.load.canaries.upkeep import Canaries
-from idchaos.load.decide import at_handshake, at_odd_request, at_service
+from idchaos.load.decide import at_foreign_page, at_handshake, at_odd_request, at_service
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.tokens import peek
 
@@ -199,3 +200,31 @@ def test_who_asks_for_a_url_that_a_token_names_has_accepted_it_whatever_they_say
     assert (alg, what) == ("RS256", "jwks")
     bench.listener.asked.add(name)
     assert [call.decide(refused, GENERIC)[0] for call in calls] == ["accept", "deny", "deny", "deny"]
+
+
+@pytest.mark.parametrize(
+    ("status", "origin", "credentials", "decision"),
+    [
+        (200, "https://nobody.invalid", "true", "accept"),
+        (200, "https://nobody.invalid", "", "deny"),
+        (200, "*", "true", "deny"),
+        (200, "https://own.example", "true", "deny"),
+        (200, "", "", "deny"),
+        (403, "https://nobody.invalid", "true", "deny"),
+        (503, "https://nobody.invalid", "true", "undecided"),
+    ],
+)
+def test_a_page_of_another_site_reads_what_browsers_let_it_read(status, origin, credentials, decision):
+    told = {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": credentials}
+    answer = Response(status=status, headers={name: value for name, value in told.items() if value})
+    assert at_foreign_page(answer, GENERIC, origin="https://nobody.invalid")[0] == decision
+
+
+def test_pages_of_nobody_come_with_a_good_token(bench):
+    shelf = Shelf(20, "always")
+    ForeignPage().gain(bench, shelf)
+    asked = {call.about.way: call.lines.decode() for call in shelf}
+    assert set(asked) == set(ForeignPage.each_way)
+    assert all("Authorization: Bearer " in lines for lines in asked.values())
+    assert "Origin: null\r\n" in asked["null"]
+    assert [way for way, origin in origins("http://api.example:8") if origin == "http://api.example:8.nobody.invalid"]

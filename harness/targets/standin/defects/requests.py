@@ -56,6 +56,7 @@ REQUESTS = (
             "backslash_path_bypass": "A path is judged as it is spelled, and passed on with slashes for backslashes.",
             "own_pages_open": "A page on the port of clients shows the gateway's settings, and its secret.",
             "caller_of_another_upload": "A late body makes a request that of whoever came in between.",
+            "origin_reflected": "Pages of any origin may read good answers, credentials included.",
             "token_in_upstream_url": "The token is appended to the URL by which the service is asked.",
             "underscore_headers_passed": "Identity headers spelled with underscores reach the service.",
             "named_hop_headers_passed": "Headers that Connection names reach the service.",
