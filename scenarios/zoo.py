@@ -304,6 +304,8 @@ ROWS = (
     # RFC 9110 section 14.2: what is a part of the whole is guarded as that is.
     _narrow("range_unchecked", "odd_requests_guarded"),
     _narrow("page_unchecked", "odd_requests_guarded"),
+    # CWE-613: a session that goes on without what it came from.
+    _narrow("cookie_outlives_token", "expired_tokens_refused"),
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 

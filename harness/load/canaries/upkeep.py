@@ -51,6 +51,8 @@ _PADDING = (0, 2_000, 0, 5_000)
 """Letters by which tokens that are made are longer than everyday ones, in turn: who reads long ones otherwise judges
 them otherwise. With all else they stay below the 8 KiB that servers take for a header's line."""
 _RETIRED = "retired_key"
+COOKIE = f"{SHOWN}+cookie"
+"""Not the token that was shown, but what came as a cookie with an answer to it."""
 
 
 class Canaries:
@@ -328,6 +330,11 @@ class Canaries:
         if home and shelves is self._shown:
             of_home = partial(at_other_service, home={route.service for route in home})
             ways[f"{order.way}+original_url"] = (original_url(f"{home[0].path}/1"), of_home)
+        cookies = self._scene.cookies.pop(bearer_line(value), b"")
+        if cookies and order.way == SHOWN:
+            # What came of a token ends with it.
+            call = Call(lines=cookies, about=About(session=SESSION, way=COOKIE), lot=COOKIE, bad_from=order.bad_from)
+            shelves[name].put(call)
         for way, (lines, how) in ways.items():
             self.bench.put(
                 shelves[name],

@@ -46,3 +46,13 @@ class Sends(Protocol):
     def head(self, method: str, target: str, headers: Mapping[str, str]) -> bytes: ...
 
     def send(self, head: bytes, body: bytes = b"", *, replayable: bool = True, late_s: float = 0.0) -> Response: ...
+
+
+def cookies_in(answer: Response) -> bytes:
+    """The header line by which a browser would send back what an answer set (RFC 6265 section 5.4), wherever it asks;
+    empty where nothing was set.
+    """
+    pairs = (line.partition(";")[0].strip().partition("=") for line in answer.header_lines("Set-Cookie"))
+    kept = {name: value for name, _, value in pairs if name and value}
+    told = "; ".join(f"{name}={value}" for name, value in kept.items())
+    return f"Cookie: {told}\r\n".encode("latin-1", "replace") if kept else b""

@@ -26,7 +26,7 @@ from idchaos.load.engine.job import Roles
 from idchaos.load.engine.quotes import bearers_in, secrets_in
 from idchaos.load.engine.reached import Reached, served_lately
 from idchaos.load.engine.recorder import NOTHING, About, Recorder
-from idchaos.load.engine.response import Response, Sends
+from idchaos.load.engine.response import Response, Sends, cookies_in
 from idchaos.load.idp.client import NEVER_ARRIVED, Idp, Step
 from idchaos.planning.arrivals import Arrival
 from idchaos.reasons import FOREIGN_ANSWER
@@ -94,6 +94,8 @@ class Scene:
     """A key that will be withdrawn between the preparation and the load."""
     reached: Reached = field(default_factory=Reached)
     """Which requests services served that their gateways had refused."""
+    cookies: dict[bytes, bytes] = field(default_factory=dict, repr=False)
+    """What came with good answers to tokens that were shown: the header line to send back, by the token's own."""
     background: Group = field(default_factory=Group)
     """What runs beside arrivals: keepers, polls. A load ends when they have."""
     _shared: dict[str, Any] = field(default_factory=dict)
@@ -179,6 +181,8 @@ class Scene:
             self.reached.refused(echo, where.service, f"{canary or flow} {token.way} that {gate.name} had refused")
         if decision == "accept" and not canary and expected != "deny":
             self.idp.unasked.shared(answer)
+            if flow == "canary" and (cookies := cookies_in(answer)):
+                self.cookies[bearer] = cookies
             if (served := served_lately(answer.body)) is not None:
                 self.reached.told(where.service, served)
             told = whose(answer.body, echo, token.subject)

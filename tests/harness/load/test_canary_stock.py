@@ -8,20 +8,20 @@ import gevent
 import pytest
 from joserfc.jwk import ECKey
 
-from idchaos.experiment import Canary, CanaryPlan
+from idchaos.experiment import SHOWN, Canary, CanaryPlan
 from idchaos.load.canaries.at_idp import Desk
-from idchaos.load.canaries.base import Forged, Good
+from idchaos.load.canaries.base import Forged, Good, Order
 from idchaos.load.canaries.kinds.resembling import USES
 from idchaos.load.canaries.kinds.revoked import LISTED
 from idchaos.load.canaries.kinds.unknown_kid import junk
 from idchaos.load.canaries.mints import ControlApi, SigningKey, TokenSpec
 from idchaos.load.canaries.nobody import Nobody
 from idchaos.load.canaries.stock import Shelf
-from idchaos.load.canaries.upkeep import Canaries
+from idchaos.load.canaries.upkeep import COOKIE, Canaries
 from idchaos.load.engine.job import Withdrawn
-from idchaos.load.engine.response import Response
+from idchaos.load.engine.response import Response, cookies_in
 from idchaos.load.idp.client import Step
-from idchaos.load.idp.tokens import peek
+from idchaos.load.idp.tokens import bearer_line, peek
 from idchaos.planning.redirects import tampered
 from idchaos.targets.endpoints import Client
 from tests.harness.load.conftest import arrival, samples
@@ -55,6 +55,31 @@ def test_what_lives_as_long_as_a_good_token_is_made_again_before_that_ends(world
     canaries._freshen()
     canaries.canary(arrival(), due=world.now)
     assert [row["canary"] for row in samples(scene)] == ["good_elsewhere"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sent"),
+    [
+        ("a=1; HttpOnly; Path=/orders", b"Cookie: a=1\r\n"),
+        (["a=1", "b=x=y; Secure", "a=2"], b"Cookie: a=2; b=x=y\r\n"),
+        ("a=; Max-Age=0", b""),
+        ("nonsense", b""),
+        (None, b""),
+    ],
+)
+def test_cookies_are_sent_back_whatever_they_are_for(lines, sent):
+    assert cookies_in(Response(status=200, headers={"Set-Cookie": lines} if lines else {})) == sent
+
+
+def test_what_came_with_a_token_as_a_cookie_ends_with_it(scene):
+    canaries = stock(scene, Canary.EXPIRED)
+    scene.cookies[bearer_line("a.b.c")] = b"Cookie: session=1\r\n"
+    order = Order({"exp": 1_010}, shown=True, bad_from=1_016.0, way=SHOWN)
+    for value in ("a.b.c", "d.e.f"):
+        canaries._put_ordered(Canary.EXPIRED, order, value, canaries._shown)
+    alone = [call for call in canaries._shown[Canary.EXPIRED] if call.about.way == COOKIE]
+    assert [(call.lines, call.bad_from) for call in alone] == [(b"Cookie: session=1\r\n", 1_016.0)]
+    assert not scene.cookies
 
 
 def test_a_few_canaries_of_a_kind_meet_every_replica(scene):

@@ -21,7 +21,10 @@ class Expired(TokenKind):
     name = "expired"
     invariant = "expired_tokens_refused"
     twice = True
-    made = "A token whose `exp` has passed: made to order, or an everyday one that was shown while good and has aged."
+    made = (
+        "A token whose `exp` has passed: made to order, or an everyday one that was shown while good and has aged; "
+        "or, where an answer to it set cookies, these alone."
+    )
     bad = "`exp` lies further back than the leeway and every error of clocks together."
     why = "A stolen token works for ever, and so does everyone who has left."
     source = "RFC 7519 section 4.1.4, RFC 7662 section 2.2"

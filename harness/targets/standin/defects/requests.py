@@ -43,6 +43,7 @@ REQUESTS = (
             "range_unchecked": "A request for a part (Range) is let through unseen.",
             "page_unchecked": "What a browser asks for as a page is let through unseen.",
             "forwarded_uri_judged": "With X-Forwarded-Uri another path is judged than the one that is asked.",
+            "cookie_outlives_token": "A good answer sets a cookie that lets its bearer in for good, without the token.",
             "websocket_unchecked": "Whoever asks for a WebSocket is let through unseen.",
             "absolute_form_unchecked": "A request with a whole URL for its target is let through unseen.",
             "http10_unchecked": "A request of HTTP/1.0 is let through unseen.",
