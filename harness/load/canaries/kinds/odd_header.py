@@ -25,13 +25,14 @@ FROM_WITHIN: Final = (
     + b"\r\n"
 )
 """Whoever says this has come from this machine, or has been checked before."""
-CONDITIONAL: Final = b'If-None-Match: "idchaos"\r\nIf-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n'
-"""RFC 9110 section 13.2.1: conditions are looked at after all else. None of these is met, so nothing is left out."""
-VARIANT: Final = (
+PART: Final = (
+    b'Range: bytes=0-0\r\nIf-None-Match: "idchaos"\r\nIf-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n'
     b"Accept-Encoding: identity;q=0, gzip;q=0.001, *;q=0.5\r\nAccept-Language: x-idchaos, *;q=0.1\r\n"
     b"Connection: TE\r\nTE: trailers, deflate;q=0.5\r\n"
 )
-"""In odd encodings and languages, of which any may be given."""
+"""For a part, under conditions of which none is met, in odd encodings and languages: all of it is looked at after
+everything else (RFC 9110 section 13.2.1).
+"""
 PAGE: Final = (
     b"Upgrade-Insecure-Requests: 1\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\n"
     b"Sec-Fetch-Site: same-origin\r\nSec-Purpose: prefetch\r\n"
@@ -48,9 +49,7 @@ HEADED: Final = {
     "grpc": Call(about=About(), lines=b"Content-Type: application/grpc\r\nTE: trailers\r\n", decide=at_service),
     "method_override": Call(about=About(), lines=overridden("OPTIONS"), decide=at_odd_request),
     "original_url": Call(about=About(), lines=original_url("/health"), decide=at_odd_request),
-    "range": Call(about=About(), lines=b"Range: bytes=0-0\r\n", decide=at_odd_request),
-    "conditional": Call(about=About(), lines=CONDITIONAL, decide=at_odd_request),
-    "variant": Call(about=About(), lines=VARIANT, decide=at_odd_request),
+    "part": Call(about=About(), lines=PART, decide=at_odd_request),
     "page": Call(about=About(), lines=PAGE, decide=at_service),
     "websocket": Call(about=About(), lines=WEBSOCKET, decide=at_handshake),
 }
@@ -66,9 +65,9 @@ class OddHeader(TokenKind):
         "An API asked by a client that calls itself a health checker of Kubernetes, of Google's or of Amazon's, that "
         "says it comes from this machine or was checked before (`X-Forwarded-For`, `X-Middleware-Subrequest` and their "
         "like), under a host name that is nobody's, as gRPC, with another path in `X-Original-URL`, `X-Forwarded-Uri` "
-        "and their like, another method in `X-HTTP-Method-Override` and its like, for a part (`Range`), under a "
-        "condition (`If-None-Match`), in an odd encoding, as a browser asks for a page, and for a WebSocket: without a "
-        "token; for a WebSocket with a tampered one, too."
+        "and their like, another method in `X-HTTP-Method-Override` and its like, for a part (`Range`), under "
+        "conditions (`If-None-Match`) and in odd encodings, as a browser asks for a page, and for a WebSocket: without "
+        "a token; for a WebSocket with a tampered one, too."
     )
     bad = (
         "From birth: nobody has said who asks. A WebSocket counts when it is opened, gRPC, another host and a page "
