@@ -301,11 +301,10 @@ ROWS = (
     Row(defect="fractional_exp_refused", trial=FRACTIONS, caught_by=("opaque_success",)),
     Row(defect="fail_open_on_timeout", trial=BLACK_HOLE, caught_by=("unknown_keys_refused",)),
     Row(defect="zero_leeway", trial=SKEW, caught_by=("api_success_fault",)),
+    _narrow("forwards_before_checking", "refused_requests_go_no_further"),
     # RFC 9110 section 14.2: what is a part of the whole is guarded as that is.
     _narrow("range_unchecked", "odd_requests_guarded"),
-    _narrow("page_unchecked", "odd_requests_guarded"),
-    # CWE-613: a session that goes on without what it came from.
-    _narrow("cookie_outlives_token", "expired_tokens_refused"),
+    Row(defect="page_unchecked", trial=STEADY, caught_by=("odd_requests_guarded",), besides=()),
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 

@@ -74,7 +74,6 @@ OF_ALL_RUNS = (
     ("unknown_method_unchecked", "odd_requests_guarded"),
     ("deep_path_unchecked", "odd_requests_guarded"),
     ("websocket_unchecked", "odd_requests_guarded"),
-    ("forwards_before_checking", "refused_requests_go_no_further"),
     ("kid_logged_raw", "log_lines_not_forged"),
     ("own_pages_open", "own_pages_closed"),
     ("caller_of_another_upload", "answers_are_ones_own"),
@@ -245,6 +244,8 @@ OF_GRANTS = (
     # OpenID Connect Back-Channel Logout 1.0 sections 2.4 and 2.5.
     ("logout_untold", "clients_told_of_logouts"),
     ("logout_token_without_event", "clients_told_of_logouts"),
+    # CWE-613: a session that goes on without what it came from.
+    ("cookie_outlives_token", "expired_tokens_refused"),
     # RFC 7519 section 4.1.2: a subject is compared letter by letter.
     ("subject_folded", "answers_are_ones_own"),
 )
