@@ -98,6 +98,7 @@ def test_a_run_with_it_declares_what_nobody_can_see_and_promises_nothing_of_revo
     prepared = prepare(Request("jwks_outage", idp="keycloak"))
     assert {each.name for each in prepared.not_observed} == {
         *("counts_reconcile", "revocations_age_recovery", "device_codes_checked", "exchanges_give_no_more"),
+        *("clients_told_of_logouts", "consents_cover_what_they_name"),
     }
     assert prepared.experiment.plan.load.canaries is not None
     assert "revoked" in prepared.experiment.plan.load.canaries.unpromised
