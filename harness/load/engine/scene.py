@@ -172,22 +172,13 @@ class Scene:
         decision, code = decide(answer, gate.dialect) if decide else gate.dialect.read(answer)
         offset = self.clock.offset
         where = self.endpoints.routes[route]
-        if answer.status >= HTTPStatus.BAD_REQUEST:
-            self.idp.quotes.look(gate.name, answer, [*secrets_in(bearer, body), *self._inner_secrets])
-            self.idp.unasked.put_off(answer)
-        else:
-            self._look_through(gate.name, answer, head, bearer)
+        self._look_through(gate.name, answer, head, bearer, body)
         if expected == "deny" and not around and gate.dialect.read(answer)[0] == "deny":
             self.reached.refused(echo, where.service, f"{canary or flow} {token.way} that {gate.name} had refused")
         if decision == "accept" and not canary and expected != "deny":
-            self.idp.unasked.shared(answer)
             if flow == "canary" and (cookies := cookies_in(answer)):
                 self.cookies[bearer] = cookies
-            if (served := served_lately(answer.body)) is not None:
-                self.reached.told(where.service, served)
-            told = whose(answer.body, echo, token.subject)
-            (self.recorder.unechoed if told == "untold" else self.recorder.echoed)[where.service] += 1
-            if told == "foreign":  # it was accepted, for somebody else
+            if self._is_foreign(answer, where.service, echo, token.subject):  # it was accepted, for somebody else
                 expected, code = "deny", FOREIGN_ANSWER
         self.recorder.add(
             due=due,
@@ -214,10 +205,25 @@ class Scene:
         told = (self.endpoints.gateway_secret, *(client.client_secret for client in self.endpoints.inner_clients))
         return tuple(secret.encode() for secret in told if secret)
 
-    def _look_through(self, who: str, answer: Response, head: bytes, bearer: bytes) -> None:
-        """A good answer gives no token away. Of bodies only those that say our echo: other services may be made to show
-        whatever reaches them. What a client puts into a URL itself comes back with it.
+    def _is_foreign(self, answer: Response, service: str, echo: str, subject: str) -> bool:
+        """Read what a good answer tells besides: who may keep it, and what its service has served. Whether it is an
+        answer to another request, or about another subject.
         """
+        self.idp.unasked.shared(answer)
+        if (served := served_lately(answer.body)) is not None:
+            self.reached.told(service, served)
+        told = whose(answer.body, echo, subject)
+        (self.recorder.unechoed if told == "untold" else self.recorder.echoed)[service] += 1
+        return told == "foreign"
+
+    def _look_through(self, who: str, answer: Response, head: bytes, bearer: bytes, body: bytes) -> None:
+        """No answer gives a secret away. Of bodies of good ones only those that say our echo: other services may be
+        made to show whatever reaches them. What a client puts into a URL itself comes back with it.
+        """
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            self.idp.quotes.look(who, answer, [*secrets_in(bearer, body), *self._inner_secrets])
+            self.idp.unasked.put_off(answer)
+            return
         tokens = bearers_in(bearer)
         sent = [] if any(token in head for token in tokens) else tokens
         handed_out = self.idp.handed_out.kind_of if sent else None

@@ -20,7 +20,6 @@ from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import COOKIE, Canaries
 from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.response import Response, cookies_in
-from idchaos.load.idp.client import Step
 from idchaos.load.idp.tokens import bearer_line, peek
 from idchaos.planning.redirects import tampered
 from idchaos.targets.endpoints import Client
@@ -349,14 +348,6 @@ def test_upkeep_is_counted_though_it_is_no_sample(world, scene):
     world.away = True
     stock(scene, Canary.REVOKED)
     assert scene.recorder.unsampled == counted  # a refused connection never reached the IdP
-
-
-@pytest.mark.parametrize(
-    "answer", [Response(200, retry=1), Response(0, error="connect_refused", retry=1)], ids=["then served", "then not"]
-)
-def test_an_attempt_whose_connection_was_cut_may_have_reached_the_idp_before_the_next_one(scene, answer):
-    scene.upkeep(Step("authorize", answer, "undecided", ""))
-    assert scene.recorder.resent == {"authorize": 1}
 
 
 def test_canaries_are_the_first_and_the_last_of_a_long_list_of_revocations(world, scene):

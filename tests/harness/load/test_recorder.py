@@ -4,6 +4,8 @@ import pytest
 
 from idchaos.errors import StoreError
 from idchaos.load.engine.recorder import About, Recorder, quantile
+from idchaos.load.engine.response import Response
+from idchaos.load.idp.client import Step
 from idchaos.record.samples import COLUMNS, read_stream
 
 
@@ -86,3 +88,11 @@ def test_a_stream_is_never_written_over(recorder, tmp_path):
 )
 def test_a_quantile_is_one_of_the_values(values, share, value):
     assert quantile(values, share) == value
+
+
+@pytest.mark.parametrize(
+    "answer", [Response(200, retry=1), Response(0, error="connect_refused", retry=1)], ids=["then served", "then not"]
+)
+def test_an_attempt_whose_connection_was_cut_may_have_reached_the_idp_before_the_next_one(scene, answer):
+    scene.upkeep(Step("authorize", answer, "undecided", ""))
+    assert scene.recorder.resent == {"authorize": 1}
