@@ -304,7 +304,7 @@ ROWS = (
     _narrow("forwards_before_checking", "refused_requests_go_no_further"),
     # RFC 9110 section 14.2: what is a part of the whole is guarded as that is.
     _narrow("range_unchecked", "odd_requests_guarded"),
-    Row(defect="page_unchecked", trial=STEADY, caught_by=("odd_requests_guarded",), besides=()),
+    Row(defect="page_unchecked", trial=GRANTS, caught_by=("odd_requests_guarded",), besides=()),
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
