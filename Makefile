@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= 20
 PART ?= 1/1
+AT_ONCE ?= 2
 SPARE ?= 0
 SCENARIOS ?= jwks_outage key_rotation clock_skew revocation_lag
 READY := $(VENV)/.ready
@@ -57,7 +58,7 @@ docker-test: $(READY)  ## Run what needs an engine, and scenarios on Docker with
 	done
 
 zoo: $(READY)  ## Let every known defect loose: each must be caught by name. Half an hour; PART=1/2 is half of it.
-	@mkdir -p build && $(BIN)/idchaos zoo --at-once 2 --part $(PART) --spare $(SPARE) --reports build/zoo --markdown build/zoo.md
+	@mkdir -p build && $(BIN)/idchaos zoo --at-once $(AT_ONCE) --part $(PART) --spare $(SPARE) --reports build/zoo --markdown build/zoo.md
 
 stability: $(READY)  ## Run sound scenarios RUNS times with different seeds: none may FAIL.
 	@for seed in $$(seq 1 $(RUNS)); do \
