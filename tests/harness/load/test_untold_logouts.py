@@ -1,7 +1,7 @@
 """Logouts of which a client is told: what it may believe, and when nothing that came is a flaw."""
 
 import json
-from itertools import count
+from itertools import count, cycle
 from types import SimpleNamespace
 
 import gevent
@@ -84,8 +84,8 @@ class Bench:
 class Party:
     """``notices``: what comes after each logout; ``None``: nothing."""
 
-    def __init__(self, *notices, signed_in=False, registers=True, stopping=False):
-        self.notices, self.known, self.registers = list(notices), signed_in, registers
+    def __init__(self, *notices, signed_in=False, registers=True, stopping=False, keys=(KEYS, KEYS)):
+        self.notices, self.known, self.registers, self.keys = list(notices), signed_in, registers, cycle(keys)
         self.idp, self.confidential, self.issuer = self, WEB, ISSUER
         self.told, self.bench = {}, Bench(self)
         self.scene = SimpleNamespace(rest=lambda s: not stopping, stopping=stopping, upkeep=lambda step: None)
@@ -111,7 +111,7 @@ class Party:
         return {}
 
     def jwks(self):
-        return KEYS
+        return next(self.keys)
 
     def ask(self, asked):
         notice = self.notices.pop(0)
@@ -130,6 +130,11 @@ class Party:
     [
         (Party(token()), ("deny", "told")),
         (Party(token(nonce="n")), ("accept", "nonce")),
+        (Party(token("bad")), ("accept", "key_not_published")),
+        (Party(token("bad"), keys=(KEYS, None)), ("undecided", "no_keys")),
+        (Party(token("bad"), keys=(None, KEYS)), ("undecided", "no_keys")),
+        (Party(token("bad"), keys=([], [])), ("undecided", "no_keys")),
+        (Party(token(), keys=(None, KEYS)), ("deny", "told")),
         (Party(None, None), ("accept", "untold")),
         (Party(None, token()), ("deny", "told")),  # one may be lost
         (Party(None, stopping=True), None),
@@ -137,7 +142,8 @@ class Party:
         (Party(None, signed_in=None), None),
         (Party(registers=False), None),
     ],
-    ids=["told", "not to be believed", "untold twice", "told the second time", "load over", "still signed in",
+    ids=["told", "not to be believed", "unpublished", "no keys afterwards", "none before", "an empty key set",
+         "keys afterwards", "untold twice", "told the second time", "load over", "still signed in",
          "the IdP is away", "it registers nobody for that"],
 )  # fmt: skip
 def test_two_logouts_in_a_row_must_go_untold(party, decided):

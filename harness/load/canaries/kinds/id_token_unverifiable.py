@@ -54,7 +54,7 @@ def _looked_at(
 
     found = step.flaw or flaw(before)
     after = party.idp.jwks() if found == "key_not_published" else before
-    if after is None or party.scene.stopping:
+    if not after or party.scene.stopping:  # where no key can be had, nobody can say
         party.scene.upkeep(step)
         return None
     found = flaw(after) if found == "key_not_published" else found

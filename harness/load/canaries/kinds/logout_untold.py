@@ -77,7 +77,7 @@ def _logged_out(party: Party) -> Step | None:
 
 
 def _ended(party: Party, held: Held, name: str) -> Step | None:
-    before = party.idp.jwks() or []
+    before = party.idp.jwks()
     query = (("id_token_hint", held.id_token), ("client_id", held.client.client_id))
     answer = party.idp.ask(Asked("end_session", "GET", query=query, headers=party.cookies_of(held)))
     step = Step("end_session", answer, *at_refusal(answer))
@@ -89,9 +89,12 @@ def _ended(party: Party, held: Held, name: str) -> Step | None:
         return None
     if token is None:
         return replace(step, decision="accept", code="untold")
-    keys = [*before, *(party.idp.jwks() or [])]
-    login = peek(held.id_token)[1]
+    after = party.idp.jwks()
+    keys, login = [*(before or []), *(after or [])], peek(held.id_token)[1]
     flaw = flaw_of(token, keys, issuer=party.idp.issuer, client_id=held.client.client_id, login=login)
+    if flaw == "key_not_published" and not (before and after):
+        # A key may have come and gone where the key set, or what is in it, could not be had.
+        return replace(step, decision="undecided", code="no_keys")
     return replace(step, decision="accept" if flaw else "deny", code=flaw or "told")
 
 
