@@ -95,8 +95,10 @@ def test_revocation_is_felt_within_the_bound_or_the_run_fails(
     )  # fmt: skip
     run = the_run(result)
     assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
-    # What was seen decides the longest lag at once; a quantile of so short a run may stay undecided.
-    assert any(item["name"] == "jwt_revocation_lag_max" and item["verdict"] == verdict for item in run["objectives"])
+    # What was seen decides the longest lag at once; a quantile of so short a run may stay undecided. That a revoked
+    # token was accepted is no matter of waiting: it decides on a machine, too, that is too busy to judge lags by.
+    telling = {"jwt_revocation_lag_max"} | ({"jwt_revoked_after_rest"} if verdict == "FAIL" else set())
+    assert any(item["name"] in telling and item["verdict"] == verdict for item in run["objectives"])
 
 
 @pytest.mark.e2e
