@@ -6,6 +6,8 @@ RUNS ?= 20
 PART ?= 1/1
 AT_ONCE ?= 2
 SPARE ?= 0
+# On two cores the engine leaves less room, and the load generator is late: what counts from when it was due is safe.
+ON_DOCKER ?= --rate 120 --set slo.late_p99_s=0.5
 SCENARIOS ?= jwks_outage key_rotation clock_skew revocation_lag
 READY := $(VENV)/.ready
 
