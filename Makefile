@@ -53,9 +53,9 @@ kills: $(READY)  ## Kill 100 runs at moments spread over their lives; nothing ma
 
 docker-test: $(READY)  ## Run what needs an engine, and scenarios on Docker with the real Toxiproxy.
 	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests
-	@$(BIN)/idchaos run $(SCENARIOS) --target docker --rate 170 --retry-inconclusive 2 --reports build/docker
+	@$(BIN)/idchaos run $(SCENARIOS) --target docker $(ON_DOCKER) --retry-inconclusive 3 --reports build/docker
 	@for topology in library introspection; do \
-		$(BIN)/idchaos run audience_confusion --target docker --topology $$topology --rate 170 --retry-inconclusive 2 \
+		$(BIN)/idchaos run audience_confusion --target docker --topology $$topology $(ON_DOCKER) --retry-inconclusive 3 \
 			--reports build/docker || exit 1; \
 	done
 
