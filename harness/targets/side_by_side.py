@@ -16,18 +16,29 @@ FIRST = "nothing can be run before that is right"
 def side_by_side(checks: Mapping[str, Check], within_s: float) -> Iterator[Finding]:
     """What each found, in their order; of one that is not done in time what it had found, and that. Nobody waits for it
     any more: it goes on in a thread that ends with the process.
+
+    Raises:
+        Exception: whatever a check raised that is no error of ours: it has not checked what it should.
     """
     ends = time.monotonic() + within_s
     found: dict[str, list[Finding]] = {name: [] for name in checks}
-    threads = {
-        name: threading.Thread(target=_gather, args=(check, found[name]), daemon=True) for name, check in checks.items()
-    }
+    broken: dict[str, Exception] = {}
+
+    def gather(name: str) -> None:
+        try:
+            _gather(checks[name], found[name])
+        except Exception as error:
+            broken[name] = error
+
+    threads = {name: threading.Thread(target=gather, args=(name,), daemon=True) for name in checks}
     for thread in threads.values():
         thread.start()
     for name, thread in threads.items():
         thread.join(max(0.0, ends - time.monotonic()))
         late = thread.is_alive()
         yield from list(found[name])
+        if name in broken:
+            raise broken[name]
         if late:
             yield Finding(ok=False, what=f"{name}: not done within {within_s:g} s", advice="it should answer sooner")
 

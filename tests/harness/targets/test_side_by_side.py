@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+import pytest
+
 from idchaos.errors import TargetError
 from idchaos.targets.gateways.checks import Finding
 from idchaos.targets.side_by_side import side_by_side, tried
@@ -53,3 +55,12 @@ def test_one_that_fails_is_a_finding() -> None:
     assert [(each.ok, each.what) for each in found] == [(True, "so far"), (False, "no token")]
     assert tried(lambda: None, "it can").ok
     assert not tried(lambda: next(fails()) and list(fails()), "").ok
+
+
+def test_a_check_that_breaks_is_not_taken_for_one_that_found_nothing() -> None:
+    def breaks() -> Iterator[Finding]:
+        yield from well("so far")
+        raise KeyError("a mistake of ours")
+
+    with pytest.raises(KeyError, match="a mistake of ours"):
+        list(side_by_side({"client": breaks}, 5.0))
