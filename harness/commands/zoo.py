@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,9 +75,9 @@ def command(
 ) -> int:
     """Is every defect caught by name, one at a time, and does a sound system pass?
 
-    Exit codes: 0 all of that, 1 a defect was missed or a sound run failed, 2 something was inconclusive. With --table,
-    a defect is missed when none of the runs caught it by name. What cannot be tried on the topology is skipped, and
-    named.
+    Exit codes: 0 all of that (but for what --spare allows to stay open), 1 a defect was missed or a sound run failed, 2
+    something was inconclusive. With --table, a defect is missed when none of the runs caught it by name. What cannot be
+    tried on the topology is skipped, and named.
     """
     from idchaos.commands.terminal import show_detection, show_matrix
     from idchaos.record.rundir import write_atomically
@@ -85,6 +86,8 @@ def command(
     from idchaos.studies.zoo import rows as listed
     from idchaos.studies.zoo import tables, trials
 
+    if table and (part or spare):
+        raise UsageError("--table: it is about every defect in every run; --part and --spare are not for it")
     wanted = trials.Part.parse(part) if part else trials.Part(1, 1)
     chosen = listed.touched(ROWS, changed_files(changed)) if changed else listed.choose(ROWS, defects)
     if not chosen:
@@ -147,12 +150,11 @@ def _results(planned: Sequence[Planned], at_once: int, quiet: bool) -> list[Cont
     from idchaos.studies.zoo.results import Control
 
     total = sum(map(len, planned))
-    begun: list[Prepared] = []
+    numbers = count(1)
 
     def begin(prepared: Prepared) -> None:
-        again = len(begun) >= total  # what was inconclusive, or was not caught in a run that it shared
-        begun.append(prepared)
-        which = "again" if again else f"{len(begun)} of {total}"
+        number = next(numbers)  # beyond those: what was inconclusive, or was not caught in a run that it shared
+        which = f"{number} of {total}" if number <= total else "again"
         scenario = prepared.experiment.plan
         what = f"{scenario.scenario} · {scenario.variant}: {', '.join(prepared.defects) or 'no defect'}"
         _tell(f"zoo: {which}: {what}", quiet)

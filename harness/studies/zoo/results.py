@@ -116,6 +116,7 @@ class Matrix(Value):
         return {
             "verdict": self.verdict.value,
             "topology": self.topology,
+            "spared": self.spared,
             "skipped": [{"defect": name, "reason": reason} for name, reason in self.skipped.items()],
             "rows": [{"caught": row.verdict is Verdict.PASS, **row.model_dump(mode="json")} for row in self.rows],
             "sound": [
