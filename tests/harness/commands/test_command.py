@@ -91,14 +91,13 @@ def test_revocation_is_felt_within_the_bound_or_the_run_fails(
 ) -> None:
     result = anywhere(
         "run", "revocation_lag", "--json",
-        revocation__bound_s=4, gateway__revocation_cache_s=cache, tokens__access_ttl_s=60, revocation__rate=30,
+        revocation__bound_s=4, gateway__revocation_cache_s=cache, tokens__access_ttl_s=60, revocation__rate=20,
+        load__canaries_per_kind=1.2,
     )  # fmt: skip
     run = the_run(result)
     assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
-    # What was seen decides the longest lag at once; a quantile of so short a run may stay undecided. That a revoked
-    # token was accepted is no matter of waiting: it decides on a machine, too, that is too busy to judge lags by.
-    telling = {"jwt_revocation_lag_max"} | ({"jwt_revoked_after_rest"} if verdict == "FAIL" else set())
-    assert any(item["name"] in telling and item["verdict"] == verdict for item in run["objectives"])
+    # What was seen decides the longest lag at once; a quantile of so short a run may stay undecided.
+    assert any(item["name"] == "jwt_revocation_lag_max" and item["verdict"] == verdict for item in run["objectives"])
 
 
 @pytest.mark.e2e
