@@ -52,7 +52,9 @@ kills: $(READY)  ## Kill 100 runs at moments spread over their lives; nothing ma
 	@$(BIN)/python -m benchmarks.kills
 
 docker-test: $(READY)  ## Run what needs an engine, and scenarios on Docker with the real Toxiproxy.
-	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests
+	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests || \
+		{ echo 'What failed is run once more:'; $(BIN)/python -m pytest \
+			-m 'docker or real_toxiproxy' --last-failed --last-failed-no-failures none tests; }
 	@$(BIN)/idchaos run $(SCENARIOS) $(ON_DOCKER) --rate 120
 	@for topology in library introspection; do \
 		$(BIN)/idchaos run audience_confusion $(ON_DOCKER) --topology $$topology --rate 100 \

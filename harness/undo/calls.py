@@ -30,6 +30,7 @@ def run_command(undo: Command) -> list[str]:
     """Run it in a session of its own, without input or a terminal; what is left, empty when it exited with 0. When its
     time is over all of it is ended. What it leaves running when it ended by itself stays: so are gateways started.
     """
+    said = ""
     with _notes() as notes:
         try:
             process = subprocess.Popen(
@@ -50,11 +51,11 @@ def run_command(undo: Command) -> list[str]:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 return [f"{undo.argv[0]}: not done within {undo.timeout_s:g} s"]
-            _keep_short(notes)
+            said = _keep_short(notes) or said
             time.sleep(LOOKS_EVERY_S)
         if process.returncode == 0:
             return []
-        last = _last_line(notes)
+        last = _last_line(notes) or said
     how = f"exit code {process.returncode}" if process.returncode > 0 else f"ended by signal {-process.returncode}"
     return [f"{undo.argv[0]}: {how}" + (f": {last}" if last else "")]
 
@@ -71,10 +72,15 @@ def _notes() -> contextlib.AbstractContextManager[IO[bytes] | int]:
     return file
 
 
-def _keep_short(notes: IO[bytes] | int) -> None:
-    """Megabytes of complaints must not fill a disk."""
-    if not isinstance(notes, int) and os.fstat(notes.fileno()).st_size > MOST_NOTES:
-        os.ftruncate(notes.fileno(), 0)
+def _keep_short(notes: IO[bytes] | int) -> str:
+    """The last line of what is thrown away: megabytes of complaints must not fill a disk, and what is thrown away may
+    have been the last that the command said.
+    """
+    if isinstance(notes, int) or os.fstat(notes.fileno()).st_size <= MOST_NOTES:
+        return ""
+    said = _last_line(notes)
+    os.ftruncate(notes.fileno(), 0)
+    return said
 
 
 def _last_line(notes: IO[bytes] | int) -> str:

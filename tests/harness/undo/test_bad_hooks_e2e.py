@@ -32,6 +32,10 @@ GARBAGE = (
     "import os; os.write(2, bytes(range(256)) * 40 + b'\\x1b[2J\\x07\\nno \\x1b[31msuch\\x00 key\\n\\n'); os._exit(3)"
 )
 MEGABYTES = "import os\nfor _ in range(3000): os.write(2, b'x' * 65536)\nos.write(2, b'\\nfull\\n'); os._exit(1)"
+THROWN_AWAY = (
+    "import os, time\nfor _ in range(300): os.write(2, b'x' * 65536)\nos.write(2, b'\\nfull\\n')\n"
+    "while os.fstat(2).st_size: time.sleep(0.01)\nos._exit(1)"
+)
 ENDLESS = "import os\nwhile True: os.write(2, b'x' * 65536); os.write(1, b'y' * 65536)"
 TERMINAL = "open('/dev/tty')"
 ASKS = "input('password: ')"
@@ -45,13 +49,14 @@ KILLED = "import os; os.kill(os.getpid(), 9)"
         ("import sys; sys.exit('no such key')", 20, "exit code 1: no such key"),
         (GARBAGE, 20, "exit code 3: no [31msuch key"),
         (MEGABYTES, 20, "exit code 1: full"),
+        (THROWN_AWAY, 20, "exit code 1: full"),
         (ENDLESS, 0.5, "not done within 0.5 s"),
         (STUBBORN, 0.5, "not done within 0.5 s"),
         (TERMINAL, 20, "exit code 1: OSError: [Errno 6] No such device or address: '/dev/tty'"),
         (ASKS, 20, "exit code 1: EOFError: EOF when reading a line"),
         (KILLED, 20, "ended by signal 9"),
     ],
-    ids=["fails", "garbage", "megabytes", "endless", "hangs", "needs a terminal", "asks", "is killed"],
+    ids=["fails", "garbage", "megabytes", "thrown away", "endless", "hangs", "needs a terminal", "asks", "is killed"],
 )
 def test_a_command_that_goes_wrong_is_one_line_and_over_in_time(code: str, timeout_s: float, left: str) -> None:
     began = time.monotonic()
