@@ -11,8 +11,11 @@ from idchaos.run.building import at_most, everyday_load, phases
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, LoadSettings, seconds
 from idchaos.values import Value
+from idchaos.verdict.stats import samples_needed
 
 RAMP_S = 1.0
+ROOM = 1.25
+"""Arrivals come at random: so many times as long as the samples that a verdict takes would come in on average."""
 
 
 class Everyday(LoadSettings):
@@ -31,7 +34,7 @@ class CapacitySettings(Value):
 
     flow: Literal["api", "opaque", "login", "machine"] = Field("api", description="which kind of traffic")
     rate: float = Field(200, gt=0, le=20_000, description="of that so many more per second")
-    hold_s: float = seconds(10, at_least=2, why="how long it lasts")
+    hold_s: float = seconds(10, at_least=2, why="how long it lasts; longer where so few come that nothing is shown")
 
 
 class SteadyLoadSettings(CommonSettings):
@@ -44,7 +47,8 @@ class SteadyLoadSettings(CommonSettings):
 def design(settings: SteadyLoadSettings) -> Experiment:
     """A baseline with little, then so much of it, then little again."""
     asked = settings.capacity
-    spans = phases(settings, RAMP_S + asked.hold_s)
+    holds_s = max(asked.hold_s, ROOM * samples_needed(settings.slo.success) / asked.rate)
+    spans = phases(settings, RAMP_S + holds_s)
     starts_s = settings.phases.warmup_s + settings.phases.baseline_s
     much = Stream(
         flow=asked.flow,
@@ -52,7 +56,7 @@ def design(settings: SteadyLoadSettings) -> Experiment:
         arrivals=settings.load.arrivals,
         ramp_s=RAMP_S,
         starts_s=starts_s,
-        ends_s=starts_s + RAMP_S + asked.hold_s,
+        ends_s=starts_s + RAMP_S + holds_s,
     )
     return Experiment(
         plan=Plan(

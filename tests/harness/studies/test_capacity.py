@@ -21,6 +21,7 @@ from idchaos.studies.capacity import resources
 from idchaos.studies.capacity.page import notes, page
 from idchaos.studies.capacity.resources import Shortage, shortage
 from idchaos.studies.capacity.scaling import read, together
+from idchaos.studies.capacity.steady_load import RAMP_S, SteadyLoadSettings, design
 from idchaos.studies.capacity.study import SCENARIO, SETTING, Capacity, CapacityStudy, Rate, found, knee, search
 from idchaos.studies.study.table import Table
 from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
@@ -232,3 +233,17 @@ def test_a_plan_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     plan = json.loads(capsys.readouterr().out)
     assert plan["runs"] == plan["rates"] * plan["repeats"]
     assert plan["seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("rate", "success", "lasts_s"),
+    [(200, 0.995, 10), (50, 0.995, 15), (5, 0.9, 10)],
+    ids=["many", "few: 598 good ones take longer", "few are enough"],
+)
+def test_a_rate_is_held_until_enough_came_to_decide(rate: float, success: float, lasts_s: float) -> None:
+    settings = SteadyLoadSettings.model_validate(
+        {"capacity": {"flow": "machine", "rate": rate}, "slo": {"success": success}}
+    )
+    much = design(settings).plan.load.streams[-1]
+    assert much.ends_s is not None
+    assert round(much.ends_s - much.starts_s - RAMP_S) == lasts_s
