@@ -8,7 +8,7 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import USERS, Bench
-from idchaos.load.canaries.stock import Held, Shelf
+from idchaos.load.canaries.stock import Held, Redemption, Shelf
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
 from idchaos.load.idp.client import NEVER_ARRIVED, Code, Step
@@ -130,6 +130,13 @@ class StockedDesk(Desk, Generic[Kept]):
         asked_at = self.bench.now
         code = self.scene.idp.code(turn.client, turn.user, self.bench.observe)
         return Fresh(turn.way, turn.client, code, asked_at + self.bench.plan.code_life_s) if code else None
+
+
+class RedemptionDesk(StockedDesk[Redemption]):
+    """Codes that are redeemed as they should not be."""
+
+    def use(self, item: Redemption) -> Step:
+        return self.scene.idp.redeem(item.client, item.code, item.verifier)[0]
 
 
 def about_way(way: str) -> About:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from idchaos.load.canaries.at_idp import StockedDesk, about_way
+from idchaos.load.canaries.at_idp import RedemptionDesk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Redemption
-from idchaos.load.idp.client import Step
 
 
 class CodeElsewhere(IdpKind):
@@ -24,10 +23,7 @@ class CodeElsewhere(IdpKind):
         return _Desk(bench, self)
 
 
-class _Desk(StockedDesk[Redemption]):
-    def use(self, item: Redemption) -> Step:
-        return self.scene.idp.redeem(item.client, item.code, item.verifier)[0]
-
+class _Desk(RedemptionDesk):
     def fill(self) -> None:
         """Good codes, each with another address."""
         while found := self.code():

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from idchaos.load.canaries.at_idp import StockedDesk, about_way
+from idchaos.load.canaries.at_idp import RedemptionDesk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Redemption
-from idchaos.load.idp.client import Step
 
 
 class CodeExpired(IdpKind):
@@ -22,10 +21,7 @@ class CodeExpired(IdpKind):
         return _Desk(bench, self)
 
 
-class _Desk(StockedDesk[Redemption]):
-    def use(self, item: Redemption) -> Step:
-        return self.scene.idp.redeem(item.client, item.code, item.verifier)[0]
-
+class _Desk(RedemptionDesk):
     def fill(self) -> None:
         """Each client's in turn: none grows good again."""
         while found := self.code():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 
-from idchaos.load.canaries.at_idp import StockedDesk, about_way
+from idchaos.load.canaries.at_idp import RedemptionDesk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Redemption
-from idchaos.load.idp.client import Step, challenge_of
+from idchaos.load.idp.client import challenge_of
 
 WAYS = ("other_verifier", "no_verifier", "challenge", "empty_verifier", "of_another_login")
 
@@ -30,16 +30,13 @@ class PkceMismatch(IdpKind):
         return _Desk(bench, self)
 
 
-class _Desk(StockedDesk[Redemption]):
+class _Desk(RedemptionDesk):
     ways = WAYS
 
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)
         self._before: str | None = None
         """The verifier of the login before."""
-
-    def use(self, item: Redemption) -> Step:
-        return self.scene.idp.redeem(item.client, item.code, item.verifier)[0]
 
     def fill(self) -> None:
         """Good codes, each way in turn."""
