@@ -50,6 +50,9 @@ class TokenSettings(Value):
     refresh_grace_s: float = seconds(0, why="how long a rotated refresh token may be replayed")
     code_ttl_s: float = seconds(12, at_least=1, why="life of an authorization code")
     signing_alg: Literal["RS256", "ES256", "EdDSA"] = Field("RS256", description="algorithm of the signing key")
+    profile: Literal["rfc9068", "keycloak", "entra", "auth0", "okta"] = Field(
+        "rfc9068", description="whose access tokens they look like: type, audience, where scopes and client stand"
+    )
 
 
 class IdpSettings(Value):

@@ -99,7 +99,7 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     defects.by_part(chosen, topology)
     request = replace(request, overrides=_with_fixed(request))
     settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
-    _check_idp(request.idp, settings)
+    _check_others(request, settings)
     designed = _designed(scenario, settings, request)
     target, _ = make_target(request.target, settings, new_run_id(), chosen, gateway=request.gateway, idp=request.idp)
     experiment = with_faults(designed, request.faults, target.graph)
@@ -127,16 +127,18 @@ def _topology_of(request: Request) -> str:
     return topology_for(request.gateway, request.topology, request.target, request.idp)
 
 
-def _check_idp(name: str, settings: CommonSettings) -> None:
-    """Refuse settings that an IdP of somebody else's making has no way to follow.
+def _check_others(request: Request, settings: CommonSettings) -> None:
+    """Refuse settings that an IdP or a gateway of somebody else's making has no way to follow.
 
     Raises:
         Unsuited: names what it can't do.
     """
-    adapter = idps.adapter_named(name)
-    why_not = adapter.why_not(settings) if adapter is not None else ""
-    if why_not:
-        raise Unsuited(f"--idp {name}: {why_not}")
+    idp, gateway = idps.adapter_named(request.idp), adapter_named(request.gateway)
+    profile_there = settings.tokens.profile if idp is None else idp.profile
+    if idp is not None and (why_not := idp.why_not(settings)):
+        raise Unsuited(f"--idp {request.idp}: {why_not}")
+    if gateway is not None and (why_not := gateway.why_not(profile_there)):
+        raise Unsuited(f"--gateway {request.gateway}: {why_not}")
 
 
 def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Request) -> Experiment:

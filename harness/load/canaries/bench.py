@@ -206,7 +206,7 @@ class Bench:
         if secret:
             self.scene.idp.handed_out.add("canary", value)
         service = str(when.get("good_for", ""))
-        shown = about(*peek(value), session=SESSION, obtained_at=self.now, way=way, subject_service=service)
+        shown = about(value, session=SESSION, obtained_at=self.now, way=way, subject_service=service)
         shelf.put(Call(lines=bearer_line(value) + also, about=shown, **when))
 
     def show(
@@ -240,7 +240,7 @@ class Bench:
 
     def _accepted(self, value: str, route: int, replica: int, method: str, subject: str) -> bool:
         scene, gate = self.scene, self.scene.gates[replica]
-        told = about(*peek(value), session=SESSION, obtained_at=self.now)
+        told = about(value, session=SESSION, obtained_at=self.now)
         head, shown = gate.everyday(route, method, replace(told, subject=told.subject or subject))
         if self.under_load:
             line = bearer_line(value)

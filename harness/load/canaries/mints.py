@@ -17,6 +17,10 @@ AT_ONCE: Final = 100
 """Orders in one request: with what makes some of them long, some hundred kilobytes."""
 
 
+WRITTEN: Final = {"scope": ("scp", "roles"), "client_id": ("azp", "cid"), "jti": ("uti",)}
+"""Claims of RFC 9068, and where tokens of other IdPs have the same: Keycloak's, Entra's, Auth0's, Okta's."""
+
+
 @dataclass(frozen=True)
 class TokenSpec:
     """A token to be made: what differs from one that the IdP would issue now."""
@@ -72,6 +76,19 @@ class ControlApi:
         return order | ({"opaque": True} if spec.opaque else {})
 
 
+def as_written(changes: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    """Changes of claims, named as RFC 9068 does, where a token like ``example`` has them: an API that reads scopes from
+    ``scp`` sees nothing of a ``scope`` beside it. Pure.
+    """
+    found = dict(changes)
+    for name, others in WRITTEN.items():
+        own = next((each for each in others if each in example), None)
+        if name in found and name not in example and own is not None:
+            value = found.pop(name)
+            found[own] = value.split(" ") if isinstance(example[own], list) and isinstance(value, str) else value
+    return found
+
+
 class SigningKey:
     """Signs by keys that the harness holds and the IdP was given: a pure function of a key and a good token."""
 
@@ -109,7 +126,7 @@ class SigningKey:
         life = int(claims.get("exp", 0)) - int(claims.get("iat", 0))
         times = {"iat": int(self._now()), "nbf": int(self._now()), "exp": int(self._now()) + life}
         kept = {name: time for name, time in times.items() if name in claims}
-        body = claims | {"jti": f"canary-{secrets.token_hex(8)}"} | kept | spec.claims
+        body = claims | {"jti": f"canary-{secrets.token_hex(8)}"} | kept | as_written(spec.claims, claims)
         body = {name: value for name, value in body.items() if value is not None}
         alg = str(jwk.get("alg", header.get("alg", "")))
         head = header | {"alg": alg, "kid": jwk.get("kid", header.get("kid", ""))} | spec.header

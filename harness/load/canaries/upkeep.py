@@ -172,7 +172,7 @@ class Canaries:
         self._scene.call(
             "junk",
             bearer_line(value),
-            about(*peek(value), session=SESSION, obtained_at=self.bench.now),
+            about(value, session=SESSION, obtained_at=self.bench.now),
             due=due,
             route=arrival.route,
             replica=arrival.replica,

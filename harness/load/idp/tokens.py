@@ -50,9 +50,8 @@ def token_from(body: dict[str, Any], *, session: str, asked_at: float, way: str 
     told = body.get("expires_in")
     life = float(told) if isinstance(told, int | float) and told > 0 else 0.0
     if not header and life:
-        # Nobody can look into it: it is known by its hash, and its life by what the answer said.
-        claims = {"jti": f"sha256-{hashlib.sha256(value.encode()).hexdigest()[:16]}"}
-        claims |= {"iat": asked_at, "exp": asked_at + life}
+        # Nobody can look into it: its life is what the answer said.
+        claims = {"jti": _hashed(value), "iat": asked_at, "exp": asked_at + life}
         claims |= {"sub": _subject(body.get("id_token"))}
     if not life:
         life = _number(claims.get("exp")) - _number(claims.get("iat"))
@@ -63,7 +62,7 @@ def token_from(body: dict[str, Any], *, session: str, asked_at: float, way: str 
         bearer=bearer_line(value),
         life_s=life,
         obtained_at=asked_at,
-        about=about(header, claims, session=session, obtained_at=asked_at, way=way),
+        about=about(value, session=session, obtained_at=asked_at, way=way, claims=claims),
         refresh=refresh if isinstance(refresh, str) else None,
         id_token=id_token if isinstance(id_token, str) else None,
     )
@@ -75,22 +74,26 @@ def bearer_line(value: str) -> bytes:
 
 
 def about(
-    header: dict[str, Any],
-    claims: dict[str, Any],
+    value: str,
     *,
     session: str,
     obtained_at: float,
     way: str = "",
     subject_service: str = "",
+    claims: dict[str, Any] | None = None,
 ) -> About:
-    """What samples say of a token. A token that is no JWT has no header: it is opaque."""
+    """What samples say of a token. One that is no JWT has no header: it is opaque, and ``claims`` are what is known of
+    it otherwise. A JWT without a name, as many an IdP's are, is known by its hash.
+    """
+    header, read = peek(value)
+    claims = read if claims is None else claims
     token_format: Literal["jwt", "opaque"] = "jwt" if header else "opaque"
     return About(
         session=session,
         way=way,
         subject_service=subject_service,
         kid=str(header.get("kid", "")),
-        jti=str(claims.get("jti", "")),
+        jti=str(claims.get("jti") or (_hashed(value) if header else "")),
         format=token_format,
         iat=_number(claims.get("iat")),
         exp=_number(claims.get("exp")),
@@ -119,6 +122,10 @@ def unb64(text: str) -> bytes:
 def b64(data: bytes) -> str:
     """Base64url without padding (RFC 7515 section 2)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _hashed(value: str) -> str:
+    return f"sha256-{hashlib.sha256(value.encode()).hexdigest()[:16]}"
 
 
 def _subject(id_token: object) -> str:

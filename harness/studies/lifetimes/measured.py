@@ -16,7 +16,7 @@ Z_95 = 1.959964
 
 POINTS = ((4.0, 2.0), (8.0, 4.0), (6.0, 8.0))
 """Lives of access tokens and of cached keys, in seconds, that are tried: hours are compressed into them. Short, so that
-the sessions, which all begin within seconds, have long been spread over their lives when they are counted."""
+many fall due while they are counted."""
 SESSIONS = 300
 PLAN = {
     "load.sessions": SESSIONS,
@@ -74,20 +74,25 @@ def settings_of(access_ttl_s: float, jwks_cache_s: float) -> dict[str, float]:
 
 def check(record: RunRecord, choice: Choice, world: World) -> Check:
     """A run's baseline beside what the model says of it. ``world``: the run's own."""
-    begin, end = record.windows[PhaseName.BASELINE]
+    begin, end = _whole(*record.windows[PhaseName.BASELINE], every_s=choice.access_ttl_s * world.refresh_share)
     due = record.samples["due_at"]
     refreshed = int(((record.samples["flow"] == "refresh") & (due >= begin) & (due < end)).sum())
     foretold = cost(choice, world)
     compared = [
         Compared(what="refreshes", foretold=foretold.token_rps, counted=refreshed / (end - begin), seconds=end - begin)
     ]
-    fetched = _fetches(record, begin, end)
+    fetched = _fetches(record, *record.windows[PhaseName.BASELINE])
     if fetched is not None:
         count, seconds = fetched
         compared.append(
             Compared(what="key fetches", foretold=foretold.jwks_rps, counted=count / seconds, seconds=seconds)
         )
     return Check(choice=choice, run_dir=record.run_dir, compared=tuple(compared))
+
+
+def _whole(begin: float, end: float, every_s: float) -> tuple[float, float]:
+    """As many whole intervals as there are: sessions that began together are counted as often as any others then."""
+    return begin, begin + (end - begin) // every_s * every_s if end - begin >= every_s else end
 
 
 def unsure(checks: Sequence[Check]) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ class World(Value):
     logins_per_s: float = Field(0, ge=0)
     retry_s: float = Field(1, gt=0)
     """Between a session's attempts while the IdP is away."""
+    keys_renewed_at: float = Field(1, gt=0, le=1)
+    """The share of a key cache's life after which validators fetch keys anew, in the background."""
 
     @model_validator(mode="after")
     def _refreshes_within_a_life(self) -> Self:
@@ -65,7 +67,7 @@ class Cost(Value):
     token_rps: float
     """N / (T (r - j/2)), and logins."""
     jwks_rps: float
-    """V / C."""
+    """V / (C a): they are fetched anew after the share ``a`` of a cache's life."""
     introspection_rps: float
     """N V / (C + V / q): an answer is kept for C, then the next call of that session at that validator asks again,
     which is V / q later on average (renewal theory, Poisson calls). N V / C is its limit for many calls."""
@@ -129,7 +131,7 @@ def cost(choice: Choice, world: World) -> Cost:
     asked = world.sessions * world.validators
     return Cost(
         token_rps=world.sessions / (choice.access_ttl_s * world.refresh_share) + world.logins_per_s,
-        jwks_rps=world.validators / choice.jwks_cache_s,
+        jwks_rps=world.validators / (choice.jwks_cache_s * world.keys_renewed_at),
         introspection_rps=asked / (cache + world.validators / world.calls_per_session_s)
         if choice.revocation == "introspection"
         else 0.0,

@@ -28,6 +28,8 @@ from idchaos.verdict.verdict import RunVerdict
 
 SCENARIO = "jwks_outage"
 """An ordinary run, of which only the baseline is looked at."""
+RENEWED_AT = 0.8
+"""After this share of a cache's life the stand-ins fetch keys anew."""
 STEPS = (0.25, 0.5, 2.0, 4.0)
 """A constraint's price is also told at these multiples of what was asked."""
 
@@ -114,5 +116,6 @@ def _checked(prepared: Prepared, verdict: RunVerdict) -> Check:
             validators=len(graph.keepers_of_keys),
             refresh_at=traffic["refresh_at"],
             refresh_jitter=traffic["refresh_jitter"],
+            keys_renewed_at=RENEWED_AT,
         ),
     )

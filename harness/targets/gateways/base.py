@@ -120,6 +120,15 @@ class Adapter(ABC):
 
     fixed: Mapping[str, float] = {}
     """Our settings that are as they are in it, whatever is asked for, and how: what is expected of it follows them."""
+    profiles: frozenset[str] | None = None
+    """Whose access tokens it takes, by the names of ``tokens.profile``; ``None``: whoever's."""
+
+    def why_not(self, profile: str) -> str:
+        """Why it can't be tried with an IdP that writes access tokens so; empty: it can."""
+        if self.profiles is None or profile in self.profiles:
+            return ""
+        taken = ", ".join(sorted(self.profiles))
+        return f"tokens.profile={profile}: as it is configured here, it takes tokens of {taken} alone"
 
     @abstractmethod
     def programs(self, wiring: Wiring) -> Sequence[Program]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from idchaos.reasons import Reason
 from idchaos.targets.gateways.base import OF_REVOCATION, OF_SCOPES, which
-from idchaos.targets.gateways.libraries import NO_EXPIRY, NO_IAT, Library, installed_in, sources
+from idchaos.targets.gateways.libraries import NO_EXPIRY, NO_IAT, OF_RFC_9068, Library, installed_in, sources
 
 
 @cache
@@ -75,6 +75,7 @@ class Nimbus(InJava):
     unpromised: Mapping[str, str] = {
         **OF_REVOCATION, **OF_SCOPES, "odd_times:no_exp": NO_EXPIRY, "odd_times:iat_ahead": NO_IAT,
     }  # fmt: skip
+    profiles = OF_RFC_9068
     fixed: Mapping[str, float] = {"jwks_cache_s": 300, "jwks_timeout_s": 0.5, "leeway_s": 60}
 
 
@@ -115,4 +116,5 @@ class SpringSecurity(InJava):
         (Reason.TOKEN_MALFORMED, "Malformed token|Unsupported algorithm"),
     )
     unpromised: Mapping[str, str] = {**OF_REVOCATION, **OF_SCOPES, "odd_times:iat_ahead": NO_IAT}
+    profiles = OF_RFC_9068
     fixed: Mapping[str, float] = {"jwks_cache_s": 300, "jwks_timeout_s": 30, "leeway_s": 60}

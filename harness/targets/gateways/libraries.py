@@ -24,6 +24,7 @@ from idchaos.targets.gateways.base import OF_REVOCATION, OF_SCOPES, Adapter, Pro
 SETTINGS: Final = "validator.json"
 NO_EXPIRY: Final = "it asks for no `exp`, which RFC 7519 section 4.1.4 leaves open"
 NO_IAT: Final = "it does not look at `iat`, which no RFC asks for"
+OF_RFC_9068: Final = frozenset({"rfc9068"})
 REMEMBERED: Final = 8
 """Characters of what tells one installation from another."""
 

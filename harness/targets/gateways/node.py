@@ -9,7 +9,7 @@ from typing import Final
 
 from idchaos.reasons import Reason
 from idchaos.targets.gateways.base import NO_TYPE, OF_REVOCATION, OF_SCOPES, which
-from idchaos.targets.gateways.libraries import NO_EXPIRY, NO_IAT, Library, installed_in, sources
+from idchaos.targets.gateways.libraries import NO_EXPIRY, NO_IAT, OF_RFC_9068, Library, installed_in, sources
 
 PINNED: Final = {"jose": "6.2.18", "express-jwt": "8.5.1", "jwks-rsa": "4.1.0", "express": "5.3.0"}
 _WANTED: Final = tuple(f"{name}@{version}" for name, version in PINNED.items())
@@ -85,6 +85,7 @@ class JoseTuned(Jose):
         "jwks_timeout_s": "timeoutDuration",
         "leeway_s": "clockTolerance",
     }
+    profiles = OF_RFC_9068
     fixed: Mapping[str, float] = {}
 
 

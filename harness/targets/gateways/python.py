@@ -10,7 +10,7 @@ from typing import Final
 
 from idchaos.reasons import Reason
 from idchaos.targets.gateways.base import NO_TYPE, OF_REVOCATION, OF_SCOPES
-from idchaos.targets.gateways.libraries import NO_EXPIRY, Library, installed_in, sources
+from idchaos.targets.gateways.libraries import NO_EXPIRY, OF_RFC_9068, Library, installed_in, sources
 
 PINNED: Final = {"pyjwt": "2.15.1", "authlib": "1.9.10", "joserfc": "1.8.0"}
 _WANTED: Final = tuple(f"{name}=={version}" for name, version in PINNED.items())
@@ -109,6 +109,7 @@ class Authlib(InPython):
     package = "authlib"
     says = (_OF_JOSERFC[0],)
     """Of a token it says no more than that it is invalid."""
+    profiles = OF_RFC_9068
     fixed: Mapping[str, float] = {"leeway_s": 0}
 
 

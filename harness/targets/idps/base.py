@@ -90,6 +90,8 @@ class Adapter(ABC):
     """Where its keys are, below ``path``."""
     paths: Mapping[str, str]
     """Paths of its endpoints, below ``path``, and what the harness calls them; ``*`` at the end: any name."""
+    profile: str = "rfc9068"
+    """Whose access tokens its own look like, by the names of ``tokens.profile``."""
     token_types: tuple[str, ...] = ("at+jwt", "application/at+jwt")
     """What its access tokens say in their header that they are (``typ``), in lower case."""
     keys_may_be_kept: bool = True

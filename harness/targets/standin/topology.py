@@ -113,6 +113,7 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
             "session_max_s": settings.tokens.session_max_s,
         },
         "signing_alg": algorithm,
+        "token_profile": settings.tokens.profile,
         "keys": keys,
         "clients": registered,
         "registration": {
@@ -285,6 +286,7 @@ def _authorization(
         "introspection_cache_s": knobs.introspection_cache_s,
         "revocation_cache_s": knobs.revocation_cache_s,
         "issuer": issuer(layout, graph, credentials.guests),
+        "token_profile": settings.tokens.profile,
         "leeway_s": knobs.leeway_s,
         "jwks_cache_s": knobs.jwks_cache_s,
         "jwks_stale_s": knobs.jwks_stale_s,

@@ -39,6 +39,17 @@ def test_a_sound_gateway_survives_an_outage_of_the_jwks(anywhere: Idchaos) -> No
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("topology", ["gateway", "library"])
+def test_tokens_may_be_written_as_another_idp_does(idchaos: Idchaos, topology: str) -> None:
+    """Scopes in ``scp`` or ``roles``, no ``jti``, no type of their own."""
+    run = the_run(idchaos("run", "audience_confusion", "--topology", topology, "--json", tokens__profile="entra"))
+    assert run["verdict"] == "PASS", run["reasons"]
+    tried = {item["name"]: item for item in run["invariants"]}
+    for name in ("scopes_enforced", "audience_enforced", "id_tokens_refused", "revoked_tokens_refused"):
+        assert (tried[name]["attempts"] > 0, tried[name]["breaches"]) == (True, 0)
+
+
+@pytest.mark.e2e
 def test_a_gateway_that_forgets_its_keys_fails_and_the_verdict_says_why(anywhere: Idchaos) -> None:
     # Close to the default bound: five seconds, of which one is still good, leave up to 97 % open.
     result = anywhere("run", "jwks_outage", "--json", gateway__jwks_stale_s=0, slo__success=0.99)

@@ -95,3 +95,26 @@ def test_the_control_api_is_asked_for_what_differs():
 @pytest.mark.parametrize("control", [Control("a"), Control("a", "b", status=503)])
 def test_the_control_api_makes_all_or_none(control):
     assert ControlApi(control, "secret").mint("machine", [TokenSpec(), TokenSpec()]) == [None, None]
+
+
+def like(**claims):
+    """A key's mint whose good token has these claims as well."""
+    return by_key(jwt.encode({"alg": "ES256", "kid": "k1"}, {"iss": "https://idp", "aud": "orders"} | claims, KEY))
+
+
+@pytest.mark.parametrize(
+    ("example", "ordered", "made"),
+    [
+        ({"scope": "read"}, {"scope": "write all"}, {"scope": "write all"}),
+        ({"scp": "read"}, {"scope": "write all"}, {"scp": "write all"}),
+        ({"scp": ["read"]}, {"scope": "write all"}, {"scp": ["write", "all"]}),
+        ({"roles": ["read"]}, {"scope": ""}, {"roles": [""]}),
+        ({"scp": ["read"]}, {"scope": None}, {}),
+        ({"cid": "a"}, {"client_id": "b"}, {"cid": "b"}),
+        ({}, {"scope": "write"}, {"scope": "write"}),
+    ],
+)
+def test_what_is_ordered_stands_where_tokens_of_this_idp_have_it(example, ordered, made):
+    (token,) = like(**example).mint("machine", [TokenSpec(claims=ordered)])
+    names = {"scope", "scp", "roles", "cid", "client_id"}
+    assert {name: value for name, value in peek(token)[1].items() if name in names} == made

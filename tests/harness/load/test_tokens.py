@@ -7,7 +7,13 @@ import pytest
 from idchaos.load.idp.tokens import about, b64, peek, token_from
 
 CLAIMS = {"iss": "https://idp", "iat": 1000, "exp": 1300, "jti": "j1"}
-JWT = f"{b64(json.dumps({'alg': 'RS256', 'kid': 'k1'}).encode())}.{b64(json.dumps(CLAIMS).encode())}.c2ln"
+
+
+def a_jwt(claims: dict[str, object]) -> str:
+    return f"{b64(json.dumps({'alg': 'RS256', 'kid': 'k1'}).encode())}.{b64(json.dumps(claims).encode())}.c2ln"
+
+
+JWT = a_jwt(CLAIMS)
 
 
 def test_a_jwt_tells_its_key_and_times():
@@ -22,6 +28,12 @@ def test_an_opaque_token_is_known_by_its_hash_and_lives_for_as_long_as_the_answe
     about = token_from({"access_token": "opaque", "expires_in": 300}, session="s", asked_at=1000.0).about
     assert (about.kid, about.format, about.iat, about.exp) == ("", "opaque", 1000.0, 1300.0)
     assert about.jti == "sha256-" + hashlib.sha256(b"opaque").hexdigest()[:16]
+
+
+def test_a_jwt_without_a_name_is_known_by_its_hash():
+    nameless = a_jwt({name: value for name, value in CLAIMS.items() if name != "jti"})
+    about = token_from({"access_token": nameless, "expires_in": 300}, session="s", asked_at=1000.0).about
+    assert about.jti == "sha256-" + hashlib.sha256(nameless.encode()).hexdigest()[:16]
 
 
 def test_an_opaque_token_of_which_nobody_says_how_long_it_lives_tells_nothing():
@@ -46,5 +58,5 @@ def test_what_is_no_jwt_has_no_claims(text):
 
 
 def test_a_time_that_no_float_can_hold_is_none():
-    shown = about({"alg": "RS256"}, {"exp": 10**400, "iat": True}, session="s", obtained_at=0.0)
+    shown = about(a_jwt({"exp": 10**400, "iat": True}), session="s", obtained_at=0.0)
     assert (math.isnan(shown.exp), math.isnan(shown.iat)) == (True, True)

@@ -53,6 +53,8 @@ def test_jitter_makes_sessions_refresh_earlier_and_so_more_often() -> None:
 
 def test_validators_ask_for_keys_once_a_cache_life() -> None:
     assert cost(choice(jwks_cache_s=4), EVEN).jwks_rps == 0.5
+    ahead = EVEN.model_copy(update={"keys_renewed_at": 0.8})
+    assert cost(choice(jwks_cache_s=4), ahead).jwks_rps == pytest.approx(0.625)
 
 
 def test_introspections_are_those_of_a_simulated_cache() -> None:

