@@ -56,7 +56,7 @@ def sight_of(target: Target, plan: Plan) -> Sight:
         unmade.setdefault(RETIRED, LACKING["retired_key"])
     lasting_s = sum(phase.duration_s for phase in plan.phases)
     if EXPIRING_CODES in kinds and canaries is not None and not canaries.expires_codes_in(lasting_s):
-        unmade.setdefault(EXPIRING_CODES, f"{lasting_s:.0f} s are too short for a code to expire and to be tried")
+        unmade.setdefault(EXPIRING_CODES, f"no time for a code to expire and to be tried in {lasting_s:.0f} s of load")
     return Sight(
         tells={name: states.tells(name) for name in target.graph.parts} if states is not None else {},
         logged=frozenset(logs.logged()) if logs is not None else frozenset(),
