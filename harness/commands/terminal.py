@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,14 @@ def _figures(row: ObjectiveVerdict) -> tuple[str, str, str, str]:
 
     value = words.value(row.value, row.unit, endless=row.endless)
     return value, words.interval(row.interval, row.unit), f"{row.samples:,}", words.bound(row.bound, row.unit)
+
+
+def folded(line: str, width: int) -> str:
+    """A line for a terminal of so many columns: folded at words, what follows further to the right."""
+    own = len(line) - len(line.lstrip())
+    return textwrap.fill(
+        line, max(width, 20), subsequent_indent=" " * (own + 2), break_long_words=False, break_on_hyphens=False
+    )  # fmt: skip
 
 
 def _console() -> Console:
