@@ -43,14 +43,14 @@ def _found(record: RunRecord, used: Mapping[str, float]) -> Iterator[tuple[str, 
     """All that ran out, and whether it was ours, the first that applies first."""
     health = generator_health(record, PhaseName.FAULT)
     if used.get("generator", 0.0) >= FULL:
-        yield "the load generator's CPU", True
+        yield "the load generator's CPU ran out", True
     for reason in health.reasons:
         yield reason, True
     busiest = max((name for name in used if name not in ("machine", "generator")), key=used.__getitem__, default="")
     if busiest and used[busiest] >= FULL:
         yield f"CPU of {busiest}", False
     if used.get("machine", 0.0) >= FULL:
-        yield "the machine's CPUs, which the load generator shares", True
+        yield "the machine's CPUs ran out, which the load generator shares", True
     if health.target_dropped:
         yield f"connections: {record.plan.load.max_in_flight} requests were waiting at once", False
 

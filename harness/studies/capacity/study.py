@@ -71,8 +71,8 @@ class Capacity(Value):
             return f"{self.flow}: {edge.holds:g}/s holds, and more was not tried"
         why = f": {self.shortage.what} ran out" if self.shortage.what and not self.shortage.own else ""
         if self.at_least:
-            ours = self.shortage.what or "what could not be decided"
-            return f"{self.flow}: at least {edge.holds:g}/s; at {lost:g}/s the measurement ended by {ours}"
+            ours = self.shortage.what or "too little could be decided"
+            return f"{self.flow}: at least {edge.holds:g}/s; {lost:g}/s says nothing of the system: {ours}"
         return f"{self.flow}: {edge.holds:g}/s holds, {lost:g}/s does not{why}"
 
     def headroom(self, at_rps: float, gateways: int) -> Headroom | None:
@@ -157,7 +157,7 @@ def _shortage(results: Sequence[Result]) -> Shortage:
         except StoreError:
             continue
     if results and not seen:
-        return Shortage(what="what is not known: the directories of its runs are gone", own=True)
+        return Shortage(what="the directories of its runs are gone", own=True)
     # Of several runs, what was the system's own counts only if no run ended by us.
     return max(seen, key=lambda each: (each.own, bool(each.what)), default=Shortage(what=""))
 

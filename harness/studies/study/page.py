@@ -13,6 +13,7 @@ from idchaos.report.canvas import NARROW, WIDE, Mark, Picture, Size, box, pictur
 from idchaos.report.page import filled
 from idchaos.report.palette import ink
 from idchaos.studies.study.edge import unseen
+from idchaos.studies.study.points import Measured
 from idchaos.studies.study.thresholds import Answer
 
 PAGE = "study.html"
@@ -40,7 +41,8 @@ def page(answer: Answer, directory: Path, description: str, command: str) -> str
                 "value": f"{result.varied[answer.setting]:g}",
                 "result": result,
                 "link": _link(result.run_dir, directory),
-                "measured": [each for each in result.measured if not answer.watched or each.name in answer.watched],
+                "measured": [each for each in result.measured if _is_shown(answer, each)],
+                "met": sum(not _is_shown(answer, each) for each in result.measured),
             }
             for result in sorted(answer.results, key=lambda each: (_value(answer, each.varied), each.repeat))
         ],
@@ -84,7 +86,6 @@ def _plot(answer: Answer) -> Picture:
                 s=52,
             )
         axes.set_ylim(-answer.search.repeats, 1)
-        axes.set_xlabel(answer.setting, color=ink("muted"))
 
     return picture(
         "tried",
@@ -99,6 +100,11 @@ def _plot(answer: Answer) -> Picture:
             Mark("shade", "where the edge lies"),
         ),
     )
+
+
+def _is_shown(answer: Answer, each: Measured) -> bool:
+    """What a study watches; where that is the whole verdict, what was not met."""
+    return each.name in answer.watched if answer.watched else each.verdict is not Verdict.PASS
 
 
 def _value(answer: Answer, varied: Mapping[str, object]) -> float:

@@ -147,7 +147,7 @@ def used(monkeypatch: pytest.MonkeyPatch, *, dropped: int = 0, late: tuple[str, 
 
 def test_what_ran_out_is_named_and_the_load_generator_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     busy = used(monkeypatch, machine=0.99, generator=0.97, envoy=1.0)
-    assert (busy.what, busy.own) == ("the load generator's CPU", True)
+    assert (busy.what, busy.own) == ("the load generator's CPU ran out", True)
     envoy = used(monkeypatch, machine=0.99, generator=0.5, envoy=0.98)
     assert (envoy.what, envoy.own) == ("CPU of envoy", False)
     assert envoy.shares == {"machine": 0.99, "generator": 0.5, "envoy": 0.98}
