@@ -30,6 +30,8 @@ class Registering(Provider):
         metadata: dict[str, Any] = {"grant_types": ["client_credentials"], "client_name": "idchaos"}
         if redirect_uris:
             metadata |= {"grant_types": ["authorization_code"], "redirect_uris": list(redirect_uris)}
+        else:  # who does not say so has the response type "code" (RFC 7591 section 2), which is of another grant
+            metadata |= {"response_types": []}
         if logout_uri:
             metadata |= {"backchannel_logout_uri": logout_uri}
         token = self._endpoints.initial_access_token if access_token is None else access_token

@@ -9,9 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from idchaos.settings import CommonSettings
-from idchaos.targets.endpoints import Client, Endpoints, User
+from idchaos.targets.endpoints import DEVICE, EXCHANGE, Client, Endpoints, User
 from idchaos.targets.gateways.base import Address
 from idchaos.targets.standin.processes import Runs
 from idchaos.values import Value
@@ -19,6 +20,9 @@ from idchaos.values import Value
 NO_FEED = "the IdP offers no list of revoked tokens, and the gateways ask nobody about a JWT that its keys vouch for"
 OF_REVOCATION: Mapping[str, str] = dict.fromkeys(("revoked", "grant_revoked"), NO_FEED)
 """Canaries that no gateway promises to refuse where revocations are told to nobody."""
+
+_LEFT_OUT: Final = "offline_access"
+"""A scope that asks for another kind of session than a login's, and for the user's consent each time."""
 
 
 class Site(Value):
@@ -119,3 +123,12 @@ class Adapter(ABC):
     @abstractmethod
     def idp(self, settings: CommonSettings) -> Idp:
         """The IdP of one run with these settings; nothing is started."""
+
+
+def at_another(client: Client) -> Client:
+    """A client of the stand-in IdP as it asks another one: without the scope that means something else there, without a
+    second secret, and without grants that it is not given there.
+    """
+    grants = tuple(each for each in client.grants if each not in (DEVICE, EXCHANGE))
+    scope = " ".join(each for each in client.scope.split() if each != _LEFT_OUT)
+    return client.model_copy(update={"scope": scope, "next_secret": None, "grants": grants})

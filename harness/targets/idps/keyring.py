@@ -56,6 +56,10 @@ class Keyring:
         self.take(self._kids[0], publish=True, sign=True)
         self.take(self._kids[1], publish=True, sign=False)
 
+    def private(self, kid: str) -> Jwk:
+        """A private key (RFC 7517)."""
+        return dict(self._made[kid])
+
     def pem(self, kid: str) -> str:
         """A private key, PKCS #8."""
         from joserfc.jwk import RSAKey

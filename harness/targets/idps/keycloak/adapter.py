@@ -9,8 +9,8 @@ from typing import Final
 from idchaos.errors import TargetError
 from idchaos.settings import CommonSettings, IdpSettings
 from idchaos.targets.capabilities import RotatesKeys
-from idchaos.targets.endpoints import DEVICE, EXCHANGE, Client, Endpoints
-from idchaos.targets.idps.base import OF_REVOCATION, Adapter, Idp, Site
+from idchaos.targets.endpoints import Endpoints
+from idchaos.targets.idps.base import OF_REVOCATION, Adapter, Idp, Site, at_another
 from idchaos.targets.idps.keycloak import distribution, realm
 from idchaos.targets.idps.keycloak.admin import ADMIN, Admin
 from idchaos.targets.idps.keycloak.keys import KeycloakKeys
@@ -24,8 +24,6 @@ DOUBLES: Final = 120
 """Of each user: to revoke one refresh token ends every session of its user at the client (all else would be hit)."""
 REGISTRATIONS: Final = 100_000
 A_DAY_S: Final = 86_400
-_LEFT_OUT: Final = "offline_access"
-"""A scope that, in Keycloak, asks for another kind of session than a login's (its refresh tokens never idle out)."""
 _YET_TO_BE_TOLD: Final = "told when it has started"
 _WHOLE_SECONDS: Final = (
     "Keycloak tells by whole seconds which refresh token is older: of those from one second only the last one is known"
@@ -159,7 +157,7 @@ class RunningKeycloak(Idp):
         admin.create_realm(realm.realm(self._settings.tokens, self.keyring, [*site.users, *everybody]))
         for name in site.scopes:
             admin.create("client-scopes", realm.scope(name))
-        for client in map(as_it_is, site.clients):
+        for client in map(at_another, site.clients):
             admin.create("clients", realm.client(client, site.audiences, site.scopes))
         admin.create("clients", realm.introspecting(site.introspecting))
         self._initial_access_token = admin.initial_access_token(REGISTRATIONS, A_DAY_S)
@@ -173,7 +171,7 @@ class RunningKeycloak(Idp):
         first, *others = self.keyring.jwks()
         return known.model_copy(
             update={
-                "clients": tuple(map(as_it_is, known.clients)),
+                "clients": tuple(map(at_another, known.clients)),
                 "doubles": DOUBLES,
                 "follows_settings": True,
                 "idp_control_url": None,
@@ -189,12 +187,3 @@ class RunningKeycloak(Idp):
         if self._admin is not None:
             self._admin.close()
             self._admin = None
-
-
-def as_it_is(client: Client) -> Client:
-    """A client as it asks Keycloak: without the scope that means something else there, without a second secret, and
-    without grants that its realm does not give.
-    """
-    grants = tuple(each for each in client.grants if each not in (DEVICE, EXCHANGE))
-    scope = " ".join(each for each in client.scope.split() if each != _LEFT_OUT)
-    return client.model_copy(update={"scope": scope, "next_secret": None, "grants": grants})

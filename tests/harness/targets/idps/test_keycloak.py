@@ -15,9 +15,9 @@ from idchaos.settings import CommonSettings
 from idchaos.targets.capabilities import RotatesKeys
 from idchaos.targets.endpoints import Client, User
 from idchaos.targets.gateways.base import Address
-from idchaos.targets.idps.base import Site
+from idchaos.targets.idps.base import Site, at_another
 from idchaos.targets.idps.keycloak import distribution
-from idchaos.targets.idps.keycloak.adapter import DOUBLES, RunningKeycloak, as_it_is
+from idchaos.targets.idps.keycloak.adapter import DOUBLES, RunningKeycloak
 from idchaos.targets.idps.keycloak.admin import Admin
 from idchaos.targets.idps.keyring import Keyring
 
@@ -195,7 +195,7 @@ def test_clients_are_told_of_the_token_to_register_with_once_there_is_one(runnin
 
 def test_a_scope_that_means_something_else_there_is_not_asked_for() -> None:
     client = Client(client_id="web", scope="openid offline_access orders:read", next_secret="later")
-    assert as_it_is(client) == Client(client_id="web", scope="openid orders:read")
+    assert at_another(client) == Client(client_id="web", scope="openid orders:read")
 
 
 # --- keys that come and go ---
