@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
@@ -39,6 +40,8 @@ __all__ = [
 
 _NOTHING_ELSE: Final[Mapping[str, str]] = {}
 _NO_PROMPT: Final[Mapping[str, str]] = {"prompt": "none"}
+_NOBODY: Final = User(username="", password="")
+"""Who types nothing."""
 _FORM_PAGE: Final = (200, 401)
 """401: the form again, after a wrong password."""
 Downgrade = Literal["no_challenge", "late_verifier", "plain"]
@@ -91,14 +94,14 @@ class Idp(Registering):
     # --- login: authorization code with PKCE ---
 
     def login(
-        self, client: Client, user: User, observe: Observe, *, typo: bool = False
+        self, client: Client, user: User, observe: Observe, *, typo: bool = False, cookies: Cookies | None = None
     ) -> tuple[Step | None, dict[str, Any]]:
         """Log a user in (OpenID Connect Core section 3.1, RFC 7636); the token request and its response, or empty.
 
         Steps: ``authorize`` (the login page), ``login`` (its form), ``token`` (the code). With a ``typo`` the form is
-        sent twice, first with a wrong password, which must be refused.
+        sent twice, first with a wrong password, which must be refused. ``cookies``: the browser's own, kept there.
         """
-        code = self.code(client, user, observe, typo=typo)
+        code = self.code(client, user, observe, typo=typo, cookies=cookies)
         if code is None:
             return None, {}
         step, tokens = self.redeem(client, code, code.verifier)
@@ -165,12 +168,13 @@ class Idp(Registering):
         verifier, state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         redirect_uri = client.redirect_uri or ""
         url = self._authorize_url(client, redirect_uri, state, _challenge(verifier) | dict(further), nonce)
-        answer = self._send("GET", url, b"", cookies.header(url))
-        if answer.status not in REDIRECTS:
+        journey = Journey(self._send, _NOBODY, redirect_uri, self._allow_hosts, cookies=deepcopy(cookies))
+        end, answer = journey.follow(url)
+        if (end, answer.status) == ("no_form", 200):
             # Also a page that asks: without a prompt there is no way in.
-            if answer.status == 200:
-                return Step("authorize", answer, "deny", "login_page"), None
-            return Step("authorize", answer, *at_idp(answer)), None
+            return Step("authorize", answer, "deny", "login_page"), None
+        if end != "at_redirect_uri":
+            return given_up(Step("authorize", answer, *at_idp(answer)), end), None
         step, value = self._login_step(answer, state)
         self.handed_out.add("code", value)
         found = Code(value, redirect_uri, verifier, nonce) if value else None

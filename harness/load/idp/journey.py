@@ -108,6 +108,19 @@ class Journey:
         self._until = self.now() + MOST_S
         return self._on(self._ask("GET", url, b""))
 
+    def follow(self, url: str) -> tuple[End, Response]:
+        """Redirects alone, with what cookies there are: to the redirect URI, or to the first page, whatever it asks."""
+        self._until = self.now() + MOST_S
+        response = self._ask("GET", url, b"")
+        while response.status in REDIRECTS:
+            where = urljoin(self.url, response.header("Location"))
+            if _page_of(where) == _page_of(self.to):
+                return "at_redirect_uri", response
+            if why := self._given_up(where):
+                return why, response
+            response = self._ask("GET", where, b"")
+        return "no_form" if response.status in PAGES else "status", response
+
     def post(self, url: str, fields: Mapping[str, str]) -> tuple[End, Response]:
         """The same from a form that is filled in already."""
         self._until = self.now() + MOST_S

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from http import HTTPStatus
-from urllib.parse import parse_qsl
 
-from idchaos.errors import UsageError
-from idchaos.hosts import check_host
 from idchaos.load.canaries.asking import Ask, AskedKind, unless
 from idchaos.load.canaries.kinds.tampered import other_signature
+from idchaos.load.canaries.logging_out import logged_out
 from idchaos.load.canaries.party import Held, Party
 from idchaos.load.decide import at_refusal
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.journey import REDIRECTS
-from idchaos.load.idp.page import filled_in
 from idchaos.load.idp.provider import Asked
 from idchaos.record.samples import Decision
 
@@ -107,31 +103,8 @@ class LogoutUnasked(AskedKind):
 
 
 def signed_out(party: Party, held: Held, method: str = "GET") -> bool:
-    """Log out as a client asks for it; a user who is asked back says yes. Whether the IdP has done so."""
-    named = (("id_token_hint", held.id_token), ("client_id", held.client.client_id))
-    query, form = (named, None) if method == "GET" else ((), named)
-    answer = party.idp.ask(Asked("end_session", method, query=query, form=form, headers=party.cookies_of(held)))
-    if (yes := _yes(party, held, answer)) is not None:
-        party.bench.observe(Step("end_session", answer, "accept", ""))
-        answer = party.idp.ask(yes)
-    done = 200 <= answer.status < 400 and b"<form" not in answer.body.lower()
-    step = Step("end_session", answer, "accept" if done else "undecided", "")
-    return party.bench.observe(step)
-
-
-def _yes(party: Party, held: Held, answer: Response) -> Asked | None:
-    """What the page that asks whether the user means it sends when they do (RP-Initiated Logout 1.0 section 2)."""
-    asked_at = party.idp.url_of("end_session")
-    try:
-        found = filled_in(answer.body, asked_at, "", "") if answer.status == HTTPStatus.OK else None
-        if found is None or found.purpose != "consent":
-            return None
-        check_host(found.url, party.scene.endpoints.allow_hosts)
-    except (UsageError, ValueError):  # a page may name any address, or none
-        return None
-    held.cookies.keep(asked_at, answer)
-    form = tuple(parse_qsl(found.body.decode(), keep_blank_values=True))
-    return Asked("end_session", form=form, url=found.url, headers=party.cookies_of(held))
+    """Log out as a client asks for it, by the session's browser. Whether the IdP has done so."""
+    return logged_out(party.bench, held.client, held.id_token, held.cookies, method)
 
 
 def _cookie(party: Party) -> Step | None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from idchaos.load.canaries.at_idp import StockedDesk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
+from idchaos.load.canaries.logging_out import logged_out
 from idchaos.load.canaries.stock import Replay
 from idchaos.load.engine.job import Roles
 from idchaos.load.idp.client import Step
+from idchaos.load.idp.journey import Cookies
 from idchaos.targets.endpoints import Client
 
 
@@ -88,10 +90,10 @@ class _Sessions(StockedDesk[Replay]):
     def use(self, item: Replay) -> Step:
         return self.scene.idp.refresh(item.client, item.token)[0]
 
-    def begin(self, without: str = "") -> tuple[Client, str, str] | None:
+    def begin(self, without: str = "", cookies: Cookies | None = None) -> tuple[Client, str, str] | None:
         """A new session: its client, refresh token and ID token; ``None`` when the IdP does not do its part.
 
-        ``without``: a scope that is not asked for.
+        ``without``: a scope that is not asked for. ``cookies``: its browser's, kept there.
         """
         turn = self.turn()
         if turn is None:
@@ -100,7 +102,7 @@ class _Sessions(StockedDesk[Replay]):
         if without:
             narrower = " ".join(scope for scope in client.scope.split() if scope != without)
             client = client.model_copy(update={"scope": narrower})
-        _, body = self.scene.idp.login(client, turn.user, self.bench.observe)
+        _, body = self.scene.idp.login(client, turn.user, self.bench.observe, cookies=cookies)
         refresh, hint = body.get("refresh_token"), body.get("id_token")
         if not isinstance(refresh, str) or self.scene.stopping:
             return None
@@ -119,9 +121,13 @@ class _OfAnother(_Sessions):
 
 class _AfterLogout(_Sessions):
     def fill(self) -> None:
-        while self.scene.idp.has("end_session") and not self.is_full and (begun := self.begin()):
+        while self.scene.idp.has("end_session") and not self.is_full:
+            browser = Cookies()
+            begun = self.begin(cookies=browser)
+            if begun is None:
+                return
             client, refresh, hint = begun
-            if not hint or not self.bench.observe(self.scene.idp.end_session(client, hint)):
+            if not hint or not logged_out(self.bench, client, hint, browser):
                 return
             self.shelf.put(Replay(about=about_way("logged_out"), client=client, token=refresh))
 

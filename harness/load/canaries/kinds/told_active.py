@@ -37,7 +37,8 @@ class ToldActive(IdpKind):
 
 
 class _Desk(StockedDesk[Replay]):
-    says_nothing = frozenset({"invalid_client", "unauthorized_client"})
+    says_nothing = frozenset({"invalid_client", "unauthorized_client", "unsupported_token_type"})
+    """Nor does an IdP that is not asked about such tokens say what becomes of them."""
 
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)

@@ -20,6 +20,11 @@ from idchaos.targets.standin.processes import Runs
 
 ROTATIONS: Final = 10
 """Keys that a run may rotate to."""
+_NOT_OF_JWTS: Final = "to oidc-provider, JWTs are nothing to introspect or to revoke: unsupported_token_type"
+_ANYWHERE: Final = (
+    "whoever has an initial access token may register any absolute HTTP URI without a fragment, unless a registration "
+    "policy forbids that"
+)
 
 
 class OidcProvider(Adapter):
@@ -45,7 +50,11 @@ class OidcProvider(Adapter):
         "/reg": "register",
         "/reg/*": "unregister",
     }
-    unpromised: Mapping[str, str] = {**OF_REVOCATION}
+    unpromised: Mapping[str, str] = {
+        **OF_REVOCATION,
+        **dict.fromkeys(("told_active", "access_revoked_by_hint"), _NOT_OF_JWTS),
+        **{f"registration_unsafe:{way}": _ANYWHERE for way in ("plain_http", "wildcard", "no_host", "userinfo")},
+    }
 
     @property
     def install(self) -> str:  # type: ignore[override]
