@@ -71,9 +71,9 @@ def _of_another(party: Party) -> Step | None:
     if not steps or party.scene.stopping:
         return None
     last = steps[-1]
-    if code is not None or (last.decision == "undecided" and last.answer.status < 400):
+    if code is not None or last.decision == "deny" or (last.decision == "undecided" and last.answer.status < 400):
         return last
-    # A page that says no: there is nowhere to redirect to, while nobody knows whose request it is.
+    # A page that says no: where nobody knows whose request it is, there is nowhere to redirect to.
     decision, why = at_refusal(last.answer)
     return replace(last, decision=decision, code=why)
 
