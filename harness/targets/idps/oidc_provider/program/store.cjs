@@ -2,7 +2,12 @@
 // What oidc-provider stores, in memory, as its documentation describes an adapter
 // (https://github.com/panva/node-oidc-provider/blob/main/example/my_adapter.js). The one that it brings along forgets
 // whatever is not among the latest thousand, and belongs to one provider.
+//
+// Each answer takes a moment, as those of a store across a network do: between reading and writing others come in.
+// One that answers at once would hide what becomes of a token that is used twice in the same moment.
+const { setTimeout: rest } = require("node:timers/promises");
 
+const ANSWERS_AFTER_MS = 1;
 const SWEPT_EVERY_MS = 5_000;
 
 /** A class of adapters, all of which share one store. */
@@ -22,9 +27,10 @@ exports.stored = function stored() {
     if (members?.size === 0) grants.delete(grantId);
   }
 
+  /** A copy, as what comes over a network is: whoever changes it changes nothing here. */
   function read(key) {
     const found = held.get(key);
-    return found && Date.now() < found.until ? found.payload : undefined;
+    return found && Date.now() < found.until ? structuredClone(found.payload) : undefined;
   }
 
   setInterval(() => {
@@ -42,6 +48,7 @@ exports.stored = function stored() {
     }
 
     async upsert(id, payload, expiresIn) {
+      await rest(ANSWERS_AFTER_MS);
       const key = this.key(id);
       drop(key);
       held.set(key, { payload, until: expiresIn === undefined ? Infinity : Date.now() + expiresIn * 1000 });
@@ -53,23 +60,28 @@ exports.stored = function stored() {
     }
 
     async find(id) {
+      await rest(ANSWERS_AFTER_MS);
       return read(this.key(id));
     }
 
     async findByUid(uid) {
+      await rest(ANSWERS_AFTER_MS);
       return read(uids.get(uid));
     }
 
     async consume(id) {
-      const found = read(this.key(id));
-      if (found) found.consumed = Math.floor(Date.now() / 1000);
+      await rest(ANSWERS_AFTER_MS);
+      const found = held.get(this.key(id));
+      if (found) found.payload.consumed = Math.floor(Date.now() / 1000);
     }
 
     async destroy(id) {
+      await rest(ANSWERS_AFTER_MS);
       drop(this.key(id));
     }
 
     async revokeByGrantId(grantId) {
+      await rest(ANSWERS_AFTER_MS);
       for (const key of [...(grants.get(grantId) ?? [])]) if (key.startsWith(`${this.model}:`)) drop(key);
     }
   };
