@@ -133,3 +133,24 @@ def test_nothing_that_is_secret_can_be_read_from_it():
     on_way = journey(Pages({"/authorize": to("/login?code=secret", "s=c00kie"), "/login": page(LOGIN)}))
     on_way.begin(f"{IDP}/authorize?state=hidden")
     assert not any(word in repr(on_way) for word in ("secret", "c00kie", "hidden", "right", "alice"))
+
+
+def test_redirects_alone_are_followed_to_the_first_page_whatever_it_asks():
+    pages = Pages({"/authorize": to("/u/step1", "step=1"), "/u/step1": page(CONSENT)})
+    end, found = journey(pages).follow(f"{IDP}/authorize")
+    assert (end, found.body) == ("no_form", CONSENT)
+    assert pages.asked == [("GET", "/authorize", {}, ""), ("GET", "/u/step1", {}, "step=1")], "nobody says yes"
+
+
+@pytest.mark.parametrize(
+    ("answers", "ends"),
+    [
+        ({"/authorize": to("/resume"), "/resume": to(f"{TO}?code=c")}, "at_redirect_uri"),
+        ({"/authorize": to("https://login.example.com/")}, "host_not_allowed"),
+        ({"/authorize": to("/authorize")}, "too_many_steps"),
+        ({"/authorize": to("/down"), "/down": Response(status=503)}, "status"),
+    ],
+)
+def test_where_redirects_alone_end(answers, ends):
+    end, _ = journey(Pages(answers)).follow(f"{IDP}/authorize")
+    assert end == ends

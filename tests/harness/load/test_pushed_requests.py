@@ -1,0 +1,55 @@
+"""A pushed request that another client uses: what a refusal looks like, on a page and by a redirect."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from idchaos.load.canaries.kinds.pushed_request import PushedRequest
+from idchaos.load.engine.response import Response
+from idchaos.load.idp.client import Code, Step
+from tests.harness.load.conftest import WEB
+
+OF_ANOTHER = next(ask for ask in PushedRequest.asks if ask.way == "of_another")
+PUSHED = Response(201, body=json.dumps({"request_uri": "urn:ietf:params:oauth:request_uri:1"}).encode())
+
+
+def used_by_another(*steps, code=None):
+    """What is decided where the other client's login takes these steps."""
+
+    def log_in(client, user, observe, further):
+        for step in steps:
+            observe(step)
+        return code
+
+    return OF_ANOTHER.send(
+        SimpleNamespace(
+            confidential=WEB,
+            sibling=WEB.model_copy(update={"client_id": "other"}),
+            user="alice",
+            pushes=True,
+            idp=SimpleNamespace(ask=lambda asked: PUSHED, code=log_in),
+            bench=SimpleNamespace(observe=lambda step: True),
+            scene=SimpleNamespace(stopping=False),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "decided"),
+    [
+        (Step("authorize", Response(303), "deny", "invalid_request_uri"), ("deny", "invalid_request_uri")),
+        (Step("authorize", Response(400), "undecided", "http_400"), ("deny", "http_400")),
+        (Step("authorize", Response(503), "undecided", "http_503"), ("undecided", "http_503")),
+        (Step("login", Response(303), "undecided", "bad_redirect"), ("undecided", "bad_redirect")),
+    ],
+    ids=["error in a redirect", "page that says no", "outage", "redirect to nowhere"],
+)
+def test_without_a_code_it_is_refused_where_somebody_says_so(step, decided):
+    found = used_by_another(step)
+    assert (found.decision, found.code) == decided
+
+
+def test_a_code_that_comes_of_it_is_accepted():
+    accepted = Step("login", Response(303), "accept", "")
+    assert used_by_another(accepted, code=Code("c", "http://127.0.0.1/cb", "v")) == accepted
