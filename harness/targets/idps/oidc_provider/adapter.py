@@ -77,6 +77,8 @@ class OidcProvider(Adapter):
             return f"{told}: oidc-provider does not limit how often clients may register"
         if tokens.signing_alg != "RS256":
             return f"tokens.signing_alg={tokens.signing_alg}: keys that are made for oidc-provider are RS256's alone"
+        if tokens.profile != "rfc9068":
+            return f"tokens.profile={tokens.profile}: its tokens are oidc-provider's own"
         if tokens.refresh_grace_s:
             return (
                 f"tokens.refresh_grace_s={tokens.refresh_grace_s:g}: a refresh token that was rotated has no time of "

@@ -90,6 +90,7 @@ def test_no_node_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("changed", "said"),
     [
         ({"tokens": TokenSettings(signing_alg="ES256")}, "keys that are made for oidc-provider are RS256's alone"),
+        ({"tokens": TokenSettings(profile="entra")}, "tokens.profile=entra: its tokens are oidc-provider's own"),
         ({"tokens": TokenSettings(refresh_grace_s=3)}, "has no time of grace in oidc-provider"),
         ({"tokens": TokenSettings(access_ttl_s=2.5)}, "tokens.access_ttl_s=2.5: oidc-provider counts in whole seconds"),
         ({"idp": IdpSettings(registrations_per_s=3)}, "does not limit how often clients may register"),
