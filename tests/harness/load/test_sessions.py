@@ -14,7 +14,7 @@ from idchaos.load.engine.response import Response
 from idchaos.load.engine.scene import Gate, Scene
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.handed_out import HandedOut
-from idchaos.load.idp.sessions import Sessions
+from idchaos.load.idp.sessions import Sessions, _expected
 from idchaos.load.idp.unasked import Unasked
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
@@ -203,3 +203,12 @@ def test_a_login_replaces_the_oldest_session_and_logs_it_out(pool):
     assert pool.slot.session.name == "s0.2"
     assert pool.idp.asked[-2:] == ["login", "revoke rt1"]
     assert [(s["flow"], s["endpoint"]) for s in pool.samples()] == [("login", "token"), ("logout", "revoke")]
+
+
+@pytest.mark.parametrize(
+    ("age_s", "expected"),
+    [(8.4, "accept"), (8.6, "either"), (10.4, "either"), (10.6, "deny")],
+)
+def test_a_session_may_end_a_second_early_where_logins_are_dated_by_whole_seconds_and_never_late(age_s, expected):
+    assert _expected(age_s, 10.0) == expected
+    assert _expected(age_s, None) == "accept"
