@@ -20,6 +20,7 @@ from idchaos.run.building import (
     everyday_load,
     idp_as_quick_as_before,
     invariants,
+    nothing_left_behind,
     phases,
     recovers,
 )
@@ -29,7 +30,7 @@ from idchaos.targets.base import EndpointError
 from idchaos.topologies import TOPOLOGIES, Need
 from idchaos.values import Value
 
-Mode = Literal["partial", "slow", "down", "timeouts", "fractional"]
+Mode = Literal["partial", "slow", "down", "timeouts", "fractional", "unreadable"]
 BEYOND_PATIENCE_S = 10.0
 """Longer than any gateway waits for introspection."""
 
@@ -80,6 +81,8 @@ def fault(settings: IntrospectionBrownout) -> EndpointFault:
             error, label = EndpointError(delay_s=BEYOND_PATIENCE_S), "no answer in time"
         case "fractional":
             return OddAnswers.of("fractional_exp")
+        case "unreadable":
+            return OddAnswers.of("unreadable")
     return EndpointFault(endpoints=("introspect",), error=error, label=label)
 
 
@@ -177,6 +180,7 @@ def design(settings: IntrospectionBrownout) -> Experiment:
                 *bulkhead(settings),
                 asked_once(settings),
                 idp_as_quick_as_before(settings),
+                *nothing_left_behind(settings),
                 *every_run(settings, spans),
             ),
             invariants=invariants(),

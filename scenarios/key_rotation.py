@@ -36,6 +36,9 @@ class RotationSettings(Value):
 
     mode: Mode = Field("overlap", description="how; in an emergency the old key is compromised")
     late_s: float = seconds(3, at_least=0.1, why="with publish_late: signing begins this long before publishing")
+    to_alg: Literal["", "RS256", "ES256", "EdDSA"] = Field(
+        "", description="algorithm of the new key; default: that of the old one"
+    )
     settle_s: float = seconds(4, at_least=0.5, why="how long traffic is watched after the last act")
     lead_s: float | None = Field(
         None, ge=0, le=86_400, description="with overlap: publish this long before signing; default: the cache's life"
@@ -62,6 +65,7 @@ def fault(settings: KeyRotationSettings) -> KeyRotation:
     return KeyRotation(
         mode=rotation.mode,
         alg=algorithm,
+        to_alg=rotation.to_alg,
         lead_s=lead,
         overlap_s=overlap,
         late_s=rotation.late_s,

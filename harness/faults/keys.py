@@ -41,6 +41,9 @@ class KeyRotation(Fault):
     kind: Literal["keys"] = "keys"
     mode: Mode
     alg: str
+    """Of the key that signs."""
+    to_alg: str = ""
+    """Of the new one; empty: the same."""
     lead_s: float = Field(ge=0)
     overlap_s: float = Field(ge=0)
     late_s: float = Field(ge=0)
@@ -57,7 +60,8 @@ class KeyRotation(Fault):
     @property
     def title(self) -> str:
         """What it does, in a few words."""
-        return f"{self.mode} rotation of the {self.alg} key"
+        to = f" to {self.to_alg}" if self.to_alg else ""
+        return f"{self.mode} rotation of the {self.alg} key{to}"
 
     def may_refuse_for(self) -> frozenset[Reason]:
         """Somebody may not know the key yet, or no longer."""
@@ -118,7 +122,8 @@ class KeyRotation(Fault):
     def _begin(self, target: Target, so_far: Applied, *, publish: bool, sign: bool) -> Applied:
         keys = keys_of(target)
         old = so_far.known(OLD) or signing(keys, self.alg).kid
-        kid = required(target, RotatesKeys).add_key(new_kid(keys, self.alg), self.alg, publish=publish, sign=sign)
+        alg = self.to_alg or self.alg
+        kid = required(target, RotatesKeys).add_key(new_kid(keys, alg), alg, publish=publish, sign=sign)
         begun = Applied(done={OLD: old, NEW: kid})
         begun = begun.then(_done("key_published", kid=kid)) if publish else begun
         return begun.then(_done("key_signing", kid=kid)) if sign else begun

@@ -113,6 +113,12 @@ def _fractional(look: Look) -> bool:
     return isinstance(expires, float) and expires % 1 != 0
 
 
+def _unreadable(look: Look) -> bool:
+    """Where a verdict was, there is none."""
+    now, before = (document_of(seen).get("active") for seen in (look.now, look.before))
+    return isinstance(before, bool) and not isinstance(now, bool)
+
+
 def _member_differs(name: str) -> Callable[[Look], bool]:
     def told(look: Look) -> bool:
         now, before = document_of(look.now), document_of(look.before)
@@ -124,8 +130,8 @@ def _member_differs(name: str) -> Callable[[Look], bool]:
 JWK, HTTP, DISCOVERY = "RFC 7517 section ", "RFC 9110 section ", "OpenID Connect Discovery 1.0 section "
 CHANGES: Mapping[Transform, Change] = {
     "unknown_kty": Change(
-        "a key of a type that nobody knows yet comes first", "jwks", True,
-        _any_key(lambda key: key.get("kty") not in KNOWN_TYPES), f"{JWK}5",
+        "a key of a type that nobody knows yet comes first, and all say things that nobody knows", "jwks", True,
+        _any_key(lambda key: key.get("kty") not in KNOWN_TYPES), f"{JWK}4 and 5",
     ),
     "unknown_curve": Change(
         "a key on a curve that is not in use here comes first", "jwks", True,
@@ -139,7 +145,8 @@ CHANGES: Mapping[Transform, Change] = {
         "another key has the kid of the one that signs, and comes first", "jwks", True, _duplicate_kid, f"{JWK}4.5"
     ),
     "no_kid": Change(
-        "a key without a kid comes first", "jwks", True, _any_key(lambda key: "kid" not in key), f"{JWK}4.5"
+        "a key without a kid comes first, and none says what it is for", "jwks", True,
+        _any_key(lambda key: "kid" not in key), f"{JWK}4.2, 4.4 and 4.5",
     ),
     "new_material": Change(
         "the kid that signs names another key from now on, for good", "jwks", True, _new_material, f"{JWK}4.5"
@@ -190,6 +197,10 @@ CHANGES: Mapping[Transform, Change] = {
     ),
     "fractional_exp": Change(
         "exp has fractions of a second", "introspect", True, _fractional, "RFC 7519 section 2 (NumericDate)"
+    ),
+    "unreadable": Change(
+        "no answer says whether a token is good, each in another way", "introspect", False, _unreadable,
+        "RFC 7662 section 2.2; CWE-636",
     ),
 }  # fmt: skip
 """Every change of a live answer."""

@@ -100,7 +100,7 @@ class ProcessState(Value):
 Transform = Literal[
     "unknown_kty", "unknown_curve", "enc_twin", "duplicate_kid", "no_kid", "new_material", "hundred_keys",
     "oversized", "redirect", "retry_after", "cache_control", "gzip", "gzip_bomb", "drip", "short_body",
-    "other_jwks_uri", "issuer_respelled", "fractional_exp",
+    "other_jwks_uri", "issuer_respelled", "fractional_exp", "unreadable",
 ]  # fmt: skip
 """Ways to change a live answer. What each means: :mod:`idchaos.faults.transforms`."""
 
