@@ -87,6 +87,10 @@ class LinkObserved(Value):
     """What passed over one link."""
 
     connections: int = 0
+    open: int = 0
+    """Connections that were there at that moment."""
+    most_busy: int = 0
+    """Connections on which an answer was to come, at most at one moment so far."""
     unreachable: int = 0
     """Connections that ended at once, since what the link leads to could not be reached."""
     unreadable: int = 0

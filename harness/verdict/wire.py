@@ -26,6 +26,8 @@ from idchaos.record.record import Run
 from idchaos.verdict.reconcile import Row, growth
 
 UNKNOWN = (404, 405)
+OF_CLIENTS = "client-to-"
+"""How links begin over which the load itself asks."""
 Links = Mapping[str, LinkObserved]
 Reading = Mapping[str, Links]
 """By provider and link."""
@@ -51,6 +53,22 @@ def on_the_wire(record: Run) -> tuple[Row, ...]:
     if len(readings) != 4 or not all(readings):
         return (Row("the wire", 0, 0, None, (), "the observer of the links was not asked before and after the load"),)
     return tuple(row for provider in readings[-1] for row in _of_provider(record, provider, readings))
+
+
+def idle_connections(record: Run) -> dict[str, int]:
+    """By link, the connections that were there after the load beyond the most that were ever in use at once. Whoever
+    opens one only where none is free, and closes what it does not keep, has none. Clients' own links, and those of
+    which not all could be read, are left out.
+    """
+    observed = record.counts.get("observed")
+    last = _readings(observed.get("after"))[-1:] if isinstance(observed, dict) else []
+    return {
+        name: link.open - link.most_busy
+        for reading in last
+        for links in reading.values()
+        for name, link in links.items()
+        if not link.unreadable and not name.startswith(OF_CLIENTS)
+    }
 
 
 def _of_provider(record: Run, provider: str, readings: Sequence[Reading]) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from idchaos.indicators import Selector
 from idchaos.record.record import Run, When, as_number
-from idchaos.verdict import reconcile
+from idchaos.verdict import reconcile, wire
 from idchaos.verdict.sli.base import Sli, counted, unknown
 from idchaos.verdict.traffic import Reading, Traffic
 
@@ -12,8 +12,16 @@ _MIB = float(1 << 20)
 
 
 def _left_open(traffic: Traffic, selector: Selector, phase: When) -> Reading:
-    """Files, and sockets that are no live connection, that were not open before the load."""
-    return _most_grown(traffic.record, "open_files", phase)
+    """Files, and sockets that are no live connection, that were not open before the load; or, if they are more, live
+    connections over one link beyond what was ever used there at once.
+    """
+    record, reading = traffic.record, _most_grown(traffic.record, "open_files", phase)
+    idle = wire.idle_connections(record)
+    worst = max(idle, key=lambda name: idle[name], default="")
+    if phase == "all" and worst and not idle[worst] <= reading.value:
+        note = f"most over {worst}: connections that were never all used at once" if idle[worst] > 0 else ""
+        return counted(max(0.0, idle[worst]), max(1, reading.samples), note)
+    return reading
 
 
 def _memory(traffic: Traffic, selector: Selector, phase: When) -> Reading:

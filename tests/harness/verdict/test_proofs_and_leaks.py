@@ -212,6 +212,30 @@ def test_files_that_a_component_still_holds_open_after_the_load(
 
 
 @pytest.mark.parametrize(
+    ("links", "verdict", "note"),
+    [
+        ({"gateway-1-to-idp": {"open": 8, "most_busy": 9}}, Verdict.PASS, ""),
+        (
+            {"gateway-1-to-idp": {"open": 30, "most_busy": 2}, "gateway-2-to-idp": {"open": 1}},
+            Verdict.FAIL,
+            "most over gateway-1-to-idp: connections that were never all used at once",
+        ),
+        ({"client-to-idp": {"open": 40, "most_busy": 2}}, Verdict.PASS, ""),
+        ({"gateway-1-to-idp": {"open": 40, "unreadable": 40}}, Verdict.PASS, ""),
+    ],
+)
+def test_connections_that_are_never_closed_are_held_open_too(
+    make_record: Make, links: dict[str, Any], verdict: Verdict, note: str
+) -> None:
+    observed = {"before": [{}, {}], "after": [{"idp": {}}, {"idp": links}]}
+    sides = {"before": held(gateway_1=8), "after": held(gateway_1=8)}
+    record = make_record([], counts=sides | {"observed": observed})
+    found = judged(record, objective("files_left_open", "<=", 10, "count").model_copy(update={"phase": "all"}))
+    assert found.verdict is verdict
+    assert sli.measure(record, "files_left_open", "all").note == note
+
+
+@pytest.mark.parametrize(
     ("grown_mib", "verdict"),
     [({"gateway_1": 3, "gateway_2": 15.9}, Verdict.PASS), ({"gateway_1": 17, "gateway_2": 0}, Verdict.FAIL)],
 )
