@@ -105,6 +105,8 @@ SHOWN_FOR_S: Seconds = 3.0
 """How long a token is good that will be an expired canary: long enough to be shown to whoever may remember it."""
 SHOWN = "shown"
 """The way of a canary that was shown to everybody while it was good."""
+AT_HOME_AGAIN = "at_home_again"
+"""The way of a good token that is used where it is good, right after it was refused elsewhere."""
 RESTED = "rested"
 """How the name of a revocation probe begins that was not used between its revocation and its bound."""
 RIPENING_S: Seconds = 10.0

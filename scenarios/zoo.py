@@ -208,7 +208,19 @@ ROWS = (
     Row(defect="synchronous_refresh", trial=SLOW, caught_by=("api_latency_fault",), besides=()),
     Row(defect="bad_jwks_replaces_good_keys", trial=GARBAGE, caught_by=("api_success_fault",)),
     Row(defect="keys_never_reloaded", trial=ROTATION, caught_by=("refusal_window", "api_success_recovery")),
+    # A verifier that is made once, by what the first key set or token said.
+    Row(defect="algorithm_pinned", trial=ROTATION, caught_by=("refusal_window", "api_success_recovery")),
     Row(defect="revocation_forgotten_after_restart", trial=RESTART, caught_by=("revoked_tokens_refused",)),
+    # A flight that is shared, and whose failure nobody who joined it hears of.
+    _in_outage(
+        "second_of_two_let_in",
+        "tampered_tokens_refused",
+        "unsigned_tokens_refused",
+        "expired_tokens_refused",
+        "audience_enforced",
+    ),
+    Row(defect="opaque_case_ignored", trial=AUDIENCES, caught_by=("known_tokens_are_known_whole",), besides=()),
+    _in_outage("refusal_remembered", "good_tokens_not_called_bad", besides=()),
     _in_outage("verdict_by_jti", "known_tokens_are_known_whole", besides=KNOWN),
     _in_outage("verdict_without_signature", "tampered_tokens_refused", "known_tokens_are_known_whole", besides=KNOWN),
     Row(defect="fetches_end_with_failure", trial=UNHEARD, caught_by=("key_cache_age_recovery",)),
@@ -250,6 +262,14 @@ ROWS = (
         caught_by=("good_tokens_not_called_bad",),
         besides=(),
     ),
+    # RFC 7662 section 2.2; CWE-636: what failed is not what was allowed.
+    Row(
+        defect="unreadable_introspection_as_active",
+        trial=DOWN,
+        caught_by=("unknown_opaque_refused",),
+    ),
+    # CWE-772: a body that is not read to its end keeps its connection.
+    Row(defect="bodies_never_closed", trial=DOWN, caught_by=("nothing_left_open",), besides=()),
     Row(defect="introspection_retried_at_once", trial=DOWN, caught_by=("introspections_bounded",), besides=()),
     # RFC 9110 section 10.2.3: clients that obey are away for longer than the failure.
     Row(defect="clients_put_off_for_a_day", trial=DOWN, caught_by=("clients_put_off_briefly",), besides=()),
@@ -283,6 +303,10 @@ ROWS = (
     ),
     Row(defect="stale_introspection_served", trial=LAGS, caught_by=("opaque_revoked_after_rest",)),
     Row(defect="unknown_key_breaks_set", trial=odd_keys("unknown_kty", **SHORT_OF_KEYS), caught_by=UNREADABLE),
+    # RFC 7517 sections 4, 4.2 and 4.4: what is not known is passed over, and what is optional may be missing.
+    Row(defect="unknown_member_breaks_set", trial=odd_keys("unknown_kty", **SHORT_OF_KEYS), caught_by=UNREADABLE),
+    Row(defect="key_without_alg_dropped", trial=odd_keys("no_kid", **SHORT_OF_KEYS), caught_by=UNREADABLE),
+    Row(defect="key_without_use_dropped", trial=odd_keys("no_kid", **SHORT_OF_KEYS), caught_by=UNREADABLE),
     Row(defect="nameless_key_breaks_set", trial=odd_keys("no_kid", **SHORT_OF_KEYS), caught_by=UNREADABLE),
     Row(defect="gzip_unknown", trial=odd_keys("gzip", **SHORT_OF_KEYS), caught_by=UNREADABLE),
     Row(defect="first_of_one_kid_counts", trial=odd_keys("duplicate_kid"), caught_by=("api_success_fault",)),

@@ -61,6 +61,7 @@ ROTATION = Trial(
     settings=SHORT
     | {
         "rotation.mode": "abrupt",
+        "rotation.to_alg": "ES256",
         "rotation.overlap_s": 4,
         "tokens.access_ttl_s": 4,
         "gateway.jwks_timeout_s": 1,
@@ -179,11 +180,11 @@ REGISTERING = Trial(
 # More tokens of unknown keys than a mixture of all kinds has.
 FLOODED = Trial(scenario="junk_kid_flood", settings=SHORT | {"fault.duration_s": 7, "phases.baseline_s": 4})
 
-# Introspection is down: nothing can be decided where every token takes it.
+# Introspection is down, in every way that an answer can be none: nothing can be decided where every token takes it.
 DOWN = Trial(
     scenario="introspection_brownout",
     # Of the recovery so many seconds that a median is known which none of them keeps to.
-    settings=SHORT | {"brownout.mode": "down", "fault.duration_s": 4, "phases.recovery_s": 6},
+    settings=SHORT | {"brownout.mode": "unreadable", "fault.duration_s": 4, "phases.recovery_s": 6},
 )
 
 

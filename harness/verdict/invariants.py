@@ -56,6 +56,7 @@ UNASKED = {
     "userinfo_tells_of_ones_own": "answers of userinfo about somebody else",
     "key_sets_not_kept_long": "key sets that caches may keep for more than 100 days",
     "refused_requests_go_no_further": "requests that were refused, and served all the same",
+    "posts_are_served_once": "POSTs that were served twice",
 }
 """See :mod:`idchaos.verdict.unasked`: each, and what its breaches are."""
 IN_EVERY_RUN = (

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from idchaos.contract import CALLED_BAD
-from idchaos.experiment import Verdict
+from idchaos.experiment import AT_HOME_AGAIN, Verdict
 from idchaos.reasons import OF_REVOCATION, REFUSALS, UNSPECIFIC, Reason
 from idchaos.record.record import Run
 from idchaos.values import number
@@ -33,7 +33,7 @@ _TOKEN = ("session", "jti", "kid", "format", "token_exp")
 
 def judge_told_bad(run: Run, traffic: Traffic) -> InvariantJudgement | None:
     """FAIL on any decided request with a good token that was refused for a reason that names the token bad. Attempts:
-    decided requests with good tokens.
+    decided requests with good tokens, those of users and those that were refused elsewhere a moment before.
 
     Not counted: what a fault of this run explains from when it was applied; refusals of time; a token near its end;
     and a revocation that may be one: nobody revokes everyday tokens, but a session may end on its own. Only where the
@@ -41,7 +41,8 @@ def judge_told_bad(run: Run, traffic: Traffic) -> InvariantJudgement | None:
     decided anything, and for runs of before, which don't say what their faults explain.
     """
     excuses = [(fault.applied_at, fault.may_refuse_for) for fault in run.faults if fault.applied_at is not None]
-    decided = traffic.good & traffic.api & traffic.decided & traffic.all
+    good = traffic.good | traffic.equal("way", AT_HOME_AGAIN)
+    decided = good & traffic.api & traffic.decided & traffic.all
     if not (attempts := int(decided.sum())) or any(each is None for _, each in excuses):
         return None
     mask = decided & traffic.equal("decision", "deny") & traffic.equal("error_code", *map(str, JUDGED))

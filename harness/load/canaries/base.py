@@ -234,7 +234,7 @@ def original_url(path: str) -> bytes:
 
 def overridden(method: str) -> bytes:
     """Header lines that name another method than that of the request line."""
-    names = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
+    names = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Forwarded-Method", "X-Original-Method")
     return "".join(f"{name}: {method}\r\n" for name in names).encode()
 
 

@@ -11,7 +11,7 @@ from math import inf
 
 import gevent
 
-from idchaos.experiment import SHOWN, CanaryPlan
+from idchaos.experiment import AT_HOME_AGAIN, SHOWN, CanaryPlan
 from idchaos.graph import TokenFormat
 from idchaos.load.canaries.at_idp import Desk
 from idchaos.load.canaries.base import (
@@ -45,8 +45,11 @@ _SHOWN = 8
 """Of tokens that are shown while good, one is made every :data:`PERIOD_S` seconds, and takes several of these to turn
 bad."""
 _AGAIN = 3
-"""Every third canary of a kind is sent twice in a row, and every opaque token: what was remembered of the first answer
-is asked of the second."""
+"""Every third canary of a kind is sent twice, and every opaque token: what was remembered of the first answer is asked
+of the second."""
+_TOGETHER = (1, 2)
+"""Of four that are sent twice these are so at the same moment, and the others in a row: who waits for what is decided
+of the one must hear it for the other. Two that follow each other, so that all replicas have their share."""
 _PADDING = (0, 2_000, 0, 5_000)
 """Letters by which tokens that are made are longer than everyday ones, in turn: who reads long ones otherwise judges
 them otherwise. With all else they stay below the 8 KiB that servers take for a header's line."""
@@ -118,9 +121,15 @@ class Canaries:
         if item.uses and not self._used_first(item, place):
             item = replace(item, decide=decides_no_refusal)
         self._sent[name] += 1
-        twice = self._sent[name] % _AGAIN == 0 or item.about.format == "opaque"
-        for time in range(2 if twice else 1):
-            self._ask(name, item, place, due if time == 0 else self.bench.now, first=time == 0)
+        every = 1 if item.about.format == "opaque" else _AGAIN
+        if self._sent[name] % every:
+            self._ask(name, item, place, due, first=True)
+        elif self._sent[name] // every % 4 in _TOGETHER:
+            self._scene.together([partial(self._ask, name, item, place, due, first=first) for first in (True, False)])
+        else:
+            self._ask(name, item, place, due, first=True)
+            if not self._scene.stopping:
+                self._ask(name, item, place, self.bench.now, first=False)
         return True
 
     def _used_first(self, item: Call, place: Place) -> bool:
@@ -162,6 +171,15 @@ class Canaries:
         )
         if known_at is not None and decision == "deny" and code not in NOT_OF_REVOCATION:
             known_at.add(decider)
+        if decision == "deny" and first and item.good_for and item.lot == SHOWN and item.decide is None:
+            self._at_home_again(item, replica)
+
+    def _at_home_again(self, item: Call, replica: int) -> None:
+        """Use a token where it was good, now that the same gateway has refused it elsewhere: it is good as before."""
+        routes = self._scene.endpoints.routes
+        home = next(number for number, route in enumerate(routes) if route.audience == item.good_for)
+        told = replace(item.about, way=AT_HOME_AGAIN)
+        self._scene.call("canary", item.lines, told, due=self.bench.now, route=home, replica=replica)
 
     def junk(self, arrival: Arrival, due: float) -> None:
         """One token of a flood: well made, and of a key name that was never used before."""

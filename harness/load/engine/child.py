@@ -114,7 +114,7 @@ class Child:
     def _unasked(self, generator: Generator) -> dict[str, dict[str, int | str]]:
         idp = generator.scene.idp
         idp.unasked.values(each for chunk in idp.handed_out.chunks() for each in chunk)
-        return idp.unasked.told() | generator.scene.reached.counts()
+        return idp.unasked.told() | generator.scene.reached.counts() | generator.scene.once.counts()
 
     # --- the worker ---
 

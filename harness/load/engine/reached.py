@@ -39,7 +39,7 @@ class Reached:
         if echo in self._served:
             self._breach(self._served[echo], what)
         else:
-            _keep(self._refused, echo, what)
+            keep(self._refused, echo, what)
 
     def told(self, service: str, echoes: Iterable[str]) -> None:
         """A good answer of that service came, and says which requests it served before."""
@@ -48,7 +48,7 @@ class Reached:
             what = self._refused.pop(echo, None)
             if what is not None:
                 self._breach(service, what)
-            _keep(self._served, echo, service)
+            keep(self._served, echo, service)
 
     def counts(self) -> dict[str, dict[str, int | str]]:
         """``looked``, ``broken`` and ``first`` by the rule's name; empty where no service told anything."""
@@ -74,7 +74,8 @@ def served_lately(body: bytes) -> tuple[str, ...] | None:
     return tuple(echo for echo in told if isinstance(echo, str)) if isinstance(told, list) else None
 
 
-def _keep(kept: dict[str, str], echo: str, what: str) -> None:
+def keep(kept: dict[str, str], echo: str, what: str) -> None:
+    """Note something by its echo, and forget the oldest of too many."""
     kept[echo] = what
     if len(kept) > KEPT:
         del kept[next(iter(kept))]

@@ -23,6 +23,7 @@ from idchaos.graph import Route
 from idchaos.load.canaries.mints import Mints
 from idchaos.load.engine.isolation import ECHO, whose
 from idchaos.load.engine.job import Roles
+from idchaos.load.engine.once import Once
 from idchaos.load.engine.quotes import bearers_in, secrets_in
 from idchaos.load.engine.reached import Reached, served_lately
 from idchaos.load.engine.recorder import NOTHING, About, Recorder
@@ -94,6 +95,8 @@ class Scene:
     """A key that will be withdrawn between the preparation and the load."""
     reached: Reached = field(default_factory=Reached)
     """Which requests services served that their gateways had refused."""
+    once: Once = field(default_factory=Once)
+    """Which POSTs services served more than once."""
     cookies: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     """What came with good answers to tokens that were shown: the header line to send back, by the token's own."""
     background: Group = field(default_factory=Group)
@@ -178,7 +181,10 @@ class Scene:
         if decision == "accept" and not canary and expected != "deny":
             if flow == "canary" and (cookies := cookies_in(answer)):
                 self.cookies[bearer] = cookies
-            if self._is_foreign(answer, where.service, echo, token.subject):  # it was accepted, for somebody else
+            posted = f"a POST that {gate.name} had passed on" if head.startswith(b"POST ") else ""
+            if self._is_foreign(
+                answer, where.service, echo, token.subject, posted
+            ):  # it was accepted, for somebody else
                 expected, code = "deny", FOREIGN_ANSWER
         self.recorder.add(
             due=due,
@@ -205,13 +211,17 @@ class Scene:
         told = (self.endpoints.gateway_secret, *(client.client_secret for client in self.endpoints.inner_clients))
         return tuple(secret.encode() for secret in told if secret)
 
-    def _is_foreign(self, answer: Response, service: str, echo: str, subject: str) -> bool:
+    def _is_foreign(self, answer: Response, service: str, echo: str, subject: str, posted: str) -> bool:
         """Read what a good answer tells besides: who may keep it, and what its service has served. Whether it is an
-        answer to another request, or about another subject.
+        answer to another request, or about another subject. ``posted``: what it is an answer to, where that may change
+        something.
         """
         self.idp.unasked.shared(answer)
         if (served := served_lately(answer.body)) is not None:
             self.reached.told(service, served)
+            self.once.told(service, (*served, echo))
+            if posted and not answer.retry:
+                self.once.posted(echo, posted)
         told = whose(answer.body, echo, subject)
         (self.recorder.unechoed if told == "untold" else self.recorder.echoed)[service] += 1
         return told == "foreign"

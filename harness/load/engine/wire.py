@@ -32,6 +32,8 @@ _poll: Callable[[], select.poll] = monkey.get_original("select", "poll")
 _BLOCK = 16_384
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _USER_AGENT = "idchaos"
+CHUNKED = b"\r\nTransfer-Encoding: chunked\r\n"
+"""Among the header lines of a request whose body comes in chunks, of one here (RFC 9112 section 7.1)."""
 _now = time.monotonic
 
 
@@ -271,7 +273,9 @@ class Site:
         connection, so that an idle one that was closed can never be mistaken for an outage.
         """
         method = head.partition(b" ")[0].decode("latin-1")
-        if body or method in _WITH_BODY:
+        if CHUNKED in head:
+            request = b"%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (head, len(body), body)
+        elif body or method in _WITH_BODY:
             request = b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
         else:
             request = head + b"\r\n"

@@ -8,7 +8,7 @@ import gevent
 import pytest
 from joserfc.jwk import ECKey
 
-from idchaos.experiment import SHOWN, Canary, CanaryPlan
+from idchaos.experiment import AT_HOME_AGAIN, SHOWN, Canary, CanaryPlan
 from idchaos.load.canaries.at_idp import Desk
 from idchaos.load.canaries.base import Forged, Good, Order
 from idchaos.load.canaries.kinds.resembling import USES
@@ -16,6 +16,7 @@ from idchaos.load.canaries.kinds.revoked import LISTED
 from idchaos.load.canaries.kinds.unknown_kid import junk
 from idchaos.load.canaries.mints import ControlApi, SigningKey, TokenSpec
 from idchaos.load.canaries.nobody import Nobody
+from idchaos.load.canaries.rota import Place
 from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import COOKIE, Canaries
 from idchaos.load.engine.job import Withdrawn
@@ -136,13 +137,41 @@ def test_the_last_batch_is_used_while_the_idp_is_away(world, scene):
     assert len(samples(scene)) == 20 + 20 // 3
 
 
-def test_every_third_canary_is_sent_twice_in_a_row_to_the_same_place(world, scene):
+def test_every_third_canary_is_sent_twice_to_the_same_place(world, scene):
     canaries = stock(scene, Canary.TAMPERED)
     for _ in range(3):
         canaries.canary(arrival(), due=1_000.0)
     *_, third, again = rows = samples(scene)
     assert len(rows) == 4
     assert [third[name] == again[name] for name in ("replica", "endpoint", "jti", "kid")] == [True] * 4
+
+
+def test_half_of_those_that_are_sent_twice_are_sent_at_the_same_moment_to_each_replica(scene, monkeypatch):
+    together = []
+    monkeypatch.setattr(scene, "together", lambda works: together.append([work() for work in works]))
+    canaries = stock(scene, Canary.TAMPERED)
+    places = []
+    for _ in range(12):
+        before = len(together)
+        canaries.canary(arrival(), due=1_000.0)
+        if len(together) > before:
+            places.append(samples(scene)[-1]["replica"])
+    assert places == ["gateway-1", "gateway-2"]
+    assert len(samples(scene)) == 12 + 12 // 3
+
+
+def test_a_token_that_was_refused_elsewhere_is_used_where_it_is_good(world, scene):
+    canaries = stock(scene, Canary.WRONG_AUDIENCE)
+    (home,) = scene.endpoints.routes
+    order = Order({"aud": home.audience, "exp": 4_600}, shown=True, good_for=home.audience, way="for_home")
+    canaries._put_ordered(Canary.WRONG_AUDIENCE, order, scene.example or "a.e30.c", canaries._shown)
+    world.refusing = {"gateway-1"}
+    (item, *_) = canaries._shown[Canary.WRONG_AUDIENCE]
+    canaries._ask(Canary.WRONG_AUDIENCE, item, Place(0, 0, "GET", around=False), 1_000.0, first=True)
+    bad, good = samples(scene)
+    assert (bad["canary"], bad["expected"]) == ("wrong_audience", "deny")
+    assert (good["canary"], good["expected"], good["service"]) == ("", "accept", home.service)
+    assert (good["way"], good["replica"]) == (AT_HOME_AGAIN, "gateway-1")
 
 
 def test_what_resembles_a_token_comes_right_after_it_was_used_there(world, scene):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 
 import pytest
@@ -20,6 +21,7 @@ from idchaos.load.canaries.kinds.critical_header import HEADERS, CriticalHeader
 from idchaos.load.canaries.kinds.degenerate_signature import DegenerateSignature
 from idchaos.load.canaries.kinds.embedded_key import EmbeddedKey
 from idchaos.load.canaries.kinds.encrypted import ITERATIONS, Encrypted
+from idchaos.load.canaries.kinds.hmac_guessable import GUESSES, HmacGuessable
 from idchaos.load.canaries.kinds.id_token import TYPES, IdToken
 from idchaos.load.canaries.kinds.malformed import WAYS, Malformed, shapes
 from idchaos.load.canaries.kinds.odd_times import OddTimes, odd
@@ -51,6 +53,17 @@ def test_none_is_spelled_in_many_ways(number: int) -> None:
     token = AlgNone().forge(GOOD, number)
     assert peek(token)[0]["alg"] == SPELLINGS[number]
     assert token.endswith(".")
+
+
+@pytest.mark.parametrize("number", range(len(HmacGuessable.ways)))
+def test_a_guessed_secret_is_the_one_that_signed(number: int) -> None:
+    way = HmacGuessable.ways[number]
+    token = HmacGuessable().forge(GOOD, number)
+    said = {**CLAIMS, "kid": "k1"}
+    secret = GUESSES.get(way, str(said.get(way, "")).encode())
+    signed, _, signature = token.rpartition(".")
+    assert hmac.digest(secret, signed.encode(), "sha256") == unb64(signature)
+    assert (peek(token)[0]["alg"], peek(token)[1]["sub"]) == ("HS256", "alice")
 
 
 @pytest.mark.parametrize(("first", "alg"), [(0, "RS256"), (2, "ES256")])

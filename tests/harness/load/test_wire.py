@@ -76,6 +76,19 @@ def test_a_post_says_how_long_its_body_is(serve):
     assert requests[0].endswith(b"Content-Length: 3\r\n\r\na=b")
 
 
+def test_a_body_in_chunks_says_of_each_how_long_it_is(serve):
+    requests = []
+
+    def handle(sock, _number):
+        requests.append(sock.recv(65536))
+        sock.sendall(OK)
+
+    site = serve(handle)
+    assert site.send(site.head("POST", "/orders", {"Transfer-Encoding": "chunked"}), b"{}").status == 200
+    assert requests[0].endswith(b"\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+    assert b"Content-Length" not in requests[0]
+
+
 @pytest.mark.parametrize(
     ("parts", "body"),
     [

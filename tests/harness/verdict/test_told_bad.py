@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from idchaos.experiment import Verdict
+from idchaos.experiment import AT_HOME_AGAIN, Verdict
 from idchaos.record.record import RunRecord
 from idchaos.verdict.invariants import InvariantJudgement
 from idchaos.verdict.told_bad import judge_told_bad
@@ -43,6 +43,14 @@ def test_good_tokens_that_are_taken_hold(make_record: Make) -> None:
 
 def test_without_a_decision_nothing_is_said(make_record: Make) -> None:
     assert judged(make_record([called(101.0, decision="undecided", status=503)])) is None
+
+
+@pytest.mark.parametrize(("way", "breaches"), [(AT_HOME_AGAIN, 1), ("shown", 0)])
+def test_what_was_refused_elsewhere_is_good_at_home(make_record: Make, way: str, breaches: int) -> None:
+    rows = [called(101.0), called(102.0, "audience_mismatch", flow="canary", way=way)]
+    found = judged(make_record(rows))
+    assert found is not None
+    assert (found.breaches, found.attempts) == (breaches, 1 + breaches)
 
 
 @pytest.mark.parametrize("code", ["signature_invalid", "token_malformed", "audience_mismatch", "token_missing"])

@@ -39,24 +39,26 @@ def shapes(good: str) -> Mapping[str, str]:
         "nul": f"{b64(bytes(8))}.{payload}.{signature}",
         "long_number": f"{header}.{b64(json.dumps({'exp': 1}).replace('1', '9' * 4_000).encode())}.{signature}",
         "long": "A" * 5_000,
+        "many_dots": "." * 5_000,
     }
 
 
 WAYS: Final = (
     "dots", "one_part", "two_parts", "four_parts", "empty_header", "no_base64", "header_no_json", "header_list",
     "header_null", "kid_number", "kid_list", "alg_number", "no_alg", "payload_list", "payload_nested", "not_utf8",
-    "nul", "long_number", "long",
+    "nul", "long_number", "long", "many_dots",
 )  # fmt: skip
 
 
 class Malformed(TokenKind):
     name = "malformed"
     invariant = "malformed_tokens_refused"
-    made = "Strings that are no JWT: parts missing, no JSON, wrong types, deep nesting, numbers without end."
+    made = "Strings that are no JWT: parts missing, no JSON, wrong types, deep nesting, numbers without end, dots."
     bad = "From birth: there is nothing to verify."
     why = "What can't be read is let in; or it is answered with an error that wakes people up, and hides real outages."
     source = "RFC 7519 section 7.2, RFC 6750 section 3.1"
     makes = 2
+    twice = True
     secret = False
     ways = WAYS
 

@@ -38,6 +38,11 @@ PAGE: Final = (
     b"Sec-Fetch-Site: same-origin\r\nSec-Purpose: prefetch\r\n"
 )
 """As a browser asks for a page of its own site. What answers may be a page to log in at."""
+PREFLIGHT: Final = (
+    b"Origin: https://page.invalid\r\nAccess-Control-Request-Method: GET\r\n"
+    b"Access-Control-Request-Headers: authorization\r\n"
+)
+"""As a browser asks what a page may send; but it asks for the thing itself (the Fetch standard's CORS)."""
 _TAMPERED: Final = "websocket_tampered"
 HEADED: Final = {
     "kubernetes_agent": Call(about=About(), lines=b"", decide=at_odd_request, form="kubernetes"),
@@ -50,6 +55,7 @@ HEADED: Final = {
     "method_override": Call(about=About(), lines=overridden("OPTIONS"), decide=at_odd_request),
     "original_url": Call(about=About(), lines=original_url("/health"), decide=at_odd_request),
     "part": Call(about=About(), lines=PART, decide=at_odd_request),
+    "preflight": Call(about=About(), lines=PREFLIGHT, decide=at_service),
     "page": Call(about=About(), lines=PAGE, decide=at_service),
     "websocket": Call(about=About(), lines=WEBSOCKET, decide=at_handshake),
 }
@@ -66,12 +72,12 @@ class OddHeader(TokenKind):
         "says it comes from this machine or was checked before (`X-Forwarded-For`, `X-Middleware-Subrequest` and their "
         "like), under a host name that is nobody's, as gRPC, with another path in `X-Original-URL`, `X-Forwarded-Uri` "
         "and their like, another method in `X-HTTP-Method-Override` and its like, for a part (`Range`), under "
-        "conditions (`If-None-Match`) and in odd encodings, as a browser asks for a page, and for a WebSocket: without "
-        "a token; for a WebSocket with a tampered one, too."
+        "conditions (`If-None-Match`) and in odd encodings, as a browser asks for a page, with the headers of a "
+        "preflight (CORS), and for a WebSocket: without a token; for a WebSocket with a tampered one, too."
     )
     bad = (
-        "From birth: nobody has said who asks. A WebSocket counts when it is opened, gRPC, another host and a page "
-        "when the service itself has answered."
+        "From birth: nobody has said who asks. A WebSocket counts when it is opened, gRPC, another host, a page "
+        "and a preflight when the service itself has answered."
     )
     why = "What anybody can write into a request goes past the check that all others meet."
     source = (

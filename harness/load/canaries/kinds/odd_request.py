@@ -11,6 +11,8 @@ from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.decide import at_odd_request, at_service
 from idchaos.load.engine.recorder import About
 
+CHUNKED: Final = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+EXPECT: Final = b"Content-Type: application/json\r\nExpect: 100-continue\r\n"
 ODD: Final = {
     "http10": Call(about=About(), lines=b"", decide=at_odd_request, form="http10"),
     "absolute": Call(about=About(), lines=b"", decide=at_odd_request, form="absolute"),
@@ -18,6 +20,7 @@ ODD: Final = {
     "encoded": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/%2e%2e/1"),
     "backslash": Call(about=About(), lines=b"", decide=at_odd_request, suffix="\\..\\1"),
     "parameter": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/..;/1"),
+    "matrix": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/1;v=1"),
     "encoded_slash": Call(about=About(), lines=b"", decide=at_odd_request, suffix="%2f"),
     "double_slash": Call(about=About(), lines=b"", decide=at_odd_request, suffix="//1"),
     "css": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/1.css"),
@@ -26,6 +29,8 @@ ODD: Final = {
     "metrics": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/metrics"),
     "health_in_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix="?next=/healthz"),
     "options": Call(about=About(), lines=b"", decide=at_service, method="OPTIONS"),
+    "chunked": Call(about=About(), lines=CHUNKED, decide=at_odd_request, method="POST", body=b"{}"),
+    "expect": Call(about=About(), lines=EXPECT, decide=at_odd_request, method="POST", body=b"{}"),
     "propfind": Call(about=About(), lines=b"", decide=at_odd_request, method="PROPFIND"),
 }
 """Requests without a token, by what is odd about them."""
@@ -38,8 +43,9 @@ class OddRequest(TokenKind):
     everywhere = False
     made = (
         "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or slashes, backslashes, "
-        "`..;`, two slashes, or an end like that of a style sheet, a script, or a health check, also in the query, by "
-        "OPTIONS and PROPFIND: without a token."
+        "`..;`, a parameter (`;v=1`), two slashes, or an end like that of a style sheet, a script, or a health check, "
+        "also in the query, by OPTIONS and PROPFIND, with a body in chunks, and with one that waits to be asked for "
+        "(`Expect`): without a token."
     )
     bad = "From birth: nobody has said who asks. OPTIONS counts when the service itself has answered."
     why = "One spelling of a request goes past the check that all others meet."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Final
 
@@ -17,6 +18,7 @@ from idchaos.load.idp.tokens import Token, bearer_line, peek
 USES: Final = 5
 """Who remembers only what comes often has met it by then."""
 _VICTIM: Final = "canary"
+_HEXADECIMAL: Final = re.compile("[0-9A-Fa-f-]*")
 
 
 class Resembling(TokenKind):
@@ -27,14 +29,14 @@ class Resembling(TokenKind):
     made = (
         f"A token that shares its `jti`, its `sub` and `sid`, its signature, its claims, its beginning or its end with "
         f"an everyday one that the same replica has just accepted {USES} times. Or, of an opaque one, its beginning, "
-        "its end, or all of it and one letter more."
+        "its end, all of it in the other case, or all of it and one letter more."
     )
     bad = "From birth: the signature is not that of these claims."
     why = "A cache that knows tokens by a part of them lets in whoever has seen one: as another user, or for ever."
     source = "RFC 8725 section 3.3, CVE-2021-32701, CWE-639"
     bears_good = True
     reuse = "always"
-    makes = 9
+    makes = 10
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:
         """Of an everyday token of each format that the IdP issues."""
@@ -69,11 +71,13 @@ def _about(value: str, way: str, format: str) -> About:
 def resembling_opaque(token: str) -> dict[str, str]:
     """Tokens that nobody issued, by what each has in common with one that was."""
     half, other = len(token) // 2, secrets.token_urlsafe(len(token))
-    return {
+    found = {
         "opaque_beginning": token[:half] + other[half : len(token)],
         "opaque_end": other[:half] + token[half:],
         "opaque_longer": f"{token}A",
     }
+    # What is a number in hexadecimal digits may be read as one.
+    return found if _HEXADECIMAL.fullmatch(token) else found | {"opaque_case": token.swapcase()}
 
 
 def resembling(token: str, good: Good) -> dict[str, str]:

@@ -15,6 +15,7 @@ FORGERIES = (
             "hmac_other_spellings_accepted": (
                 "A token signed by HMAC is accepted, with a rarer spelling of the public key for a secret."
             ),
+            "default_hmac_secret": "A token signed by HMAC and a default secret is accepted (CVE-2022-29266).",
             "jwk_header_trusted": "The key that a token brings along (jwk) verifies it (CVE-2018-0114).",
             "jku_trusted": "The keys that a token leads to (jku) verify it.",
             "x5u_trusted": "The certificate that a token leads to (x5u) verifies it.",
@@ -63,6 +64,7 @@ FORGERIES = (
             "expired_as_403": "An expired token is answered with 403, so that no client asks for another one.",
             "scope_as_401": "A scope that lacks is answered with 401, so that clients refresh for ever.",
             "malformed_hangs": "What is no token is not answered for a minute.",
+            "many_dots_hang": "A token of more than a hundred parts is not answered for a minute.",
         }
     )
 )

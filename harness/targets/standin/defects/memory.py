@@ -19,6 +19,8 @@ _OF_EVERYBODY = listed(
         "verdict_without_signature": "A JWT is known again by header and claims, whatever its signature.",
         "fetches_end_with_failure": "After the first failed fetch the keys are never fetched again: a lock is kept.",
         "polls_back_off_for_good": "Each failure doubles the pause between two polls of the revocations, for good.",
+        "second_of_two_let_in": "Of two requests with one JWT at a time the second does not wait to be judged.",
+        "refusal_remembered": "A token that may not do something is refused for a minute wherever it comes.",
         "verdict_by_jti": "A JWT is known again by its jti, whatever else it says.",
         "hot_verdict_outlives_revocation": "A JWT that was let in twenty times is let in for minutes, also revoked.",
         "revoked_only_until_expired": "Past its end, within the leeway, a JWT is not looked up among the revoked.",
@@ -35,6 +37,7 @@ _OF_EVERYBODY = listed(
         "introspection_renewed_by_use": "Each use renews the life of a cached introspection answer.",
         "stale_introspection_served": "An aged introspection answer is believed once more, while it is asked for anew.",
         "remembered_scope_unchecked": "The scope is looked at when introspection answers, not in what is remembered.",
+        "opaque_case_ignored": "Introspection answers are remembered by a token in small letters.",
         "inactive_accepted": "Introspection's answer is not read: that it came is enough.",
         "introspected_audience_ignored": "Of an opaque token the audience is not looked at.",
         "identity_of_another": "One request in a hundred is passed on as another user's.",
@@ -48,6 +51,8 @@ _OF_EVERYBODY = listed(
 )
 _OF_THOSE_WHO_INTROSPECT = listed(
     {
+        "unreadable_introspection_as_active": "An introspection answer that can't be read lets everybody in.",
+        "bodies_never_closed": "The connection of an introspection that fails never comes back.",
         "introspection_retried_at_once": "An introspection that fails is tried four times more, at once.",
         "fractional_exp_refused": "An introspected exp with a fraction of a second is taken for an outage.",
         "stale_introspection_in_outage": "While introspection fails, its last answer is believed until the token ends.",
