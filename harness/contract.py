@@ -40,6 +40,7 @@ class Fact(StrEnum):
     REVOKED = "revoked"
     REPLAYS = "replays"
     HELD_OPEN = "files held open"
+    READY = "readiness"
     MEMORY = "memory"
 
 
@@ -54,6 +55,7 @@ OF_VALIDATORS: Final = frozenset(
         Fact.EACH_KEY_FETCH,
         Fact.REVOCATIONS,
         Fact.INTROSPECTIONS,
+        Fact.READY,
     }
 )
 OF_IDPS: Final = frozenset({Fact.ENDPOINTS, Fact.INJECTED, Fact.ISSUED, Fact.REVOKED, Fact.REPLAYS})
@@ -202,6 +204,8 @@ class ComponentDocument(Document):
     """Tokens accepted by the key that signed them."""
     revocations: Revocations | None = None
     introspection: Introspections | None = None
+    ready: bool | None = None
+    """What it says to whoever asks whether to send it traffic."""
 
     def _told(self) -> dict[Fact, bool]:
         requests, jwks = self.requests, self.jwks
@@ -217,6 +221,7 @@ class ComponentDocument(Document):
             Fact.EACH_KEY_FETCH: jwks is not None and jwks.recent_fetches is not None,
             Fact.REVOCATIONS: self.revocations is not None,
             Fact.INTROSPECTIONS: self.introspection is not None,
+            Fact.READY: self.ready is not None,
         }
 
 

@@ -119,6 +119,11 @@ class SloSettings(Value):
     files_left_open: int = Field(
         10, ge=0, le=100_000, description="most files and dead sockets that a component may hold open after a load"
     )
+    readiness_s: float = seconds(
+        3,
+        at_least=1,
+        why="longest time for which a replica may say that it is ready and decide nothing, or serve and deny it",
+    )
     late_p99_s: float = seconds(0.05, at_least=0.001, why="greatest p99 lateness of the load generator itself")
     strict_observation: bool = Field(False, description="a target that can't show all that is judged gets no PASS")
 

@@ -21,6 +21,7 @@ from idchaos.run.building import (
     invariants,
     nothing_left_behind,
     phases,
+    readiness,
 )
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
@@ -75,6 +76,7 @@ def design(settings: JwksOutage) -> Experiment:
                 *caught_up(settings, spans),
                 *as_even_as_before(settings),
                 *nothing_left_behind(settings),
+                readiness(settings),
                 *every_run(settings, spans),
             ),
             invariants=invariants(),

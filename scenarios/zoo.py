@@ -224,6 +224,8 @@ ROWS = (
     _in_outage("verdict_by_jti", "known_tokens_are_known_whole", besides=KNOWN),
     _in_outage("verdict_without_signature", "tampered_tokens_refused", "known_tokens_are_known_whole", besides=KNOWN),
     Row(defect="fetches_end_with_failure", trial=UNHEARD, caught_by=("key_cache_age_recovery",)),
+    # An orchestrator takes away who says that, and all say it at once.
+    Row(defect="unready_in_outage", trial=UNHEARD, caught_by=("readiness_told_rightly",), besides=()),
     Row(
         defect="polls_back_off_for_good",
         trial=UNHEARD,
@@ -333,6 +335,7 @@ ROWS = (
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
 WITHOUT_ROW: dict[str, str] = {
+    "always_ready": "no run here restarts a gateway while keys can't be had; cold_start (outage) catches it",
     "long_tokens_malformed": "a quarter of all users is refused before any fault, which ends the run",
     "new_material_ignored": "keys grow old soon enough here to be fetched again anyway",
     "jwks_without_timeout": "it serves by the keys that it has; only tokens of unknown keys wait with it",

@@ -111,6 +111,7 @@ def _why_not(objective: Objective, graph: Graph, sight: Sight) -> str:
         "misuse_alerts": {Fact.REPLAYS: graph.idps, Fact.REASONS: graph.validators},
         "introspections_per_request": {Fact.ENDPOINTS: graph.idps},
         "files_left_open": {Fact.HELD_OPEN: graph.validators_of_tokens},
+        "readiness_mistaken": {Fact.READY: graph.validators_of_tokens},
         "memory_growth": {Fact.MEMORY: graph.validators_of_tokens},
     }
     if name in of_components:

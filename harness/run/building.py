@@ -312,6 +312,19 @@ def as_even_as_before(settings: CommonSettings) -> Iterator[Objective]:
         )
 
 
+def readiness(settings: CommonSettings) -> Objective:
+    """A replica that could serve says so, and one that could not does not."""
+    return at_most(
+        settings.slo.readiness_s,
+        "s",
+        "readiness_mistaken",
+        name="readiness_told_rightly",
+        phase="all",
+        why="A replica called itself ready and decided nothing, or served everybody and called itself unready: traffic "
+        "is sent where nobody is served, or an outage of the IdP takes away those who would get over it.",
+    )
+
+
 def nothing_left_behind(settings: CommonSettings) -> tuple[Objective, ...]:
     """Whoever can make a validator fail, or ask, again and again must not fill it up."""
     return (

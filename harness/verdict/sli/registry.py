@@ -31,6 +31,7 @@ from idchaos.verdict.sli import (
     keys,
     latency,
     logins,
+    readiness,
     registration,
     revocation,
     single_use,
@@ -47,7 +48,7 @@ COLUMNS = (
 )  # fmt: skip
 SUBJECTS = (
     availability, latency, logins, tokens, registration, keys, revocation, clocks, single_use, binding, attacks,
-    detection, audiences, telling, caches, holdings, introspection,
+    detection, audiences, telling, caches, holdings, introspection, readiness,
 )  # fmt: skip
 REGISTRY: dict[str, Sli] = {each.name: each for subject in SUBJECTS for each in getattr(subject, "SLIS", ())}
 _FAMILIES: dict[str, Callable[[float, str], Sli]] = {

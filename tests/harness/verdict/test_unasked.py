@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from idchaos.experiment import Verdict
+from idchaos.load.engine.once import RULE as SERVED_ONCE
 from idchaos.load.engine.reached import RULE as NO_FURTHER
 from idchaos.load.idp.unasked import Rule
 from idchaos.record.record import Run
@@ -18,7 +19,7 @@ def ran(**unasked: Any) -> Run:
 
 
 def test_each_rule_is_an_invariant_of_its_name() -> None:
-    assert {*map(str, Rule), NO_FURTHER} == set(UNASKED)
+    assert {*map(str, Rule), NO_FURTHER, SERVED_ONCE} == set(UNASKED)
 
 
 def test_one_that_was_broken_fails_and_says_how() -> None:

@@ -49,6 +49,14 @@ _OF_EVERYBODY = listed(
     },
     who=("deciders",),
 )
+_OF_READINESS = listed(
+    {
+        "unready_in_outage": "Who could not fetch keys says that it is not ready, however good the old ones are.",
+        "always_ready": "It says that it is ready before it has keys.",
+    },
+    who=("deciders",),
+    needs=KEYS,
+)
 _OF_THOSE_WHO_INTROSPECT = listed(
     {
         "unreadable_introspection_as_active": "An introspection answer that can't be read lets everybody in.",
@@ -73,4 +81,4 @@ _OF_ONE_REPLICA = listed(
     who=("second decider",),
     needs=(Need.INTROSPECTION,),
 )
-MEMORY = _OF_EVERYBODY + _OF_THOSE_WHO_INTROSPECT + _OF_ONE_REPLICA
+MEMORY = _OF_EVERYBODY + _OF_READINESS + _OF_THOSE_WHO_INTROSPECT + _OF_ONE_REPLICA
