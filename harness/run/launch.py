@@ -27,7 +27,7 @@ from idchaos.run.limits import check_capabilities, suiting, unprovable
 from idchaos.run.progress import Observer
 from idchaos.run.runner import Run
 from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario
-from idchaos.run.scenarios import scenario_named
+from idchaos.run.scenarios import broken_design, scenario_named
 from idchaos.settings import CommonSettings, differing, plain, profile
 from idchaos.targets.base import Target
 from idchaos.targets.gateways.catalogue import STAND_IN, adapter_named
@@ -145,7 +145,7 @@ def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Reques
     """The experiment that settings amount to. Each is in its own range by now; together they may make no sense.
 
     Raises:
-        UsageError: names the settings without which all would be well.
+        UsageError: names the settings without which all would be well, or the line of a user's file that failed.
     """
     try:
         return scenario.design(settings)
@@ -156,6 +156,8 @@ def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Reques
             f"{name}={json.dumps(request.overrides[name], default=str)}" for name in culprits or request.overrides
         )
         raise UsageError(f"{named or scenario.name}: makes no sound experiment: {reason}") from None
+    except Exception as error:
+        raise broken_design(scenario, error) from error
 
 
 def _is_sound(scenario: Scenario[Any], request: Request, *, without: str) -> bool:

@@ -107,6 +107,15 @@ def handle(scenario: Scenario[Any], path: Path) -> str:
     return f"./{path.relative_to(here)}" if path.is_relative_to(here) else str(path)
 
 
+def broken_design(scenario: Scenario[Any], error: Exception) -> Exception:
+    """What the error of a design is to its user: in a file of theirs bad input, in one of ours the error itself."""
+    module = scenario.design.__module__
+    if isinstance(error, UsageError) or module.startswith("idchaos."):
+        return error
+    where, here = Path(sys.modules[module].__file__ or module), Path.cwd()
+    return _bad_code(str(where.relative_to(here) if where.is_relative_to(here) else where), error)
+
+
 def defines_scenario(path: Path) -> bool:
     """Whether a file has a ``SCENARIO``, as far as can be seen without running it."""
     try:
@@ -144,10 +153,14 @@ def _read(source: Source) -> Scenario[Any]:
     except UsageError:
         raise
     except Exception as error:
-        raise UsageError(f"{_place(source.where, error)}: {type(error).__name__}: {told(error)}") from None
+        raise _bad_code(source.where, error) from None
     if isinstance(scenario, Scenario):
         return scenario
     raise UsageError(f"{source.where}: {DEFINES} should be a Scenario, and is {type(scenario).__name__}")
+
+
+def _bad_code(where: str, error: Exception) -> UsageError:
+    return UsageError(f"{_place(where, error)}: {type(error).__name__}: {told(error)}")
 
 
 def _place(where: str, error: Exception) -> str:

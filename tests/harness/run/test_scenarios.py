@@ -9,6 +9,7 @@ import pytest
 
 from idchaos.errors import UsageError
 from idchaos.run import scenarios
+from idchaos.run.launch import Request, prepare
 from idchaos.run.scenarios import find_scenarios, handle, scenario_in, scenario_named
 
 OURS = (Path(__file__).parents[3] / "scenarios" / "jwks_outage.py").read_text()
@@ -104,3 +105,12 @@ def test_what_finds_a_scenario_again_from_here(own: Path) -> None:
     assert handle(scenario_in(inside), inside) == "mine"
     assert handle(scenario_in(outside), outside) == "./other.py"
     assert handle(scenario_named("jwks_outage"), Path("/somewhere/jwks_outage.py")) == "/somewhere/jwks_outage.py"
+
+
+def test_a_design_that_fails_is_bad_input_at_a_line_of_its_file(own: Path) -> None:
+    path = write(own / "mine.py", "mine")
+    text = path.read_text()
+    path.write_text(text.replace("spans = phases(settings, ", "spans = phases(settings, nothing=1, fault_s=", 1))
+    line = next(number for number, each in enumerate(path.read_text().splitlines(), 1) if "nothing=" in each)
+    with pytest.raises(UsageError, match=rf"^scenarios/mine\.py:{line}: TypeError: phases\(\) "):
+        prepare(Request("mine"))
