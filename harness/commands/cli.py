@@ -49,6 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         _fail(error.format_message(), ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt) as error:
+        if any(isinstance(each, EOFError) for each in _causes(error)):
+            _fail("nobody is there to answer what was asked: say it by options; --help names them", ExitCode.USAGE)
         _fail(_interruption(error) or "interrupted", ExitCode.INTERRUPTED)
     except IdchaosError as error:
         _fail(told(error), error.exit_code)

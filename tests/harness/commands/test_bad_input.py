@@ -5,6 +5,7 @@ Each row is what the fuzzing of a kind came down to; nothing here starts anythin
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -216,3 +217,13 @@ def test_a_bare_environment_is_enough(words: tuple[str, ...], folder: Path) -> N
     assert ended.returncode in (0, 2)
     assert ended.stdout
     assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("what", ["target", "gateway"])
+def test_what_nobody_can_answer_is_bad_usage(
+    what: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    code, line = said(capsys, "init", what)
+    assert code == USAGE
+    assert "say it by options" in line
