@@ -43,6 +43,8 @@ def show_verdict(verdict: RunVerdict) -> None:
     console.print(Text.assemble(head, f"  {verdict.scenario} · {verdict.variant}"))
     # Beside a PASS it comes first what that does not speak of; else what failed does.
     passed, unsaid = verdict.verdict is Verdict.PASS, unspoken(verdict)
+    if verdict.status != "completed" and len(unsaid) > SHOWN:
+        unsaid = [f"Not spoken of, since the run ended early: {len(unsaid)} things, in the report."]
     for text in unsaid if passed else ():
         console.print(_indented(text))
     if verdict.cleanup.problem:

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
+from idchaos.commands.terminal import show_verdict
 from idchaos.errors import StoreError
 from idchaos.experiment import Verdict
 from idchaos.record.record import Event, Manifest, RunRecord, load
@@ -366,3 +367,15 @@ def test_what_was_accepted_is_explained_where_the_run_tells_and_each_breach_lead
         "</strong> It works.",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(("status", "named"), [("aborted", 0), ("completed", 5)])
+def test_a_run_that_ended_early_counts_what_it_left_out(
+    verdict_document: dict[str, Any], capsys: pytest.CaptureFixture[str], status: str, named: int
+):
+    left_out = [{"name": "codes_expire", "why": f"reason {number}"} for number in range(5)]
+    verdict_document |= {"status": status, "verdict": "INCONCLUSIVE", "reasons": ["a reason"], "left_out": left_out}
+    show_verdict(RunVerdict.model_validate_json(json.dumps(verdict_document)))
+    shown = capsys.readouterr().out
+    assert shown.count("Left out: codes expire") == named
+    assert ("5 things, in the report" in shown) is (named == 0)
