@@ -187,7 +187,7 @@ def fetched(graph: Graph, gateway: Gateway, observes: ObservesLinks) -> Finding:
         return Finding(ok=True, what=f"{gateway.name}: keeps no keys")
     seen = observes.observed()[link.name].of("jwks").requests
     if seen:
-        return Finding(ok=True, what=f"{gateway.name}: {seen} key fetches were seen on {link.name}")
+        return Finding(ok=True, what=f"{gateway.name}: key fetches were seen on {link.name} ({seen})")
     what = f"{gateway.name}: it lets good tokens pass, and no key fetch was seen on its link {link.name}"
     advice = "it should fetch its keys there and nowhere else, or a fault on that link would prove nothing"
     return Finding(ok=False, what=what, advice=advice, misleading=True)

@@ -222,7 +222,7 @@ def _on_the_path(target: SystemTarget) -> Iterator[Finding]:
     cache_s = target.file.settings.get("jwks_cache_s")
     for name, fetches in seen.items():
         if fetches:
-            yield Finding(ok=True, what=f"{name} is on the path: {fetches} key fetches were seen")
+            yield Finding(ok=True, what=f"{name} is on the path: key fetches were seen ({fetches})")
         elif cache_s is not None and cache_s > FETCHES_WITHIN_S:
             what = f"{name}: no key fetch within {FETCHES_WITHIN_S:g} s, and keys are kept for {cache_s:g} s"
             yield Finding(ok=True, what=f"{what}: whether it is on the path shows in the run")
