@@ -113,9 +113,19 @@ def folded(line: str, width: int) -> str:
     )  # fmt: skip
 
 
+class Unquitting(Console):
+    """A console that leaves a closed pipe to the command: Rich would exit with 1, which here says FAIL."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises the error of the pipe, which is being handled."""
+        raise  # noqa: PLE0704
+
+
 def _console() -> Console:
     """Stdout. Where no terminal sets a width, nothing is folded: logs are read and searched by the line."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH, soft_wrap=not sys.stdout.isatty())
+    return Unquitting(
+        highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH, soft_wrap=not sys.stdout.isatty()
+    )
 
 
 def _indented(text: str | Text) -> RenderableType:
