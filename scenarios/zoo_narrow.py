@@ -200,6 +200,11 @@ OF_GRANTS = (
     ("any_origin_with_credentials", "other_sites_read_nothing"),
     ("origin_reflected", "other_sites_read_nothing"),
     ("keys_kept_for_a_year", "key_sets_not_kept_long"),
+    # OpenID Connect Core section 2 (auth_time, acr); zitadel #12637; RFC 9111 section 3.5.
+    ("auth_time_of_cookie", "users_asked_again"),
+    ("acr_echoed", "users_asked_again"),
+    ("logout_keeps_refreshed", "logout_ends_grants"),
+    ("userinfo_public", "answers_not_shared"),
     # RFC 8693 sections 2.1 and 5.
     ("exchange_widens_scope", "exchanges_give_no_more"),
     ("exchange_for_any_audience", "exchanges_give_no_more"),

@@ -66,6 +66,7 @@ def _ask_who(scene: Scene, tokens: dict[str, Any]) -> None:
     step = Step("userinfo", answer, *at_refusal(answer))
     scene.upkeep(step)
     scene.idp.unasked.userinfo(tokens, answer)
+    scene.idp.unasked.shared(answer)
     if step.decision == "accept" or (step.code == "invalid_token" and _is_published(scene, tokens["access_token"])):
         scene.idp.unasked.fresh(tokens["access_token"], known=step.decision == "accept")
 

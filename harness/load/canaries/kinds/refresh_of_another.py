@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import cycle
 
 from idchaos.load.canaries.at_idp import StockedDesk, about_way
 from idchaos.load.canaries.base import IdpKind
@@ -31,7 +32,10 @@ class RefreshOfAnother(IdpKind):
 class RefreshAfterLogout(IdpKind):
     name = "refresh_after_logout"
     invariant = "logout_ends_grants"
-    made = "The refresh token of a session of its own, whose user has logged out (RP-initiated logout)."
+    made = (
+        "The refresh token of a session of its own, whose user has logged out (RP-initiated logout); every other one "
+        "had been refreshed before."
+    )
     bad = "From the logout on."
     why = "Logging out at a lost device, or a borrowed one, does nothing to who has its tokens."
     source = "OpenID Connect RP-Initiated Logout 1.0 section 2, RFC 9700 section 4.14.2"
@@ -120,6 +124,10 @@ class _OfAnother(_Sessions):
 
 
 class _AfterLogout(_Sessions):
+    def __init__(self, bench: Bench, kind: IdpKind) -> None:
+        super().__init__(bench, kind)
+        self._refreshed_first = cycle((True, False))
+
     def fill(self) -> None:
         while self.scene.idp.has("end_session") and not self.is_full:
             browser = Cookies()
@@ -127,9 +135,19 @@ class _AfterLogout(_Sessions):
             if begun is None:
                 return
             client, refresh, hint = begun
+            used = next(self._refreshed_first)
+            if used:
+                step, body = self.scene.idp.refresh(client, refresh)
+                refresh = str(body.get("refresh_token", refresh))
+                if not self.bench.observe(step):
+                    return
             if not hint or not logged_out(self.bench, client, hint, browser):
                 return
-            self.shelf.put(Replay(about=about_way("logged_out"), client=client, token=refresh))
+            self.shelf.put(
+                Replay(
+                    about=about_way("refreshed_then_logged_out" if used else "logged_out"), client=client, token=refresh
+                )
+            )
 
 
 class _AfterReuse(_Sessions):
