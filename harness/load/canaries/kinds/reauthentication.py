@@ -48,8 +48,8 @@ def _aged(party: Party) -> Held | None:
 
 
 def _told(party: Party, held: Held, further: Mapping[str, str], wrong: Callable[[dict[str, Any]], bool]) -> Step | None:
-    """A login by nothing but cookies, whose ID token is then read. Who refuses what is asked for tells nothing wrong; who
-    wants the user to do something first decides nothing.
+    """A login by nothing but cookies, whose ID token is then read. Who refuses what is asked for tells nothing wrong;
+    who wants the user to do something first decides nothing.
     """
     step, code = party.idp.silent_code(held.client, held.cookies, {"prompt": "none", **further})
     if code is None and further and step.decision == "deny" and step.code not in _USER_NEEDED:
