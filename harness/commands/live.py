@@ -13,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from idchaos.commands.terminal import tell
 from idchaos.experiment import Objective, Outcome, Phase
 from idchaos.report import words
 from idchaos.run.progress import Observer, Progress
@@ -37,7 +38,7 @@ def watching(prepared: Prepared, *, quiet: bool) -> Iterator[Observer | None]:
     plan = prepared.experiment.plan
     title = f"{prepared.scenario.name} · {plan.variant} · {prepared.request.profile}"
     console = Console(stderr=True)
-    print(f"{title}: {_ahead(prepared)}", file=sys.stderr, flush=True)
+    tell(f"{title}: {_ahead(prepared)}")
     if not console.is_terminal:
         yield PhaseLines(title)
         return

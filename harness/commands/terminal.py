@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -119,6 +120,13 @@ class Unquitting(Console):
     def on_broken_pipe(self) -> None:
         """Raises the error of the pipe, which is being handled."""
         raise  # noqa: PLE0704
+
+
+def tell(line: str) -> None:
+    """A line on stderr, in one piece, since several runs may tell at a time; folded where that is a terminal."""
+    told = folded(line, shutil.get_terminal_size().columns) if sys.stderr.isatty() else line
+    sys.stderr.write(told + "\n")
+    sys.stderr.flush()
 
 
 def _console() -> Console:

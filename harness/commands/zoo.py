@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -190,9 +189,6 @@ def _watched(begin: Callable[[Prepared], None], quiet: bool, prepared: Prepared)
 
 def _tell(line: str, quiet: bool) -> None:
     if not quiet:
-        from idchaos.commands.terminal import folded
+        from idchaos.commands.terminal import tell
 
-        # In one piece: several runs may tell at a time.
-        told = folded(line, shutil.get_terminal_size().columns) if sys.stderr.isatty() else line
-        sys.stderr.write(told + "\n")
-        sys.stderr.flush()
+        tell(line)
