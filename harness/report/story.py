@@ -15,7 +15,16 @@ MOST_NAMED = 3
 
 def story(verdict: RunVerdict) -> str:
     """What matters most in a sentence or two: what was let in, and what users felt; empty where nothing is known."""
-    return " ".join(filter(None, (_let_in(verdict), _felt(verdict.felt))))
+    felt = verdict.felt
+    if felt is not None and felt.requests and not felt.failed and _fault_never_came(verdict):
+        told = f"No fault was made: the run ended before; all {felt.requests:,} good requests until then were served."
+    else:
+        told = _felt(felt)
+    return " ".join(filter(None, (_let_in(verdict), told)))
+
+
+def _fault_never_came(verdict: RunVerdict) -> bool:
+    return bool(verdict.faults) and all(each.applied_at is None for each in verdict.faults)
 
 
 def _let_in(verdict: RunVerdict) -> str:

@@ -61,6 +61,14 @@ def test_where_nothing_failed_it_says_so_and_without_data_that_nobody_knows(verd
     assert "nobody knows" in story.story(none)
 
 
+def test_of_a_run_that_ended_before_its_fault_it_does_not_say_that_users_felt_nothing(
+    verdict_document: dict[str, Any],
+) -> None:
+    faults = [each | {"applied_at": None} for each in verdict_document["faults"]]
+    said = story.story(of(verdict_document | {"faults": faults}, felt={"requests": 10, "failed": 0}))
+    assert said == "No fault was made: the run ended before; all 10 good requests until then were served."
+
+
 def breached(document: dict[str, Any]) -> RunVerdict:
     breach = {"at": 1.0, "status": 200, "canary": "expired", "phase": "fault", "replica": "gateway-1", "replay": "send"}
     row = document["invariants"][0] | {"verdict": "FAIL", "breaches": 3, "evidence": [breach]}

@@ -30,7 +30,7 @@ IDP_STATE = listed(
         "private_keys_published": "The JWKS holds the private keys.",
         "token_answers_storable": "Answers with tokens may be kept by any cache on the way.",
         "codes_counted": "Codes are numbers that count up.",
-        "idp_slower_after_fault": "After the first injected error the token endpoint takes 0.4 s longer, for good.",
+        "idp_slower_after_fault": "After the first injected error or change of keys tokens take 0.4 s more, for good.",
     },
     who=("idp",),
 )
