@@ -30,6 +30,8 @@ SHORT = {
     # These tests share their machine with others: what they show does not depend on a quiet one.
     "slo.late_p99_s": 1.0,
     "slo.latency_p95_s": 2.0,
+    "slo.latency_p50_s": 1.0,
+    "slo.token_latency_p50_s": 1.0,
 }
 
 
