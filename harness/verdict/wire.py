@@ -26,8 +26,12 @@ from idchaos.record.record import Run
 from idchaos.verdict.reconcile import Row, growth
 
 UNKNOWN = (404, 405)
+OF_IDPS = "idp"
+"""How those are called whose links are looked at for connections that nobody needs."""
 OF_CLIENTS = "client-to-"
 """How links begin over which the load itself asks."""
+AT_THE_IDP = ("endpoint", "transform")
+"""Faults, by their kinds, by which nothing is held back between the observer and who asked."""
 Links = Mapping[str, LinkObserved]
 Reading = Mapping[str, Links]
 """By provider and link."""
@@ -56,16 +60,20 @@ def on_the_wire(record: Run) -> tuple[Row, ...]:
 
 
 def idle_connections(record: Run) -> dict[str, int]:
-    """By link, the connections that were there after the load beyond the most that were ever in use at once. Whoever
-    opens one only where none is free, and closes what it does not keep, has none. Clients' own links, and those of
-    which not all could be read, are left out.
+    """By link to an IdP, the connections that were there after the load beyond the most that were ever in use at once.
+    Whoever opens one only where none is free, and closes what it does not keep, has none. Left out are clients' own
+    links, those of which not all could be read, and all of them where a fault may have kept an answer from who asked,
+    who needed another connection meanwhile.
     """
+    if not all(isinstance(each.detail, dict) and each.detail.get("kind") in AT_THE_IDP for each in record.faults):
+        return {}
     observed = record.counts.get("observed")
     last = _readings(observed.get("after"))[-1:] if isinstance(observed, dict) else []
     return {
         name: link.open - link.most_busy
         for reading in last
-        for links in reading.values()
+        for provider, links in reading.items()
+        if provider.startswith(OF_IDPS)
         for name, link in links.items()
         if not link.unreadable and not name.startswith(OF_CLIENTS)
     }

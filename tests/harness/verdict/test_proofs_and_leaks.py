@@ -235,6 +235,18 @@ def test_connections_that_are_never_closed_are_held_open_too(
     assert sli.measure(record, "files_left_open", "all").note == note
 
 
+@pytest.mark.parametrize(("kind", "held_open"), [("link", 0), ("process", 0), ("endpoint", 38), ("transform", 38)])
+def test_what_an_answer_that_came_late_made_necessary_is_not_held_open(
+    make_record: Make, kind: str, held_open: int
+) -> None:
+    links = {"gateway-1-to-idp": {"open": 40, "most_busy": 2}}
+    sides = {"before": held(gateway_1=8), "after": held(gateway_1=8)}
+    events = [{"at": 110.0, "event": "fault_applied", "fault": "slow", "detail": {"kind": kind}}]
+    observed = {"before": [{}, {}], "after": [{"idp": {}}, {"idp": links, "orders": links}]}
+    record = make_record([], counts=sides | {"observed": observed}, events=events)
+    assert sli.measure(record, "files_left_open", "all").value == held_open
+
+
 @pytest.mark.parametrize(
     ("grown_mib", "verdict"),
     [({"gateway_1": 3, "gateway_2": 15.9}, Verdict.PASS), ({"gateway_1": 17, "gateway_2": 0}, Verdict.FAIL)],
