@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 from idchaos.load.canaries.asking import Ask, AskedKind, unless
@@ -103,8 +104,10 @@ class LogoutUnasked(AskedKind):
 
 
 def signed_out(party: Party, held: Held, method: str = "GET") -> bool:
-    """Log out as a client asks for it, by the session's browser. Whether the IdP has done so."""
-    return logged_out(party.bench, held.client, held.id_token, held.cookies, method)
+    """Log out as a client asks for it, by the session's browser. Whether the IdP has done so. What that browser is told
+    to forget is still held: somebody may have copied it.
+    """
+    return logged_out(party.bench, held.client, held.id_token, deepcopy(held.cookies), method)
 
 
 def _cookie(party: Party) -> Step | None:
