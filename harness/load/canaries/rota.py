@@ -65,5 +65,13 @@ class Rota:
         make = (name, item.lot, item.about.way)
         if make not in self._numbers:
             begun = sum(kind == name for kind, _, _ in self._numbers)
-            self._numbers[make] = count(2 * begun if name in self._around else begun)
+            self._numbers[make] = _from(begun, 2 if name in self._around else 1)
         return self._numbers[make]
+
+
+def _from(begun: int, times: int) -> Iterator[int]:
+    """Numbers from there on, each ``times`` over. Two from an even one on have two routes, two from an odd one on may
+    have the same: so pairs stay together, and every second make has them the other way round.
+    """
+    first, swapped = begun // 2 * 2, begun % 2
+    return ((number ^ swapped) * times + at for number in count(first) for at in range(times))

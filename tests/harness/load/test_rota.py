@@ -33,6 +33,16 @@ def test_two_attempts_meet_both_replicas_both_methods_and_both_routes(endpoints)
     assert all(one != other for one, other in zip(first[:3], second[:3], strict=True))
 
 
+@pytest.mark.parametrize("before", range(6))
+def test_so_they_do_however_many_other_ways_came_before(endpoints, before):
+    rota = Rota(endpoints, 2)
+    odd = [Call(about=About(way=f"way-{number}"), lines=b"", method="PROPFIND") for number in range(before + 1)]
+    for each in odd[:-1]:
+        rota.place("odd_request", each)
+    first, second = rota.place("odd_request", odd[-1]), rota.place("odd_request", odd[-1])
+    assert (first.replica, first.route) == (1 - second.replica, 1 - second.route)
+
+
 @pytest.mark.parametrize("services_decide", [False, True])
 def test_who_decides_takes_strict_turns(endpoints, services_decide):
     rota = Rota(endpoints.model_copy(update={"services_decide": services_decide}), 2)
