@@ -177,7 +177,9 @@ class Canaries:
     def _at_home_again(self, item: Call, replica: int) -> None:
         """Use a token where it was good, now that the same gateway has refused it elsewhere: it is good as before."""
         routes = self._scene.endpoints.routes
-        home = next(number for number, route in enumerate(routes) if route.audience == item.good_for)
+        home = next((number for number, route in enumerate(routes) if route.audience == item.good_for), None)
+        if home is None:
+            return
         told = replace(item.about, way=AT_HOME_AGAIN)
         self._scene.call("canary", item.lines, told, due=self.bench.now, route=home, replica=replica)
 

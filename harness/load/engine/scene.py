@@ -122,8 +122,8 @@ class Scene:
         return self.background.spawn(work, *args)
 
     def together(self, works: Sequence[Callable[[], object]]) -> None:
-        """Run all at the same moment. Returns when the last is done."""
-        gevent.joinall([gevent.spawn(work) for work in works])
+        """Run all at the same moment. Returns when the last is done, or raises what one of them raised."""
+        gevent.joinall([gevent.spawn(work) for work in works], raise_error=True)
 
     def lock(self) -> BoundedSemaphore:
         """A lock that one holds at a time (``with scene.lock() as ...``)."""
@@ -182,9 +182,8 @@ class Scene:
             if flow == "canary" and (cookies := cookies_in(answer)):
                 self.cookies[bearer] = cookies
             posted = f"a POST that {gate.name} had passed on" if head.startswith(b"POST ") else ""
-            if self._is_foreign(
-                answer, where.service, echo, token.subject, posted
-            ):  # it was accepted, for somebody else
+            if self._is_foreign(answer, where.service, echo, token.subject, posted):
+                # It was accepted, for somebody else.
                 expected, code = "deny", FOREIGN_ANSWER
         self.recorder.add(
             due=due,
