@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -64,6 +65,14 @@ def test_a_guessed_secret_is_the_one_that_signed(number: int) -> None:
     signed, _, signature = token.rpartition(".")
     assert hmac.digest(secret, signed.encode(), "sha256") == unb64(signature)
     assert (peek(token)[0]["alg"], peek(token)[1]["sub"]) == ("HS256", "alice")
+
+
+@pytest.mark.parametrize("name", ["client_id", "azp", "cid"])
+def test_a_client_is_guessed_wherever_the_token_names_it(name: str) -> None:
+    named = jwt.encode({"alg": "RS256", "kid": "k1"}, CLAIMS | {name: "batch"}, KEY)
+    token = HmacGuessable().forge(replace(GOOD, token=named), HmacGuessable.ways.index("client_id"))
+    signed, _, signature = token.rpartition(".")
+    assert hmac.digest(b"batch", signed.encode(), "sha256") == unb64(signature)
 
 
 @pytest.mark.parametrize(("first", "alg"), [(0, "RS256"), (2, "ES256")])

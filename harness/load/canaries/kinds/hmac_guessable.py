@@ -6,6 +6,7 @@ from typing import Final
 
 from idchaos.load.canaries.base import Good, TokenKind
 from idchaos.load.canaries.forging import hs256
+from idchaos.load.canaries.mints import WRITTEN
 
 GUESSES: Final = {
     "empty": b"",
@@ -35,5 +36,6 @@ class HmacGuessable(TokenKind):
     def forge(self, good: Good, number: int) -> str:
         way = self.ways[number % len(self.ways)]
         parts = good.parts(alg="HS256")
-        said = str((parts.header if way == "kid" else parts.claims).get(way, ""))
+        told = parts.claims | {"kid": parts.header.get("kid", "")}
+        said = next((str(told[name]) for name in (way, *WRITTEN.get(way, ())) if name in told), "")
         return hs256(parts, GUESSES.get(way, said.encode()))
