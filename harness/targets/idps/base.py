@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from idchaos.settings import CommonSettings
+from idchaos.settings import CommonSettings, IdpSettings, TokenSettings
 from idchaos.targets.endpoints import DEVICE, EXCHANGE, Client, Endpoints, User
 from idchaos.targets.gateways.base import Address
 from idchaos.targets.standin.processes import Runs
@@ -84,6 +84,8 @@ class Adapter(ABC):
     """One IdP."""
 
     name: str
+    known_as: str
+    """As its makers write it."""
     meaning: str
     """One sentence: what it is, and how it is configured."""
     install: str
@@ -116,9 +118,25 @@ class Adapter(ABC):
     def version(self) -> str:
         """Of what is installed; empty where that can't be told."""
 
-    @abstractmethod
     def why_not(self, settings: CommonSettings) -> str:
-        """What these settings ask for and it can't do, in one line; empty: nothing."""
+        """What these settings ask for and it can't do, in one line; empty: nothing. What few IdPs can: limits on
+        registrations, a time of grace for refresh tokens that were rotated, parts of seconds, tokens like another's;
+        and keys that are no RSA's are given to none.
+        """
+        tokens, who = settings.tokens, self.known_as
+        if settings.idp != IdpSettings():
+            told = f"idp.registrations_per_s={settings.idp.registrations_per_s:g}"
+            return f"{told}: {who} does not limit how often clients may register"
+        if tokens.signing_alg != "RS256":
+            return f"tokens.signing_alg={tokens.signing_alg}: the keys that {who} is given are RS256's alone"
+        if tokens.profile != TokenSettings().profile:
+            return f"tokens.profile={tokens.profile}: its tokens are {who}'s own"
+        if tokens.refresh_grace_s:
+            return f"tokens.refresh_grace_s={tokens.refresh_grace_s:g}: a refresh token has no time of grace in {who}"
+        for name in ("access_ttl_s", "refresh_ttl_s", "session_max_s", "code_ttl_s"):
+            if (told_s := getattr(tokens, name)) % 1:
+                return f"tokens.{name}={told_s:g}: {who} counts in whole seconds"
+        return ""
 
     @abstractmethod
     def idp(self, settings: CommonSettings) -> Idp:

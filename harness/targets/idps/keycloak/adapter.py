@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from idchaos.errors import TargetError
-from idchaos.settings import CommonSettings, IdpSettings
+from idchaos.settings import CommonSettings
 from idchaos.targets.capabilities import RotatesKeys
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.idps.base import OF_REVOCATION, Adapter, Idp, Site, at_another
@@ -42,6 +42,7 @@ class Keycloak(Adapter):
     """Keycloak 26, as its distribution comes."""
 
     name = "keycloak"
+    known_as = "Keycloak"
     meaning = "Keycloak 26 with a realm of its own, in memory; its signing keys are the harness's, and rotate as asked"
     install = distribution.INSTALL
     path = f"/realms/{realm.REALM}"
@@ -79,25 +80,6 @@ class Keycloak(Adapter):
     def version(self) -> str:
         """Of the distribution."""
         return distribution.version()
-
-    def why_not(self, settings: CommonSettings) -> str:
-        """It counts in whole seconds, imports RSA keys alone, has no grace for refresh tokens and no rate limit."""
-        tokens = settings.tokens
-        if settings.idp != IdpSettings():
-            told = f"idp.registrations_per_s={settings.idp.registrations_per_s:g}"
-            return f"{told}: Keycloak does not limit how often clients may register"
-        if tokens.signing_alg != "RS256":
-            return f"tokens.signing_alg={tokens.signing_alg}: keys that can be imported into Keycloak are RS256's alone"
-        if tokens.profile != "rfc9068":
-            return f"tokens.profile={tokens.profile}: its tokens are Keycloak's own"
-        if tokens.refresh_grace_s:
-            return (
-                f"tokens.refresh_grace_s={tokens.refresh_grace_s:g}: a refresh token has no time of grace in Keycloak"
-            )
-        for name in ("access_ttl_s", "refresh_ttl_s", "session_max_s", "code_ttl_s"):
-            if (told := getattr(tokens, name)) % 1:
-                return f"tokens.{name}={told:g}: Keycloak counts in whole seconds"
-        return ""
 
     def idp(self, settings: CommonSettings) -> Idp:
         """The server of one run."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from idchaos.errors import TargetError
-from idchaos.settings import CommonSettings, IdpSettings
+from idchaos.settings import CommonSettings
 from idchaos.targets.capabilities import RotatesKeys
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.idps.base import OF_REVOCATION, Adapter, Idp, Site, at_another
@@ -31,6 +31,7 @@ class OidcProvider(Adapter):
     """oidc-provider 9, as npm has it."""
 
     name = "oidc-provider"
+    known_as = "oidc-provider"
     meaning = "oidc-provider 9 for Node, in memory; its signing keys are the harness's, and rotate as asked"
     path = ""
     jwks_path = "/jwks"
@@ -68,26 +69,6 @@ class OidcProvider(Adapter):
     def version(self) -> str:
         """Of the package."""
         return package.version()
-
-    def why_not(self, settings: CommonSettings) -> str:
-        """It counts in whole seconds, has no grace for refresh tokens and no rate limit; its keys here are RSA's."""
-        tokens = settings.tokens
-        if settings.idp != IdpSettings():
-            told = f"idp.registrations_per_s={settings.idp.registrations_per_s:g}"
-            return f"{told}: oidc-provider does not limit how often clients may register"
-        if tokens.signing_alg != "RS256":
-            return f"tokens.signing_alg={tokens.signing_alg}: keys that are made for oidc-provider are RS256's alone"
-        if tokens.profile != "rfc9068":
-            return f"tokens.profile={tokens.profile}: its tokens are oidc-provider's own"
-        if tokens.refresh_grace_s:
-            return (
-                f"tokens.refresh_grace_s={tokens.refresh_grace_s:g}: a refresh token that was rotated has no time of "
-                "grace in oidc-provider"
-            )
-        for name in ("access_ttl_s", "refresh_ttl_s", "session_max_s", "code_ttl_s"):
-            if (told := getattr(tokens, name)) % 1:
-                return f"tokens.{name}={told:g}: oidc-provider counts in whole seconds"
-        return ""
 
     def idp(self, settings: CommonSettings) -> Idp:
         """The server of one run."""

@@ -78,7 +78,7 @@ def test_a_run_has_a_home_of_its_own_and_the_distribution_is_not_written_to(home
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"tokens": TokenSettings(signing_alg="ES256")}, "keys that can be imported into Keycloak are RS256's alone"),
+        ({"tokens": TokenSettings(signing_alg="ES256")}, "the keys that Keycloak is given are RS256's alone"),
         ({"tokens": TokenSettings(profile="entra")}, "tokens.profile=entra: its tokens are Keycloak's own"),
         ({"tokens": TokenSettings(refresh_grace_s=3)}, "a refresh token has no time of grace in Keycloak"),
         ({"tokens": TokenSettings(access_ttl_s=2.5)}, "tokens.access_ttl_s=2.5: Keycloak counts in whole seconds"),

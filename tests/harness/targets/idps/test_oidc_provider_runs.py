@@ -89,7 +89,7 @@ def test_no_node_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"tokens": TokenSettings(signing_alg="ES256")}, "keys that are made for oidc-provider are RS256's alone"),
+        ({"tokens": TokenSettings(signing_alg="ES256")}, "the keys that oidc-provider is given are RS256's alone"),
         ({"tokens": TokenSettings(profile="entra")}, "tokens.profile=entra: its tokens are oidc-provider's own"),
         ({"tokens": TokenSettings(refresh_grace_s=3)}, "has no time of grace in oidc-provider"),
         ({"tokens": TokenSettings(access_ttl_s=2.5)}, "tokens.access_ttl_s=2.5: oidc-provider counts in whole seconds"),
