@@ -82,25 +82,6 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
     # One more than are of use, to be withdrawn before the load: nobody may accept it later.
     keys = [{"kid": f"{alg.lower()}-1", "alg": alg, "signing": alg == algorithm} for alg in ("RS256", "ES256", "EdDSA")]
     keys.append({"kid": f"{algorithm.lower()}-spare", "alg": algorithm, "signing": False})
-    registered: list[dict[str, Any]] = [
-        {
-            "client_id": client.client_id,
-            "client_secret": client.client_secret,
-            "public_jwk": _public(client.private_jwk),
-            "grants": list(client.grants),
-            **(_answered_at(client.redirect_uri, credentials.guests) if client.redirect_uri else {}),
-            "scope": client.scope,
-            "audience": list(SERVICES),
-            "token_format": client.token_format,
-            "asks_consent": client.client_id in ASKING,
-        }
-        for client in (*clients(credentials, graph), *asking_clients(credentials, graph))
-    ]
-    registered += [
-        {"client_id": name, "client_secret": credentials.clients[name], "grants": [], "introspects": True}
-        for name in INTROSPECTING
-    ]
-    registered += [_guest(client) for client in credentials.guests.clients]
     return {
         **_common(graph.idp, layout),
         "issuer": issuer(layout, graph, credentials.guests),
@@ -115,7 +96,7 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
         "signing_alg": algorithm,
         "token_profile": settings.tokens.profile,
         "keys": keys,
-        "clients": registered,
+        "clients": _registered(graph, credentials),
         "registration": {
             "initial_access_token": credentials.initial_access_token,
             "per_s": settings.idp.registrations_per_s,
@@ -135,6 +116,29 @@ def idp_settings(layout: Layout, settings: CommonSettings, credentials: Credenti
         ]
         + [user.model_dump() for user in credentials.guests.users],
     }
+
+
+def _registered(graph: Graph, credentials: Credentials) -> list[dict[str, Any]]:
+    """All clients of the stand-in IdP: those of the load, those that introspect, and guests."""
+    of_load: list[dict[str, Any]] = [
+        {
+            "client_id": client.client_id,
+            "client_secret": client.client_secret,
+            "public_jwk": _public(client.private_jwk),
+            "grants": list(client.grants),
+            **(_answered_at(client.redirect_uri, credentials.guests) if client.redirect_uri else {}),
+            "scope": client.scope,
+            "audience": list(SERVICES),
+            "token_format": client.token_format,
+            "asks_consent": client.client_id in ASKING,
+        }
+        for client in (*clients(credentials, graph), *asking_clients(credentials, graph))
+    ]
+    introspecting = [
+        {"client_id": name, "client_secret": credentials.clients[name], "grants": [], "introspects": True}
+        for name in INTROSPECTING
+    ]
+    return [*of_load, *introspecting, *map(_guest, credentials.guests.clients)]
 
 
 def _answered_at(redirect_uri: str, guests: Guests) -> dict[str, list[str]]:
