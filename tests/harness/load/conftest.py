@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from idchaos.experiment import LoadPlan, Stream
+from idchaos.experiment import CanaryPlan, LoadPlan, Stream
 from idchaos.graph import Route
+from idchaos.load.canaries.mints import ControlApi
+from idchaos.load.canaries.upkeep import Canaries
 from idchaos.load.engine.quotes import Quotes
 from idchaos.load.engine.recorder import Recorder
 from idchaos.load.engine.response import Response
@@ -29,6 +31,8 @@ WEB = Client(
     redirect_uri="http://127.0.0.1/callback",
     scope="openid",
 )
+MARGIN_S = 6.0
+"""By which canaries are bad, beyond what clocks and caches do."""
 MACHINE = Client(client_id="machine", client_secret="s", grants=("client_credentials",), scope="read")
 
 
@@ -185,3 +189,10 @@ def samples(scene):
 
 def arrival(kind=0, replica=0):
     return Arrival(0.0, 0, 0, 0, replica, kind)
+
+
+def stock(scene, *kinds, control=None, retired_kid=None, **plan):
+    scene.mints, scene.retired_kid = ControlApi(control, "secret") if control else None, retired_kid
+    made = Canaries(scene, CanaryPlan(kinds=kinds, clock_margin_s=MARGIN_S, **plan), rate=1.0)
+    made.fill()
+    return made

@@ -1,7 +1,5 @@
 """The stock of canaries, against an IdP and gateways that are plain objects."""
 
-import json
-from itertools import groupby
 from types import SimpleNamespace
 
 import gevent
@@ -12,29 +10,19 @@ from idchaos.experiment import AT_HOME_AGAIN, SHOWN, Canary, CanaryPlan
 from idchaos.load.canaries.at_idp import Desk
 from idchaos.load.canaries.base import Forged, Good, Order
 from idchaos.load.canaries.kinds.resembling import USES
-from idchaos.load.canaries.kinds.revoked import LISTED
 from idchaos.load.canaries.kinds.unknown_kid import junk
-from idchaos.load.canaries.mints import ControlApi, SigningKey, TokenSpec
+from idchaos.load.canaries.mints import SigningKey
 from idchaos.load.canaries.nobody import Nobody
 from idchaos.load.canaries.rota import Place
-from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import COOKIE, Canaries
 from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.response import Response, cookies_in
 from idchaos.load.idp.tokens import bearer_line, peek
 from idchaos.planning.redirects import tampered
 from idchaos.targets.endpoints import Client
-from tests.harness.load.conftest import arrival, samples
+from tests.harness.load.conftest import MARGIN_S, arrival, samples, stock
 
 REDIRECT_URI = "http://127.0.0.1/callback"
-MARGIN_S = 6.0
-
-
-def stock(scene, *kinds, control=None, retired_kid=None, **plan):
-    scene.mints, scene.retired_kid = ControlApi(control, "secret") if control else None, retired_kid
-    made = Canaries(scene, CanaryPlan(kinds=kinds, clock_margin_s=MARGIN_S, **plan), rate=1.0)
-    made.fill()
-    return made
 
 
 def test_a_canary_is_a_request_that_expects_refusal(scene):
@@ -160,6 +148,11 @@ def test_half_of_those_that_are_sent_twice_are_sent_at_the_same_moment_to_each_r
     assert len(samples(scene)) == 12 + 12 // 3
 
 
+def test_what_breaks_one_of_those_at_the_same_moment_is_not_lost(scene):
+    with pytest.raises(ZeroDivisionError):
+        scene.together([lambda: None, lambda: 1 / 0])
+
+
 def test_a_token_that_was_refused_elsewhere_is_used_where_it_is_good(world, scene):
     canaries = stock(scene, Canary.WRONG_AUDIENCE)
     (home,) = scene.endpoints.routes
@@ -189,38 +182,6 @@ def test_where_a_token_is_not_accepted_the_refusal_of_what_resembles_it_shows_no
     world.refusing = {"gateway-1", "gateway-2"}
     canaries.canary(arrival(), due=1_000.0)
     assert {(row["canary"], row["decision"]) for row in samples(scene)} == {("", "deny"), ("resembling", "undecided")}
-
-
-def test_a_revoked_token_is_sent_only_when_no_cache_may_still_accept_it(world, scene):
-    canaries = stock(scene, Canary.REVOKED, revoked_after_s=30.0)
-    canaries.canary(arrival(), due=1_000.0)
-    assert samples(scene) == []
-    assert scene.recorder.skipped == {"revoked": 1}
-    world.now += 31
-    canaries.canary(arrival(), due=1_031.0)
-    (row,) = samples(scene)
-    assert row["canary"] == "revoked"
-    world.now += 600  # it has expired: a refusal would say nothing about revocation
-    canaries.canary(arrival(), due=1_631.0)
-    assert len(samples(scene)) == 1
-
-
-def test_a_token_revoked_under_load_must_be_refused_only_by_who_knew_of_it(world, scene):
-    """A fault may keep the news of a revocation from a replica; to forget it again is a breach all the same."""
-    canaries = stock(scene, Canary.REVOKED)
-    canaries.stock[Canary.REVOKED] = Shelf(20, "always")
-    canaries.bench.under_load = True
-    canaries.fill()
-    each = canaries.stock[Canary.REVOKED].lasting(world.now)
-    for decided in ("accept", "deny", "accept"):
-        world.unaware = {"gateway-1", "gateway-2"} if decided == "accept" else set()
-        world.lag_polls = dict.fromkeys(("gateway-1", "gateway-2"), 0)
-        for _ in range(2 * each):  # each of them at each replica
-            canaries.canary(arrival(), world.now)
-    outcomes = [row["outcome"] for row in samples(scene) if row["canary"]]
-    assert [(outcome, len(list(rows)) >= 2 * each) for outcome, rows in groupby(outcomes)] == [
-        ("ok", True), ("denied", True), ("wrongly_accepted", True),
-    ]  # fmt: skip
 
 
 @pytest.fixture
@@ -377,46 +338,6 @@ def test_upkeep_is_counted_though_it_is_no_sample(world, scene):
     world.away = True
     stock(scene, Canary.REVOKED)
     assert scene.recorder.unsampled == counted  # a refused connection never reached the IdP
-
-
-def test_canaries_are_the_first_and_the_last_of_a_long_list_of_revocations(world, scene):
-    """Who keeps only a part of it forgets one of them."""
-    canaries = stock(scene, Canary.REVOKED)
-    assert len(world.revoked) > LISTED
-    made = {item.about.jti for item in canaries.stock[Canary.REVOKED]}
-    first, *_, last = (peek(token)[1]["jti"] for token in world.revoked)
-    assert {first, last} <= made
-    canaries.bench.under_load = True
-    before = len(world.revoked)
-    canaries.fill()
-    assert len(world.revoked) < before + LISTED
-
-
-def test_what_ended_before_it_could_be_revoked_is_no_canary(world, scene, monkeypatch):
-    def slowly(self, value, uses, turn, *, until):
-        world.now += 10_000
-
-    monkeypatch.setattr("idchaos.load.canaries.bench.Bench.heat", slowly)
-    monkeypatch.setattr("idchaos.load.canaries.kinds.revoked.HOT_EVERY", 1)
-    canaries = stock(scene, Canary.REVOKED)
-    assert list(canaries.stock[Canary.REVOKED]) == []
-    assert not world.revoked
-
-
-def test_many_tokens_are_asked_for_in_several_requests(world):
-    asked = []
-
-    class Site:
-        head = staticmethod(lambda *_: b"")
-
-        @staticmethod
-        def send(head, body=b""):
-            orders = json.loads(body)["tokens"]
-            asked.append(len(orders))
-            return Response(status=200, body=json.dumps({"tokens": [{"token": "t"}] * len(orders)}).encode())
-
-    assert ControlApi(Site(), "secret").mint("machine", [TokenSpec()] * 250) == ["t"] * 250
-    assert asked == [100, 100, 50]
 
 
 def test_each_client_is_the_other_one_of_somebody():

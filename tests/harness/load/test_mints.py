@@ -118,3 +118,19 @@ def test_what_is_ordered_stands_where_tokens_of_this_idp_have_it(example, ordere
     (token,) = like(**example).mint("machine", [TokenSpec(claims=ordered)])
     names = {"scope", "scp", "roles", "cid", "client_id"}
     assert {name: value for name, value in peek(token)[1].items() if name in names} == made
+
+
+def test_many_tokens_are_asked_for_in_several_requests(world):
+    asked = []
+
+    class Site:
+        head = staticmethod(lambda *_: b"")
+
+        @staticmethod
+        def send(head, body=b""):
+            orders = json.loads(body)["tokens"]
+            asked.append(len(orders))
+            return Response(status=200, body=json.dumps({"tokens": [{"token": "t"}] * len(orders)}).encode())
+
+    assert ControlApi(Site(), "secret").mint("machine", [TokenSpec()] * 250) == ["t"] * 250
+    assert asked == [100, 100, 50]

@@ -1,0 +1,65 @@
+"""Revoked tokens as canaries: which are made, when they are surely bad, and for whom."""
+
+from itertools import groupby
+
+from idchaos.experiment import Canary
+from idchaos.load.canaries.kinds.revoked import LISTED
+from idchaos.load.canaries.stock import Shelf
+from idchaos.load.idp.tokens import peek
+from tests.harness.load.conftest import arrival, samples, stock
+
+
+def test_a_revoked_token_is_sent_only_when_no_cache_may_still_accept_it(world, scene):
+    canaries = stock(scene, Canary.REVOKED, revoked_after_s=30.0)
+    canaries.canary(arrival(), due=1_000.0)
+    assert samples(scene) == []
+    assert scene.recorder.skipped == {"revoked": 1}
+    world.now += 31
+    canaries.canary(arrival(), due=1_031.0)
+    (row,) = samples(scene)
+    assert row["canary"] == "revoked"
+    world.now += 600  # it has expired: a refusal would say nothing about revocation
+    canaries.canary(arrival(), due=1_631.0)
+    assert len(samples(scene)) == 1
+
+
+def test_a_token_revoked_under_load_must_be_refused_only_by_who_knew_of_it(world, scene):
+    """A fault may keep the news of a revocation from a replica; to forget it again is a breach all the same."""
+    canaries = stock(scene, Canary.REVOKED)
+    canaries.stock[Canary.REVOKED] = Shelf(20, "always")
+    canaries.bench.under_load = True
+    canaries.fill()
+    each = canaries.stock[Canary.REVOKED].lasting(world.now)
+    for decided in ("accept", "deny", "accept"):
+        world.unaware = {"gateway-1", "gateway-2"} if decided == "accept" else set()
+        world.lag_polls = dict.fromkeys(("gateway-1", "gateway-2"), 0)
+        for _ in range(2 * each):  # each of them at each replica
+            canaries.canary(arrival(), world.now)
+    outcomes = [row["outcome"] for row in samples(scene) if row["canary"]]
+    assert [(outcome, len(list(rows)) >= 2 * each) for outcome, rows in groupby(outcomes)] == [
+        ("ok", True), ("denied", True), ("wrongly_accepted", True),
+    ]  # fmt: skip
+
+
+def test_canaries_are_the_first_and_the_last_of_a_long_list_of_revocations(world, scene):
+    """Who keeps only a part of it forgets one of them."""
+    canaries = stock(scene, Canary.REVOKED)
+    assert len(world.revoked) > LISTED
+    made = {item.about.jti for item in canaries.stock[Canary.REVOKED]}
+    first, *_, last = (peek(token)[1]["jti"] for token in world.revoked)
+    assert {first, last} <= made
+    canaries.bench.under_load = True
+    before = len(world.revoked)
+    canaries.fill()
+    assert len(world.revoked) < before + LISTED
+
+
+def test_what_ended_before_it_could_be_revoked_is_no_canary(world, scene, monkeypatch):
+    def slowly(self, value, uses, turn, *, until):
+        world.now += 10_000
+
+    monkeypatch.setattr("idchaos.load.canaries.bench.Bench.heat", slowly)
+    monkeypatch.setattr("idchaos.load.canaries.kinds.revoked.HOT_EVERY", 1)
+    canaries = stock(scene, Canary.REVOKED)
+    assert list(canaries.stock[Canary.REVOKED]) == []
+    assert not world.revoked
