@@ -1,11 +1,10 @@
 """Every adapter against the real thing, and real gateways that are configured wrong: each is caught by name.
 
-A gateway that is not installed is skipped by name. ``IDCHAOS_MUST_HAVE`` names those that a machine has to have.
+A gateway that is not installed is skipped by name.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,16 +18,15 @@ from idchaos.targets.gateways import catalogue
 from idchaos.targets.gateways.base import Adapter, Program, Wiring
 from idchaos.targets.gateways.catalogue import adapters
 from idchaos.targets.gateways.envoy import Envoy
+from tests.harness.targets.installed import skip_without
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(170)]
-MUST_HAVE = set(os.environ.get("IDCHAOS_MUST_HAVE", "").split())
 
 
 def here(name: str) -> None:
     """Skip, or fail where it should be here, when a gateway is not installed."""
     missing = adapters()[name].missing()
-    if missing:
-        (pytest.fail if name in MUST_HAVE else pytest.skip)(f"{', '.join(missing)} is not installed")
+    skip_without(name, f"{', '.join(missing)} is not installed" if missing else "")
 
 
 @pytest.mark.parametrize("name", adapters())
@@ -37,10 +35,6 @@ def test_it_starts_lets_good_tokens_pass_and_fetches_its_keys_over_its_links(nam
     found = examined(name)
     assert [each.what for each in found if not each.ok] == []
     assert sum("key fetch" in each.what for each in found) == 2
-
-
-def test_what_a_machine_must_have_there_is() -> None:
-    assert set(adapters()) >= MUST_HAVE
 
 
 class Wrong(Envoy):

@@ -1,11 +1,10 @@
 """oidc-provider itself as the IdP: it knows whom it should, its keys rotate, and nothing of it is left.
 
-Where it is not installed this is skipped by name; ``IDCHAOS_MUST_HAVE`` names those that a machine has to have.
+Where it is not installed this is skipped by name.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,11 +22,11 @@ from idchaos.targets.capabilities import ControlsProcesses, ProbesUpstream, Rota
 from idchaos.targets.idps.catalogue import adapters
 from idchaos.targets.oidc import OidcClient
 from idchaos.undo.ledger import RUN_ID_VARIABLE
+from tests.harness.targets.installed import skip_without
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 COOLDOWN_S = 15.0
 """Many times that of the gateways."""
-MUST_HAVE = set(os.environ.get("IDCHAOS_MUST_HAVE", "").split())
 
 
 @pytest.fixture
@@ -37,9 +36,7 @@ def run_id() -> str:
 
 @pytest.fixture
 def target(run_id: str, tmp_path: Path) -> Iterator[Target]:
-    missing = adapters()["oidc-provider"].missing()
-    if missing:
-        (pytest.fail if "oidc-provider" in MUST_HAVE else pytest.skip)(missing)
+    skip_without("oidc-provider", adapters()["oidc-provider"].missing())
     found, _ = make_target("local", CommonSettings(topology="edge"), run_id, idp="oidc-provider")
     try:
         found.start(tmp_path)
