@@ -188,8 +188,18 @@ ROWS = (
         besides=(),
     ),
     Row(defect="loopback_port_fixed", trial=TAMPERED, caught_by=("native_apps_log_in",), besides=()),
-    Row(defect="state_not_echoed", trial=TAMPERED, caught_by=("states_echoed",), besides=("states_and_nonces_exact",)),
-    Row(defect="iss_missing_in_response", trial=TAMPERED, caught_by=("issuers_named",), besides=()),
+    Row(
+        defect="state_not_echoed",
+        trial=TAMPERED,
+        caught_by=("states_echoed",),
+        besides=("errors_bound_to_requests", "states_and_nonces_exact"),
+    ),
+    Row(
+        defect="iss_missing_in_response",
+        trial=TAMPERED,
+        caught_by=("issuers_named",),
+        besides=("errors_bound_to_requests",),
+    ),
     Row(defect="code_redeemable_in_a_race", trial=REPLAYED, caught_by=("used_once_at_once",), besides=()),
     Row(
         defect="nonce_from_another_request",

@@ -205,6 +205,11 @@ OF_GRANTS = (
     ("acr_echoed", "users_asked_again"),
     ("logout_keeps_refreshed", "logout_ends_grants"),
     ("userinfo_public", "answers_not_shared"),
+    # RFC 6749 section 4.1.2.1; RFC 9207 section 2; OAuth 2.0 Form Post Response Mode.
+    ("state_missing_in_errors", "errors_bound_to_requests"),
+    ("iss_missing_in_errors", "errors_bound_to_requests"),
+    ("posted_redirect_prefix_match", "redirect_uris_exact"),
+    ("session_named_after_the_last", "logout_ends_sessions"),
     # RFC 8693 sections 2.1 and 5.
     ("exchange_widens_scope", "exchanges_give_no_more"),
     ("exchange_for_any_audience", "exchanges_give_no_more"),

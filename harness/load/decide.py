@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from idchaos.dialects import STAND_IN, Answered, Dialect, challenge
+from idchaos.load.idp.page import posted_to
 from idchaos.reasons import UNDECIDED_REASONS
 from idchaos.record.samples import Decision
 
@@ -175,22 +176,31 @@ def redirect_error(query: Mapping[str, str]) -> tuple[Decision, str]:
 def at_redirect(answer: Answered, tampered: str, registered: str) -> tuple[Decision, str]:
     """Whether the IdP sends a user to the redirect URI ``tampered``, which is not the ``registered`` one.
 
-    Any redirect there accepts it, even one that carries an error (RFC 9700 section 4.11.2); so does a code sent
-    anywhere but to the registered URI. A page that says no, or an answer to the registered URI, refuses.
+    Any redirect there accepts it, even one that carries an error (RFC 9700 section 4.11.2), and any form that is posted
+    there; so does a code sent anywhere but to the registered URI. A page that says no, or an answer to the registered
+    URI, refuses.
     """
     status = answer.status
     if status == 0:
         return "undecided", answer.error
     if status in (302, 303, 307):
-        location = answer.header("Location")
-        where, _, query = location.partition("?")
-        if location.startswith(tampered):
-            return "accept", ""
-        if where == registered:
-            return "deny", "redirected_to_registered"
-        return ("accept", "") if "code" in dict(parse_qsl(query)) else ("undecided", "bad_redirect")
+        return _sent_to(answer.header("Location"), tampered, registered)
+    forms = posted_to(answer.body) if status == HTTPStatus.OK else frozenset()
+    if any(each.startswith(tampered) for each in forms):
+        return "accept", ""
+    if forms == {registered}:
+        return "deny", "posted_to_registered"
     code = oauth_error(answer) or f"http_{status}"
     return ("deny" if status in (400, 401, 403) and code not in UNDECIDED_REASONS else "undecided"), code
+
+
+def _sent_to(location: str, tampered: str, registered: str) -> tuple[Decision, str]:
+    if location.startswith(tampered):
+        return "accept", ""
+    where, parameters = (*re.split("[?#]", location, maxsplit=1), "")[:2]
+    if where == registered:
+        return "deny", "redirected_to_registered"
+    return ("accept", "") if "code" in dict(parse_qsl(parameters)) else ("undecided", "bad_redirect")
 
 
 def json_object(body: bytes) -> dict[str, Any]:

@@ -242,17 +242,17 @@ class Idp(Registering):
         redirect_uri: str,
         observe: Observe,
         *,
-        also_wrong: bool = False,
+        further: Mapping[str, str] = _NOTHING_ELSE,
         cookies: Cookies | None = None,
     ) -> Step:
         """Ask for a code at a redirect URI that is not the client's (RFC 9700 section 4.1): who would get it?
 
         A login page alone says nothing yet: the form is sent off, and ``observe`` is told of that step. The answer is
-        never followed to the redirect URI. ``also_wrong``: the request is wrong besides, so that there is an error to
-        be redirected (section 4.11.2). ``cookies``: of a browser whose user may be signed in already.
+        never followed to the redirect URI. ``further``: parameters besides, or in place of its own. ``cookies``: of a
+        browser whose user may be signed in already.
         """
         registered, user = client.redirect_uri or "", self._somebody(user)
-        asked = _challenge(secrets.token_urlsafe(32)) | ({"response_type": "attacker"} if also_wrong else {})
+        asked = _challenge(secrets.token_urlsafe(32)) | dict(further)
         state, nonce = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         url = self._authorize_url(client, redirect_uri, state, asked, nonce)
         page = self._send("GET", url, b"", cookies.header(url) if cookies else {})

@@ -107,6 +107,15 @@ def filled_in(page: bytes, page_url: str, username: str, password: str, *, refus
     return None
 
 
+def posted_to(page: bytes) -> frozenset[str]:
+    """Where the forms of a page go that ask for nothing: an answer may be posted to a client by one (OAuth 2.0 Form
+    Post Response Mode).
+    """
+    parser = _Forms()
+    parser.feed(page.decode("utf-8", errors="replace"))
+    return frozenset(form.action for form in parser.forms if not form.password_field and not form.username_field)
+
+
 def _yes(form: Form) -> tuple[str, str, str] | None:
     """The button that agrees."""
     willing = [button for button in form.buttons if not _REFUSAL.search(button[2])]

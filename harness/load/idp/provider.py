@@ -87,7 +87,7 @@ class Provider:
         self._urls: dict[str, str] = {}
         self._methods: dict[str, tuple[str, ...]] = {}
         self._names_issuer = False
-        self._told: frozenset[str] = frozenset()
+        self._told: dict[str, Any] = {}
         self._logins = self._typos = 0
         self.wrong_passwords: set[str] = set()
         """Those that were typed by mistake."""
@@ -117,7 +117,7 @@ class Provider:
             raise LoadError(f"{url}: issuer {metadata.get('issuer')!r}, expected {self._endpoints.issuer!r}")
         # RFC 9207 section 3: who says that it names itself in each answer has to.
         self._names_issuer = metadata.get("authorization_response_iss_parameter_supported") is True
-        self._told = frozenset(metadata)
+        self._told = dict(metadata)
         for name, member in _METHODS.items():
             told = metadata.get(member)
             if isinstance(told, list):
@@ -136,6 +136,11 @@ class Provider:
     def tells(self, member: str) -> bool:
         """Whether the IdP's metadata have that member."""
         return member in self._told
+
+    def lists(self, member: str, value: str) -> bool:
+        """Whether the IdP's metadata have it in a list of that name."""
+        found = self._told.get(member)
+        return isinstance(found, list) and value in found
 
     def url_of(self, endpoint: str) -> str:
         """Where an endpoint is, as the metadata tell it.

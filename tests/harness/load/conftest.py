@@ -100,7 +100,7 @@ class World:
         decision = ("deny", self.refuses_with) if refused else ("accept", "")
         return self._step("token", *decision), {}
 
-    def tampered_login(self, client, user, redirect_uri, observe, *, also_wrong=False, cookies=None):
+    def tampered_login(self, client, user, redirect_uri, observe, *, further=None, cookies=None):
         self.tampered.append(redirect_uri)
         return self._step("authorize", "deny", "http_400")
 

@@ -85,6 +85,12 @@ def test_an_authorization_response_is_told_by_its_query(query, decision):
 REGISTERED, TAMPERED = "https://app.example/cb", "https://app.example/cb/../attacker"
 
 
+def posted_to(action):
+    return Reply(
+        200, f'<form method="post" action="{action}"><input type="hidden" name="code" value="c"></form>'.encode()
+    )
+
+
 def sent_to(location, status=302):
     return Reply(status, headers={"Location": location})
 
@@ -98,6 +104,10 @@ def sent_to(location, status=302):
         (sent_to(f"{REGISTERED}?error=invalid_request"), ("deny", "redirected_to_registered")),
         (sent_to(f"{REGISTERED}?code=c"), ("deny", "redirected_to_registered")),
         (sent_to("https://idp.example/error?error_code=7"), ("undecided", "bad_redirect")),
+        (sent_to(f"{REGISTERED}#code=c"), ("deny", "redirected_to_registered")),
+        (posted_to(TAMPERED), ("accept", "")),
+        (posted_to(REGISTERED), ("deny", "posted_to_registered")),
+        (posted_to("/consent"), ("undecided", "http_200")),
         (Reply(400, b"<html>"), ("deny", "http_400")),
         (Reply(400, b'{"error":"temporarily_unavailable"}'), ("undecided", "temporarily_unavailable")),
         (Reply(200, b"<html>"), ("undecided", "http_200")),

@@ -11,7 +11,7 @@ import pytest
 from idchaos.errors import UsageError
 from idchaos.fixtures.common.defects import Defect as ValidatorDefect
 from idchaos.fixtures.gateway.settings import GatewaySettings
-from idchaos.fixtures.idp.settings import Defect as IdpDefect
+from idchaos.fixtures.idp.defects import Defect as IdpDefect
 from idchaos.fixtures.idp.settings import IdpSettings
 from idchaos.fixtures.service.settings import ServiceSettings
 from idchaos.run.launch import Request, make_target, manifest, prepare

@@ -14,6 +14,7 @@ from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.journey import REDIRECTS
 from idchaos.load.idp.provider import Asked
+from idchaos.load.idp.tokens import peek
 from idchaos.record.samples import Decision
 
 ATTACKER = "https://attacker.example/signed-out"
@@ -125,15 +126,44 @@ def _sibling(party: Party) -> Step | None:
     return party.idp.refresh(other.client, other.refresh_token)[0]
 
 
+def _named_anew(party: Party) -> Step | None:
+    """The next session of the same browser: it is another one, so it has another name."""
+    held, observe = party.login(), party.bench.observe
+    named = None if held is None else peek(held.id_token)[1].get("sid")
+    if held is None or party.user is None or not isinstance(named, str):
+        return None
+    browser = deepcopy(held.cookies)
+    if not logged_out(party.bench, held.client, held.id_token, browser):
+        return None
+    code = party.idp.code(held.client, party.user, observe, cookies=browser)
+    if code is None:
+        return None
+    step, tokens = party.idp.redeem(held.client, code, code.verifier)
+    later = peek(str(tokens.get("id_token", "")))[1].get("sid")
+    if step.decision != "accept" or not isinstance(later, str):
+        return replace(step, decision="undecided", code=step.code or "nothing_told")
+    return step if later == named else replace(step, decision="deny", code="named_anew")
+
+
 class SessionAfterLogout(AskedKind):
     name = "session_after_logout"
     invariant = "logout_ends_sessions"
     made = (
-        "After a logout, the browser's cookies once more (`prompt=none`); and the refresh token of another client "
-        "that the same browser had been signed in to."
+        "After a logout, the browser's cookies once more (`prompt=none`); the refresh token of another client that the "
+        "same browser had been signed in to; and a login by it, which begins another session."
     )
-    bad = "From the logout on: the session is over, for all who have a part in it."
+    bad = (
+        "From the logout on: the session is over, for all who have a part in it. A later one counts when its `sid` is "
+        "that of the one that ended."
+    )
     why = "Whoever sits down at the browser next is the user who has signed out."
-    source = "OpenID Connect RP-Initiated Logout 1.0 section 2, OpenID Connect Back-Channel Logout 1.0 section 2.7"
+    source = (
+        "OpenID Connect RP-Initiated Logout 1.0 section 2, OpenID Connect Back-Channel Logout 1.0 sections 2.1 (`sid`) "
+        "and 2.7"
+    )
     needs = ("refresh_tokens", "users")
-    asks = (Ask("cookie", _cookie, ("end_session",)), Ask("sibling", _sibling, ("end_session",)))
+    asks = (
+        Ask("cookie", _cookie, ("end_session",)),
+        Ask("sibling", _sibling, ("end_session",)),
+        Ask("sid", _named_anew, ("end_session",), told="backchannel_logout_session_supported"),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from itertools import cycle
+from typing import Final, NamedTuple
 
 from idchaos.load.canaries.at_idp import Desk, about_way
 from idchaos.load.canaries.base import IdpKind
@@ -13,22 +14,32 @@ from idchaos.load.idp.journey import Cookies
 from idchaos.planning.redirects import tampered
 from idchaos.targets.endpoints import Client
 
-_OF_ONE_BROWSER = 12
+_OF_ONE_BROWSER: Final = 12
 """Requests, half of them without it."""
-_WRONG = "wrong_request"
-"""What the way says when the request was wrong besides."""
-_SIGNED_IN = "signed_in"
+_WRONG: Final = "wrong_request"
+"""What the way says when the request was wrong besides, so that there is an error to be redirected."""
+_SIGNED_IN: Final = "signed_in"
 """And when it came from the browser of a user who is."""
+_POSTED: Final = "form_post"
+"""And when the answer was to be posted, not sent in a query."""
+_FURTHER: Final = {_WRONG: {"response_type": "attacker"}, _POSTED: {"response_mode": _POSTED}}
+
+
+class _Attempt(NamedTuple):
+    client: Client
+    way: str
+    uri: str
+    besides: frozenset[str]
 
 
 class RedirectTampered(IdpKind):
     name = "redirect_tampered"
     invariant = "redirect_uris_exact"
     costs_a_login = False
-    each_way = (_SIGNED_IN,)
+    each_way = (_SIGNED_IN, _POSTED)
     made = (
-        "Dozens of redirect URIs that resemble a registered one; half of the requests are wrong besides, and half come "
-        "from the browser of a user who is signed in."
+        "Dozens of redirect URIs that resemble a registered one; half of the requests are wrong besides, half come "
+        "from the browser of a user who is signed in, and half ask for an answer that is posted, where that is offered."
     )
     bad = "From birth: the URI is not registered, compared as a string."
     why = "Codes, and errors with them, go to whoever sent the user there."
@@ -42,23 +53,31 @@ class RedirectTampered(IdpKind):
 class _Desk(Desk):
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)
-        self._redirects = cycle(_redirects(bench.roles.of_users))
+        self._attempts = cycle(_attempts(bench.roles.of_users))
         self._browser: Cookies | None = None
         """Of a user who is signed in."""
         self._sent = self._signed_in_at = 0
 
     def send(self, due: float) -> bool:
-        found = next(self._redirects, None) if self.users else None
+        found = next(self._attempts, None) if self.users else None
         if found is None:
             return False
-        client, way, uri, also_wrong, by_browser = found
-        idp, observe = self.scene.idp, self.bench.observe
-        cookies = self._browser if by_browser else None
+        cookies = self._browser if _SIGNED_IN in found.besides else None
+        there = {_WRONG, *([_SIGNED_IN] if cookies else []), *([_POSTED] if self._posts() else [])} & found.besides
+        further = {name: value for each in there for name, value in _FURTHER.get(each, {}).items()}
         self._sent += 1
-        step = idp.tampered_login(client, self.users[0], uri, observe, also_wrong=also_wrong, cookies=cookies)
-        besides = [name for name, there in ((_SIGNED_IN, cookies), (_WRONG, also_wrong)) if there]
-        self.record(step, about_way("+".join((way, *besides))), due)
+        step = self.scene.idp.tampered_login(
+            found.client, self.users[0], found.uri, self.bench.observe, further=further, cookies=cookies
+        )
+        self.record(step, about_way("+".join((found.way, *sorted(there)))), due)
         return True
+
+    def _posts(self) -> bool:
+        offered = self.scene.idp.lists("response_modes_supported", _POSTED)
+        if not offered:
+            told = f"the IdP's metadata offer no response_mode {_POSTED}"
+            self.scene.recorder.not_offered[f"{self.kind.name}:{_POSTED}"] = told
+        return offered
 
     def fill(self) -> None:
         """Sign in anew now and then: sessions end, and are forgotten."""
@@ -67,18 +86,20 @@ class _Desk(Desk):
             self._browser, self._signed_in_at = held.cookies if held else None, self._sent
 
 
-def _redirects(clients: tuple[Client, ...]) -> list[tuple[Client, str, str, bool, bool]]:
-    """Client, manipulation, URI, whether the request is wrong besides, and whether it comes from a browser that is
-    signed in, in an order in which every manipulation comes once before any comes again; in four turns, each meets all
-    of that.
+def _attempts(clients: tuple[Client, ...]) -> list[_Attempt]:
+    """In an order in which every manipulation comes once before any comes again; in four turns, each meets any two of
+    what there may be besides, and neither of them.
     """
-    made: list[tuple[Client, str, str, bool, bool]] = []
+    made: list[_Attempt] = []
     for turn in range(4):
         for number, client in enumerate(clients):
             with contextlib.suppress(ValueError):  # nothing to tamper with
                 ways = tampered(client.redirect_uri or "", native=client.is_public)
-                made += [
-                    (client, way, uri, bool((place + turn + number) % 2), bool((place // 2 + turn // 2 + number) % 2))
-                    for place, (way, uri) in enumerate(ways.items())
-                ]
+                for place, (way, uri) in enumerate(ways.items()):
+                    wrong = (place + turn + number) % 2
+                    by_browser = (place // 2 + turn // 2 + number) % 2
+                    # An orthogonal array of strength 2: of three, any two meet in each of their four pairs.
+                    posted = (wrong + by_browser + place // 4) % 2
+                    besides = {_WRONG: wrong, _SIGNED_IN: by_browser, _POSTED: posted}
+                    made.append(_Attempt(client, way, uri, frozenset(name for name, has in besides.items() if has)))
     return made
