@@ -17,6 +17,7 @@ from idchaos.run.building import (
     invariants,
     phases,
     recovers,
+    sessions_survive,
     warm_latency,
     warm_success,
 )
@@ -42,6 +43,7 @@ class BrownoutSettings(Value):
     latency_s: float = seconds(1, at_least=0.05, why="with latency: how much later answers come")
     kept: float = Field(0.99, gt=0, lt=1, description="least share of API calls for which a session has a live token")
     login_recovery_s: float = seconds(2, at_least=0.1, why="logins must all succeed this soon after healing")
+    sessions_lost: int = Field(0, ge=0, description="how many sessions may be refused that nobody has ended")
 
 
 class BrownoutFault(Value):
@@ -124,6 +126,7 @@ def design(settings: IdpBrownout) -> Experiment:
                     brownout.login_recovery_s, "login", why="People could not log in although the IdP was well again."
                 ),
                 recovery,
+                sessions_survive(brownout.sessions_lost),
                 *every_run(settings, spans),
             ),
             invariants=invariants(),

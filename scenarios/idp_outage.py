@@ -18,6 +18,7 @@ from idchaos.run.building import (
     invariants,
     phases,
     recovers,
+    sessions_survive,
     warm_latency,
     warm_success,
 )
@@ -41,6 +42,7 @@ class OutagePromises(Value):
 
     kept: float = Field(0.995, gt=0, lt=1, description="least share of API calls for which a session has a live token")
     login_recovery_s: float = seconds(2, at_least=0.1, why="logins must all succeed this soon after healing")
+    sessions_lost: int = Field(0, ge=0, description="how many sessions may be refused that nobody has ended")
 
 
 class IdpOutage(CommonSettings):
@@ -75,6 +77,7 @@ def design(settings: IdpOutage) -> Experiment:
                     settings.outage.login_recovery_s, "login", why="People could not log in although the IdP was back."
                 ),
                 api_success(settings, PhaseName.RECOVERY),
+                sessions_survive(settings.outage.sessions_lost),
                 idp_as_quick_as_before(settings),
                 *caught_up(settings, spans),
                 *every_run(settings, spans),

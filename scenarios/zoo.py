@@ -136,6 +136,7 @@ ROWS = (
     Row(defect="registration_limit_untold", trial=REGISTERING, caught_by=("limits_told",)),
     Row(defect="grace_once", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="idp_cold_after_silence", trial=SILENT, caught_by=("token_latency_p50_recovery",)),
+    Row(defect="sessions_lost_after_silence", trial=SILENT, caught_by=("sessions_survive",)),
     Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
     Row(

@@ -377,6 +377,18 @@ def idp_as_quick_as_before(settings: CommonSettings) -> Objective:
     )
 
 
+def sessions_survive(lost: int) -> Objective:
+    """The IdP knows whom it has logged in, whatever it went through: sessions are refreshed, and don't begin anew."""
+    return at_most(
+        lost,
+        "count",
+        "sessions_lost",
+        name="sessions_survive",
+        phase="all",
+        why="The IdP refused refresh tokens of sessions that nobody had ended: their users had to log in again.",
+    )
+
+
 def at_most(
     limit: float,
     unit: Literal["share", "s", "1/s", "per 1,000", "times", "count", "MiB"],

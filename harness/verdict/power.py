@@ -118,7 +118,7 @@ ONE_WILL_DO = frozenset(
         "replays_unnoticed", "parallel_uses_accepted", "token_lifetime_max", "theft_window_max",
         "limits_untold", "revoked_accepted_after_rest", "files_left_open", "memory_growth",
         "introspections_per_request",
-        "key_cache_age", "revocations_age", "readiness_mistaken",
+        "key_cache_age", "revocations_age", "readiness_mistaken", "sessions_lost",
     }
 )  # fmt: skip
 """SLIs that are decided by whatever was seen."""

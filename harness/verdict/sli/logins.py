@@ -1,4 +1,4 @@
-"""Did users get in: logins as wholes, each of several requests."""
+"""Did users get in, logins as wholes, each of several requests; and did they stay in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from idchaos.indicators import Selector
 from idchaos.record.record import When
 from idchaos.verdict import stats
-from idchaos.verdict.sli.base import Sli, estimated, share_of
+from idchaos.verdict.sli.base import Sli, counted, estimated, share_of, unknown
 from idchaos.verdict.traffic import Reading, Traffic
 
 _LOGIN = ("canary", "flow", "expected", "session", "endpoint", "due_at", "outcome")
@@ -48,7 +48,30 @@ def _login_retries(traffic: Traffic, selector: Selector, phase: When) -> Reading
     return estimated(stats.mean_count(retries, stats.seconds_of(frame["due_at"].to_numpy(dtype=np.float64))))
 
 
+def _sessions_lost(traffic: Traffic, selector: Selector, phase: When) -> Reading:
+    """Sessions that nobody had ended and whose refresh was refused: their users must log in again. Nothing is known
+    before one was refreshed, or refused, after the last fault.
+    """
+    mask = traffic.during(phase) & traffic.good & traffic.chosen(selector) & traffic.equal("flow", "refresh")
+    decided = traffic.rows(mask & traffic.decided, "decision", "session", "due_at")
+    healed = max((fault.healed_at for fault in traffic.record.faults if fault.healed_at is not None), default=None)
+    if healed is not None and not decided["due_at"].ge(healed).any():
+        return unknown("no session was refreshed after the fault")
+    if decided.empty:
+        return unknown("no session was refreshed")
+    lost = decided.loc[decided["decision"].eq("deny"), "session"].nunique()
+    return counted(float(lost), len(decided), f"of {decided['session'].nunique():,} that were refreshed")
+
+
 SLIS = (
     Sli("login_success_rate", _login_success, "share", "share", needs=_LOGIN, counts="good", of_generator=True),
+    Sli(
+        "sessions_lost",
+        _sessions_lost,
+        "rate",
+        "count",
+        needs=("canary", "flow", "expected", "session", "due_at", "decision"),
+        worsened_by_waiting=False,
+    ),
     Sli("login_retries", _login_retries, "rate", "retries", needs=(*_LOGIN, "retry"), of_generator=True),
 )

@@ -202,7 +202,8 @@ def test_judging_a_stored_run_again_changes_no_byte(idchaos: Idchaos) -> None:
     first = (run_dir / "verdict.json").read_bytes()
     again = idchaos("analyze", str(run_dir), "--json")
     assert (run_dir / "verdict.json").read_bytes() == first
-    assert again.stdout == result.stdout
+    # Runs that were inconclusive before it, and made again, are told by the command that made them alone.
+    assert json.loads(again.stdout)["runs"] == json.loads(result.stdout)["runs"]
     assert again.returncode == result.returncode
 
 

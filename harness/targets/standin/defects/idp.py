@@ -140,6 +140,7 @@ IDP_ENDPOINTS = listed(
         "posted_redirect_prefix_match": "Where the answer is to be posted, redirect URIs are compared by prefix.",
         "iss_missing_in_errors": "Errors that go to a client by the browser do not name their issuer.",
         "state_missing_in_errors": "Errors that go to a client by the browser do not bring its state back.",
+        "sessions_lost_after_silence": "After three seconds without a request all refresh tokens are forgotten.",
         "session_named_after_the_last": "A new session is named like the one that ended last.",
         "logout_hint_unverified": "The ID token of a logout is read, and not verified.",
         "assertion_unverified": "Assertions by which clients authenticate are read, and not verified.",
