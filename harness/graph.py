@@ -44,6 +44,8 @@ class Component(Value):
     """Of a validator: whether it is the one that decides about clients' tokens. Others check again behind it."""
     keeps_keys: bool = False
     """Of a validator: whether it checks JWTs by itself, by keys of the IdPs it trusts (RFC 7517)."""
+    told_keys: bool = False
+    """Of one that keeps keys: whether it is told where they are, and so reads no metadata (OpenID Connect Discovery)."""
     introspects: tuple[TokenFormat, ...] = ()
     """Of a validator: the tokens that it asks the IdP about (RFC 7662)."""
     formats: tuple[TokenFormat, ...] = ()
@@ -177,6 +179,11 @@ class Graph(Value):
     def keepers_of_keys(self) -> tuple[str, ...]:
         """Who checks JWTs by an IdP's keys, and keeps these."""
         return tuple(component.name for component in self.components if component.keeps_keys)
+
+    @property
+    def readers_of_metadata(self) -> tuple[str, ...]:
+        """Who learns from an IdP's metadata where its keys are, as far as it is known."""
+        return tuple(each.name for each in self.components if each.keeps_keys and not each.told_keys)
 
     @property
     def services_decide(self) -> bool:

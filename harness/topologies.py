@@ -35,6 +35,7 @@ class Need(StrEnum):
     """What a scenario may need of a topology."""
 
     KEYS = "validators that keep the IdP's keys"
+    METADATA = "validators that read the IdP's metadata"
     REPLICAS = "two replicas that keep keys and serve the same, so that one can restart"
     INTROSPECTION = "validators that ask the IdP about tokens"
 
@@ -43,6 +44,8 @@ def offers(graph: Graph) -> frozenset[Need]:
     """What a system has of all that scenarios may need."""
     keepers = set(graph.keepers_of_keys)
     found = {Need.KEYS} if keepers else set()
+    if graph.readers_of_metadata:
+        found.add(Need.METADATA)
     if any(len(keepers & set(members)) > 1 for members in graph.replicas.values()):
         found.add(Need.REPLICAS)
     if any(component.introspects for component in graph.components):

@@ -119,7 +119,7 @@ SCENARIO = Scenario(
     },
     variant_of=lambda settings: settings.fault.transform,
     design=design,
-    needs=(Need.KEYS,),
+    needs=(Need.KEYS, Need.METADATA),
     profiles={
         # What was revoked before the restart must still be of age after it, and be asked about often.
         "quick": {"gateway.revocation_cache_s": 1, "load.canaries_per_kind": 2},

@@ -94,7 +94,7 @@ class OddAnswers(EndpointFault):
         """Who asks that endpoint, of the target's parts."""
         if self.endpoint == "introspect":
             return tuple(each.name for each in graph.components if each.introspects)
-        return graph.keepers_of_keys
+        return graph.readers_of_metadata if self.endpoint == "discovery" else graph.keepers_of_keys
 
     def snapshot(self, target: Target) -> Snapshot:
         """What was served and asked so far."""

@@ -146,8 +146,10 @@ class Adapter(ABC):
 
     @property
     def graph(self) -> Graph:
-        """The system that it is tried in."""
-        return TOPOLOGIES[EDGE].graph
+        """The system that it is tried in. Each replica is told where its keys are (:attr:`Wiring.jwks_uri`)."""
+        whole = TOPOLOGIES[EDGE].graph
+        told = (each.model_copy(update={"told_keys": each.keeps_keys}) for each in whole.components)
+        return whole.model_copy(update={"components": tuple(told)})
 
     def missing(self) -> tuple[str, ...]:
         """The programs that it needs and that are not here."""
@@ -155,12 +157,17 @@ class Adapter(ABC):
 
     def version(self) -> str:
         """Of its first program; empty where it does not say."""
-        found = _VERSION.search(said_of(self.needs[0], *self.asks_version))
-        return found.group() if found else ""
+        return version_of(self.needs[0], *self.asks_version)
 
     def state(self) -> str:
         """What tells it from what it was: its version. A run is only that of another time while this is the same."""
         return self.version()
+
+
+def version_of(program: str, *arguments: str) -> str:
+    """What a program says of its version; empty where it says none."""
+    found = _VERSION.search(said_of(program, *arguments))
+    return found.group() if found else ""
 
 
 def which(program: str) -> str | None:
