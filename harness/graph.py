@@ -45,7 +45,8 @@ class Component(Value):
     keeps_keys: bool = False
     """Of a validator: whether it checks JWTs by itself, by keys of the IdPs it trusts (RFC 7517)."""
     told_keys: bool = False
-    """Of one that keeps keys: whether it is told where they are, and so reads no metadata (OpenID Connect Discovery)."""
+    """Of one that keeps keys: whether it is told where they are, and so reads no metadata (OpenID Connect
+    Discovery)."""
     introspects: tuple[TokenFormat, ...] = ()
     """Of a validator: the tokens that it asks the IdP about (RFC 7662)."""
     formats: tuple[TokenFormat, ...] = ()

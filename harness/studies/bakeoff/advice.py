@@ -14,6 +14,8 @@ from idchaos.studies.study.figure import Figure
 MANY = 50.0
 """Key requests per 1,000 calls, beyond which whoever sends junk can make a component ask for keys at will."""
 LONG_S = 0.5
+OUTAGES = tuple(f"survives_{kind}" for kind in ("refused", "timeout", "error_5xx", "garbage", "empty"))
+"""Answers to how long good traffic goes on while keys can't be had."""
 OF_TYPE = ("ask for `typ` `at+jwt`, where the IdP says so (RFC 9068)", "tokens of an IdP that does not say so")
 PASSED_ON: Mapping[str, tuple[str, str]] = {
     "no exp": ("ask for `exp`: a token without it is good for ever", "tokens of an IdP that leaves it out"),
@@ -99,26 +101,31 @@ def _withdrawn_keys(component: Component) -> Iterator[Advice]:
 
 
 def _outages(component: Component) -> Iterator[Advice]:
-    found = component.told("survives_refused")
-    if found is None or found.value is None or found.interval[1] is None:
+    ends = {name: found for name in OUTAGES if (found := component.told(name)) and _ended(found)}
+    if not ends:
         return
-    because = f"goes on {found.text}, then nobody is served"
+    soonest = min(ends, key=lambda name: ends[name].value or 0.0)
+    because = f"goes on {ends[soonest].text}, then nobody is served ({soonest.removeprefix('survives_')})"
     better = [
         name for name in component.kin
-        if (other := component.sheet.get(name, "survives_refused")) and other.known and other.interval[1] is None
+        if (other := component.sheet.get(name, soonest)) and other.known and other.interval[1] is None
     ]  # fmt: skip
     costs = "a key that is withdrawn while the IdP can't be reached is believed for as long"
     if better:
-        yield Advice(f"fetch keys ahead, as `{better[0]}` does", costs, because, "survives_refused")
+        yield Advice(f"fetch keys ahead, as `{better[0]}` does", costs, because, soonest)
     if component.knob("jwks_stale_s"):
         yield Advice(f"keep old keys while there are no new ones: `{component.knob('jwks_stale_s')}`", costs, because,
-                     "survives_refused")  # fmt: skip
+                     soonest)  # fmt: skip
     elif component.knob("jwks_cache_s"):
         yield Advice(
             f"let keys live longer than the outages that you mean to bear: `{component.knob('jwks_cache_s')}`",
             "a withdrawn key is believed for as long, and a key that nobody published ahead may be refused for as long",
-            because, "survives_refused",
+            because, soonest,
         )  # fmt: skip
+
+
+def _ended(found: Figure) -> bool:
+    return found.value is not None and found.interval[1] is not None
 
 
 def _told_wrongly(component: Component) -> Iterator[Advice]:
@@ -132,7 +139,6 @@ def _told_wrongly(component: Component) -> Iterator[Advice]:
         if where:
             because = f"{status} in {len(where)} of {sum(map(bool, said.values()))} kinds of outage"
             yield Advice(what, "a few lines around it, or a rule in the proxy before it", because, where[0])
-            return
 
 
 def _rotations(component: Component) -> Iterator[Advice]:
