@@ -130,7 +130,8 @@ def _member_differs(name: str) -> Callable[[Look], bool]:
 JWK, HTTP, DISCOVERY = "RFC 7517 section ", "RFC 9110 section ", "OpenID Connect Discovery 1.0 section "
 CHANGES: Mapping[Transform, Change] = {
     "unknown_kty": Change(
-        "a key of a type that nobody knows yet comes first, and all say things that nobody knows", "jwks", True,
+        "a key of a type that nobody knows yet comes first, and all have certificates and say things that nobody knows",
+        "jwks", True,
         _any_key(lambda key: key.get("kty") not in KNOWN_TYPES), f"{JWK}4 and 5",
     ),
     "unknown_curve": Change(
