@@ -20,7 +20,7 @@ from idchaos.load.flows.catalogue import flows_in
 from idchaos.planning.observability import without
 from idchaos.run.scenario import Experiment
 from idchaos.targets.base import Target
-from idchaos.targets.capabilities import BlastRadius, LimitsBlast, ReportsState
+from idchaos.targets.capabilities import BlastRadius, LimitsBlast, ReportsState, known_as
 from idchaos.targets.endpoints import Endpoints
 
 EXPIRED: Final = "expired"
@@ -71,9 +71,9 @@ def check_capabilities(experiment: Experiment, target: Target) -> None:
     """
     reports = target.capability(ReportsState)
     for fault in (fault for faults in experiment.faults.values() for fault in faults):
-        missing = [need.__name__ for need in (*fault.needs, *fault.also_needs()) if target.capability(need) is None]
+        missing = [known_as(need) for need in (*fault.needs, *fault.also_needs()) if target.capability(need) is None]
         if missing:
-            raise Unsuited(f"--target {target.name}: {fault.title} needs a target with {', '.join(missing)}")
+            raise Unsuited(f"--target {target.name}: {fault.title} needs a target where {', and where '.join(missing)}")
         for fact, components in fault.asks(target.graph).items():
             mute = [name for name in components if reports is None or fact not in reports.tells(name)]
             if mute:

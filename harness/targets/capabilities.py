@@ -30,6 +30,12 @@ class Able(Protocol):
         """Who does what this protocol says, at this very target; ``None``: nobody."""
 
 
+def known_as(kind: type) -> str:
+    """A capability as people are told of it: the first sentence of its docstring, in the middle of another one."""
+    said = " ".join((kind.__doc__ or kind.__name__).split()).split(". ")[0].rstrip(".")
+    return f"{said[:1].lower()}{said[1:]}" if said[1:2].islower() else said
+
+
 def required(target: Able, kind: type[Kind]) -> Kind:
     """Who does what this protocol says.
 
@@ -38,7 +44,7 @@ def required(target: Able, kind: type[Kind]) -> Kind:
     """
     found = target.capability(kind)
     if found is None:
-        raise FaultError(f"the target {target.name} lacks the capability {kind.__name__}")
+        raise FaultError(f"the target {target.name} is none where {known_as(kind)}")
     return found
 
 

@@ -161,5 +161,7 @@ def test_every_scenario_finds_what_its_faults_need_at_the_stand_ins(target: str)
 def test_a_fault_that_the_target_cannot_carry_out_is_refused_before_anything_starts() -> None:
     mute = SimpleNamespace(name="mine", capability=lambda _: None)
     rotation = prepare(Request("key_rotation")).experiment
-    with pytest.raises(UsageError, match=r"--target mine: overlap rotation .* needs a target with RotatesKeys, "):
+    with pytest.raises(
+        UsageError, match=r"--target mine: overlap rotation .* needs a target where publishing, signing with and "
+    ):
         launch.check_capabilities(rotation, mute)  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ def test_what_was_granted_is_there_and_what_was_not_is_named() -> None:
     target = Mine(Granted({SkewsClock: clocks}))
     assert required(target, SkewsClock) is clocks
     assert target.capability(ReportsState) is None
-    with pytest.raises(FaultError, match="the target mine lacks the capability ReportsState"):
+    with pytest.raises(FaultError, match="the target mine is none where its parts tell of themselves"):
         required(target, ReportsState)
 
 
