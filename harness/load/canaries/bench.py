@@ -32,6 +32,8 @@ USERS = 8
 _WHOSE = "whose:"
 MOST_OF_A_LIFE = 0.9
 """A token refused because it has expired says nothing of what else is wrong with it."""
+JUMP_S = 3.0
+"""Claims are whole seconds, and requests travel: by so much a clock may seem to have been set."""
 
 
 @dataclass
@@ -188,6 +190,15 @@ class Bench:
         self.scene.upkeep(step)
         return token_from(body, session=SESSION, asked_at=self.scene.asked_at(step)) if body else None
 
+    def clock_jumped(self, token: Token) -> bool:
+        """Whether the IdP's clock was set since it issued a JWT, in a run in which that may end a token before its
+        time: what has ended by its own clock no IdP need revoke, nor remember. A fresh token tells.
+        """
+        if token.about.format != "jwt" or self.expired_after_s < token.life_s / 2:
+            return False
+        fresh = self.machine_token()
+        return fresh is None or abs(_ahead_s(fresh) - _ahead_s(token)) > JUMP_S
+
     def until(self, token: Token) -> float:
         """Until when (Unix time) the token has surely not expired."""
         return token.obtained_at + token.life_s * MOST_OF_A_LIFE
@@ -274,3 +285,8 @@ class Bench:
 
 def _kid(token: str) -> str:
     return str(peek(token)[0].get("kid", ""))
+
+
+def _ahead_s(token: Token) -> float:
+    """By how much the clock that a token was issued by was ahead; NaN where it does not tell."""
+    return token.about.iat - token.obtained_at

@@ -107,8 +107,11 @@ def test_revocation_is_felt_within_the_bound_or_the_run_fails(
     )  # fmt: skip
     run = the_run(result)
     assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
-    # What was seen decides the longest lag at once; a quantile of so short a run may stay undecided.
-    assert any(item["name"] == "jwt_revocation_lag_max" and item["verdict"] == verdict for item in run["objectives"])
+    # What was seen decides the longest lag at once, unless the machine was short of CPU: then a lag is its doing, and
+    # tokens that pass long after their revocation are what is left.
+    told = {item["name"]: item["verdict"] for item in run["objectives"]}
+    lags = {told["jwt_revocation_lag_max"], told["jwt_revoked_after_rest"]}
+    assert "FAIL" in lags if verdict == "FAIL" else lags == {"PASS"}
 
 
 @pytest.mark.e2e

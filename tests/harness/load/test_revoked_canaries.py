@@ -1,11 +1,16 @@
 """Revoked tokens as canaries: which are made, when they are surely bad, and for whom."""
 
 from itertools import groupby
+from types import SimpleNamespace
+
+import pytest
 
 from idchaos.experiment import Canary
+from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.kinds.revoked import LISTED
 from idchaos.load.canaries.stock import Shelf
-from idchaos.load.idp.tokens import peek
+from idchaos.load.engine.recorder import NOTHING, About
+from idchaos.load.idp.tokens import Token, peek
 from tests.harness.load.conftest import arrival, samples, stock
 
 
@@ -63,3 +68,24 @@ def test_what_ended_before_it_could_be_revoked_is_no_canary(world, scene, monkey
     canaries = stock(scene, Canary.REVOKED)
     assert list(canaries.stock[Canary.REVOKED]) == []
     assert not world.revoked
+
+
+def issued(at, iat, form="jwt"):
+    return Token("t", b"", 20.0, at, About(format=form, iat=iat))
+
+
+@pytest.mark.parametrize(
+    ("token", "fresh", "error_s", "jumped"),
+    [
+        (issued(1000.0, 1000), issued(1005.0, 1035), 31.0, True),  # it was set while the token lived
+        (issued(1000.0, 1030), issued(1005.0, 1035), 31.0, False),  # it was ahead already
+        (issued(1000.6, 1000), issued(1005.0, 1006), 31.0, False),  # whole seconds
+        (issued(1000.0, 1000), None, 31.0, True),
+        (issued(1000.0, 1000, "opaque"), issued(1005.0, 1035), 31.0, False),  # it is gone, whatever ended it
+        (issued(1000.0, 1000), issued(1005.0, 1035), 2.0, False),  # no clock is wrong by as much in this run
+        (issued(1000.0, 1000), Token("t", b"", 20.0, 1005.0, NOTHING), 31.0, False),  # nobody tells
+    ],
+)
+def test_what_has_ended_by_the_idps_clock_alone_is_no_canary(token, fresh, error_s, jumped):
+    bench = SimpleNamespace(expired_after_s=error_s, machine_token=lambda: fresh)
+    assert Bench.clock_jumped(bench, token) is jumped

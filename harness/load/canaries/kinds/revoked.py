@@ -65,7 +65,7 @@ class Revoked(TokenKind):
             bench.forged[self.name] += 1
             if bench.now >= bench.until(token):  # showing it took too long: what has ended can't be revoked
                 return
-            if not _revoke(bench, client, token.value):
+            if not _revoke(bench, client, token.value) or bench.clock_jumped(token):
                 return
             call = Call(
                 lines=token.bearer,
@@ -132,6 +132,8 @@ class GrantRevoked(TokenKind):
             return
         if bench.observe(scene.idp.revoke(client, refresh, "refresh_token")):
             for way, token in zip(("", "refreshed"), tokens, strict=False):
+                if bench.clock_jumped(token):
+                    continue
                 about, ripe, until = replace(token.about, obtained_at=bench.now), bench.now + after, bench.until(token)
                 known_at: set[str] | None = set() if bench.under_load else None
                 about = replace(about, way=way)
