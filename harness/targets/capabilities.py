@@ -33,7 +33,9 @@ class Able(Protocol):
 def known_as(kind: type) -> str:
     """A capability as people are told of it: the first sentence of its docstring, in the middle of another one."""
     said = " ".join((kind.__doc__ or kind.__name__).split()).split(". ")[0].rstrip(".")
-    return f"{said[:1].lower()}{said[1:]}" if said[1:2].islower() else said
+    first = said.partition(" ")[0]
+    # Names keep their capitals: "IdP endpoints ...".
+    return f"{said[:1].lower()}{said[1:]}" if first[1:].islower() or len(first) == 1 else said
 
 
 def required(target: Able, kind: type[Kind]) -> Kind:

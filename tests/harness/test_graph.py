@@ -87,16 +87,14 @@ def test_a_gateway_for_each_service_and_two_idps() -> None:
     assert graph.links_to_idp == ("gateway-to-idp",)
     assert graph.probers["orders-proxy-to-partner-idp"] == (("orders-proxy", "partner-idp"),)
     assert graph.link_between("stock-proxy", "partner-idp") is None
-    assert not graph.services_decide and offers(graph) == {Need.KEYS, Need.INTROSPECTION}
+    assert not graph.services_decide and offers(graph) == {Need.KEYS, Need.METADATA, Need.INTROSPECTION}
 
 
-@pytest.mark.parametrize(
-    ("count", "offered"), [(1, {Need.KEYS}), (2, {Need.KEYS, Need.REPLICAS}), (5, {Need.KEYS, Need.REPLICAS})]
-)
+@pytest.mark.parametrize(("count", "offered"), [(1, set()), (2, {Need.REPLICAS}), (5, {Need.REPLICAS})])
 def test_any_number_of_replicas(count: int, offered: set[Need]) -> None:
     graph = replicas(count)
     assert len(graph.gateways) == len(graph.groups["gateway-to-idp"]) == count
-    assert offers(graph) == offered
+    assert offers(graph) == offered | {Need.KEYS, Need.METADATA}
 
 
 def test_a_group_and_a_single_link_go_by_their_names() -> None:

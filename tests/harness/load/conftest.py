@@ -109,6 +109,9 @@ class World:
     def has(self, endpoint):
         return True
 
+    def lists(self, member, value):
+        return False
+
     def jwks(self):
         return None if self.away else []
 

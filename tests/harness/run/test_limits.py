@@ -121,7 +121,7 @@ def test_scenarios_that_lack_something_are_named_with_it(file: Path) -> None:
     file.write_text(SYSTEM)
     found = scenarios_at(str(file))
     assert "jwks_outage" in found.can_run
-    assert "RotatesKeys" in found.lacks["key_rotation"]
+    assert "publishing, signing with and retiring a key are separate acts" in found.lacks["key_rotation"]
     assert "a client with refresh_token, and a user" in found.lacks["refresh_race"]
     assert "needs a proxy on the link client-to-idp" in found.lacks["idp_outage"]
     file.write_text(SYSTEM.partition("[toxiproxy]")[0] + "[settings]\naccess_ttl_s = 300\n")

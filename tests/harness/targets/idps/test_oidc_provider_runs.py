@@ -144,10 +144,10 @@ def test_a_run_with_it_declares_what_nobody_can_see_and_promises_nothing_of_revo
 @pytest.mark.parametrize(
     ("scenario", "changed", "lacks"),
     [
-        ("idp_brownout", {}, "InjectsErrors"),
-        ("key_rotation", {"rotation.mode": "publish_late"}, "SignsUnpublished"),
-        ("live_key_removed", {}, "SignsUnpublished"),
-        ("stale_secret", {}, "RotatesSecrets"),
+        ("idp_brownout", {}, "IdP endpoints can be told to fail"),
+        ("key_rotation", {"rotation.mode": "publish_late"}, "a key that is not in the key set can sign all the same"),
+        ("live_key_removed", {}, "a key that is not in the key set can sign all the same"),
+        ("stale_secret", {}, "a client's secret can be replaced"),
         ("clock_skew", {}, "idp can't tell of clock"),
         ("revocation_lag", {}, "idp can't tell of revoked"),
         ("refresh_race", {}, "no time of grace"),
