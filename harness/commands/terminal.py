@@ -205,7 +205,8 @@ def show_joint(joint: Joint) -> None:
     console.print(Text.assemble("\n", ("together  ", "bold"), f"{judged.scenario} · {judged.variant}"))
     for row in judged.objectives:
         console.print(Text.assemble("  ", _verdict(row.verdict), f" {row.name}"))
-        said = f"{row.phase}: {words.number(row.value, row.unit)} ({words.interval(row.interval, row.unit)})"
+        value = words.value(row.value, row.unit, endless=row.endless)
+        said = f"{row.phase}: {value} ({words.interval(row.interval, row.unit)})"
         told = f"{said} of {row.samples:,}; bound {words.bound(row.bound, row.unit)}; alone: {alone(row)}"
         console.print(Padding(Text(told, style="dim"), (0, 0, 0, 6)))
     console.print()
@@ -221,15 +222,15 @@ def show_joint(joint: Joint) -> None:
 def show_comparison(found: Comparison, page: Path) -> None:
     """What is worse and what can't be told, then whether the second run is worse at all."""
     from idchaos.report import words
-    from idchaos.report.compared import WORST_FIRST, sentence
+    from idchaos.report.compared import WORST_FIRST, sentence, values
 
     console = _console()
     colours = dict(zip(WORST_FIRST, (COLOURS["FAIL"], COLOURS["INCONCLUSIVE"], COLOURS["PASS"]), strict=True))
     for how in WORST_FIRST:
         for row in (row for row in found.objectives if row.change is how):
             console.print(Text.assemble("  ", (row.change.value, colours[how]), f"  {row.name}"))
-            values = f"{words.number(row.first, row.unit)} → {words.number(row.second, row.unit)}"
-            said = f"{row.phase}: {values}, {words.change(row.difference, row.unit)}"
+            first, second, difference = values(row)
+            said = f"{row.phase}: {first} → {second}, {difference}"
             console.print(
                 Padding(Text(f"{said} ({words.change_interval(row.interval, row.unit)})", "dim"), (0, 0, 0, 6))
             )

@@ -80,14 +80,29 @@ def _mark(change: Change) -> dict[str, str]:
     return {"change": change.value, "colour": COLOURS[change], "sign": SIGNS[change]}
 
 
+def values(row: ObjectiveChange) -> tuple[str, str, str]:
+    """The first run's value, the second's, and the difference: ``4.2 s``, ``∞``, ``+∞``."""
+    first, second = (
+        words.value(value, row.unit, endless=endless)
+        for value, endless in zip((row.first, row.second), row.endless, strict=True)
+    )
+    difference = words.change(row.difference, row.unit)
+    if row.endless == (False, True) and row.first is not None:
+        difference = f"+{words.ENDLESS}"
+    elif row.endless == (True, False) and row.second is not None:
+        difference = f"−{words.ENDLESS}"
+    return first, second, difference
+
+
 def _objective(row: ObjectiveChange) -> dict[str, Any]:
+    first, second, difference = values(row)
     return {
         "name": words.title(row.name),
         "sli": row.sli,
         "phase": row.phase,
-        "first": words.number(row.first, row.unit),
-        "second": words.number(row.second, row.unit),
-        "difference": words.change(row.difference, row.unit),
+        "first": first,
+        "second": second,
+        "difference": difference,
         "interval": words.change_interval(row.interval, row.unit),
         "tolerance": words.change(row.tolerance, row.unit).lstrip("+"),
         "verdicts": " → ".join(verdict or "not judged" for verdict in row.verdicts),

@@ -64,7 +64,7 @@ def _objective(row: RepeatedObjective) -> dict[str, Any]:
         "sli": row.sli,
         "phase": row.phase,
         "verdict": row.verdict.value,
-        "value": words.number(row.value, row.unit),
+        "value": words.value(row.value, row.unit, endless=row.endless),
         "bound": words.bound(row.bound, row.unit),
         "interval": words.interval(row.interval, row.unit),
         "samples": f"{row.samples:,}",

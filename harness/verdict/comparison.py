@@ -10,6 +10,7 @@ matters is looked for in several runs (``idchaos run --repeat``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -50,6 +51,8 @@ class ObjectiveChange(Value):
     unit: str
     first: float | None
     second: float | None
+    endless: tuple[bool, bool] = (False, False)
+    """Of each run, whether no end was seen: then it has no finite value, though something was measured."""
     difference: float | None
     interval: Interval
     tolerance: float | None
@@ -162,6 +165,7 @@ def _objective(
         unit=after.unit or before.unit,
         first=number(before.value),
         second=number(after.value),
+        endless=(before.value == math.inf, after.value == math.inf),
         difference=number(found.value),
         interval=(number(found.low), number(found.high)),
         tolerance=number(allowed),

@@ -51,6 +51,8 @@ class RepeatedObjective(Value):
     bound: str
     value: float | None
     interval: Interval
+    endless: bool = False
+    """Whether no end was seen: then there is no finite ``value``, though something was measured."""
     samples: int
     unit: str
     verdicts: tuple[Verdict, ...]
@@ -137,6 +139,7 @@ def judge_outcomes(objective: Objective, outcomes: Sequence[Outcome]) -> Repeate
         bound=objective.bound.text,
         value=number(measured.value),
         interval=(number(measured.low), number(measured.high)),
+        endless=measured.value == math.inf,
         samples=measured.samples,
         unit=measured.unit,
         verdicts=tuple(each.verdict for each in outcomes),

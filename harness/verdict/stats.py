@@ -160,12 +160,16 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     clustering as those do: with d = second - first, d - √((second - low₂)² + (high₁ - first)²) and
     d + √((high₂ - second)² + (first - low₁)²) (of shares: Newcombe, Statistics in Medicine 17, 1998, method 10; of
     anything with bounds of its own: Zou & Donner, Statistics in Medicine 27, 2008). Where either one is unbounded, so
-    is the difference.
+    is the difference. Where either one is beyond what was seen, ends are all that is known: the difference is from
+    low₂ - high₁ to high₂ - low₁.
     """
     value = second.value - first.value
     smaller = min((first, second), key=lambda estimate: estimate.effective)
     if math.isnan(value):
         return Estimate(math.nan, -math.inf, math.inf, smaller.samples, smaller.effective)
+    if math.isinf(value):
+        low, high = second.low - first.high, second.high - first.low
+        return Estimate(value, low, high, smaller.samples, smaller.effective)
     low = value - math.hypot(second.value - second.low, first.high - first.value)
     high = value + math.hypot(second.high - second.value, first.value - first.low)
     return Estimate(value, low, high, smaller.samples, smaller.effective)

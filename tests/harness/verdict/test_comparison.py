@@ -12,6 +12,7 @@ from idchaos.experiment import Bound, Objective, PhaseName, Plan, Verdict
 from idchaos.record.record import RunRecord
 from idchaos.verdict.comparison import Change, Comparison, Tolerance, compare, worst
 from idchaos.verdict.verdict import InvariantVerdict, judge_run
+from tests.harness.verdict.test_lags import probe
 
 Make = Callable[..., RunRecord]
 MakePlan = Callable[..., Plan]
@@ -73,6 +74,35 @@ def test_of_times_less_is_better_and_a_little_more_is_none(
 ) -> None:
     (row,) = compared(latency_s=latency_s, objective=LATE).objectives
     assert row.change is change
+
+
+@pytest.mark.parametrize(
+    ("refused_after", "endless", "change"),
+    [
+        ((1.0, 99.0), (False, True), Change.WORSE),
+        ((99.0, 1.0), (True, False), Change.NO_WORSE),
+        ((99.0, 99.0), (True, True), Change.NO_WORSE),
+    ],
+)
+def test_a_lag_whose_end_nobody_saw_is_worse_than_any_that_ended(
+    make_record: Make,
+    make_plan: MakePlan,
+    refused_after: tuple[float, float],
+    endless: tuple[bool, bool],
+    change: Change,
+) -> None:
+    lag = Objective(
+        name="lag", sli="revocation_lag_p95", phase=PhaseName.FAULT, bound=Bound(op="<=", limit=99, unit="s"), why=""
+    )
+    plan = make_plan([lag])
+    rows = [
+        [row for number in range(70) for row in probe(f"p{number}", 110 + number / 8, refused_after=each, polls=25)]
+        for each in refused_after
+    ]
+    first, second = ((record, judge_run(record)) for record in (make_record(each, plan=plan) for each in rows))
+    (row,) = compare(first, second, Tolerance()).objectives
+    assert (row.endless, row.change) == (endless, change)
+    assert [each is None for each in (row.first, row.second)] == list(endless)
 
 
 def test_without_data_nothing_can_be_told(make_record: Make, make_plan: MakePlan, traffic: Traffic) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -102,6 +103,8 @@ def test_what_is_no_share_is_as_bad_as_in_the_worst_run() -> None:
     assert (found.value, found.interval, found.verdict) == (7.0, (0.9, 7.0), FAIL)
     assert found.reason == "served in fault: of 6 runs 5 PASS, 1 FAIL"
     assert judge_outcomes(objective, [lag(1.0, PASS)] * 6).reason == ""
+    without_end = judge_outcomes(objective, [*[lag(1.0, PASS)] * 5, lag(math.inf, FAIL)])
+    assert (found.endless, without_end.endless, without_end.value) == (False, True, None)
 
 
 @pytest.mark.parametrize("runs", [5, 20])

@@ -250,6 +250,14 @@ def test_a_difference_with_nothing_or_too_little_on_a_side_is_unbounded() -> Non
     assert stats.difference(few, some).low == -math.inf
 
 
+def test_a_difference_from_what_has_no_end_is_at_least_that_of_the_ends_that_were_seen() -> None:
+    ended, endless = stats.Estimate(1.0, 0.9, 1.2, 70, 70), stats.Estimate(math.inf, 8.0, math.inf, 70, 70)
+    worse, better = stats.difference(ended, endless), stats.difference(endless, ended)
+    assert (worse.value, worse.low, worse.high) == (math.inf, pytest.approx(6.8), math.inf)
+    assert (better.value, better.low, better.high) == (-math.inf, -math.inf, pytest.approx(-6.8))
+    assert stats.difference(endless, endless).low == -math.inf
+
+
 @pytest.mark.parametrize("correlation", [0.0, 0.2])
 def test_bounds_of_a_difference_of_shares_cover(correlation: float) -> None:
     """A baseline of 30 s at 99 %, a fault of 60 s at 93 %, 20 samples a second, seconds alike or not."""
