@@ -23,7 +23,8 @@ def command(folder: Path, as_json: bool) -> None:
     from idchaos.studies.history import past, write_index
 
     if as_json:
+        index = write_index(folder)
         runs = [run.model_dump(mode="json") for run in past(folder)]
-        print(json.dumps({"index": str(write_index(folder)), "runs": runs}, indent=2))
+        print(json.dumps({"index": str(index), "runs": runs}, indent=2))
     else:
         print(write_index(folder))

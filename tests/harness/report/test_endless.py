@@ -62,6 +62,6 @@ def judged() -> Repeats:
 
 
 def test_several_runs_on_a_page_and_on_a_terminal(judged: Repeats, capsys: pytest.CaptureFixture[str]) -> None:
-    assert '<strong>∞</strong>' in repeated.page(judged, (), ())
+    assert "<strong>∞</strong>" in repeated.page(judged, (), ())
     show_joint(cast(Joint, SimpleNamespace(judged=judged, report="page.html")))
     assert "fault: ∞ (6.80 s to ∞) of 70" in capsys.readouterr().out
