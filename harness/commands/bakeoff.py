@@ -17,6 +17,7 @@ import click
 
 from idchaos.commands import options
 from idchaos.commands.executing import executing
+from idchaos.commands.lines import say
 from idchaos.errors import ExitCode
 from idchaos.settings import PROFILES, parse_assignments
 
@@ -180,12 +181,12 @@ def _tell_plan(planned: Planned, table: Any, at_once: int, as_json: bool) -> int
         print(json.dumps(document, indent=2))
         return ExitCode.PASS
     again = f", {found} of which are found again" if found else ""
-    print(
+    say(
         f"{len(planned.gateways)} components, {len(planned.points)} runs each: {len(planned.cells)} runs{again}, "
         f"about {seconds / 60:.0f} minutes with {at_once} at a time"
     )
     for (name, (scenario, variant)), why in planned.left_out.items():
-        print(f"  left out: {name}, {scenario} · {variant}: {why}")
+        say(f"  left out: {name}, {scenario} · {variant}: {why}")
     return ExitCode.PASS
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from idchaos.commands import options
+from idchaos.commands.lines import columns, folded, say
 from idchaos.errors import ExitCode, UsageError
 from idchaos.experiment import Phase, PhaseName, Stream
 from idchaos.settings import parse_assignments
@@ -97,8 +98,8 @@ def send(
         named = [{SHOWN.get(name, name): value for name, value in row.items()} for row in rows]
         print(json.dumps({"canary": kind, "accepted": accepted, "decided": decided, "attempts": named}, indent=2))
     else:
-        print("\n".join(table(rows)))
-        print(f"{kind}: {accepted} of {decided} accepted")
+        print("\n".join(table(rows, columns(sys.stdout))))
+        say(f"{kind}: {accepted} of {decided} accepted")
     if problem:
         print(f"idchaos: {problem}", file=sys.stderr)
     # As with a run: whoever looks at 70 alone must not miss a breach.
@@ -167,10 +168,15 @@ def asked_about(samples: pd.DataFrame, kinds: Iterable[str]) -> pd.DataFrame:
     return samples[samples["flow"].eq("canary") & kind & samples["sent_at"].notna()]
 
 
-def table(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """What was decided where and how often, accepted ones first, in columns."""
+def table(rows: Iterable[dict[str, Any]], width: int | None = None) -> list[str]:
+    """What was decided where and how often, accepted ones first: in columns, or a folded line each where a terminal has
+    no room for them.
+    """
     found = Counter(tuple(str(row[name]) or "-" for name in SHOWN) for row in rows)
     ordered = sorted(found.items(), key=lambda each: (each[0][2] != "accept", each[0]))
     lines = [("times", *SHOWN.values()), *((f"{count:,}", *cells) for cells, count in ordered)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    if width is not None and sum(widths) + 2 * len(widths[1:]) > width:
+        return [folded(f"{count} × {decision} by {replica} at {route}: {status}, {reason}", width)
+                for count, replica, route, decision, status, reason in lines[1:]]  # fmt: skip
+    return ["  ".join(cell.ljust(wide) for cell, wide in zip(line, widths, strict=True)).rstrip() for line in lines]

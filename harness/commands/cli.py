@@ -15,6 +15,8 @@ from typing import Any
 
 import click
 
+from idchaos.commands import help as helping
+from idchaos.commands.lines import tell
 from idchaos.errors import ExitCode, IdchaosError, Interrupted, told
 
 COMMANDS = (
@@ -98,7 +100,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _fail(message: str, code: ExitCode) -> None:
     line = "".join(each if each.isprintable() else "?" for each in " ".join(message.split()))
-    print(f"idchaos: {line}", file=sys.stderr)
+    tell(f"idchaos: {line}")
     sys.exit(code)
 
 
@@ -128,7 +130,11 @@ def _readers() -> Iterator[None]:
         raise _Unread(f"what there is to tell cannot be written: {error.strerror}") from error
 
 
-class Commands(click.Group):
+# Whatever the command: each makes a context of its own, and all of them its help by this.
+click.Context.formatter_class = helping.Formatter
+
+
+class Commands(helping.Group):
     """Imports a command's module when that command is asked for: no command waits for another's libraries."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
@@ -174,9 +180,12 @@ def cli(ctx: click.Context) -> None:
 
     \b
     Start with:
-      idchaos list                      what can be tried
-      idchaos run jwks_outage           half a minute, on this machine; verdict and report
-      idchaos new scenario my_outage    a scenario of your own, with its test
+      idchaos list
+        what can be tried
+      idchaos run jwks_outage
+        half a minute; verdict and report
+      idchaos new scenario my_outage
+        one of your own, with its test
 
     Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 64 bad usage or input, 70 the harness itself failed, 130 interrupted.
     A run that left something behind keeps its verdict, but never exits 0 or 2: it exits 70 unless it is a FAIL.

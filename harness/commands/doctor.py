@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from idchaos.commands import options
+from idchaos.commands.lines import say
 from idchaos.errors import ExitCode, TargetError, Unsuited, UsageError
 from idchaos.targets.gateways.catalogue import adapter_named
 from idchaos.targets.systems.file import describes_system
@@ -46,7 +47,7 @@ def command(*, gateway: str, as_json: bool) -> int:
         print(json.dumps(document, indent=2))
     else:
         for each in found:
-            print(f"✓ {each.what}" if each.ok else f"✕ {each.what}: {each.advice}")
+            say(f"✓ {each.what}" if each.ok else f"✕ {each.what}: {each.advice}")
         if runnable is not None:
             _show(runnable)
     return ExitCode.PASS if all(each.ok for each in found) else ExitCode.FAIL
@@ -61,9 +62,9 @@ class Runnable(NamedTuple):
 
 
 def _show(runnable: Runnable) -> None:
-    print(f"can run here: {', '.join(runnable.can_run) or 'nothing'}")
+    say(f"can run here: {', '.join(runnable.can_run) or 'nothing'}")
     for name, why in runnable.lacks.items():
-        print(f"  not {name}: {why}")
+        say(f"  not {name}: {why}")
 
 
 def scenarios_at(file: str) -> Runnable:

@@ -7,7 +7,7 @@ import click
 
 @click.command()
 def command() -> None:
-    """Stop the target that ``up`` left running."""
+    """Stop the target that `up` left running."""
     from idchaos.run.standing import take_down
 
     print(take_down())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from idchaos.commands.help import Group
 from idchaos.commands.init_target import target
 from idchaos.commands.new import written
 from idchaos.commands.schema import put_beside
@@ -16,7 +17,7 @@ from idchaos.errors import StoreError, UsageError
 from idchaos.targets.tables import SUFFIX
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Write a file that describes a part of your own."""
 

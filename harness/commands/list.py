@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from idchaos.commands import options
+from idchaos.commands.lines import columns, entry
 from idchaos.errors import ExitCode, UsageError
 from idchaos.settings import names
 from idchaos.topologies import DEFAULT_TOPOLOGY, TOPOLOGIES
@@ -48,13 +50,21 @@ def command(*, defects: bool, faults: bool, gateways: bool, idps: bool, as_json:
     if as_json:
         print(json.dumps([_document(scenario) for scenario in scenarios], indent=2))
         return code
-    width = max(len(scenario.name) for scenario in scenarios)
-    for scenario in scenarios:
-        print(f"{scenario.name:<{width}}  {scenario.summary}")
-        print(f"{'':<{width}}  variants: {', '.join(scenario.variants)}; covers {', '.join(scenario.covers)}")
-        if len(where := _topologies(scenario)) < len(TOPOLOGIES):
-            print(f"{'':<{width}}  topologies: {', '.join(where)}")
+    _entries({scenario.name: _about(scenario) for scenario in scenarios})
     return code
+
+
+def _entries(found: Mapping[str, Sequence[str]]) -> None:
+    """Each name with what is told of it, in two columns."""
+    column, width = max(map(len, found)) + 2, columns(sys.stdout)
+    for name, texts in found.items():
+        print(entry(name, texts, column, width))
+
+
+def _about(scenario: Scenario[Any]) -> list[str]:
+    told = [scenario.summary, f"variants: {', '.join(scenario.variants)}; covers {', '.join(scenario.covers)}"]
+    where = _topologies(scenario)
+    return told if len(where) == len(TOPOLOGIES) else [*told, f"topologies: {', '.join(where)}"]
 
 
 def _tell(problems: tuple[str, ...]) -> ExitCode:
@@ -109,8 +119,7 @@ def _list_defects(as_json: bool) -> None:
         ]
         print(json.dumps(told, indent=2))
         return
-    for defect in DEFECTS.values():
-        print(f"{defect.name:<36} {defect.meaning}")
+    _entries({defect.name: [defect.meaning] for defect in DEFECTS.values()})
 
 
 def _list_faults(as_json: bool) -> None:
@@ -120,20 +129,27 @@ def _list_faults(as_json: bool) -> None:
         told = [
             {
                 "name": name,
-                "meaning": entry.meaning,
+                "meaning": fault.meaning,
                 "settings": {
-                    key: {"default": default, "description": what} for key, (default, what) in parameters(entry).items()
+                    key: {"default": default, "description": what} for key, (default, what) in parameters(fault).items()
                 },
             }
-            for name, entry in CATALOGUE.items()
+            for name, fault in CATALOGUE.items()
         ]
         print(json.dumps(told, indent=2))
         return
-    width = max(map(len, CATALOGUE))
-    for name, entry in CATALOGUE.items():
-        print(f"{name:<{width}}  {entry.meaning}")
-        for key, (default, what) in parameters(entry).items():
-            print(f"{'':<{width}}  {key}={default}: {what}" if default != "" else f"{'':<{width}}  {key}: {what}")
+    _entries(
+        {
+            name: [
+                fault.meaning,
+                *(
+                    f"{key}={default}: {what}" if default != "" else f"{key}: {what}"
+                    for key, (default, what) in parameters(fault).items()
+                ),
+            ]
+            for name, fault in CATALOGUE.items()
+        }
+    )
 
 
 def _list_gateways(as_json: bool) -> None:
@@ -178,7 +194,12 @@ def _installable(told: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(told, indent=2))
         return
-    width = max(len(each["name"]) for each in told)
-    for each in told:
-        state = f"installed: {each['version']}" if each["installed"] else f"{each['lacks']}: {each['install']}"
-        print(f"{each['name']:<{width}}  {each['meaning']}\n{'':<{width}}  {state}")
+    _entries(
+        {
+            each["name"]: [
+                each["meaning"],
+                f"installed: {each['version']}" if each["installed"] else f"{each['lacks']}: {each['install']}",
+            ]
+            for each in told
+        }
+    )

@@ -13,7 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from idchaos.commands.terminal import tell
+from idchaos.commands.lines import tell
 from idchaos.experiment import Objective, Outcome, Phase
 from idchaos.report import words
 from idchaos.run.progress import Observer, Progress

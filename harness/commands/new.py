@@ -9,10 +9,11 @@ from string import Template
 
 import click
 
+from idchaos.commands.help import Group
 from idchaos.errors import StoreError, UsageError
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Write a file to start from."""
 

@@ -12,6 +12,7 @@ import click
 
 from idchaos.commands import options
 from idchaos.commands.executing import executing
+from idchaos.commands.lines import say, tell
 from idchaos.commands.quantities import SIZE
 from idchaos.errors import ExitCode, UsageError
 from idchaos.experiment import Verdict
@@ -104,7 +105,7 @@ def capacity(
     directory = out or request["reports"] / "studies" / f"capacity.{flow}"
     table = Table(directory, study.question())
     try:
-        study.go(table, executing(as_json), lambda line: print(line, file=sys.stderr))
+        study.go(table, executing(as_json), tell)
     finally:
         # Whatever ended it: all that was finished is there to be read.
         if table.results:
@@ -122,7 +123,7 @@ def _tell_plan(study: CapacityStudy, flow: str, as_json: bool) -> int:
     if as_json:
         print(json.dumps(plan, indent=2))
     else:
-        print(f"{flow}: at most {values} rates, {repeats} runs each, {study.longest_s() / 60:.0f} minutes")
+        say(f"{flow}: at most {values} rates, {repeats} runs each, {study.longest_s() / 60:.0f} minutes")
     return ExitCode.PASS
 
 
@@ -145,8 +146,8 @@ def _tell(known: Any, headroom: Any, said: list[str], directory: Path, as_json: 
         left = None if headroom is None else headroom.model_dump(mode="json")
         print(json.dumps({**document, "headroom": left, **known.model_dump(mode="json")}, indent=2))
     else:
-        print(known.sentence())
+        say(known.sentence())
         for note in said:
-            print(f"  {note}")
+            say(f"  {note}")
         print(f"  {directory / PAGE}")
     return ExitCode[verdict]

@@ -12,6 +12,7 @@ import click
 
 from idchaos.commands import options
 from idchaos.commands.executing import executing
+from idchaos.commands.lines import say, tell
 from idchaos.commands.quantities import DURATION, SIZE
 from idchaos.errors import ExitCode, UsageError
 from idchaos.settings import parse_assignments
@@ -75,13 +76,13 @@ def scale(
 
     words = ("idchaos", *sys.argv[1:])
     said = _asked(outages, **asked)
-    tell = (lambda _line: None) if as_json else (lambda line: print(f"study: {line}", file=sys.stderr))
+    progress = (lambda _line: None) if as_json else (lambda line: tell(f"study: {line}"))
     request = Request(
         measured.SCENARIO, target=target, gateway=gateway, idp=idp, topology=topology, profile=profile,
         defects=defects, overrides=parse_assignments(assignments), reports=reports, seed=said.seed, command=words,
     )  # fmt: skip
     checks = measured.measure(measured.points(request, measure), executing(as_json))
-    found = scaled(said, tell)
+    found = scaled(said, progress)
     directory = out or reports / "studies" / "scale"
     _write(found, directory, shlex.join(words), checks)
     doubts = measured.unsure(checks)
@@ -94,12 +95,12 @@ def scale(
         }
         print(json.dumps({**document, **found.scaled.model_dump(mode="json")}, indent=2))
     else:
-        print(title(found.scaled))
+        say(title(found.scaled))
         for line in findings(found.scaled):
-            print(f"  {line}")
+            say(f"  {line}")
         for line in doubts:
-            print(f"  The model does not hold here: {line}")
-        print(f"  A day of them was simulated in {found.day_took_s:.1f} s.")
+            say(f"  The model does not hold here: {line}")
+        say(f"  A day of them was simulated in {found.day_took_s:.1f} s.")
         print(f"  {directory / 'study.html'}")
     return ExitCode.INCONCLUSIVE if doubts else ExitCode.PASS
 

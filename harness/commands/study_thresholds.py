@@ -13,6 +13,7 @@ import click
 
 from idchaos.commands import options
 from idchaos.commands.executing import executing
+from idchaos.commands.lines import say, tell
 from idchaos.errors import ExitCode, UsageError
 from idchaos.settings import names, parse_assignments
 
@@ -93,7 +94,7 @@ def thresholds(
     directory = out or request["reports"] / "studies" / f"{scenario}.{name}"
     table = Table(directory, study.question())
     try:
-        answer = study.go(table, executing(as_json), lambda line: print(line, file=sys.stderr))
+        answer = study.go(table, executing(as_json), tell)
     finally:
         # Whatever ended it: all that was finished is there to be read.
         if table.results:
@@ -123,7 +124,7 @@ def _tell_plan(study: Thresholds, as_json: bool) -> int:
     if as_json:
         print(json.dumps(plan, indent=2))
     else:
-        print(
+        say(
             f"{study.request.scenario}: at most {plan['values']} values of {study.setting}, {search.repeats} "
             f"run{'s' if search.repeats > 1 else ''} each, {study.longest_s() / 60:.0f} minutes"
         )
@@ -156,8 +157,8 @@ def _tell(answer: Answer, wanted: float | None, directory: Path, as_json: bool) 
         print(json.dumps(document, indent=2))
     else:
         asked = "" if wanted is None else f"{verdict}: at least {wanted:g} was asked. "
-        print(f"{asked}{answer.scenario}: {answer.sentence()}")
+        say(f"{asked}{answer.scenario}: {answer.sentence()}")
         for note in notes(answer):
-            print(f"  {note}")
+            say(f"  {note}")
         print(f"  {directory / PAGE}")
     return ExitCode[verdict]

@@ -12,6 +12,7 @@ import click
 
 from idchaos.commands import options
 from idchaos.commands.executing import executing
+from idchaos.commands.lines import say
 from idchaos.commands.quantities import DURATION, SIZE
 from idchaos.errors import ExitCode, UsageError
 from idchaos.settings import parse_assignments
@@ -130,9 +131,9 @@ def _tell_lifetimes(found: Any, directory: Path, command_line: str, as_json: boo
     if as_json:
         print(json.dumps({"answer": said, "doubts": found.doubts, **found.model_dump(mode="json")}, indent=2))
     else:
-        print(said)
+        say(said)
         for doubt in found.doubts:
-            print(f"  {doubt}")
+            say(f"  {doubt}")
         print(f"  {directory / PAGE}")
     if found.recommendation.chosen is None:
         return ExitCode.FAIL

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -92,6 +90,25 @@ def _objectives(rows: Sequence[ObjectiveVerdict], width: int) -> RenderableType:
     return table
 
 
+def _rows(headings: Sequence[str], rows: Sequence[tuple[Text, str, *tuple[str, ...]]], width: int) -> RenderableType:
+    """A verdict, a name, and what is said of it: a table where there is room for one, else two lines a row."""
+    if width < WIDE:
+        named = (
+            (Text.assemble("  ", verdict, f" {name}"), ": ".join(filter(None, said))) for verdict, name, *said in rows
+        )
+        return Group(*(part for name, said in named for part in (name, *([_below(said)] if said else []))))
+    table = Table(box=None, padding=(0, 2), header_style="dim", show_header=bool(headings))
+    for place, heading in enumerate(headings or rows[0] if rows else ()):
+        table.add_column(heading if headings else "", no_wrap=place < 2)
+    for row in rows:
+        table.add_row(row[0], *map(Text, row[1:]))
+    return table
+
+
+def _below(said: str) -> RenderableType:
+    return Padding(Text(said, style="dim"), (0, 0, 0, 6))
+
+
 def _two_lines(row: ObjectiveVerdict) -> tuple[RenderableType, RenderableType]:
     value, interval, samples, bound = _figures(row)
     said = f"{row.phase}: {value} ({interval}) of {samples}; bound {bound}"
@@ -106,27 +123,12 @@ def _figures(row: ObjectiveVerdict) -> tuple[str, str, str, str]:
     return value, words.interval(row.interval, row.unit), f"{row.samples:,}", words.bound(row.bound, row.unit)
 
 
-def folded(line: str, width: int) -> str:
-    """A line for a terminal of so many columns: folded at words, what follows further to the right."""
-    own = len(line) - len(line.lstrip())
-    return textwrap.fill(
-        line, max(width, 20), subsequent_indent=" " * (own + 2), break_long_words=False, break_on_hyphens=False
-    )  # fmt: skip
-
-
 class Unquitting(Console):
     """A console that leaves a closed pipe to the command: Rich would exit with 1, which here says FAIL."""
 
     def on_broken_pipe(self) -> None:
         """Raises the error of the pipe, which is being handled."""
         raise  # noqa: PLE0704
-
-
-def tell(line: str) -> None:
-    """A line on stderr, in one piece, since several runs may tell at a time; folded where that is a terminal."""
-    told = folded(line, shutil.get_terminal_size().columns) if sys.stderr.isatty() else line
-    sys.stderr.write(told + "\n")
-    sys.stderr.flush()
 
 
 def _console() -> Console:
@@ -147,18 +149,21 @@ def show_matrix(matrix: Matrix) -> None:
     from idchaos.studies.zoo.results import Control
 
     console = _console()
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    for heading in ("", "defect", "run", "outcome"):
-        table.add_column(heading)
-    for row in matrix.rows:
-        mark = Text(CAUGHT[row.verdict], style=COLOURS[row.verdict])
-        table.add_row(mark, row.defect, f"{row.scenario} · {row.variant}", row.line())
+    rows = [
+        (
+            Text(CAUGHT[row.verdict], style=COLOURS[row.verdict]),
+            row.defect,
+            f"{row.scenario} · {row.variant}",
+            row.line(),
+        )
+        for row in matrix.rows
+    ]
     for runs in matrix.sound:
-        table.add_row(_verdict(runs.verdict), "none", f"{runs.scenario} · {runs.variant}", runs.line())
-    console.print(table)
+        rows.append((_verdict(runs.verdict), "none", f"{runs.scenario} · {runs.variant}", runs.line()))
+    console.print(_rows(("", "defect", "run", "outcome"), rows, console.width))
     for each in matrix.undecided:
         what = each.defect if isinstance(each, Control) else "no defect"
-        console.print(f"  inconclusive: {what}, {each.scenario} · {each.variant}: {each.line()}")
+        console.print(_indented(f"inconclusive: {what}, {each.scenario} · {each.variant}: {each.line()}"))
     caught = sum(row.verdict is Verdict.PASS for row in matrix.rows)
     passed = sum(runs.verdicts.count(Verdict.PASS) for runs in matrix.sound)
     whole = sum(len(runs.verdicts) for runs in matrix.sound)
@@ -175,15 +180,19 @@ def show_detection(detection: Detection) -> None:
     from idchaos.studies.zoo.results import MARKS
 
     console = _console()
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    table.add_column("defect")
-    for runs in detection.sound:
-        table.add_column(f"{runs.scenario}\n{runs.variant}", justify="center")
-    table.add_row("none", *(_verdict(runs.verdict) for runs in detection.sound))
+    # Runs by number: their names side by side are wider than any terminal.
+    for number, runs in enumerate(detection.sound, 1):
+        told = Text.assemble(f"{number:>2}  {runs.scenario} · {runs.variant}: ", _verdict(runs.verdict))
+        console.print(_indented(told))
+    console.print()
+    numbers = " ".join(f"{number:>2}" for number, _ in enumerate(detection.sound, 1))
+    longest = max(map(len, detection.by_defect), default=0)
+    beside = 2 + longest + 2 + len(numbers) <= console.width
+    console.print(Text(f"  {'defect':<{longest}}  {numbers}" if beside else f"  defect\n    {numbers}", style="dim"))
     for defect, cells in detection.by_defect.items():
-        table.add_row(defect, *(Text(cell.mark, style=COLOURS[cell.verdict]) for cell in cells))
-    console.print(table)
-    console.print("  " + "; ".join(f"{mark} {meaning}" for mark, meaning in MARKS.items()))
+        marks = Text(" ").join(Text(f" {cell.mark}", style=COLOURS[cell.verdict]) for cell in cells)
+        console.print(Text.assemble(f"  {defect:<{longest}}  " if beside else f"  {defect}\n    ", marks))
+    console.print(_indented("; ".join(f"{mark} {meaning}" for mark, meaning in MARKS.items())))
     caught = sum(any(cell.verdict is Verdict.PASS for cell in cells) for cells in detection.by_defect.values())
     console.print(
         Text.assemble(
@@ -244,20 +253,17 @@ def show_comparison(found: Comparison, page: Path) -> None:
 def show_verdicts(verdicts: Sequence[RunVerdict], joint: Sequence[Joint] = ()) -> None:
     """One line for each of several runs, on stdout, and one for each plan whose runs were judged together."""
     console = _console()
-    table = Table(box=None, padding=(0, 2), show_header=False)
-    for verdict in verdicts:
-        first = verdict.reasons[0] if verdict.reasons else ""
-        name = f"{verdict.scenario} · {verdict.variant}"
-        table.add_row(Text(verdict.verdict, style=COLOURS[verdict.verdict]), name, Text(first))
-    for each in joint:
-        first = each.judged.reasons[0] if each.judged.reasons else ""
-        table.add_row(_verdict(each.judged.verdict), f"{each.judged.scenario}, together", Text(first))
+    judged = [(each, f"{each.scenario} · {each.variant}") for each in verdicts]
+    together = [(each.judged, f"{each.judged.scenario}, together") for each in joint]
+    rows = [
+        (_verdict(each.verdict), name, each.reasons[0] if each.reasons else "") for each, name in (*judged, *together)
+    ]
     console.print()
-    console.print(table)
+    console.print(_rows((), rows, console.width))
 
 
 def show_skipped(skipped: Mapping[str, str]) -> None:
     """One line for each scenario that is not run, and why, on stdout."""
     console = _console()
     for reason in skipped.values():
-        console.print(Text.assemble(("  SKIPPED", "dim"), f"  {reason}"))
+        console.print(_indented(Text.assemble(("SKIPPED", "dim"), f"  {reason}")))

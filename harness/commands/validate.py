@@ -38,6 +38,7 @@ def command(
     Exit codes: 0 all can be decided, 2 not surely, 64 bad input.
     """
     from idchaos.commands.forecast import described, document, forecast
+    from idchaos.commands.lines import say
     from idchaos.run.launch import Request, prepare
     from idchaos.verdict.power import Decidable
 
@@ -61,5 +62,5 @@ def command(
     if as_json:
         print(json.dumps(document(found, profile), indent=2))
     else:
-        print("\n\n".join(described(each, profile) for each in found))
+        say("\n\n".join(described(each, profile) for each in found))
     return ExitCode.PASS if worst is Decidable.YES else ExitCode.INCONCLUSIVE

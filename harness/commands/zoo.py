@@ -189,6 +189,6 @@ def _watched(begin: Callable[[Prepared], None], quiet: bool, prepared: Prepared)
 
 def _tell(line: str, quiet: bool) -> None:
     if not quiet:
-        from idchaos.commands.terminal import tell
+        from idchaos.commands.lines import tell
 
         tell(line)
