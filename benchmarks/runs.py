@@ -1,4 +1,4 @@
-"""How long the quick profile takes: the main job, and all four scenarios.
+"""How long the quick profile takes: the main job, and four scenarios.
 
 ::
 

@@ -5,6 +5,7 @@ something, and files for a CI have only commands that there are.
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from idchaos.commands import cli
+from idchaos.commands import cli, validate
 from idchaos.commands.pytest_plugin import OPTIONS, PREFIX
 from idchaos.commands.run import settings_of
 from idchaos.errors import UsageError
 from idchaos.run.launch import Request, prepare
+from idchaos.run.scenarios import all_scenarios
 from idchaos.settings import parse_assignments
 
 ROOT = Path(__file__).parents[1]
@@ -95,6 +98,71 @@ def parse(words: list[str]) -> None:
                                 defects=asked["defects"], overrides=overrides))  # fmt: skip
 
 
+def outputs() -> list[Any]:
+    """Of each page: what is typed of `idchaos validate`, which starts nothing, and what it is shown to print."""
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            for typed, shown in re.findall(
+                r"^\$ (idchaos validate [^\n]+)\n((?:[^$\n][^\n]*\n)+)", block, re.MULTILINE
+            ):
+                found.append(pytest.param(typed, shown.splitlines(), id=f"{page.name}: {typed}"))
+    return found
+
+
+@pytest.mark.parametrize(("typed", "shown"), outputs())
+def test_what_is_shown_of_a_forecast_is_what_is_printed(typed: str, shown: list[str]) -> None:
+    """Line by line; ``...`` stands for any number of them."""
+    ended = CliRunner().invoke(cli.cli, shlex.split(typed)[1:], standalone_mode=False)
+    printed = iter(ended.stdout.splitlines())
+    skipped = False
+    for line in shown:
+        if line.strip() == "...":
+            skipped = True
+        else:
+            assert line in printed if skipped else line == next(printed, None)
+            skipped = False
+    assert skipped or list(printed) == []
+
+
+def planned_s(profile: str) -> float:
+    """Seconds of load of all scenarios, one after the other."""
+    return sum(prepare(Request(name, profile=profile)).experiment.plan.duration_s for name in all_scenarios())
+
+
+def test_the_figures_count_the_scenarios_and_the_seconds_of_their_load() -> None:
+    text = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
+    said = re.search(
+        r"There are (\d+) scenarios\. .*? (\d+) s of load in the profile `quick`, and (\d+) s in `ci`", text
+    )
+    assert said is not None
+    assert tuple(map(int, said.groups())) == (len(all_scenarios()), round(planned_s("quick")), round(planned_s("ci")))
+
+
+def test_the_figures_name_the_scenarios_that_are_timed() -> None:
+    (row,) = re.findall(r"^\| ([^|]+), profile `quick` \|", (ROOT / "docs" / "figures.md").read_text(), re.MULTILINE)
+    assert tuple(re.findall(r"`(\w+)`", row)) == runpy.run_path(str(ROOT / "benchmarks" / "runs.py"))["SCENARIOS"]
+
+
+def test_the_page_on_forecasts_names_every_option_there_is() -> None:
+    text = (ROOT / "docs" / "validate.md").read_text(encoding="utf-8")
+    options = [each.opts[0] for each in validate.command.params if isinstance(each, click.Option)]
+    assert {"--gateway", "--fault", "--set"} <= set(options)
+    assert [option for option in options if f"`{option}`" not in text] == []
+
+
+def test_the_page_on_ci_says_how_long_one_scenario_and_all_of_them_are() -> None:
+    text = (ROOT / "docs" / "ci" / "README.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^\| `(quick|ci|gameday)` \| ([^|]+) \|", text, re.MULTILINE))
+    least = {
+        name: min(prepare(Request(each, profile=name)).experiment.plan.duration_s for each in all_scenarios())
+        for name in said
+    }
+    assert said["ci"] == f"{least['ci']:.0f} s and more"
+    assert (said["quick"], said["gameday"]) == ("half a minute", "ten minutes and more")
+    assert (round(least["quick"] / 30), round(least["gameday"] / 600)) == (1, 1)
+
+
 def slug(heading: str) -> str:
     """The anchor of a heading, as forges make it."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
@@ -118,6 +186,7 @@ def test_every_link_leads_to_something(page: Path) -> None:
 
 def test_there_is_something_to_check() -> None:
     assert len(typed()) > 30
+    assert len(outputs()) > 0
     assert all(list(in_ci(file)) for file in CI)
 
 
