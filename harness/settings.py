@@ -168,6 +168,10 @@ PROFILES: dict[str, dict[str, Any]] = {
 }
 
 
+CORES = {"quick": 2, "ci": 2, "gameday": 4}
+"""How many cores a run of a profile wants for itself, the load generator's among them: docs/ci/README.md."""
+
+
 def profile(name: str) -> dict[str, Any]:
     """The overrides of a profile.
 

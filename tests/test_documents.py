@@ -21,7 +21,7 @@ from idchaos.commands.run import settings_of
 from idchaos.errors import UsageError
 from idchaos.run.launch import Request, prepare
 from idchaos.run.scenarios import all_scenarios
-from idchaos.settings import parse_assignments
+from idchaos.settings import CORES, parse_assignments
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -151,9 +151,11 @@ def test_the_page_on_forecasts_names_every_option_there_is() -> None:
     assert [option for option in options if f"`{option}`" not in text] == []
 
 
-def test_the_page_on_ci_says_how_long_one_scenario_and_all_of_them_are() -> None:
+def test_the_page_on_ci_says_how_long_a_scenario_is_and_how_many_cores_it_wants() -> None:
     text = (ROOT / "docs" / "ci" / "README.md").read_text(encoding="utf-8")
-    said = dict(re.findall(r"^\| `(quick|ci|gameday)` \| ([^|]+) \|", text, re.MULTILINE))
+    rows = re.findall(r"^\| `(quick|ci|gameday)` \| ([^|]+) \|[^|]+\| (\d+)", text, re.MULTILINE)
+    assert {name: int(cores) for name, _, cores in rows} == CORES
+    said = {name: load for name, load, _ in rows}
     least = {
         name: min(prepare(Request(each, profile=name)).experiment.plan.duration_s for each in all_scenarios())
         for name in said

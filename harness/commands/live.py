@@ -17,8 +17,10 @@ from idchaos.commands.lines import tell
 from idchaos.experiment import Objective, Outcome, Phase
 from idchaos.report import words
 from idchaos.run.progress import Observer, Progress
+from idchaos.settings import CORES
 
 if TYPE_CHECKING:
+    from idchaos.run.cores import Cores
     from idchaos.run.launch import Prepared
     from idchaos.verdict.power import Forecast
 
@@ -48,21 +50,34 @@ def watching(prepared: Prepared, *, quiet: bool) -> Iterator[Observer | None]:
 
 def _ahead(prepared: Prepared) -> str:
     from idchaos.commands.forecast import forecast
+    from idchaos.run.cores import cores
 
-    return ahead(forecast(prepared), os.getloadavg()[0], os.cpu_count() or 1)
+    wanted = CORES[prepared.request.profile]
+    return f"{ahead(forecast(prepared))}; {fitness(cores(), os.getloadavg()[0], wanted)}"
 
 
-def ahead(found: Forecast, busy: float, cores: int) -> str:
-    """One line before the load: how long it takes, what it can decide, and whether this machine is fit for it."""
+def ahead(found: Forecast) -> str:
+    """One line before the load: how long it takes, and what it can decide."""
     asked = [*(each.decidable for each in found.objectives), *(each.decidable for each in found.invariants)]
     sure = sum(each == "yes" for each in asked)
     decides = f"can decide all {len(asked)} objectives and invariants"
     if sure < len(asked):
         decides = f"can surely decide {sure} of {len(asked)} objectives and invariants (idchaos validate says why)"
-    fit = f"{cores} cores are free enough"
-    if busy > BUSY * cores:
-        fit = f"this machine is busy (load {busy:.1f} on {cores} cores), which may make it INCONCLUSIVE"
-    return f"about {found.duration_s:.0f} s of load; {decides}; {fit}"
+    return f"about {found.duration_s:.0f} s of load; {decides}"
+
+
+def fitness(cores: Cores, busy: float, wanted: int) -> str:
+    """Whether this machine is fit for a load that wants so many cores. ``busy``: processes that want one, everywhere on
+    it: what a container is kept from, others may use.
+    """
+    if cores.usable < wanted:
+        of = f" of {cores.machine}" if cores.usable < cores.machine else ""
+        return f"it wants {wanted} cores and may use {cores.usable:.3g}{of}, which may make it INCONCLUSIVE"
+    if busy > BUSY * cores.machine:
+        return f"this machine is busy (load {busy:.1f} on {cores.machine} cores), which may make it INCONCLUSIVE"
+    if cores.usable < cores.machine:
+        return f"{cores.usable:.3g} of {cores.machine} cores may be used, and are free enough"
+    return f"{cores.machine} cores are free enough"
 
 
 class PhaseLines:

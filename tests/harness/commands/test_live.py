@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
-from idchaos.commands.live import ahead, bar, standing, view
+from idchaos.commands.live import _ahead, ahead, bar, fitness, standing, view
 from idchaos.experiment import Bound, Objective, Phase, PhaseName
+from idchaos.run.cores import Cores
+from idchaos.run.launch import Request, prepare
 from idchaos.run.progress import Progress
+from idchaos.settings import CORES, PROFILES
 from idchaos.verdict.power import Forecast
 
 PHASES = tuple(
@@ -86,10 +90,33 @@ def forecast(decidable: str) -> Forecast:
     )  # fmt: skip
 
 
-def test_the_line_before_a_run_says_how_long_what_it_decides_and_whether_this_machine_is_fit() -> None:
-    assert ahead(forecast("yes"), busy=0.2, cores=2) == (
-        "about 28 s of load; can decide all 1 objectives and invariants; 2 cores are free enough"
+def test_the_line_before_a_run_says_how_long_and_what_it_decides() -> None:
+    assert ahead(forecast("yes")) == "about 28 s of load; can decide all 1 objectives and invariants"
+    assert "can surely decide 0 of 1" in ahead(forecast("no"))
+
+
+@pytest.mark.parametrize(
+    ("cores", "busy", "says"),
+    [
+        (Cores(2, 2), 0.2, "2 cores are free enough"),
+        (Cores(2, 2), 3.0, "this machine is busy (load 3.0 on 2 cores), which may make it INCONCLUSIVE"),
+        (Cores(2, 64), 20.0, "2 of 64 cores may be used, and are free enough"),
+        (Cores(2, 64), 60.0, "this machine is busy (load 60.0 on 64 cores), which may make it INCONCLUSIVE"),
+        (Cores(1.5, 64), 0.2, "it wants 2 cores and may use 1.5 of 64, which may make it INCONCLUSIVE"),
+        (Cores(1, 1), 0.0, "it wants 2 cores and may use 1, which may make it INCONCLUSIVE"),
+    ],
+)
+def test_whether_this_machine_is_fit_goes_by_the_cores_that_may_be_used(cores: Cores, busy: float, says: str) -> None:
+    assert fitness(cores, busy, wanted=2) == says
+
+
+def test_before_a_run_it_is_said_all_together() -> None:
+    line = _ahead(prepare(Request("jwks_outage", profile="gameday")))
+    assert line.startswith("about 870 s of load; can decide all")
+    assert re.search(
+        r"; (it wants 4 cores and may use|this machine is busy|\d+ cores are free|\S+ of \d+ cores may)", line
     )
-    doubtful = ahead(forecast("no"), busy=3.0, cores=2)
-    assert "can surely decide 0 of 1" in doubtful
-    assert "busy (load 3.0 on 2 cores), which may make it INCONCLUSIVE" in doubtful
+
+
+def test_every_profile_says_how_many_cores_it_wants() -> None:
+    assert set(CORES) == set(PROFILES)
