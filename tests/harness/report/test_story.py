@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from idchaos.report import advice, story
 from idchaos.report.breaches import groups
 from idchaos.report.steps import next_step, steps, validate_command
 from idchaos.report.strip import strip
+from idchaos.report.summary import command_line
 from idchaos.verdict.felt import Felt, felt
 from idchaos.verdict.invariants import IN_EVERY_RUN
 from idchaos.verdict.series.series import series_of
@@ -90,9 +92,27 @@ def test_after_a_breach_comes_how_it_is_mended_and_the_command_that_sends_it_aga
     assert next_step(breached(verdict_document)) == "send"
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
-def test_there_is_always_something_to_do(record: RunRecord, verdict_document: dict[str, Any], verdict: Verdict) -> None:
-    assert steps(record, of(verdict_document, verdict=verdict.value))
+@pytest.mark.parametrize(
+    ("verdict", "last"),
+    [
+        (Verdict.PASS, "idchaos run jwks_outage .*--repeat 5"),
+        (Verdict.FAIL, "idchaos run jwks_outage .*--seed 42"),
+        (Verdict.INCONCLUSIVE, "idchaos validate jwks_outage .*"),
+    ],
+)
+def test_whatever_the_verdict_the_last_thing_to_do_is_a_command(
+    record: RunRecord, verdict_document: dict[str, Any], verdict: Verdict, last: str
+) -> None:
+    found = steps(record, of(verdict_document, verdict=verdict.value))
+    assert re.fullmatch(last, found[-1].command)
+    assert all(each.text for each in found)
+
+
+def test_of_a_fail_of_which_nothing_is_known_the_run_is_made_again(
+    record: RunRecord, verdict_document: dict[str, Any]
+) -> None:
+    found = steps(record, of(verdict_document, verdict="FAIL", objectives=[], invariants=[]))
+    assert [each.command for each in found] == [command_line(record)]
 
 
 def test_a_setting_that_bears_on_the_error_is_named_with_its_value(
