@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,11 +55,12 @@ def command(*, defects: bool, faults: bool, gateways: bool, idps: bool, as_json:
     return code
 
 
-def _entries(found: Mapping[str, Sequence[str]]) -> None:
-    """Each name with what is told of it, in two columns."""
+def _entries(found: Mapping[str, Sequence[str]], commands: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Each name with what is told of it, in two columns, and what is to be typed at its end, which is not folded."""
     column, width = max(map(len, found)) + 2, columns(sys.stdout)
     for name, texts in found.items():
-        print(entry(name, texts, column, width))
+        end = "" if name not in commands else f" {commands[name]}" if width is None else f"\n    {commands[name]}"
+        print(entry(name, texts, column, width) + end)
 
 
 def _about(scenario: Scenario[Any]) -> list[str]:
@@ -198,8 +200,9 @@ def _installable(told: list[dict[str, Any]], as_json: bool) -> None:
         {
             each["name"]: [
                 each["meaning"],
-                f"installed: {each['version']}" if each["installed"] else f"{each['lacks']}: {each['install']}",
+                f"installed: {each['version']}" if each["installed"] else f"{each['lacks']}:",
             ]
             for each in told
-        }
+        },
+        {each["name"]: each["install"] for each in told if not each["installed"]},
     )

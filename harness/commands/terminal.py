@@ -79,7 +79,7 @@ def show_verdict(verdict: RunVerdict) -> None:
 def _objectives(rows: Sequence[ObjectiveVerdict], width: int) -> RenderableType:
     """A table where there is room for it; else two lines a row. Names stay whole."""
     if width < WIDE:
-        return Group(*(line for row in rows for line in _two_lines(row)))
+        return Group(*(line for row in rows for line in _two_lines(row, width)))
     table = Table(box=None, padding=(0, 2), header_style="dim")
     for heading in ("", "objective", "phase", "value", "interval", "samples", "bound"):
         table.add_column(
@@ -93,9 +93,7 @@ def _objectives(rows: Sequence[ObjectiveVerdict], width: int) -> RenderableType:
 def _rows(headings: Sequence[str], rows: Sequence[tuple[Text, str, *tuple[str, ...]]], width: int) -> RenderableType:
     """A verdict, a name, and what is said of it: a table where there is room for one, else two lines a row."""
     if width < WIDE:
-        named = (
-            (Text.assemble("  ", verdict, f" {name}"), ": ".join(filter(None, said))) for verdict, name, *said in rows
-        )
+        named = ((_headed(mark, name, width), ": ".join(filter(None, said))) for mark, name, *said in rows)
         return Group(*(part for name, said in named for part in (name, *([_below(said)] if said else []))))
     table = Table(box=None, padding=(0, 2), header_style="dim", show_header=bool(headings))
     for place, heading in enumerate(headings or rows[0] if rows else ()):
@@ -105,14 +103,20 @@ def _rows(headings: Sequence[str], rows: Sequence[tuple[Text, str, *tuple[str, .
     return table
 
 
+def _headed(mark: Text, name: str, width: int) -> Text:
+    """A mark and a name, which stays whole: on a line of its own where there is no room beside the mark."""
+    beside = 3 + len(mark.plain) + len(name) <= width
+    return Text.assemble("  ", mark, " " if beside else "\n  ", name)
+
+
 def _below(said: str) -> RenderableType:
     return Padding(Text(said, style="dim"), (0, 0, 0, 6))
 
 
-def _two_lines(row: ObjectiveVerdict) -> tuple[RenderableType, RenderableType]:
+def _two_lines(row: ObjectiveVerdict, width: int) -> tuple[RenderableType, RenderableType]:
     value, interval, samples, bound = _figures(row)
     said = f"{row.phase}: {value} ({interval}) of {samples}; bound {bound}"
-    return Text.assemble("  ", _verdict(row.verdict), f" {row.name}"), Padding(Text(said, style="dim"), (0, 0, 0, 6))
+    return _headed(_verdict(row.verdict), row.name, width), _below(said)
 
 
 def _figures(row: ObjectiveVerdict) -> tuple[str, str, str, str]:
@@ -182,7 +186,7 @@ def show_detection(detection: Detection) -> None:
     console = _console()
     # Runs by number: their names side by side are wider than any terminal.
     for number, runs in enumerate(detection.sound, 1):
-        told = Text.assemble(f"{number:>2}  {runs.scenario} · {runs.variant}: ", _verdict(runs.verdict))
+        told = Text.assemble(f"{number:>2}  ", _verdict(runs.verdict), f"  {runs.scenario} · {runs.variant}")
         console.print(_indented(told))
     console.print()
     numbers = " ".join(f"{number:>2}" for number, _ in enumerate(detection.sound, 1))
@@ -213,11 +217,11 @@ def show_joint(joint: Joint) -> None:
     console, judged = _console(), joint.judged
     console.print(Text.assemble("\n", ("together  ", "bold"), f"{judged.scenario} · {judged.variant}"))
     for row in judged.objectives:
-        console.print(Text.assemble("  ", _verdict(row.verdict), f" {row.name}"))
+        console.print(_headed(_verdict(row.verdict), row.name, console.width))
         value = words.value(row.value, row.unit, endless=row.endless)
         said = f"{row.phase}: {value} ({words.interval(row.interval, row.unit)})"
         told = f"{said} of {row.samples:,}; bound {words.bound(row.bound, row.unit)}; alone: {alone(row)}"
-        console.print(Padding(Text(told, style="dim"), (0, 0, 0, 6)))
+        console.print(_below(told))
     console.print()
     console.print(Text.assemble(_verdict(judged.verdict), f"  {sentence(judged)}"))
     for reason in judged.reasons[:SHOWN]:
@@ -237,14 +241,12 @@ def show_comparison(found: Comparison, page: Path) -> None:
     colours = dict(zip(WORST_FIRST, (COLOURS["FAIL"], COLOURS["INCONCLUSIVE"], COLOURS["PASS"]), strict=True))
     for how in WORST_FIRST:
         for row in (row for row in found.objectives if row.change is how):
-            console.print(Text.assemble("  ", (row.change.value, colours[how]), f"  {row.name}"))
+            console.print(_headed(Text(row.change.value, colours[how]), row.name, console.width))
             first, second, difference = values(row)
             said = f"{row.phase}: {first} → {second}, {difference}"
-            console.print(
-                Padding(Text(f"{said} ({words.change_interval(row.interval, row.unit)})", "dim"), (0, 0, 0, 6))
-            )
+            console.print(_below(f"{said} ({words.change_interval(row.interval, row.unit)})"))
         for each in (each for each in found.invariants if each.change is how and how is not WORST_FIRST[-1]):
-            console.print(Text.assemble("  ", (each.change.value, colours[how]), f"  {each.name}"))
+            console.print(_headed(Text(each.change.value, colours[how]), each.name, console.width))
     console.print()
     console.print(Text.assemble((found.change.value, colours[found.change]), f"  {sentence(found)}"))
     console.print(f"  page: {page}", soft_wrap=True)

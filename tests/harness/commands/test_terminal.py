@@ -17,6 +17,7 @@ from idchaos.commands.lines import columns, entry, folded
 from idchaos.commands.terminal import Unquitting, show_detection, show_matrix, show_skipped, show_verdicts
 from idchaos.experiment import Verdict
 from idchaos.studies.zoo.results import Control, Detection, Matrix, SoundRuns
+from idchaos.targets.idps.catalogue import adapters
 from tests.harness.studies.test_zoo import came
 
 LINE = "zoo: 3 of 67: jwks_outage · refused: exp_zero_ignored, resource_of_any_client, scope_as_401"
@@ -77,6 +78,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Terminal]:
     return of
 
 
+LONGEST = "access_token_accepted_as_refresh_token"
+
+
 def row(defect: str, verdict: Verdict) -> Control:
     caught = ("audience_enforced", "expired_tokens_refused") if verdict is Verdict.PASS else ()
     return Control(
@@ -86,7 +90,7 @@ def row(defect: str, verdict: Verdict) -> Control:
 
 
 ROWS = [
-    row("access_token_accepted_as_refresh", Verdict.PASS), row("aud_unchecked", Verdict.FAIL),
+    row(LONGEST, Verdict.PASS), row("aud_unchecked", Verdict.FAIL),
     row("zero_leeway", Verdict.INCONCLUSIVE),
 ]  # fmt: skip
 SOUND = [SoundRuns(scenario=name, variant="refused", verdicts=(Verdict.PASS,)) for name in ("jwks_outage", "odd_jwks")]
@@ -104,13 +108,13 @@ def canary() -> None:
 TOLD: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "matrix": (
         lambda: show_matrix(Matrix.of([*ROWS, *SOUND])),
-        ("caught access_token_accepted_as_refresh introspection_brownout · refused: caught by audience_enforced, "
+        (f"caught {LONGEST} introspection_brownout · refused: caught by audience_enforced, "
          "expired_tokens_refused", "MISSED aud_unchecked", "inconclusive: zero_leeway",
          "1 of 3 defects caught by name; 2 of 2 sound runs passed"),
     ),
     "detection": (
         lambda: show_detection(Detection.of([each for each in ROWS for _ in SOUND] + SOUND)),
-        ("1 jwks_outage · refused: PASS", "2 odd_jwks · refused: PASS", "access_token_accepted_as_refresh ✓ ✓",
+        ("1 PASS jwks_outage · refused", "2 PASS odd_jwks · refused", f"{LONGEST} ✓ ✓",
          "aud_unchecked · ·", "zero_leeway ? ?", "? inconclusive"),
     ),
     "verdicts": (
@@ -161,6 +165,24 @@ def test_a_canary_has_its_table_where_there_is_room() -> None:
     wide = table(SENT, 80)
     assert wide == table(SENT)
     assert wide[0].split() == ["times", "replica", "route", "decision", "status", "reason"]
+
+
+def test_a_name_that_does_not_fit_beside_its_mark_stands_below_it(terminal: Callable[[int], Terminal]) -> None:
+    seen = terminal(40)
+    show_matrix(Matrix.of(ROWS))
+    assert seen.plain.splitlines()[:2] == ["  caught", f"  {LONGEST}"]
+
+
+def test_a_command_that_installs_something_is_whole(
+    terminal: Callable[[int], Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IDCHAOS_KEYCLOAK_HOME", raising=False)
+    monkeypatch.delenv("KEYCLOAK_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/nowhere")
+    seen = terminal(40)
+    listing.command.main(["--idps"], standalone_mode=False)
+    (command,) = (line.strip() for line in seen.plain.splitlines() if "mvn " in line)
+    assert command == adapters()["keycloak"].install
 
 
 def test_in_a_log_nothing_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
