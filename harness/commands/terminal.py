@@ -96,8 +96,8 @@ def _rows(headings: Sequence[str], rows: Sequence[tuple[Text, str, *tuple[str, .
         named = ((_headed(mark, name, width), ": ".join(filter(None, said))) for mark, name, *said in rows)
         return Group(*(part for name, said in named for part in (name, *([_below(said)] if said else []))))
     table = Table(box=None, padding=(0, 2), header_style="dim", show_header=bool(headings))
-    for place, heading in enumerate(headings or rows[0] if rows else ()):
-        table.add_column(heading if headings else "", no_wrap=place < 2)
+    for place, heading in enumerate(headings or ("",) * 3):
+        table.add_column(heading, no_wrap=place < 2)
     for row in rows:
         table.add_row(row[0], *map(Text, row[1:]))
     return table
@@ -255,11 +255,13 @@ def show_comparison(found: Comparison, page: Path) -> None:
 def show_verdicts(verdicts: Sequence[RunVerdict], joint: Sequence[Joint] = ()) -> None:
     """One line for each of several runs, on stdout, and one for each plan whose runs were judged together."""
     console = _console()
-    judged = [(each, f"{each.scenario} · {each.variant}") for each in verdicts]
-    together = [(each.judged, f"{each.judged.scenario}, together") for each in joint]
     rows = [
-        (_verdict(each.verdict), name, each.reasons[0] if each.reasons else "") for each, name in (*judged, *together)
+        (_verdict(each.verdict), f"{each.scenario} · {each.variant}", each.reasons[0] if each.reasons else "")
+        for each in verdicts
     ]
+    for judged in (each.judged for each in joint):
+        told = judged.reasons[0] if judged.reasons else ""
+        rows.append((_verdict(judged.verdict), f"{judged.scenario}, together", told))
     console.print()
     console.print(_rows((), rows, console.width))
 
