@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -20,9 +21,11 @@ Result = TypeVar("Result")
 
 
 class _Direct(requests.Session):
-    """Never through an HTTP proxy that the environment names, and never for longer than the time limit.
+    """Never through an HTTP proxy that the environment names, never for longer than the time limit, and never anywhere
+    else: a redirect could lead to a host that nothing may be sent to.
 
-    A server that fails (a port that is taken) raises: the client library takes such an answer for a good one.
+    A server that redirects, or fails (a port that is taken), raises: the client library takes such an answer for a good
+    one.
     """
 
     def __init__(self) -> None:
@@ -33,7 +36,9 @@ class _Direct(requests.Session):
         kwargs.setdefault("timeout", API_TIMEOUT_S)
         # Control traffic is rare; a kept connection would only be one that a restarted server resets.
         kwargs["headers"] = {**(kwargs.get("headers") or {}), "Connection": "close"}
-        response = super().request(*args, **kwargs)
+        response = super().request(*args, **{**kwargs, "allow_redirects": False})
+        if 300 <= response.status_code < 400:
+            raise requests.HTTPError(f"redirects ({response.status_code}), which is not followed", response=response)
         if response.status_code >= 500:
             raise requests.HTTPError(_reason(response), response=response)
         return response
@@ -147,24 +152,17 @@ class Links:
 
     def state(self) -> dict[str, ProxyState]:
         """Every proxy as the server reports it now."""
-        document = self._call("read proxies", lambda: _http.get(f"http://{self.api}/proxies").json())
-        return {
-            name: ProxyState(
-                enabled=proxy["enabled"],
-                listen=proxy["listen"],
-                upstream=proxy["upstream"],
-                toxics=tuple(_toxic(toxic) for toxic in proxy["toxics"]),
-            )
-            for name, proxy in document.items()
-        }
+        url = f"http://{self.api}/proxies"
+        return self._call("read proxies", lambda: _states(_http.get(url)))
 
     def version(self) -> str:
         """The server's version, as it says it."""
-        document = self._call("read version", lambda: _http.get(f"http://{self.api}/version").json())
-        return str(document["version"])
+        url = f"http://{self.api}/version"
+        return self._call("read version", lambda: _version(_http.get(url)))
 
     def _proxy(self, name: str) -> Any:
-        proxy = self._server.get_proxy(name)
+        with _its_own():
+            proxy = self._server.get_proxy(name)
         if proxy is None:
             raise FaultError(f"toxiproxy at {self.api}: there is no proxy {name!r}")
         return proxy
@@ -181,6 +179,37 @@ class Links:
             ValueError,
         ) as error:
             raise FaultError(f"toxiproxy at {self.api}: could not {what}: {_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _its_own() -> Iterator[None]:
+    """Where a document of Toxiproxy's is read: any other server may listen where its API should be.
+
+    Raises:
+        ValueError: it is none of Toxiproxy's.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise ValueError("what answers there is not its API") from None
+
+
+def _states(answer: requests.Response) -> dict[str, ProxyState]:
+    with _its_own():
+        return {
+            name: ProxyState(
+                enabled=proxy["enabled"],
+                listen=proxy["listen"],
+                upstream=proxy["upstream"],
+                toxics=tuple(_toxic(toxic) for toxic in proxy["toxics"]),
+            )
+            for name, proxy in answer.json().items()
+        }
+
+
+def _version(answer: requests.Response) -> str:
+    with _its_own():
+        return str(answer.json()["version"])
 
 
 def _toxic(document: Mapping[str, Any]) -> Toxic:
