@@ -72,7 +72,11 @@ def life(token: str, expected_s: float) -> Finding:
 def examined(target: SystemTarget, logs: Path, promise: Callable[[Iterable[Undo]], object]) -> Iterator[Finding]:
     """Everything that is tried, as it is: what hangs is told, and keeps nothing else from it. ``target`` is attached by
     it, once the undo of that is promised; whoever calls stops it.
+
+    Raises:
+        TargetError: somebody else is there; nothing was asked of it.
     """
+    target.claim()
     endpoints = target.endpoints
     undos: list[Undo] = []
     yield from side_by_side(

@@ -40,8 +40,9 @@ from idchaos.targets.systems.file import ClientTable, TargetFile, read
 from idchaos.targets.systems.keys import HookedKeys
 from idchaos.targets.systems.published import published, signs
 from idchaos.targets.systems.recorder import Recorder
-from idchaos.targets.systems.replicas import Replicas, listens
+from idchaos.targets.systems.replicas import Replicas, address_of, listens
 from idchaos.targets.systems.shape import gateways_of, graph_of
+from idchaos.undo.claim import Claim
 from idchaos.undo.ledger import Undo
 from idchaos.undo.toxiproxy import Links
 
@@ -68,6 +69,8 @@ class SystemTarget:
         self.sent: Counter[str] = Counter()
         self.unanswered: Counter[str] = Counter()
         self._metadata: Metadata | None = None
+        proxies = (link.name for link in self.graph.links)
+        self._claim = Claim(_server(self.file), proxies)
         self._granted = Granted(self._grants())
 
     def capability(self, kind: type[Kind]) -> Kind | None:
@@ -118,8 +121,17 @@ class SystemTarget:
 
     # --- the life of a run ---
 
+    def claim(self) -> None:
+        """Be the only one there until ``stop``: what others change meanwhile could not be told from how it was.
+
+        Raises:
+            TargetError: another run is there, or what one changed was not put back.
+        """
+        self._claim.take()
+
     def undos_of_start(self) -> tuple[Undo, ...]:
-        """Where each proxy leads that will lead to the recorder."""
+        """Where each proxy leads that will lead to the recorder. The system is claimed before it is looked at."""
+        self.claim()
         return self.recorder.undos() if self.recorder else ()
 
     def start(self, logs: Path) -> None:
@@ -142,6 +154,7 @@ class SystemTarget:
         """Leave it as it was; returns what could not be."""
         left = self.recorder.stop() if self.recorder else []
         self._observed.close()
+        self._claim.release()
         return left
 
     def died(self) -> str | None:
@@ -265,6 +278,14 @@ def reached(listen: str, api: str) -> str:
     server = api.rpartition(":")[0]
     here = is_loopback(host.strip("[]")) and is_loopback(server.strip("[]"))
     return listen if here else f"{server}:{port}"
+
+
+def _server(file: TargetFile) -> str:
+    """``host:port`` that a system is known by: of its Toxiproxy, since faults are made there, else of its IdP."""
+    if file.toxiproxy is not None:
+        return _api(file.toxiproxy.api)
+    host, port = address_of(file.idp.base)
+    return f"{host}:{port}"
 
 
 def _api(url: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from idchaos.errors import FaultError, UsageError
+from idchaos.errors import FaultError, TargetError, UsageError
 from idchaos.graph import Role
 from idchaos.targets.capabilities import (
     ControlsProcesses,
@@ -18,9 +18,10 @@ from idchaos.targets.capabilities import (
     RotatesKeys,
 )
 from idchaos.targets.restoring import KeySigns, ProcessRuns, SecretAsBefore
+from idchaos.targets.systems.checks import examined
 from idchaos.targets.systems.file import read
 from idchaos.targets.systems.target import SystemTarget, reached
-from idchaos.undo.ledger import Command
+from idchaos.undo.ledger import STATE_VARIABLE, Command
 
 SYSTEM = """
 [system]
@@ -237,3 +238,18 @@ def test_a_signing_key_must_be_a_private_one(file: Path) -> None:
 )
 def test_a_proxy_is_reached_as_its_api_is(listen: str, api: str, at: str) -> None:
     assert reached(listen, api) == at
+
+
+@pytest.mark.parametrize("more", [TOXIPROXY, ""], ids=["with a Toxiproxy", "without one"])
+def test_two_are_not_at_it_at_once(file: Path, more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
+    first, second = (SystemTarget(written(file, SYSTEM + more), run_id) for run_id in ("one", "two"))
+    first.claim()
+    with pytest.raises(TargetError, match="another run or doctor is at this system"):
+        second.undos_of_start()
+    assert second.stop() == []  # who was refused takes nothing from who is there
+    with pytest.raises(TargetError, match="another run or doctor is at this system"):
+        next(examined(second, tmp_path, lambda _: None))
+    first.stop()
+    second.claim()
+    second.stop()
