@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from idchaos.errors import UsageError
 
 _PLAIN = re.compile(r"[\x21-\x7e]+")
+_AUTHORITY = re.compile(r"[^/?#]*//([^/?#]*)")
 
 
 def is_loopback(host: str) -> bool:
@@ -19,6 +20,12 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def authority_of(url: str) -> str:
+    """What stands between ``//`` and the path: user, host and port (RFC 3986 section 3.2), whatever becomes of it."""
+    found = _AUTHORITY.match(url)
+    return found.group(1) if found else ""
 
 
 def host_of(url: str) -> str:

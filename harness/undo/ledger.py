@@ -94,7 +94,7 @@ class HttpCall(Value):
 
     kind: Literal["http"] = "http"
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    url: str = Field(pattern=r"^https?://[^\s/@]+(/|$)")
+    url: str = Field(pattern=r"^(?i:https?)://[^\s/?#@]+([/?#]|$)")
     body: str | None = None
     content_type: str = "application/json"
     secret_file: str | None = None

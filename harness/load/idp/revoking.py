@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from idchaos.load.decide import at_idp
 from idchaos.load.idp.client import Idp
 from idchaos.load.idp.steps import Step
 from idchaos.load.idp.tokens import peek
 from idchaos.targets.endpoints import Client
-from idchaos.targets.systems.hooks import filled
+from idchaos.targets.systems.hooks import filled_body, filled_url
 
 
 def can_revoke(idp: Idp) -> bool:
@@ -23,8 +21,7 @@ def revoke(idp: Idp, client: Client, token: str) -> Step:
     if call is None:
         return idp.revoke(client, token, "access_token")
     places = {"token": token, "jti": str(peek(token)[1].get("jti", ""))}
-    url = filled(call.url, {name: quote(value, safe="") for name, value in places.items()})
-    body = filled(call.body, places).encode()
+    url, body = filled_url(call.url, places), filled_body(call.body, places).encode()
     headers = {"Authorization": f"Bearer {call.secret}"} if call.secret else {}
     answer = idp.tell(call.method, url, body, headers | ({"Content-Type": "application/json"} if body else {}))
     return Step("revoke", answer, *at_idp(answer))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from idchaos.errors import UsageError
+from idchaos.hosts import authority_of
 from idchaos.settings import plain
 from idchaos.targets.tables import Table, Url, either
 
@@ -56,14 +57,16 @@ Placed = Annotated[Secret, BeforeValidator(_no_text)]
 
 
 class Act(Table):
-    """A command, or an HTTP request. Places in braces are filled in: ``{kid}``, ``{alg}``, ``{replica}`` ..."""
+    """A command, or an HTTP request. Places in braces are filled in: ``{kid}``, ``{alg}``, ``{replica}`` ... What is
+    filled in is quoted as a part of a URL's path or query, and as a part of a string of JSON.
+    """
 
     model_config = ConfigDict(json_schema_extra=either("command", "url"))
 
     command: tuple[str, ...] = Field((), min_length=1)
     """A program and its arguments, without a shell. It gets no input, and has done it when it exits with 0."""
     url: Url = ""
-    """Where a request is sent, which has done it when it is answered by 2xx."""
+    """Where a request is sent, which has done it when it is answered by 2xx. No place is in its host or port."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     body: str | None = None
     secret: Placed | None = None
@@ -75,6 +78,8 @@ class Act(Table):
     def _is_one_of_both(self) -> Self:
         if bool(self.command) == bool(self.url):
             raise ValueError("should have either command or url")
+        if "{" in authority_of(self.url):
+            raise ValueError("url: places should be in its path or its query: its host and port are checked beforehand")
         return self
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from idchaos.dialects import DIALECTS, Dialect
 from idchaos.errors import UsageError
 from idchaos.files import toml_of
-from idchaos.hosts import check_host, host_of
+from idchaos.hosts import authority_of, check_host, host_of
 from idchaos.targets.gateways.file import Example
 from idchaos.targets.own_settings import OF_GATEWAYS, OF_TOKENS, checked, told_editors
 from idchaos.targets.systems.acts import Hook, Hooks, Placed
@@ -151,7 +151,9 @@ class TargetFile(Table):
         where = "idp.issuer"
         try:
             host_of(self.idp.issuer)
-            for where, url in self.urls():  # noqa: B007 - told where it ended
+            for where, url in self.urls():
+                if "@" in authority_of(url):
+                    raise ValueError(f"{where}: should name no user and password: a secret never stands in the file")
                 check_host(url, self.system.allow_hosts)
         except UsageError as error:
             raise ValueError(f"{where}: {error}") from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from idchaos.errors import FaultError
 from idchaos.targets.systems.acts import Act, Secret
@@ -24,8 +26,8 @@ def call_of(act: Act, places: Mapping[str, str], beside: Path) -> Command | Http
         return Command(argv=(program, *(filled(word, places) for word in act.command[1:])), timeout_s=act.timeout_s)
     return HttpCall(
         method=act.method,
-        url=filled(act.url, places),
-        body=None if act.body is None else filled(act.body, places),
+        url=filled_url(act.url, places),
+        body=None if act.body is None else filled_body(act.body, places),
         timeout_s=act.timeout_s,
         **_place_of(act.secret, beside),
     )
@@ -45,6 +47,18 @@ def perform(name: str, act: Act, places: Mapping[str, str], beside: Path) -> Non
 def filled(text: str, places: Mapping[str, str]) -> str:
     """Places that are known are filled in; other braces stay."""
     return _PLACE.sub(lambda found: places.get(found.group(1), found.group()), text)
+
+
+def filled_url(url: str, places: Mapping[str, str]) -> str:
+    """The same of a URL: whatever a key or a token is called, it stays a part of a path segment or of the query (RFC
+    3986 section 2.1), and the host is the one that was allowed.
+    """
+    return filled(url, {name: quote(value, safe="") for name, value in places.items()})
+
+
+def filled_body(body: str, places: Mapping[str, str]) -> str:
+    """The same of a body: it is sent as JSON, where places stand in strings (RFC 8259 section 7)."""
+    return filled(body, {name: json.dumps(value, ensure_ascii=False)[1:-1] for name, value in places.items()})
 
 
 def _place_of(secret: Secret | None, beside: Path) -> dict[str, Any]:

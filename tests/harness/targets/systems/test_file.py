@@ -115,6 +115,12 @@ def refused(file: Path, text: str) -> str:
             SYSTEM + REVOKE.replace("127.0.0.1", "revoked.example.com"),
             "hooks.revoke: revoked.example.com: load is",
         ),
+        (
+            SYSTEM + HOOKS.replace("http://", "http://user:shibboleth@"),
+            "hooks.retire_key: should name no user and password: a secret never stands in the file",
+        ),
+        (SYSTEM.replace("127.0.0.1:9002", "user:pw@127.0.0.1:9002"), "gateway.url: should name no user and password"),
+        (SYSTEM + HOOKS.replace("127.0.0.1:7000", "127.0.0.1{kid}"), "undo: url: places should be in its path"),
         (SYSTEM.replace("127.0.0.1:8080/", "127.0.0.1:port/"), "not a URL"),
         (SYSTEM + "leeway_s = -3\n", "settings: leeway_s: should be greater than or equal to 0"),
         (SYSTEM + 'leeway_s = "3"\n', "settings.leeway_s: should be a valid number"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from pydantic import ValidationError
 
 from idchaos.errors import FaultError
 from idchaos.targets.systems.acts import Act, Hook, Hooks
@@ -106,3 +108,38 @@ def test_places_are_filled_in_and_secrets_stay_where_they_are(tmp_path: Path) ->
 def test_programs_are_looked_for_beside_the_file(tmp_path: Path) -> None:
     assert call_of(Act(command=("./x", "{kid}")), {"kid": "k"}, tmp_path) == Command(argv=(str(tmp_path / "x"), "k"))
     assert call_of(Act(command=("x",)), {}, tmp_path) == Command(argv=("x",))
+
+
+ODD_KIDS = (
+    "k 1",
+    "a/../b",
+    "@elsewhere.example/",
+    "?x=1&y",
+    "#f",
+    "%2F",
+    'a", "b": "c',
+    "new\nline",
+    "\\",
+    "schlüssel",
+)
+
+
+@pytest.mark.parametrize("kid", ODD_KIDS)
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1?kid={kid}", "HTTP://[::1]:1/a/{kid}/b?kid={kid}", "https://k.test/{kid}"]
+)
+def test_a_key_may_be_called_anything_and_is_told_to_the_same_host(url: str, kid: str, tmp_path: Path) -> None:
+    call = call_of(Act(url=url, body='{"kid": "{kid}"}'), {"kid": kid}, tmp_path)
+    assert isinstance(call, HttpCall)
+    asked, told = urlsplit(url), urlsplit(call.url)
+    assert (told.netloc, told.fragment) == (asked.netloc, "")
+    assert unquote(told.path) == asked.path.replace("{kid}", kid)
+    assert told.path.count("/") == asked.path.count("/")
+    assert parse_qs(told.query) == ({"kid": [kid]} if asked.query else {})
+    assert json.loads(call.body or "") == {"kid": kid}
+
+
+@pytest.mark.parametrize("url", ["http://{kid}:1/", "http://127.0.0.1:{kid}/", "http://{kid}@127.0.0.1/", "//{kid}"])
+def test_no_place_is_in_the_host(url: str) -> None:
+    with pytest.raises(ValidationError, match="places should be in its path or its query"):
+        Act(url=url)
