@@ -6,7 +6,6 @@ import base64
 import errno
 import hashlib
 import secrets
-import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -19,26 +18,13 @@ from idchaos.graph import Route
 from idchaos.hosts import check_host
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
+from idchaos.trust import trusting
 
 if TYPE_CHECKING:
     import httpx
 
 TIMEOUT_S = 5.0
 DISCOVERY = "/.well-known/openid-configuration"
-
-
-def trusting(ca_file: str | None) -> Any:
-    """What httpx verifies certificates by: those of a file (PEM), or the usual ones.
-
-    Raises:
-        TargetError: the file holds none.
-    """
-    if ca_file is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise TargetError(f"{ca_file}: no certificates can be read: {error.strerror or error}") from None
 
 
 def failure_code(error: httpx.HTTPError) -> str:

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from idchaos.errors import TargetError
+from idchaos.trust import is_distrust, trusting
 from idchaos.undo.ledger import Command, HttpCall
 from idchaos.undo.patience import within
 
@@ -103,14 +105,16 @@ def send(undo: HttpCall) -> list[str]:
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         if undo.body is not None:
             headers["Content-Type"] = undo.content_type
-        with httpx.Client(timeout=undo.timeout_s, trust_env=False) as client:
+        with httpx.Client(timeout=undo.timeout_s, trust_env=False, verify=trusting(undo.ca_file)) as client:
             status = within(undo.timeout_s, lambda: _status(client, undo, headers))
     except KeyError:
         return [f"{what}: the environment has no {undo.secret_variable}, which holds its secret"]
     except (TimeoutError, httpx.TimeoutException):
         return [f"{what}: not done within {undo.timeout_s:g} s"]
+    except TargetError as error:
+        return [f"{what}: {error}"]
     except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
-        return [f"{what}: {type(error).__name__}"]
+        return [f"{what}: {'its certificate is not trusted' if is_distrust(error) else type(error).__name__}"]
     return [] if 200 <= status < 300 else [f"{what}: {status}"]
 
 

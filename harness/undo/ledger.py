@@ -101,6 +101,8 @@ class HttpCall(Value):
     """A file of mode 0600 that holds a bearer token (RFC 6750)."""
     secret_variable: str | None = None
     """Or the environment variable that does."""
+    ca_file: str | None = None
+    """Certificates (PEM) that are trusted instead of the usual ones."""
     timeout_s: float = Field(10.0, gt=0, le=600)
 
     @model_validator(mode="after")

@@ -16,7 +16,8 @@ from idchaos.errors import TargetError, UndecidableError
 from idchaos.graph import Graph, Route
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
 from idchaos.targets.observer import ObservesLinks
-from idchaos.targets.oidc import OidcClient, trusting
+from idchaos.targets.oidc import OidcClient
+from idchaos.trust import trusting
 from idchaos.values import Value
 
 GOOD_WITHIN_S = 8.0

@@ -19,12 +19,13 @@ from idchaos.errors import FaultError, IdchaosError
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
 from idchaos.targets.gateways.base import which
 from idchaos.targets.gateways.checks import Finding, ask, decided, good_token
-from idchaos.targets.oidc import DISCOVERY, OidcClient, trusting
+from idchaos.targets.oidc import DISCOVERY, OidcClient
 from idchaos.targets.own_settings import OF_TOKENS
 from idchaos.targets.side_by_side import Check, side_by_side, tried
 from idchaos.targets.systems.acts import ROTATION, Act, Hook
 from idchaos.targets.systems.published import kid_of, part_of, published
 from idchaos.targets.systems.replicas import accepts, address_of
+from idchaos.trust import trusting
 
 if TYPE_CHECKING:
     from idchaos.targets.systems.target import SystemTarget

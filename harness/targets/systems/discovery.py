@@ -12,7 +12,8 @@ from idchaos.errors import TargetError, UsageError
 from idchaos.hosts import check_host
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Endpoints
-from idchaos.targets.oidc import DISCOVERY, failure_code, trusting
+from idchaos.targets.oidc import DISCOVERY, failure_code
+from idchaos.trust import is_distrust, trusting
 from idchaos.values import Value
 
 PATIENCE_S = 4.0
@@ -67,8 +68,7 @@ def discovered(endpoints: Endpoints) -> Metadata:
 
 def why(error: httpx.HTTPError) -> str:
     """Why there is no answer; of a certificate that nobody trusts, that."""
-    said = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in said or "certificate verify failed" in said:
+    if is_distrust(error):
         return "its certificate is not trusted: name what signed it in system.ca"
     return f"no answer ({failure_code(error)})"
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from idchaos.errors import FaultError
 from idchaos.targets.capabilities import KeyInfo
 from idchaos.targets.systems.acts import Act, Hook, Hooks
-from idchaos.targets.systems.hooks import call_of, perform
+from idchaos.targets.systems.hooks import Around, call_of, perform
 from idchaos.undo.ledger import Undo
 
 PUBLISHED_WITHIN_S = 10.0
@@ -23,13 +22,13 @@ class HookedKeys:
     def __init__(
         self,
         hooks: Hooks,
-        beside: Path,
+        around: Around,
         published: Callable[[], Mapping[str, str]],
         signing: Callable[[], str],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """``published``: kid -> alg of the key set; ``signing``: the kid of a token that was just issued."""
-        self._hooks, self._beside, self._sleep = hooks, beside, sleep
+        self._hooks, self._around, self._sleep = hooks, around, sleep
         self._published, self._signing = published, signing
         self._algs: dict[str, str] = {}
 
@@ -79,7 +78,7 @@ class HookedKeys:
         """
         if hook is None:
             raise FaultError("the file says no hook that undoes that")
-        return call_of(hook.undo, self._places(kid), self._beside)
+        return call_of(hook.undo, self._places(kid), self._around)
 
     def _new_one(self, before: Mapping[str, str]) -> str:
         deadline = time.monotonic() + PUBLISHED_WITHIN_S
@@ -94,7 +93,7 @@ class HookedKeys:
     def _do(self, name: str, act: Act | None, kid: str, alg: str = "") -> None:
         if act is None:
             raise FaultError(f"hooks.{name}: the file says none")
-        perform(name, act, self._places(kid, alg), self._beside)
+        perform(name, act, self._places(kid, alg), self._around)
 
     def _places(self, kid: str, alg: str = "") -> dict[str, str]:
         return {"kid": kid, "alg": alg or self._algs.get(kid, "")}

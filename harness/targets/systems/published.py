@@ -12,8 +12,9 @@ import httpx
 from idchaos.errors import TargetError
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Endpoints
-from idchaos.targets.oidc import OidcClient, trusting
+from idchaos.targets.oidc import OidcClient
 from idchaos.targets.systems.discovery import PATIENCE_S, why
+from idchaos.trust import trusting
 
 
 def published(endpoints: Endpoints, jwks_uri: str) -> dict[str, str]:

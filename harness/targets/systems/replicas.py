@@ -6,14 +6,13 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from idchaos.errors import FaultError
 from idchaos.targets.base import ProcessState
 from idchaos.targets.systems.acts import Hook
-from idchaos.targets.systems.hooks import call_of, perform
+from idchaos.targets.systems.hooks import Around, call_of, perform
 from idchaos.undo.ledger import Undo
 
 ENDED_WITHIN_S = 10.0
@@ -33,13 +32,13 @@ class Replicas:
     def __init__(
         self,
         stop: Hook | None,
-        beside: Path,
+        around: Around,
         urls: Mapping[str, str],
         listens: Callable[[str], bool],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """``urls``: of each replica. ``listens``: whether somebody does at a URL."""
-        self._stop, self._beside, self._urls, self._listens, self._sleep = stop, beside, urls, listens, sleep
+        self._stop, self._around, self._urls, self._listens, self._sleep = stop, around, urls, listens, sleep
         self._ended: Counter[str] = Counter()
 
     def process(self, component: str) -> ProcessState:
@@ -53,7 +52,7 @@ class Replicas:
         Raises:
             FaultError: there is no such hook, it failed, or somebody still listens.
         """
-        perform("stop", self._hook(component, how), self._places(component), self._beside)
+        perform("stop", self._hook(component, how), self._places(component), self._around)
         if not self._eventually(component, listens=False, within_s=ENDED_WITHIN_S):
             where = self._urls[component]
             raise FaultError(f"hooks.stop: {component} still listens at {where} after {ENDED_WITHIN_S:.0f} s")
@@ -67,7 +66,7 @@ class Replicas:
         """
         if how == "pause" or self._listens(self._urls[component]):
             return
-        perform("stop.undo", self._hook(component, how).undo, self._places(component), self._beside)
+        perform("stop.undo", self._hook(component, how).undo, self._places(component), self._around)
         if not self._eventually(component, listens=True, within_s=STARTED_WITHIN_S):
             where = self._urls[component]
             raise FaultError(f"hooks.stop.undo: {component} does not listen at {where} after {STARTED_WITHIN_S:.0f} s")
@@ -78,7 +77,7 @@ class Replicas:
         Raises:
             FaultError: there is no such hook.
         """
-        return call_of(self._hook(component, after).undo, self._places(component), self._beside)
+        return call_of(self._hook(component, after).undo, self._places(component), self._around)
 
     def _hook(self, component: str, how: Literal["kill", "pause"]) -> Hook:
         if self._stop is None or how != "kill":

@@ -37,6 +37,7 @@ from idchaos.targets.standin.observing import OBSERVER
 from idchaos.targets.systems.checks import decisions
 from idchaos.targets.systems.discovery import Metadata, discovered
 from idchaos.targets.systems.file import ClientTable, TargetFile, read
+from idchaos.targets.systems.hooks import Around
 from idchaos.targets.systems.keys import HookedKeys
 from idchaos.targets.systems.published import published, signs
 from idchaos.targets.systems.recorder import Recorder
@@ -95,7 +96,7 @@ class SystemTarget:
             signing_jwk=self._signing_jwk(),
             revocation=self._revocation(),
             allow_hosts=file.system.allow_hosts,
-            ca_file=str((self.beside / file.system.ca).absolute()) if file.system.ca else None,
+            ca_file=self._around.ca_file,
         )
 
     def _client(self, told: ClientTable, audiences: tuple[str, ...]) -> Client:
@@ -206,15 +207,20 @@ class SystemTarget:
         return self._observed.observed() if self.recorder else {}
 
     @cached_property
+    def _around(self) -> Around:
+        ca = self.file.system.ca
+        return Around(self.beside, str((self.beside / ca).absolute()) if ca else None)
+
+    @cached_property
     def _replicas(self) -> Replicas:
         urls = dict(zip(gateways_of(self.file), self.file.gateway.url, strict=True))
-        return Replicas(self.file.hooks.stop, self.beside, urls, listens)
+        return Replicas(self.file.hooks.stop, self._around, urls, listens)
 
     @cached_property
     def _keys(self) -> HookedKeys:
         return HookedKeys(
             self.file.hooks,
-            self.beside,
+            self._around,
             published=lambda: published(self.endpoints, self.metadata.urls["jwks"]),
             signing=lambda: signs(self.endpoints, self.sent, self.unanswered),
         )

@@ -15,7 +15,7 @@ import pytest
 
 from idchaos.errors import FaultError
 from idchaos.targets.systems.acts import Act, Hook
-from idchaos.targets.systems.hooks import call_of, perform
+from idchaos.targets.systems.hooks import Around, call_of, perform
 from idchaos.undo.ledger import STATE_VARIABLE, Command, HttpCall
 from idchaos.undo.safety import Safety
 from idchaos.undo.undo import carry_out
@@ -80,9 +80,9 @@ def test_its_undo_is_promised_before_and_carried_out_whatever_became_of_it(
         undo=Act(command=(sys.executable, "-c", f"open({str(healed)!r}, 'w')")),
     )
     safety = Safety("run-of-a-bad-hook")
-    safety.promise([call_of(hook.undo, {}, tmp_path)])
+    safety.promise([call_of(hook.undo, {}, Around(tmp_path))])
     with pytest.raises(FaultError, match=r"^hooks\.stop: "):
-        perform("stop", hook, {}, tmp_path)
+        perform("stop", hook, {}, Around(tmp_path))
     assert not healed.exists()
     safety.end(clean=False)  # as when the runner is gone: the guardian reads the ledger
     assert eventually(healed.exists)

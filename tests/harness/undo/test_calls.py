@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from idchaos.targets.standin.certificates import certificates
 from idchaos.undo.ledger import Command, HttpCall, Ledger, read
 from idchaos.undo.undo import carry_out, carry_out_all
 
@@ -106,3 +108,20 @@ def test_a_secret_in_two_places_or_in_the_url_is_refused() -> None:
         HttpCall(method="PUT", url="http://127.0.0.1/", secret_file="a", secret_variable="B")
     with pytest.raises(ValidationError, match="url"):
         HttpCall(method="PUT", url="http://user:password@127.0.0.1/")
+
+
+def test_a_request_trusts_the_certificates_that_it_names_and_no_others(flags: HTTPServer, tmp_path: Path) -> None:
+    made, others = (certificates(tmp_path / name, "127.0.0.1") for name in ("theirs", "others"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+    flags.socket = context.wrap_socket(flags.socket, server_side=True)
+    url = url_of(flags).replace("http:", "https:")
+    (tmp_path / "secret").write_text("s3cret")
+    call = HttpCall(method="PUT", url=url, secret_file=str(tmp_path / "secret"), ca_file=str(made.authority))
+    assert carry_out(call).left == ()
+    for ca_file in (None, str(others.authority)):
+        (left,) = carry_out(call.model_copy(update={"ca_file": ca_file})).left
+        assert left == f"PUT {url}: its certificate is not trusted"
+    (left,) = carry_out(call.model_copy(update={"ca_file": str(tmp_path / "secret")})).left
+    assert "no certificates can be read" in left
+    assert len(Flags.orders) == 1

@@ -17,11 +17,11 @@ from idchaos.targets.capabilities import (
     ReportsState,
     RotatesKeys,
 )
-from idchaos.targets.restoring import KeySigns, ProcessRuns, SecretAsBefore
+from idchaos.targets.restoring import KeyPublished, KeySigns, ProcessRuns, SecretAsBefore
 from idchaos.targets.systems.checks import examined
 from idchaos.targets.systems.file import read
 from idchaos.targets.systems.target import SystemTarget, reached
-from idchaos.undo.ledger import STATE_VARIABLE, Command
+from idchaos.undo.ledger import STATE_VARIABLE, Command, HttpCall
 
 SYSTEM = """
 [system]
@@ -199,6 +199,14 @@ def test_the_undo_of_a_hook_is_what_the_ledger_gets(file: Path) -> None:
     assert undo == Command(argv=(program, "sign", "old"), timeout_s=5)
     with pytest.raises(FaultError, match="says no way to undo that"):
         target.undo_to(SecretAsBefore(client_id="batch"))
+
+
+def test_its_hooks_trust_whom_it_names(file: Path) -> None:
+    (file.parent / "ca.pem").write_text("certificates")
+    named = SYSTEM.replace('name = "shop"', 'name = "shop"\nca = "ca.pem"')
+    undo = SystemTarget(written(file, named + HOOKS), "run").undo_to(KeyPublished(kid="old"))
+    assert isinstance(undo, HttpCall)
+    assert undo.ca_file == str(file.parent / "ca.pem")
 
 
 def test_what_revokes_a_token_is_told_to_whoever_does(file: Path) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from idchaos.errors import FaultError
 from idchaos.targets.systems.acts import Act, Hook, Hooks
-from idchaos.targets.systems.hooks import call_of, perform
+from idchaos.targets.systems.hooks import Around, call_of, perform
 from idchaos.targets.systems.keys import HookedKeys
 from idchaos.undo.ledger import Command, HttpCall
 
@@ -35,7 +35,7 @@ class Idp:
         script = folder / "rotate.sh"
         script.write_text(SCRIPT.replace("#!/bin/sh\n", f"#!/bin/sh\ncd {folder}\n"))
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
-        self.keys = HookedKeys(hooks(), folder, self.published, self.signs, sleep=lambda _: None)
+        self.keys = HookedKeys(hooks(), Around(folder), self.published, self.signs, sleep=lambda _: None)
 
     def _write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
@@ -92,22 +92,24 @@ def test_signing_before_publishing_can_not_be_had(idp: Idp) -> None:
 
 def test_a_hook_that_fails_says_so_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(FaultError, match=r"^hooks.sign_with: sh: exit code 3: no such key$"):
-        perform("sign_with", Act(command=("sh", "-c", "echo no such key >&2; exit 3")), {}, tmp_path)
+        perform("sign_with", Act(command=("sh", "-c", "echo no such key >&2; exit 3")), {}, Around(tmp_path))
 
 
 def test_places_are_filled_in_and_secrets_stay_where_they_are(tmp_path: Path) -> None:
     act = Act.model_validate(
         {"url": "http://127.0.0.1:1/{kid}", "body": '{"alg": "{alg}"}', "secret": {"file": "token"}}
     )
-    call = call_of(act, {"kid": "k1", "alg": "RS256"}, tmp_path)
+    call = call_of(act, {"kid": "k1", "alg": "RS256"}, Around(tmp_path))
     assert isinstance(call, HttpCall)
     assert (call.url, json.loads(call.body or "")) == ("http://127.0.0.1:1/k1", {"alg": "RS256"})
     assert call.secret_file == str(tmp_path / "token")
 
 
 def test_programs_are_looked_for_beside_the_file(tmp_path: Path) -> None:
-    assert call_of(Act(command=("./x", "{kid}")), {"kid": "k"}, tmp_path) == Command(argv=(str(tmp_path / "x"), "k"))
-    assert call_of(Act(command=("x",)), {}, tmp_path) == Command(argv=("x",))
+    assert call_of(Act(command=("./x", "{kid}")), {"kid": "k"}, Around(tmp_path)) == Command(
+        argv=(str(tmp_path / "x"), "k")
+    )
+    assert call_of(Act(command=("x",)), {}, Around(tmp_path)) == Command(argv=("x",))
 
 
 ODD_KIDS = (
@@ -129,7 +131,7 @@ ODD_KIDS = (
     "url", ["http://127.0.0.1:1?kid={kid}", "HTTP://[::1]:1/a/{kid}/b?kid={kid}", "https://k.test/{kid}"]
 )
 def test_a_key_may_be_called_anything_and_is_told_to_the_same_host(url: str, kid: str, tmp_path: Path) -> None:
-    call = call_of(Act(url=url, body='{"kid": "{kid}"}'), {"kid": kid}, tmp_path)
+    call = call_of(Act(url=url, body='{"kid": "{kid}"}'), {"kid": kid}, Around(tmp_path))
     assert isinstance(call, HttpCall)
     asked, told = urlsplit(url), urlsplit(call.url)
     assert (told.netloc, told.fragment) == (asked.netloc, "")

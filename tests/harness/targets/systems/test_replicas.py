@@ -11,6 +11,7 @@ import pytest
 from idchaos.errors import FaultError
 from idchaos.targets.systems import replicas
 from idchaos.targets.systems.acts import Act, Hook
+from idchaos.targets.systems.hooks import Around
 from idchaos.targets.systems.replicas import Replicas, address_of, listens
 from idchaos.undo.ledger import Command
 
@@ -35,7 +36,7 @@ class Machine:
             self.up[URL] = name == "stop.undo"
 
     def replicas(self, hook: Hook | None = HOOK) -> Replicas:
-        return Replicas(hook, Path("/shop"), {"gateway-2": URL}, self.up.__getitem__, lambda _: None)
+        return Replicas(hook, Around(Path("/shop")), {"gateway-2": URL}, self.up.__getitem__, lambda _: None)
 
 
 def test_a_restart_is_proved_by_nobody_having_listened_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
