@@ -10,13 +10,13 @@ secret in a row holds one of its blocks whole.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from idchaos.targets.endpoints import Client, Endpoints
+from idchaos.targets.endpoints import Endpoints
+from idchaos.targets.oidc import basic_credentials
 
 BLOCK = 16
 LONG = 32
@@ -134,12 +134,12 @@ def credentials(endpoints: Endpoints) -> Iterator[Secret]:
     for client in known:
         if client.client_secret:
             yield Secret(f"client_secret of {client.client_id}", client.client_secret)
-            yield Secret(f"basic_credentials of {client.client_id}", _basic(client, client.client_secret))
+            yield Secret(f"basic_credentials of {client.client_id}", _basic(client.client_id, client.client_secret))
         if client.private_jwk:
             yield Secret(f"private key of {client.client_id}", client.private_jwk["d"])
         if client.next_secret:
             yield Secret(f"next client_secret of {client.client_id}", client.next_secret)
-            yield Secret(f"next basic_credentials of {client.client_id}", _basic(client, client.next_secret))
+            yield Secret(f"next basic_credentials of {client.client_id}", _basic(client.client_id, client.next_secret))
     for jwk in filter(None, (endpoints.signing_jwk, *endpoints.further_jwks)):
         if "d" in jwk:
             yield Secret(f"signing key {jwk['kid']} of the target", jwk["d"])
@@ -147,6 +147,6 @@ def credentials(endpoints: Endpoints) -> Iterator[Secret]:
         yield Secret(f"password of {user.username}", user.password)
 
 
-def _basic(client: Client, secret: str) -> str:
-    """As RFC 7617 sends them."""
-    return base64.b64encode(f"{client.client_id}:{secret}".encode()).decode().rstrip("=")
+def _basic(client_id: str, secret: str) -> str:
+    """As it is sent; what is quoted may lack the padding."""
+    return basic_credentials(client_id, secret).rstrip("=")

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import quote_plus, urljoin
 
 from idchaos.errors import TargetError
 from idchaos.graph import Route
@@ -172,8 +172,8 @@ class OidcClient:
     def _live_introspection(self) -> tuple[str, str, dict[str, Any]]:
         """A question about a token that is active: of another one nothing is said that could be changed."""
         token = self.token(self._client_with("client_credentials"))
-        auth = _basic(self._introspection_client())
-        return "POST", self._url("introspect"), {"data": {"token": token}, "auth": auth}
+        headers = basic(self._introspection_client())
+        return "POST", self._url("introspect"), {"data": {"token": token}, "headers": headers}
 
     def _request(self, endpoint: str) -> tuple[str, str, dict[str, Any]]:
         """Method, URL and the rest of a request that changes nothing: no login, tokens that never existed."""
@@ -192,16 +192,16 @@ class OidcClient:
             case "token":
                 client = self._client_with("client_credentials")
                 form = credentials_form(client)
-                request = ("POST", self._url(endpoint), {"data": form, "auth": _basic(client)})
+                request = ("POST", self._url(endpoint), {"data": form, "headers": basic(client)})
             case "revoke":
-                auth = _basic(self._client_with("client_credentials"))
-                request = ("POST", self._url(endpoint), {"data": made_up, "auth": auth})
+                headers = basic(self._client_with("client_credentials"))
+                request = ("POST", self._url(endpoint), {"data": made_up, "headers": headers})
             case "introspect":
-                auth = _basic(self._introspection_client())
-                request = ("POST", self._url(endpoint), {"data": made_up, "auth": auth})
+                headers = basic(self._introspection_client())
+                request = ("POST", self._url(endpoint), {"data": made_up, "headers": headers})
             case "revocations":
-                auth = _basic(self._introspection_client())
-                request = ("GET", urljoin(self._url("introspect"), "revocations"), {"auth": auth})
+                headers = basic(self._introspection_client())
+                request = ("GET", urljoin(self._url("introspect"), "revocations"), {"headers": headers})
             case _:
                 request = ("GET", self._url(endpoint), {})
         return request
@@ -245,7 +245,7 @@ class OidcClient:
         return check_host(url, self._endpoints.allow_hosts)
 
     def _post(self, endpoint: str, client: Client, form: dict[str, str]) -> Answer:
-        return self._send(f"idp/{endpoint}", "POST", self._url(endpoint), data=form, auth=_basic(client))
+        return self._send(f"idp/{endpoint}", "POST", self._url(endpoint), data=form, headers=basic(client))
 
     def _send(self, counted_as: str, method: str, url: str, **kwargs: Any) -> Answer:
         import httpx
@@ -280,10 +280,14 @@ class OidcClient:
         return document
 
 
-def _basic(client: Client) -> httpx.BasicAuth:
-    import httpx
+def basic_credentials(client_id: str, secret: str) -> str:
+    """What follows ``Basic`` in a header: each part is form-urlencoded before (RFC 6749 section 2.3.1)."""
+    return base64.b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()
 
-    return httpx.BasicAuth(client.client_id, client.client_secret or "")
+
+def basic(client: Client) -> dict[str, str]:
+    """The header by which a client that has a secret authenticates."""
+    return {"Authorization": f"Basic {basic_credentials(client.client_id, client.client_secret or '')}"}
 
 
 def credentials_form(client: Client) -> dict[str, str]:

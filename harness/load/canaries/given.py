@@ -7,9 +7,10 @@ from dataclasses import replace
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import json_object
 from idchaos.load.idp.client import Code, Step
-from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.provider import Asked
 from idchaos.load.idp.tokens import peek
 from idchaos.targets.endpoints import Client
+from idchaos.targets.oidc import basic
 
 _NOBODYS_SCOPE = "idchaos:everything"
 """A scope that no client has."""

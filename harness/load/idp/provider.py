@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from idchaos.errors import LoadError
 from idchaos.hosts import check_host
@@ -20,6 +19,7 @@ from idchaos.load.idp.assertion import assertion, assertion_form
 from idchaos.load.idp.handed_out import HandedOut
 from idchaos.load.idp.unasked import Unasked
 from idchaos.targets.endpoints import Client, Endpoints, RevocationCall
+from idchaos.targets.oidc import basic
 
 _FORM = "application/x-www-form-urlencoded"
 _ENDPOINTS: Final = {
@@ -71,12 +71,6 @@ class Asked:
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     url: str = field(default="", repr=False)
-
-
-def basic(client: Client) -> dict[str, str]:
-    """HTTP Basic authentication of a client that has a secret (RFC 6749 section 2.3.1)."""
-    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret or '')}"
-    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 class Provider:

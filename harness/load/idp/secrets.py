@@ -12,10 +12,11 @@ from typing import Final, Literal, NamedTuple
 from idchaos.load.decide import at_refusal
 from idchaos.load.idp.assertion import assertion_claims, assertion_form
 from idchaos.load.idp.client import Idp, Step, challenge_of
-from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.provider import Asked
 from idchaos.load.idp.tokens import b64
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Client
+from idchaos.targets.oidc import basic
 
 Method = Literal["client_secret_basic", "client_secret_post", "client_secret_jwt"]
 """OpenID Connect Core section 9."""

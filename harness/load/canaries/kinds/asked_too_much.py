@@ -9,8 +9,9 @@ from idchaos.load.canaries.given import NOBODYS_API, Form, another_scope, asked_
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import json_object
 from idchaos.load.idp.client import Step
-from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.provider import Asked
 from idchaos.targets.endpoints import Client
+from idchaos.targets.oidc import basic
 
 
 def _client_scope(party: Party) -> Step | None:

@@ -8,8 +8,9 @@ from idchaos.load.canaries.asking import Ask, AskedKind
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import json_object
 from idchaos.load.idp.client import Step
-from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.provider import Asked
 from idchaos.targets.endpoints import DEVICE, Client
+from idchaos.targets.oidc import basic
 
 
 class _Codes(NamedTuple):

@@ -9,8 +9,9 @@ from idchaos.load.canaries.given import NOBODYS_API, Form, another_scope, asked_
 from idchaos.load.canaries.kinds.tampered import other_signature
 from idchaos.load.canaries.party import Held, Party, read
 from idchaos.load.idp.client import Step
-from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.provider import Asked
 from idchaos.targets.endpoints import EXCHANGE, Client
+from idchaos.targets.oidc import basic
 
 _ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
 _WRONG: Final = "~"

@@ -13,9 +13,10 @@ from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.journey import REDIRECTS
 from idchaos.load.idp.pages import query_of
-from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.provider import Asked
 from idchaos.record.samples import Decision
 from idchaos.targets.endpoints import Client
+from idchaos.targets.oidc import basic
 
 
 def at_front(answer: Response) -> tuple[Decision, str]:

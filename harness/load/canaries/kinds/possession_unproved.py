@@ -17,9 +17,10 @@ from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import json_object
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.possession import ALG, proof_claims, proof_header
-from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.provider import Asked
 from idchaos.load.idp.tokens import b64, peek
 from idchaos.targets.endpoints import Client
+from idchaos.targets.oidc import basic
 
 _TOLD: Final = "dpop_signing_alg_values_supported"
 _AGO_S: Final = 86_400

@@ -10,8 +10,9 @@ from idchaos.load.canaries.given import Form, asked_for, code_form
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import at_refusal, json_object
 from idchaos.load.idp.client import Step, challenge_of
-from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.provider import Asked
 from idchaos.targets.endpoints import Client
+from idchaos.targets.oidc import basic
 
 _NOBODYS = "https://nobody.invalid/callback"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from idchaos.load.canaries.asking import Ask, AskedKind
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.idp.client import Step
-from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.provider import Asked
 from idchaos.targets.endpoints import Client
+from idchaos.targets.oidc import basic
 
 
 def _refreshed_by(party: Party, client: Client, value: str) -> Step:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from idchaos.load.canaries.asking import Ask, AskedKind
 from idchaos.load.canaries.party import Party, read
 from idchaos.load.idp.client import Step
-from idchaos.load.idp.provider import Asked, basic
+from idchaos.load.idp.provider import Asked
+from idchaos.targets.oidc import basic
 
 _GRANT = ("grant_type", "client_credentials")
 
