@@ -172,6 +172,16 @@ class CanaryPlan(Value):
         slots = -(-len(kinds) // most)
         return tuple(kinds[at::slots] for at in range(slots))
 
+    def by_clocks_apart(self, by_s: Seconds) -> CanaryPlan:
+        """The same where clocks may be so much further apart: what is bad by a time claim is so by all of them."""
+        after_s = self.expired_after_s
+        return self.model_copy(
+            update={
+                "clock_margin_s": self.clock_margin_s + by_s,
+                "expired_after_s": None if after_s is None else after_s + by_s,
+            }
+        )
+
     def after_s(self, kind: str) -> Seconds:
         """For how long after what makes it bad a canary of this kind may still be taken for a good one."""
         return {

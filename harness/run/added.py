@@ -43,13 +43,7 @@ def _planned(plan: Plan, given: Sequence[str], clock_error_s: float) -> Plan:
     """The variant is named by what was added. Tokens that must be refused are so also by the wrong clock."""
     canaries = plan.load.canaries
     if canaries is not None:
-        expired_after_s = canaries.expired_after_s
-        canaries = canaries.model_copy(
-            update={
-                "clock_margin_s": canaries.clock_margin_s + clock_error_s,
-                "expired_after_s": None if expired_after_s is None else expired_after_s + clock_error_s,
-            }
-        )
+        canaries = canaries.by_clocks_apart(clock_error_s)
     load = plan.load.model_copy(update={"canaries": canaries})
     variant = "+".join((plan.variant, *map(name_of, given)))
     return plan.model_copy(update={"load": load, "variant": variant})

@@ -40,6 +40,7 @@ def suiting(experiment: Experiment, target: Target, life_s: float) -> tuple[Expe
     """
     check_links(experiment, target)
     plan, hidden = _with_whom_there_is(experiment.plan, target.endpoints)
+    plan = _by_its_clocks(plan, target.endpoints)
     plan, untried = _grown_old_in_time(plan, target.endpoints, life_s)
     hidden += untried
     fitted = replace(experiment, plan=plan)
@@ -102,6 +103,14 @@ def _with_whom_there_is(plan: Plan, endpoints: Endpoints) -> tuple[Plan, tuple[N
     load = plan.load.model_copy(update={"streams": streams, "flows": described})
     declared = tuple(NotObserved(name=f"flow {flow}", why=f"there is not {lacks}") for flow, lacks in lacking.items())
     return plan.model_copy(update={"load": load}), declared
+
+
+def _by_its_clocks(plan: Plan, endpoints: Endpoints) -> Plan:
+    """Tokens that must be refused are so by clocks that are as far off as may be."""
+    if plan.load.canaries is None:
+        return plan
+    canaries = plan.load.canaries.by_clocks_apart(endpoints.clocks_within_s)
+    return plan.model_copy(update={"load": plan.load.model_copy(update={"canaries": canaries})})
 
 
 def _grown_old_in_time(plan: Plan, endpoints: Endpoints, life_s: float) -> tuple[Plan, tuple[NotObserved, ...]]:

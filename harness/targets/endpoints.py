@@ -129,5 +129,7 @@ class Endpoints(Value):
     """Lets a client register itself (RFC 7591 section 3), where the target's IdP asks for it."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts beyond loopback that anything may be sent to."""
+    clocks_within_s: float = 0.0
+    """So far the clocks of whoever issues and decides may be from that of who sends the load."""
     ca_file: str | None = None
     """Certificates (PEM) that are trusted instead of the usual ones."""

@@ -8,7 +8,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +18,11 @@ from idchaos.errors import FaultError, IdchaosError
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
 from idchaos.targets.gateways.base import which
 from idchaos.targets.gateways.checks import Finding, ask, decided, good_token
-from idchaos.targets.oidc import DISCOVERY, OidcClient
+from idchaos.targets.oidc import OidcClient
 from idchaos.targets.own_settings import OF_TOKENS
 from idchaos.targets.side_by_side import Check, side_by_side, tried
 from idchaos.targets.systems.acts import ROTATION, Act, Hook
+from idchaos.targets.systems.clocks import looked_at, told_by
 from idchaos.targets.systems.published import kid_of, part_of, published
 from idchaos.targets.systems.replicas import accepts, address_of
 from idchaos.trust import trusting
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from idchaos.targets.systems.target import SystemTarget
     from idchaos.undo.ledger import Undo
 
-CLOCKS_WITHIN_S = 2.0
-"""``Date`` is in whole seconds (RFC 9110 section 5.6.7), and an answer takes its time."""
 FIRST_WITHIN_S, TOKENS_WITHIN_S, DECIDED_WITHIN_S = 2.5, 2.0, 3.0
 """A doctor's patience with what is asked first, with tokens and clocks, and with the rest: 10 s in all, with its start
 and its end.
@@ -78,7 +76,7 @@ def examined(target: SystemTarget, logs: Path, promise: Callable[[Iterable[Undo]
         TargetError: somebody else is there; nothing was asked of it.
     """
     target.claim()
-    endpoints = target.endpoints
+    endpoints, apart_s = target.endpoints, target.file.system.clocks_apart_s
     undos: list[Undo] = []
     yield from side_by_side(
         {
@@ -100,7 +98,10 @@ def examined(target: SystemTarget, logs: Path, promise: Callable[[Iterable[Undo]
     clients = (*endpoints.clients, *filter(None, (endpoints.stranger,)))
     yield from side_by_side(
         {
-            **{f"{name}'s clock": partial(_clock, name, url, endpoints) for name, url in _clocks(endpoints).items()},
+            **{
+                f"{name}'s clock": partial(looked_at, name, url, endpoints, apart_s)
+                for name, url in told_by(endpoints).items()
+            },
             **{f"client {each.client_id}": partial(_client, endpoints, each, tokens) for each in clients},
         },
         TOKENS_WITHIN_S,
@@ -122,33 +123,6 @@ def _decided(target: SystemTarget, token: str) -> dict[str, Check]:
     endpoints, expected_s = target.endpoints, target.file.settings[OF_TOKENS]
     own = {each.name: partial(decided, endpoints, each, token, AT_ONCE_S) for each in endpoints.gateways}
     return {"token": lambda: [life(token, expected_s)], **own}
-
-
-def _clocks(endpoints: Endpoints) -> dict[str, str]:
-    """By whom and where the time is told."""
-    asked = {each.name: each.url + endpoints.routes[0].path for each in endpoints.gateways}
-    return {"idp": endpoints.idp_url + DISCOVERY, **asked}
-
-
-def _clock(name: str, url: str, endpoints: Endpoints) -> Iterator[Finding]:
-    with httpx.Client(timeout=TOKENS_WITHIN_S / 2, trust_env=False, verify=trusting(endpoints.ca_file)) as http:
-        try:
-            told = http.get(url).headers.get("Date", "")
-        except httpx.HTTPError:
-            return  # what does not answer is told elsewhere
-        yield clock(name, told, time.time())
-
-
-def clock(name: str, told: str, now: float) -> Finding:
-    """What a ``Date`` header says of a clock, compared with this machine's. Pure."""
-    try:
-        apart = parsedate_to_datetime(told).timestamp() - now
-    except (TypeError, ValueError):
-        return Finding(ok=True, what=f"{name}: tells no time")
-    if abs(apart) <= CLOCKS_WITHIN_S:
-        return Finding(ok=True, what=f"{name}: its clock is right, within {CLOCKS_WITHIN_S:g} s")
-    what = f"{name}: its clock is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} this machine's"
-    return Finding(ok=False, what=what, advice="set both right: canaries go by time claims")
 
 
 def _client(endpoints: Endpoints, client: Client, tokens: dict[str, str]) -> Iterator[Finding]:

@@ -30,6 +30,8 @@ class SystemTable(Table):
     """Hosts, beside this machine's own, that anything may be sent to."""
     ca: str = ""
     """A file of certificates (PEM) that are trusted instead of the usual ones."""
+    clocks_apart_s: float = Field(0, ge=0, le=3600)
+    """So far its clocks are known to be from this machine's: bad tokens are then older, or earlier, by so much more."""
 
 
 class IdpTable(Table):

@@ -35,6 +35,7 @@ from idchaos.targets.restoring import KeyPublished, KeySigns, ProcessRuns, Wante
 from idchaos.targets.standin.control import ControlClient
 from idchaos.targets.standin.observing import OBSERVER
 from idchaos.targets.systems.checks import decisions
+from idchaos.targets.systems.clocks import CLOCKS_WITHIN_S, clocks
 from idchaos.targets.systems.discovery import Metadata, discovered
 from idchaos.targets.systems.file import ClientTable, TargetFile, read
 from idchaos.targets.systems.hooks import Around
@@ -96,6 +97,7 @@ class SystemTarget:
             signing_jwk=self._signing_jwk(),
             revocation=self._revocation(),
             allow_hosts=file.system.allow_hosts,
+            clocks_within_s=CLOCKS_WITHIN_S + file.system.clocks_apart_s,
             ca_file=self._around.ca_file,
         )
 
@@ -143,6 +145,7 @@ class SystemTarget:
             UndecidableError: a run would go on and mean nothing.
         """
         self.attach(logs)
+        insist_on(clocks(self.endpoints, self.file.system.clocks_apart_s))
         insist_on(decisions(self.endpoints, self.file.settings[OF_TOKENS]))
 
     def attach(self, logs: Path) -> None:

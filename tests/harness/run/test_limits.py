@@ -74,6 +74,17 @@ def test_tokens_of_another_audience_are_tried_where_a_client_has_some(file: Path
     assert "wrong_audience" in kinds(SYSTEM + other)
 
 
+@pytest.mark.parametrize(("said", "apart_s"), [("", 2), ("clocks_apart_s = 30", 32)])
+def test_a_token_is_bad_by_clocks_that_are_as_far_apart_as_may_be(file: Path, said: str, apart_s: float) -> None:
+    canaries = planned(file, SYSTEM.replace('name = "shop"', f'name = "shop"\n{said}')).experiment.plan.load.canaries
+    at_ours = prepare(Request("jwks_outage", topology="edge", seed=1)).experiment.plan.load.canaries
+    assert canaries is not None
+    assert at_ours is not None
+    assert at_ours.expired_after_s is not None
+    assert canaries.expired_after_s == at_ours.expired_after_s + apart_s
+    assert canaries.clock_margin_s == at_ours.clock_margin_s + apart_s
+
+
 def test_settings_are_as_the_file_says(file: Path) -> None:
     settings = planned(file).settings
     assert (settings.gateway.jwks_cache_s, settings.tokens.access_ttl_s, settings.topology) == (60, 300, "edge")

@@ -9,7 +9,7 @@ import pytest
 
 from idchaos.errors import TargetError
 from idchaos.targets.endpoints import Endpoints
-from idchaos.targets.systems.checks import clock, life
+from idchaos.targets.systems.checks import life
 from idchaos.targets.systems.discovery import metadata_of
 
 ISSUER = "http://127.0.0.1:8080"
@@ -45,21 +45,6 @@ def test_what_is_not_right_is_told_in_one_line(status: int, said: Any, told: str
         metadata_of(URL, status, json.dumps(said).encode(), ENDPOINTS)
     assert told in str(found.value)
     assert "\n" not in str(found.value)
-
-
-@pytest.mark.parametrize(
-    ("told", "ok", "said"),
-    [
-        ("Thu, 01 Jan 1970 00:16:40 GMT", True, "its clock is right"),
-        ("Thu, 01 Jan 1970 00:17:40 GMT", False, "its clock is 60 s ahead of this machine's"),
-        ("Thu, 01 Jan 1970 00:16:10 GMT", False, "its clock is 30 s behind this machine's"),
-        ("", True, "tells no time"),
-        ("yesterday", True, "tells no time"),
-    ],
-)
-def test_clocks_are_compared_by_what_answers_say(told: str, ok: bool, said: str) -> None:
-    found = clock("idp", told, now=1000.0)
-    assert (found.ok, said in found.what) == (ok, True)
 
 
 @pytest.mark.parametrize(("expected_s", "ok"), [(300, True), (310, True), (20, False)])
