@@ -22,6 +22,7 @@ from idchaos.run.scenario import Experiment
 from idchaos.targets.base import Target
 from idchaos.targets.capabilities import BlastRadius, LimitsBlast, ReportsState, known_as
 from idchaos.targets.endpoints import Endpoints
+from idchaos.undo.guardian import ACTS_S, UNLIMITED, Lease
 
 EXPIRED: Final = "expired"
 RIPE_S: Final = 2.0
@@ -46,6 +47,15 @@ def suiting(experiment: Experiment, target: Target, life_s: float) -> tuple[Expe
     fitted = replace(experiment, plan=plan)
     limits = target.capability(LimitsBlast)
     return (fitted, hidden) if limits is None else (within(fitted, target, limits.blast_radius()), hidden)
+
+
+def lease_at(target: Target) -> Lease:
+    """How long a runner may be silent during a fault: where faults are limited, no longer than one may still last."""
+    limits = target.capability(LimitsBlast)
+    if limits is None:
+        return UNLIMITED
+    allowed = limits.blast_radius()
+    return Lease(held_s=allowed.max_seconds, acts_s=ACTS_S + allowed.acts_s)
 
 
 def check_links(experiment: Experiment, target: Target) -> None:

@@ -20,6 +20,7 @@ from idchaos.run.counts import Looked, compared, look
 from idchaos.run.in_force import FaultsInForce, Healing, said
 from idchaos.run.instruments import Instruments
 from idchaos.run.leaks import credentials
+from idchaos.run.limits import lease_at
 from idchaos.run.links import check_links
 from idchaos.run.load_process import silent_services
 from idchaos.run.log_search import search_logs
@@ -80,7 +81,7 @@ class Run:
         """
         record = self._directory.record
         record("run_started", scenario=self._plan.scenario, variant=self._plan.variant, seed=self._seed)
-        safety = Safety(self._run_id, self._undos)
+        safety = Safety(self._run_id, self._undos, lease=lease_at(self._target))
         status = "failed"
         try:
             self._start_target(safety)
@@ -257,6 +258,7 @@ class Run:
             # A fault that can't be healed any more ends with its target, or is settled below where the target stays.
             with contextlib.suppress(Exception):
                 self._faults.heal()
+                safety.release()
         for step in (self._host.stop, self._generator.stop, self._scraper.stop, self._count):
             try:
                 step()

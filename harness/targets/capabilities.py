@@ -182,6 +182,8 @@ class BlastRadius(Value):
     """How long a fault may be in force."""
     replicas: float
     """The share of replicas whose links may be faulted."""
+    acts_s: float = 0.0
+    """So long one act at it may take, by its own time limits, beyond those of the harness."""
 
 
 @runtime_checkable

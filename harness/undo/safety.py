@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 
-from idchaos.undo.guardian import LEASE_S, Guardian
+from idchaos.undo.guardian import UNLIMITED, Guardian, Lease
 from idchaos.undo.ledger import Ledger, Undo, ledger_path
 from idchaos.undo.undo import carry_out, left_of
 
@@ -25,9 +25,9 @@ class Safety:
         StoreError: the ledger cannot be written.
     """
 
-    def __init__(self, run_id: str, undos: Iterable[Undo] = (), *, lease_s: float = LEASE_S) -> None:
+    def __init__(self, run_id: str, undos: Iterable[Undo] = (), *, lease: Lease = UNLIMITED) -> None:
         self._pending: dict[int, Undo] = {}
-        self._guardian = Guardian(ledger_path(run_id), lease_s=lease_s)
+        self._guardian = Guardian(ledger_path(run_id), lease=lease)
         try:
             self._ledger = Ledger(run_id)
             for undo in undos:
@@ -53,10 +53,14 @@ class Safety:
 
     @contextlib.contextmanager
     def promised(self, undos: Iterable[Undo]) -> Iterator[None]:
-        """A short act that undoes itself."""
+        """A short act that undoes itself. What has to be promised is leased as a fault is."""
         numbers = self.promise(undos)
+        if numbers:
+            self.lease()
         yield
         self.keep(numbers)
+        if numbers:
+            self.release()
 
     def lease(self) -> None:
         """A fault is, or will be, in force: see :meth:`Guardian.lease`."""

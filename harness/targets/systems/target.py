@@ -34,20 +34,23 @@ from idchaos.targets.own_settings import OF_TOKENS
 from idchaos.targets.restoring import KeyPublished, KeySigns, ProcessRuns, Wanted
 from idchaos.targets.standin.control import ControlClient
 from idchaos.targets.standin.observing import OBSERVER
+from idchaos.targets.systems.acts import Hook
 from idchaos.targets.systems.checks import decisions
 from idchaos.targets.systems.clocks import CLOCKS_WITHIN_S, clocks
 from idchaos.targets.systems.discovery import Metadata, discovered
 from idchaos.targets.systems.file import ClientTable, TargetFile, read
 from idchaos.targets.systems.hooks import Around
-from idchaos.targets.systems.keys import HookedKeys
+from idchaos.targets.systems.keys import PUBLISHED_WITHIN_S, HookedKeys
 from idchaos.targets.systems.published import published, signs
 from idchaos.targets.systems.recorder import Recorder
-from idchaos.targets.systems.replicas import Replicas, address_of, listens
+from idchaos.targets.systems.replicas import ENDED_WITHIN_S, STARTED_WITHIN_S, Replicas, address_of, listens
 from idchaos.targets.systems.shape import gateways_of, graph_of
 from idchaos.undo.claim import Claim
 from idchaos.undo.ledger import Undo
 from idchaos.undo.toxiproxy import Links
 
+WAITS_S = max(ENDED_WITHIN_S + STARTED_WITHIN_S, PUBLISHED_WITHIN_S)
+"""For what a hook and its undo bring about."""
 NEITHER = "the file names no Toxiproxy: no link can be faulted"
 
 
@@ -173,8 +176,10 @@ class SystemTarget:
         return {**OF_BINDING, **by_expiry, **self.file.unpromised}
 
     def blast_radius(self) -> BlastRadius:
-        """What its file allows."""
-        return BlastRadius.model_validate(self.file.blast_radius.model_dump())
+        """What its file allows. Nothing takes longer than a hook and its undo, with the waiting for both."""
+        hooks = (each for each in self.file.hooks.given.values() if isinstance(each, Hook))
+        acts_s = max((each.timeout_s + each.undo.timeout_s + WAITS_S for each in hooks), default=0.0)
+        return BlastRadius(**self.file.blast_radius.model_dump(), acts_s=acts_s)
 
     def undo_to(self, wanted: Wanted) -> Undo:
         """By the hook that undoes it.

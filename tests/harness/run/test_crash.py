@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from idchaos.errors import FaultError, UndecidableError
 from idchaos.targets.standin.addresses import free_ports
-from idchaos.undo.guardian import Guardian
+from idchaos.undo.guardian import Guardian, Lease
 from idchaos.undo.ledger import STATE_VARIABLE, ControlCall, Processes, ToxicsOff, ledger_path
 from idchaos.undo.safety import Safety
 from idchaos.undo.toxiproxy import Links
@@ -26,12 +27,13 @@ PROXY, TOXIC = "gateway-1-to-idp", "idchaos"
 
 RUNNER = """
 import sys, time
+from idchaos.undo.guardian import Lease
 from idchaos.undo.ledger import ToxicsOff
 from idchaos.undo.safety import Safety
 from idchaos.undo.toxiproxy import Links
 
 api, proxy, toxic, lease_s = sys.argv[1:]
-safety = Safety("run", lease_s=float(lease_s))
+safety = Safety("run", lease=Lease(longest_s=float(lease_s)))
 safety.promise([ToxicsOff(api=api, proxy=proxy, toxics=(toxic,))])
 safety.lease()
 links = Links(api)
@@ -177,7 +179,9 @@ def test_a_ledger_that_is_just_being_made_is_let_alone_and_an_old_one_without_an
 def test_a_promise_is_on_disk_before_the_act_and_gone_when_it_is_kept(state: Path) -> None:
     safety = Safety("run", [Processes(run_id="run")])
     with safety.promised([ToxicsOff(api="127.0.0.1:1", proxy="p")]):
+        assert safety._guardian._leased is not None
         assert '"toxics"' in ledger_path("run").read_text()
+    assert safety._guardian._leased is None
     assert safety.settle() == []
     safety.end(clean=True)
     assert list(state.iterdir()) == []
@@ -194,7 +198,7 @@ def test_a_promise_that_was_not_kept_is_carried_out_at_the_end_and_named_when_it
 
 
 def test_a_runner_that_wakes_up_after_its_lease_ran_out_is_told_so(state: Path) -> None:
-    guardian = Guardian(state / "none.ledger", lease_s=0.1)
+    guardian = Guardian(state / "none.ledger", lease=Lease(longest_s=0.1))
     guardian.lease()
     assert eventually(lambda: guardian.has_healed)
     with pytest.raises(UndecidableError, match=r"longer than its lease on the fault \(0.1 s\)"):
@@ -202,8 +206,38 @@ def test_a_runner_that_wakes_up_after_its_lease_ran_out_is_told_so(state: Path) 
     guardian.dismiss()
 
 
+def test_a_lease_ends_soon_after_the_longest_that_a_fault_may_last(state: Path) -> None:
+    guardian = Guardian(state / "none.ledger", lease=Lease(held_s=0.5, acts_s=0.2))
+    began = time.monotonic()
+    while time.monotonic() < began + 1:  # who is heard may take longer
+        guardian.lease()
+        time.sleep(0.01)
+    assert not guardian.has_healed
+    assert eventually(lambda: guardian.has_healed, within_s=5)
+    with pytest.raises(UndecidableError, match=r"its lease on the fault \(0.2 s\)"):
+        guardian.lease()
+    guardian.dismiss()
+
+
+@pytest.mark.parametrize(
+    ("held_s", "acts_s", "since_s", "silence_s"),
+    [
+        (math.inf, 30, 500, 120),
+        (30, 30, 0, 60),
+        (30, 30, 20, 40),
+        (30, 30, 30, 30),
+        (30, 30, 45, 30),
+        (600, 30, 0, 120),
+    ],
+)
+def test_a_runner_may_be_silent_for_what_is_left_and_one_act(
+    held_s: float, acts_s: float, since_s: float, silence_s: float
+) -> None:
+    assert Lease(held_s=held_s, acts_s=acts_s).silence_s(since_s) == silence_s
+
+
 def test_a_runner_without_a_lease_may_be_silent(state: Path) -> None:
-    guardian = Guardian(state / "none.ledger", lease_s=0.1)
+    guardian = Guardian(state / "none.ledger", lease=Lease(longest_s=0.1))
     guardian.release()
     with pytest.raises(subprocess.TimeoutExpired):
         guardian._process.wait(1.0)

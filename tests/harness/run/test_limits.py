@@ -13,7 +13,12 @@ from idchaos.errors import Unsuited, UsageError
 from idchaos.experiment import PhaseName
 from idchaos.faults.network import LinkFault
 from idchaos.run.launch import Prepared, Request, prepare, repeat_command
+from idchaos.run.limits import lease_at
+from idchaos.settings import CommonSettings
+from idchaos.targets.standin.local import LocalTarget
 from idchaos.targets.systems.file import describes_system, read
+from idchaos.targets.systems.target import SystemTarget
+from idchaos.undo.guardian import Lease
 
 SYSTEM = """
 [system]
@@ -107,6 +112,23 @@ def test_a_run_says_how_it_is_repeated(file: Path) -> None:
 def test_a_run_beyond_the_blast_radius_is_refused(file: Path, limit: str, said: str) -> None:
     with pytest.raises(Unsuited, match=said):
         planned(file, f"{SYSTEM}[blast_radius]\n{limit}\n")
+
+
+HOOK = """
+[hooks.stop]
+command = ["./stop"]
+timeout_s = 5
+undo = { command = ["./start"], timeout_s = 7 }
+"""
+
+
+@pytest.mark.parametrize(("more", "held_s", "acts_s"), [("", 20, 30), (HOOK, 20, 72)])
+def test_a_runner_that_stands_still_prolongs_no_fault_for_long(
+    file: Path, more: str, held_s: float, acts_s: float
+) -> None:
+    file.write_text(f"{SYSTEM}[blast_radius]\nmax_seconds = 20\n{more}")
+    assert lease_at(SystemTarget(file, "run")) == Lease(held_s=held_s, acts_s=acts_s)
+    assert lease_at(LocalTarget(CommonSettings(), "run")) == Lease()
 
 
 def links_of(prepared: Prepared) -> tuple[str, ...]:
