@@ -27,7 +27,7 @@ from idchaos.run.limits import check_capabilities, suiting, unprovable
 from idchaos.run.progress import Observer
 from idchaos.run.runner import Run
 from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario
-from idchaos.run.scenarios import broken_design, scenario_named
+from idchaos.run.scenarios import broken_design, is_of_a_user, scenario_named
 from idchaos.settings import CommonSettings, differing, plain, profile
 from idchaos.targets.base import Target
 from idchaos.targets.gateways.catalogue import STAND_IN, adapter_named
@@ -150,8 +150,11 @@ def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Reques
     try:
         return scenario.design(settings)
     except (ValidationError, ArithmeticError) as error:
+        if is_of_a_user(scenario) and not _is_sound(scenario, request, {}):
+            raise broken_design(scenario, error) from None
         reason = plain(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else str(error)
-        culprits = [name for name in request.overrides if _is_sound(scenario, request, without=name)]
+        all_but = {name: {k: v for k, v in request.overrides.items() if k != name} for name in request.overrides}
+        culprits = [name for name, rest in all_but.items() if _is_sound(scenario, request, rest)]
         named = ", ".join(
             f"{name}={json.dumps(request.overrides[name], default=str)}" for name in culprits or request.overrides
         )
@@ -160,12 +163,11 @@ def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Reques
         raise broken_design(scenario, error) from error
 
 
-def _is_sound(scenario: Scenario[Any], request: Request, *, without: str) -> bool:
-    rest = {name: value for name, value in request.overrides.items() if name != without}
+def _is_sound(scenario: Scenario[Any], request: Request, overrides: Mapping[str, Any]) -> bool:
     try:
         topology = topology_named(_topology_of(request)).name
-        scenario.design(scenario.fill(request.profile, rest, topology=topology))
-    except (ValidationError, ArithmeticError, UsageError):
+        scenario.design(scenario.fill(request.profile, overrides, topology=topology))
+    except Exception:  # whatever a user's own design does with other settings
         return False
     return True
 

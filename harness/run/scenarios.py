@@ -17,8 +17,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pydantic import ValidationError
+
 from idchaos.errors import UsageError, told, unknown
 from idchaos.run.scenario import Scenario
+from idchaos.settings import plain
 
 PACKAGE = "idchaos.scenarios"
 """Of our own scenarios, and the group of others' entry points."""
@@ -107,10 +110,15 @@ def handle(scenario: Scenario[Any], path: Path) -> str:
     return f"./{path.relative_to(here)}" if path.is_relative_to(here) else str(path)
 
 
+def is_of_a_user(scenario: Scenario[Any]) -> bool:
+    """Whether its design stands in a file that is none of ours."""
+    return not scenario.design.__module__.startswith("idchaos.")
+
+
 def broken_design(scenario: Scenario[Any], error: Exception) -> Exception:
     """What the error of a design is to its user: in a file of theirs bad input, in one of ours the error itself."""
     module = scenario.design.__module__
-    if isinstance(error, UsageError) or module.startswith("idchaos."):
+    if isinstance(error, UsageError) or not is_of_a_user(scenario):
         return error
     where, here = Path(sys.modules[module].__file__ or module), Path.cwd()
     return _bad_code(str(where.relative_to(here) if where.is_relative_to(here) else where), error)
@@ -160,7 +168,15 @@ def _read(source: Source) -> Scenario[Any]:
 
 
 def _bad_code(where: str, error: Exception) -> UsageError:
-    return UsageError(f"{_place(where, error)}: {type(error).__name__}: {told(error)}")
+    return UsageError(f"{_place(where, error)}: {_in_a_line(error)}")
+
+
+def _in_a_line(error: Exception) -> str:
+    """What went wrong in somebody's code; of a value that can't be, which it is, by its class and member."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join((error.title, *map(str, first['loc'])))}: {plain(first['msg'])}"
+    return f"{type(error).__name__}: {told(error)}"
 
 
 def _place(where: str, error: Exception) -> str:

@@ -114,3 +114,23 @@ def test_a_design_that_fails_is_bad_input_at_a_line_of_its_file(own: Path) -> No
     line = next(number for number, each in enumerate(path.read_text().splitlines(), 1) if "nothing=" in each)
     with pytest.raises(UsageError, match=rf"^scenarios/mine\.py:{line}: TypeError: phases\(\) "):
         prepare(Request("mine"))
+
+
+@pytest.mark.parametrize("overrides", [{}, {"phases.baseline_s": 9}], ids=["by itself", "whatever is set"])
+def test_a_value_that_can_not_be_is_told_at_its_line_by_class_and_member(own: Path, overrides: dict[str, int]) -> None:
+    path = write(own / "mine.py", "mine")
+    lines = path.read_text().splitlines()
+    line = next(number for number, each in enumerate(lines, 1) if "spans = phases(settings, " in each)
+    wrong = "    wrong = type(settings.phases).model_validate({'baseline_s': -1})"
+    path.write_text("\n".join([*lines[: line - 1], wrong, *lines[line - 1 :]]))
+    with pytest.raises(UsageError) as found:
+        prepare(Request("mine", overrides=overrides))
+    assert str(found.value) == f"scenarios/mine.py:{line}: PhaseSettings.baseline_s: should be greater than or equal to 2"
+
+
+def test_a_file_that_can_not_be_read_for_a_value_is_told_so_too(own: Path) -> None:
+    (own / "mine.py").write_text(
+        "from idchaos.experiment import Bound\n\nLIMIT = Bound(op='==', limit=1)\nSCENARIO = LIMIT\n"
+    )
+    (problem,) = find_scenarios().problems
+    assert problem == "scenarios/mine.py:3: Bound.op: should be '>=' or '<='"
