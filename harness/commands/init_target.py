@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -18,9 +17,11 @@ from idchaos.targets.tables import SUFFIX
 
 if TYPE_CHECKING:
     from idchaos.targets.endpoints import Endpoints
+    from idchaos.targets.systems.acts import Secret
     from idchaos.targets.systems.discovery import Metadata
 
 UNKNOWN_LIFE_S = 300
+FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command("target")
@@ -29,6 +30,9 @@ UNKNOWN_LIFE_S = 300
 @click.option("--issuer", help="The IdP's issuer: its discovery document is read.")
 @click.option("--client", help="A client that may use client_credentials.")
 @click.option("--secret-env", help="The environment variable that holds its secret; its value is not written down.")
+@click.option("--secret-file", type=FILE, help="Or the file that holds it.")
+@click.option("--scope", help="What it asks for; else what its token says.")
+@click.option("--ca", type=FILE, help="Certificates (PEM) that are trusted instead of the usual ones.")
 @click.option("--url", "urls", multiple=True, help="Where the gateway is; once for each replica.")
 @click.option("--path", default="/", show_default=True, help="An API behind it that answers GET.")
 @click.option("--toxiproxy", help="Where Toxiproxy's API is, if there is one: http://127.0.0.1:8474.")
@@ -44,7 +48,9 @@ def target(*, file: Path, hosts: tuple[str, ...], **given: Any) -> None:
         raise UsageError(f"init: {file} should be called *{SUFFIX}")
     if file.exists():
         raise UsageError(f"init: {file} is there already")
-    words = _words(_asked(given), hosts)
+    if given["secret_env"] and given["secret_file"]:
+        raise UsageError("init: --secret-env or --secret-file, not both")
+    words = _words(file, _asked(given), hosts)
     try:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(written("target.toml.tmpl", words))
@@ -60,24 +66,30 @@ def _asked(given: dict[str, Any]) -> dict[str, Any]:
     """What no option says, asked for."""
     issuer = given["issuer"] or click.prompt("What is the IdP's issuer? (http://HOST:PORT/...)")
     client = given["client"] or click.prompt("Which client gets tokens for itself? (client_id)")
-    secret = given["secret_env"] or click.prompt("Which environment variable holds its secret?")
+    secret = given["secret_env"]
+    if not secret and not given["secret_file"]:
+        secret = click.prompt("Which environment variable holds its secret?")
     urls = given["urls"] or tuple(
         click.prompt("Where is the gateway? (http://HOST:PORT of each replica, a space between)").split()
     )
     return given | {"issuer": issuer, "client": client, "secret_env": secret, "urls": urls}
 
 
-def _words(asked: dict[str, Any], hosts: tuple[str, ...]) -> dict[str, str]:
+def _words(file: Path, asked: dict[str, Any], hosts: tuple[str, ...]) -> dict[str, str]:
     from idchaos.targets.endpoints import Client, Endpoints
+    from idchaos.targets.systems.acts import Secret
     from idchaos.targets.systems.discovery import discovered
 
     issuer: str = asked["issuer"]
     for url in (issuer, *asked["urls"], *filter(None, (asked["toxiproxy"],))):
         check_host(url, hosts)
+    env, in_file, ca = asked["secret_env"], asked["secret_file"], asked["ca"]
+    secret = Secret(file=_from(file, in_file)) if in_file else Secret(env=env)
     client = Client(
         client_id=asked["client"],
-        client_secret=os.environ.get(asked["secret_env"]),
+        client_secret=_if_there(secret, file.parent),
         grants=("client_credentials",),
+        scope=asked["scope"] or "",
     )
     endpoints = Endpoints(
         issuer=issuer,
@@ -87,23 +99,39 @@ def _words(asked: dict[str, Any], hosts: tuple[str, ...]) -> dict[str, str]:
         clients=(client,),
         users=(),
         allow_hosts=hosts,
+        ca_file=str(ca.absolute()) if ca else None,
     )
     metadata = discovered(endpoints)
     scope, audience, life = _of_a_token(endpoints)
     return {
         "name": asked["name"],
         "hosts": json.dumps(list(hosts)),
+        "ca": f"ca = {json.dumps(_from(file, ca))}" if ca else '# ca = "ca.pem"',
         "issuer": issuer,
         "told": _told(metadata),
         "client": client.client_id,
-        "secret": asked["secret_env"],
-        "scope": scope,
+        "secret": f"{{ {'file' if in_file else 'env'} = {json.dumps(secret.file or secret.env)} }}",
+        "scope": asked["scope"] or scope,
         "gateways": json.dumps(list(asked["urls"])),
         "path": asked["path"],
         "audience": audience,
         "life": life,
         "toxiproxy": _toxiproxy(asked["toxiproxy"], issuer, len(asked["urls"])),
     }
+
+
+def _from(file: Path, other: Path) -> str:
+    """Another file as it is written down in this one: from its folder on, where it is below that."""
+    there, folder = other.absolute(), file.absolute().parent
+    return str(there.relative_to(folder)) if there.is_relative_to(folder) else str(there)
+
+
+def _if_there(secret: Secret, beside: Path) -> str | None:
+    try:
+        return secret.read(beside)
+    except UsageError as error:
+        click.echo(str(error), err=True)
+        return None
 
 
 def _told(metadata: Metadata) -> str:

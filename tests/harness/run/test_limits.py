@@ -179,7 +179,8 @@ def test_the_template_is_a_sound_file(file: Path) -> None:
     names = ("name", "issuer", "told", "client", "secret", "scope", "path", "audience", "life", "toxiproxy")
     words = dict.fromkeys(names, "") | {
         "hosts": "[]", "gateways": '["http://127.0.0.1:9001"]', "name": "mine", "issuer": "http://127.0.0.1:8080",
-        "client": "batch", "secret": "BATCH_SECRET", "path": "/orders/1", "audience": "orders", "life": "300",
+        "client": "batch", "secret": '{ env = "BATCH_SECRET" }', "path": "/orders/1", "audience": "orders",
+        "life": "300", "ca": "",
     }  # fmt: skip
     file.write_text(filled_in("target.toml.tmpl", words))
     assert read(file).settings == {"access_ttl_s": 300}

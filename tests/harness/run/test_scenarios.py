@@ -125,7 +125,9 @@ def test_a_value_that_can_not_be_is_told_at_its_line_by_class_and_member(own: Pa
     path.write_text("\n".join([*lines[: line - 1], wrong, *lines[line - 1 :]]))
     with pytest.raises(UsageError) as found:
         prepare(Request("mine", overrides=overrides))
-    assert str(found.value) == f"scenarios/mine.py:{line}: PhaseSettings.baseline_s: should be greater than or equal to 2"
+    assert (
+        str(found.value) == f"scenarios/mine.py:{line}: PhaseSettings.baseline_s: should be greater than or equal to 2"
+    )
 
 
 def test_a_file_that_can_not_be_read_for_a_value_is_told_so_too(own: Path) -> None:

@@ -90,8 +90,8 @@ OF_INIT = {
         "target.toml.tmpl",
         {
             "name": "mine", "hosts": "[]", "issuer": "http://127.0.0.1:8080", "told": "", "client": "batch",
-            "secret": "BATCH_SECRET", "scope": "", "gateways": '["http://127.0.0.1:9001"]', "path": "/",
-            "audience": "api", "life": "300", "toxiproxy": "",
+            "secret": '{ env = "BATCH_SECRET" }', "scope": "", "gateways": '["http://127.0.0.1:9001"]', "path": "/",
+            "ca": "", "audience": "api", "life": "300", "toxiproxy": "",
         },
     ),
     "gateway": written("gateway.toml.tmpl", {"name": "mine", "had": 'command = ["mine"]', "ports": ""}),
