@@ -21,6 +21,10 @@ NOT_OF_GRANT = frozenset({"invalid_client", "unauthorized_client", "unsupported_
 Kept = TypeVar("Kept", bound=Held)
 
 
+NOBODY = User(username="", password="")
+"""Whose turn it is where users have no part."""
+
+
 class Turn(NamedTuple):
     """Whose turn it is, and by which way."""
 
@@ -46,11 +50,14 @@ class Desk(ABC):
     """Refusals that decide nothing of this kind."""
     ways: ClassVar[tuple[str, ...]] = ("",)
     """How it is bad: each way meets each client and each user."""
+    of_users: ClassVar[bool] = True
+    """Whether users have a part in it. If not, they take no turns, and nobody needs to be able to log in."""
 
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         self.bench, self.scene, self.kind = bench, bench.scene, kind
         self.clients = self.whose(bench.roles)
-        self.users = bench.scene.endpoints.users[:USERS] if bench.roles.sessions else ()
+        able = bench.scene.endpoints.users[:USERS] if bench.roles.sessions else ()
+        self.users = able if self.of_users else (NOBODY,)
         self._turns = turns(len(self.ways), len(self.clients), len(self.users))
 
     def whose(self, roles: Roles) -> tuple[Client, ...]:

@@ -29,6 +29,7 @@ class _Desk(Desk):
     """The refusal of the client is what is asked for."""
 
     ways = ("random", "longer")
+    of_users = False
 
     def whose(self, roles: Roles) -> tuple[Client, ...]:
         """Those that get tokens for themselves by a secret."""
