@@ -124,7 +124,6 @@ def examined(gateway: str) -> list[Finding]:
     from idchaos.targets.gateways.checks import findings
     from idchaos.targets.gateways.target import GatewayTarget
     from idchaos.topologies import EDGE
-    from idchaos.undo.ledger import Processes
     from idchaos.undo.safety import Safety
 
     adapter = adapter_named(gateway)
@@ -134,7 +133,7 @@ def examined(gateway: str) -> list[Finding]:
     settings = CommonSettings(topology=EDGE)
     known = settings.gateway.model_copy(update=dict(adapter.fixed))
     target = GatewayTarget(adapter, settings.model_copy(update={"gateway": known}), run_id)
-    safety = Safety(run_id, (Processes(run_id=run_id),))
+    safety = Safety(run_id, adapter.undos(run_id))
     clean = False
     with tempfile.TemporaryDirectory(prefix="idchaos-doctor-") as folder:
         try:

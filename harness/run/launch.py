@@ -268,7 +268,7 @@ def make_target(
 
         _check_whose(wrong, TOPOLOGIES[EDGE].graph.gateways, f"--gateway {gateway}")
         by_part = defects.by_part(wrong, TOPOLOGIES[EDGE])
-        return GatewayTarget(adapter, settings, run_id, by_part, guests, hosted=hosted), (Processes(run_id=run_id),)
+        return GatewayTarget(adapter, settings, run_id, by_part, guests, hosted=hosted), adapter.undos(run_id)
     if hosted is not None:
         from idchaos.targets.standin.local import LocalTarget
 

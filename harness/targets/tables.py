@@ -27,9 +27,13 @@ class Table(Value):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-def either(*names: str) -> dict[str, Any]:
-    """For a schema: one of these members must be there, and not two."""
-    return {"oneOf": [{"required": [name]} for name in names]}
+def either(*names: str | tuple[str, ...]) -> dict[str, Any]:
+    """For a schema: one of these members must be there, and not two; of several in a tuple, some must."""
+    return {"oneOf": [_some(name) for name in names]}
+
+
+def _some(names: str | tuple[str, ...]) -> dict[str, Any]:
+    return {"required": [names]} if isinstance(names, str) else {"anyOf": [_some(name) for name in names]}
 
 
 def as_model(option: str, path: Path, model: type[Model], hint: str) -> Model:

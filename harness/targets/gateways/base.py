@@ -21,6 +21,7 @@ from idchaos.dialects import GENERIC, Dialect
 from idchaos.graph import Graph
 from idchaos.settings import GatewaySettings
 from idchaos.topologies import EDGE, TOPOLOGIES
+from idchaos.undo.ledger import Processes, Undo
 from idchaos.values import Value
 
 TOKEN: Final = "token"
@@ -96,6 +97,8 @@ class Program(Value):
     environment: Mapping[str, str] = {}
     files: Mapping[str, str] = {}
     """Names below the replica's folder, and what is in them."""
+    image: str = ""
+    """The image of the container that it runs in, and the command is what that is given; empty: in none."""
 
 
 class Adapter(ABC):
@@ -136,6 +139,10 @@ class Adapter(ABC):
 
     urls: tuple[Address, ...] = ()
     """Where its replicas are, if they run already."""
+
+    def undos(self, run_id: str) -> tuple[Undo, ...]:
+        """What ends all that is started for it."""
+        return (Processes(run_id=run_id),)
 
     def listens(self, graph: Graph) -> Mapping[str, str]:
         """By link, where its proxy must listen; none for a gateway that is told when it is started."""

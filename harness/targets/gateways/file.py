@@ -60,11 +60,13 @@ class Ports(Table):
 class Described(Table):
     """The table ``[gateway]``: how it is had."""
 
-    model_config = ConfigDict(json_schema_extra=either("command", "url"))
+    model_config = ConfigDict(json_schema_extra=either(("command", "image"), "url"))
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
     command: tuple[str, ...] = Field((), min_length=1)
-    """Starts one replica, in the foreground."""
+    """Starts one replica, in the foreground. With ``image``: what its container is given."""
+    image: str = ""
+    """A container image that is here: each replica is a container of it, on this machine's network."""
     config: str = ""
     """A file beside this one, with the same placeholders: each replica gets its own, filled in, as ``{config}``."""
     url: tuple[Url, ...] = Field((), min_length=1)
@@ -87,8 +89,8 @@ class Described(Table):
 
     @model_validator(mode="after")
     def _is_had_one_way(self) -> Self:
-        if bool(self.command) == bool(self.url):
-            raise ValueError("should have either command (idchaos starts it) or url (it runs already)")
+        if bool(self.command or self.image) == bool(self.url):
+            raise ValueError("should have command or image (idchaos starts it), or else url (it runs already)")
         for url in self.url:
             _check_url(url, self.allow_hosts)
         return self

@@ -15,6 +15,7 @@ from idchaos.targets.gateways.base import Adapter, Address, Program, Wiring, whi
 from idchaos.targets.gateways.file import GatewayFile, Ports, read
 from idchaos.targets.standin.addresses import SHARED
 from idchaos.topologies import EDGE, TOPOLOGIES
+from idchaos.undo.ledger import Containers, Undo
 
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 
@@ -33,7 +34,7 @@ class Own(Adapter):
         self.path, self._file = path, read(path)
         described = self._file.gateway
         self.name, self.meaning = described.name, f"{described.name}, as {path} says"
-        self.needs = described.command[:1]
+        self.needs = () if described.image else described.command[:1]
         self.dialect, self.caller = self._file.spoken(), described.caller
         self.unpromised, self.fixed = self._file.unpromised, self._file.settings
         self.urls = tuple(Address.of(urlsplit(url).netloc) for url in described.url)
@@ -70,7 +71,7 @@ class Own(Adapter):
     def programs(self, wiring: Wiring) -> Sequence[Program]:
         """The command with its places filled in, and its configuration."""
         described = self._file.gateway
-        if not described.command:
+        if not (described.command or described.image):
             return ()
         places = _places(wiring)
         files: Mapping[str, str] = {}
@@ -79,9 +80,14 @@ class Own(Adapter):
             text = (self.path.parent / described.config).read_text(encoding="utf-8")
             places["config"] = str((wiring.folder / name).absolute())
             files = {name: _filled(text, places)}
-        program = _filled(described.command[0], places)
-        command = (which(program) or program, *(_filled(word, places) for word in described.command[1:]))
-        return (Program(command=command, files=files),)
+        command = tuple(_filled(word, places) for word in described.command)
+        if described.image:
+            return (Program(command=command, files=files, image=described.image),)
+        return (Program(command=(which(command[0]) or command[0], *command[1:]), files=files),)
+
+    def undos(self, run_id: str) -> tuple[Undo, ...]:
+        """Containers, too, where it is one."""
+        return (*((Containers(run_id=run_id),) if self._file.gateway.image else ()), *super().undos(run_id))
 
     def version(self) -> str:
         """Nobody knows how to ask it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from idchaos.errors import TargetError
 from idchaos.targets.base import ProcessState
 from idchaos.targets.gateways.base import Address, Program
+from idchaos.targets.gateways.contained import Contained
 from idchaos.targets.standin.processes import READY_WITHIN_S, Process
 
 TELLING = ("address already in use", "error", "critical", "fatal", "emerg", "panic", "cannot", "invalid")
@@ -26,14 +27,7 @@ class Replica:
         self._listen = listen
         self._folder, self._programs = folder, programs
         self._processes = [
-            Process(
-                name=name,
-                command=program.command,
-                environment=program.environment,
-                run_id=run_id,
-                log_path=folder.parent / f"{name}{f'-{number}' if number else ''}.log",
-                prints_ready=False,
-            )
+            _started(program, name, folder, f"{name}{f'-{number}' if number else ''}", run_id)
             for number, program in enumerate(programs)
         ]
 
@@ -108,6 +102,13 @@ class Replica:
         """End all of them at once."""
         for process in self._processes:
             process.kill()
+
+
+def _started(program: Program, name: str, folder: Path, log: str, run_id: str) -> Process | Contained:
+    log_path = folder.parent / f"{log}.log"
+    if program.image:
+        return Contained(name, program.image, program.command, program.environment, run_id, log_path, folder)
+    return Process(name, program.command, program.environment, run_id, log_path, prints_ready=False)
 
 
 def listens(address: Address) -> bool:

@@ -82,7 +82,8 @@ async def handle(request: web.Request) -> web.Response:
     except (JoseError, ValueError, KeyError, TypeError):
         return web.Response(status=401)
     try:
-        async with session.get(f"{SETTINGS['upstream']}{request.path}") as answer:
+        passed_on = {"Authorization": request.headers["Authorization"]}
+        async with session.get(f"{SETTINGS['upstream']}{request.path}", headers=passed_on) as answer:
             return web.Response(status=answer.status, body=await answer.read(), content_type="application/json")
     except (ClientError, TimeoutError):
         return web.Response(status=502)

@@ -41,7 +41,10 @@ def refused(file: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[gateway]\nname = "mine"\n', "should have either command (idchaos starts it) or url (it runs already)"),
+        (
+            '[gateway]\nname = "mine"\n',
+            "should have command or image (idchaos starts it), or else url (it runs already)",
+        ),
         (COMMAND + 'colour = "red"\n', "gateway.colour: unknown key"),
         (RUNNING.replace("http://127.0.0.1:8081", "127.0.0.1:8081"), "url '127.0.0.1:8081': should begin with http://"),
         (RUNNING.replace("http://127.0.0.1:8081", "https://127.0.0.1:8081"), "should begin with http://"),
