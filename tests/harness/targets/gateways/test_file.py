@@ -140,6 +140,8 @@ def test_of_claims_only_canaries_that_there_are(file: Path) -> None:
     [
         ["--name", "mine", "--command", "python3 -m mine {listen}", "--config", ""],
         ["--name", "mine", "--url", "http://127.0.0.1:8081", "--url", "http://127.0.0.1:8082"],
+        ["--name", "mine", "--image", "my/haproxy:1", "--config", ""],
+        ["--name", "mine", "--image", "my/haproxy:1", "--command", "-f {folder}/mine.cfg", "--config", ""],
     ],
 )
 def test_what_init_writes_is_sound(file: Path, options: list[str]) -> None:
@@ -147,6 +149,16 @@ def test_what_init_writes_is_sound(file: Path, options: list[str]) -> None:
     assert made.exit_code == 0, made.output
     assert f"next: idchaos doctor {file}" in made.output
     assert Own(file).name == "mine"
+
+
+def test_a_container_is_given_the_command_as_it_stands(file: Path, tmp_path: Path) -> None:
+    file.write_text('[gateway]\nname = "mine"\nimage = "my/haproxy:1"\ncommand = ["ls", "{listen}"]\n')
+    own = Own(file)
+    wiring = GatewayTarget(own, CommonSettings(topology="edge"), "of-no-run").wiring("gateway-1", tmp_path / "logs")
+    (program,) = own.programs(wiring)
+    assert (program.image, program.command) == ("my/haproxy:1", ("ls", str(wiring.listen)))
+    assert [each.kind for each in own.undos("a1")] == ["containers", "processes"]
+    assert own.missing() == ()
 
 
 def test_init_asks_for_what_no_option_says(file: Path) -> None:
