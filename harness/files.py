@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import stat
 import tomllib
 from pathlib import Path
@@ -11,6 +12,29 @@ from typing import Any, Final
 
 MOST_BYTES: Final = 4_194_304
 """Nobody writes more by hand; what a program writes without end is not waited for."""
+SCENARIO: Final = "SCENARIO"
+"""What a file with a scenario calls it."""
+_DEFINES: Final = re.compile(rf"^{SCENARIO}\s*[:=](?!=)", re.MULTILINE)
+_OF_OURS: Final = re.compile(r"\bidchaos\b")
+
+
+def defines_scenario(path: Path) -> bool:
+    """Whether a Python file has a ``SCENARIO``, with or without a type, as far as can be seen without running it."""
+    return _DEFINES.search(_code_in(path)) is not None
+
+
+def defines_scenario_of_ours(path: Path) -> bool:
+    """Whether it has one and speaks of this package: other projects have folders and constants of these names, too."""
+    code = _code_in(path)
+    return _DEFINES.search(code) is not None and _OF_OURS.search(code) is not None
+
+
+def _code_in(path: Path) -> str:
+    """What a Python file says; nothing where it is none, or can't be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace") if path.suffix == ".py" else ""
+    except OSError:
+        return ""
 
 
 def text_of(path: Path) -> str:

@@ -1,7 +1,8 @@
 """``pytest scenarios/``: every scenario file is a test module, every variant a test.
 
 Loaded by pytest through an entry point, so that it works on scenario files of one's own as well: any ``*.py`` below a
-folder called ``scenarios``, or named on the command line, that has a ``SCENARIO``. Its options begin with
+folder called ``scenarios`` that has a ``SCENARIO`` and speaks of idchaos, or that is named on the command line and has
+one. Other projects' files of that kind are left to pytest. Its options begin with
 ``--idchaos-``, for other plugins are there too; where scenarios are asked for, ``--target`` and the like do as well,
 unless another plugin has an option of that name.
 """
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from idchaos.files import SCENARIO, defines_scenario, defines_scenario_of_ours
+
 if TYPE_CHECKING:
     from idchaos.run.scenario import Scenario
 
 FOLDER = "scenarios"
 PREFIX = "--idchaos-"
-DEFINES = "\nSCENARIO = "
 OPTIONS: dict[str, dict[str, Any]] = {
     "target": {"default": "local", "help": "local (processes) or docker"},
     "gateway": {"default": "standin", "help": "which gateway is tested, by name or file"},
@@ -65,29 +67,31 @@ def _is_free(option: str, parser: pytest.Parser) -> bool:
 
 
 def _has_scenarios(path: Path) -> bool:
-    """Whether a file, or some file below a folder, has a ``SCENARIO``."""
+    """Whether a file has a ``SCENARIO``, or some file below a folder has one of ours."""
     if path.is_dir() and FOLDER in path.absolute().parts:
-        return any(_defines_scenario(file) for file in path.rglob("*.py"))
-    return path.is_file() and _defines_scenario(path)
-
-
-def _defines_scenario(path: Path) -> bool:
-    # Not asked of idchaos.run.scenarios: pytest loads this module for every project on the machine.
-    return path.suffix == ".py" and DEFINES in path.read_text(encoding="utf-8", errors="replace")
+        return any(defines_scenario_of_ours(file) for file in path.rglob("*.py"))
+    return path.is_file() and defines_scenario(path)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Take scenario files, which pytest by itself would not look at."""
-    asked = FOLDER in file_path.parent.parts or parent.session.isinitpath(file_path)
-    return ScenarioFile.from_parent(parent, path=file_path) if asked and _defines_scenario(file_path) else None
+    named = parent.session.isinitpath(file_path) and defines_scenario(file_path)
+    found = named or (FOLDER in file_path.parent.parts and defines_scenario_of_ours(file_path))
+    return ScenarioFile.from_parent(parent, path=file_path) if found else None
 
 
 class ScenarioFile(pytest.Module):
     """A file with a ``SCENARIO``."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """One test a variant; only the first one unless ``--all-variants`` is given."""
-        scenario: Scenario[Any] = self.obj.SCENARIO
+        """One test a variant; only the first one unless ``--all-variants`` is given. None where it is something else
+        that is called so: what other tests the file has, pytest takes by itself.
+        """
+        from idchaos.run.scenario import Scenario
+
+        scenario = getattr(self.obj, SCENARIO, None)
+        if not isinstance(scenario, Scenario):
+            return
         variants = list(scenario.variants)
         for variant in variants if self.config.getoption("idchaos_all_variants") else variants[:1]:
             yield ScenarioTest.from_parent(self, name=variant, scenario=scenario)

@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from idchaos.errors import UsageError, told, unknown
+from idchaos.files import SCENARIO, defines_scenario
 from idchaos.run.scenario import Scenario
 from idchaos.settings import plain
 
@@ -27,8 +28,6 @@ PACKAGE = "idchaos.scenarios"
 """Of our own scenarios, and the group of others' entry points."""
 OWN_FOLDER = "scenarios"
 """Of a user's own scenarios, in the folder where a command is called."""
-DEFINES = "SCENARIO"
-_MARK = f"\n{DEFINES} = "
 
 
 @dataclass(frozen=True)
@@ -124,14 +123,6 @@ def broken_design(scenario: Scenario[Any], error: Exception) -> Exception:
     return _bad_code(str(where.relative_to(here) if where.is_relative_to(here) else where), error)
 
 
-def defines_scenario(path: Path) -> bool:
-    """Whether a file has a ``SCENARIO``, as far as can be seen without running it."""
-    try:
-        return path.suffix == ".py" and _MARK in path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-
-
 def _sources() -> Iterator[Source]:
     ours = _folder_of_package()
     for path in _files(ours):
@@ -164,7 +155,7 @@ def _read(source: Source) -> Scenario[Any]:
         raise _bad_code(source.where, error) from None
     if isinstance(scenario, Scenario):
         return scenario
-    raise UsageError(f"{source.where}: {DEFINES} should be a Scenario, and is {type(scenario).__name__}")
+    raise UsageError(f"{source.where}: {SCENARIO} should be a Scenario, and is {type(scenario).__name__}")
 
 
 def _bad_code(where: str, error: Exception) -> UsageError:
@@ -219,6 +210,6 @@ def _from_file(path: Path) -> object:
 
 
 def _scenario_of(module: ModuleType) -> object:
-    if not hasattr(module, DEFINES):
-        raise UsageError(f"{module.__file__}: has no {DEFINES}")
-    return getattr(module, DEFINES)
+    if not hasattr(module, SCENARIO):
+        raise UsageError(f"{module.__file__}: has no {SCENARIO}")
+    return getattr(module, SCENARIO)

@@ -67,6 +67,39 @@ def test_a_file_outside_such_a_folder_is_run_when_it_is_named(place: Path) -> No
     assert "asked for quick 7 ./mine.py" in ended.stdout, ended.stdout + ended.stderr
 
 
+def test_a_scenario_with_a_type_is_found(place: Path) -> None:
+    mine = place / "scenarios" / "mine.py"
+    mine.write_text(mine.read_text().replace("\nSCENARIO =", "\nSCENARIO: Scenario[Any] ="))
+    ended = pytest_at(place, "scenarios")
+    assert "1 passed" in ended.stdout, ended.stdout + ended.stderr
+
+
+FOREIGN = 'SCENARIO = "a"\n\n\ndef test_theirs():\n    assert SCENARIO == "a"\n'
+
+
+@pytest.mark.parametrize(("name", "come"), [("steps.py", 0), ("test_steps.py", 1)])
+def test_files_of_other_projects_are_left_to_pytest(tmp_path: Path, name: str, come: int) -> None:
+    """By their folder they are not even imported: what they do when they are is nothing that tests should do."""
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / name).write_text(FOREIGN)
+    (tmp_path / "scenarios" / "tool.py").write_text('SCENARIO = "a"\nraise SystemExit(3)\n')
+    (tmp_path / "test_beside.py").write_text("def test_nothing():\n    pass\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    ended = pytest_at(tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"{come + 1} passed" in ended.stdout
+
+
+@pytest.mark.parametrize("more", ["", '\nTOOL = "idchaos"\n'])
+def test_a_file_that_is_named_and_has_something_else_called_so_has_its_own_tests_alone(
+    tmp_path: Path, more: str
+) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "theirs.py").write_text(FOREIGN + more)
+    ended = pytest_at(tmp_path, "scenarios/theirs.py")
+    assert "1 passed" in ended.stdout, ended.stdout + ended.stderr
+
+
 def test_another_plugin_keeps_its_option_and_pytest_starts(place: Path) -> None:
     (place / "other.py").write_text(OTHER)
     (place / "test_mine.py").write_text("def test_nothing(pytestconfig):\n    assert pytestconfig.option.profile\n")

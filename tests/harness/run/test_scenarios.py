@@ -38,6 +38,23 @@ def test_own_scenarios_stand_beside_ours(own: Path) -> None:
     assert scenario_named("mine").name == "mine"
 
 
+@pytest.mark.parametrize(
+    "written", ["SCENARIO: Scenario[Settings] =", "SCENARIO : Final =", "SCENARIO=", "SCENARIO   ="]
+)
+def test_however_its_assignment_is_written_a_scenario_is_found(own: Path, written: str) -> None:
+    mine = write(own / "mine.py", "mine")
+    mine.write_text(mine.read_text().replace("\nSCENARIO =", f"\n{written}"))
+    assert scenario_named("mine").name == "mine"
+
+
+@pytest.mark.parametrize(
+    "text", ["SCENARIOS = []\n", "if SCENARIO == 1: pass\n", "    SCENARIO = 1\n", "SCENARIO == 1\n"]
+)
+def test_what_only_looks_like_one_is_none(own: Path, text: str) -> None:
+    (own / "mine.py").write_text(text)
+    assert find_scenarios().problems == ()
+
+
 def test_a_file_is_named_by_its_path(own: Path) -> None:
     write(own.parent / "elsewhere.py", "elsewhere")
     assert scenario_named("./elsewhere.py").name == "elsewhere"
