@@ -23,11 +23,12 @@ def command(run_dirs: tuple[Path, ...], strict: bool, as_json: bool) -> int:
     if len(run_dirs) > 1:
         return _together(run_dirs, strict, as_json)
     from idchaos.commands.outcome import conclude, show
+    from idchaos.report.summary import command_line
     from idchaos.studies.single import NotStored, judge_stored, store
 
     (run_dir,) = run_dirs
-    _, verdict = judge_stored(run_dir, strict=strict)
-    show(verdict, as_json)
+    record, verdict = judge_stored(run_dir, strict=strict)
+    show(verdict, as_json, command_line(record))
     code = conclude([verdict], as_json)
     try:
         store(run_dir, verdict)

@@ -13,7 +13,7 @@ from idchaos.errors import StoreError, told
 from idchaos.record.rundir import write_atomically
 from idchaos.report import together
 from idchaos.report.write import JUNIT, MARKDOWN
-from idchaos.run.launch import Prepared
+from idchaos.run.launch import Prepared, repeat_command
 from idchaos.studies import single
 from idchaos.studies.batch import run_all
 from idchaos.studies.history import write_index
@@ -50,14 +50,15 @@ class Batch:
     def _run_all(self, prepared: Sequence[Prepared], retries: int) -> list[RunVerdict]:
         made: list[RunVerdict] = []
         try:
-            for verdict, decides in run_all(prepared, self._execute, retries=retries):
-                for kept in (self.verdicts, made) if decides else (self.again,):
+            for run in run_all(prepared, self._execute, retries=retries):
+                verdict = run.verdict
+                for kept in (self.verdicts, made) if run.decides else (self.again,):
                     kept.append(verdict)
-                show(verdict, self._quiet)
-                if not decides:
+                show(verdict, self._quiet, repeat_command(run.prepared))
+                if not run.decides:
                     print(f"idchaos: {verdict.scenario}: INCONCLUSIVE: {_first(verdict)}; run again", file=sys.stderr)
         except NotStored as error:
-            show(error.verdict, self._quiet)
+            show(error.verdict, self._quiet, repeat_command(prepared[0]))
             self.verdicts.append(error.verdict)
             raise
         return made

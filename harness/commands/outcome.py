@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from idchaos.verdict.verdict import RunVerdict
 
 
-def show(verdict: RunVerdict, as_json: bool) -> None:
-    """A verdict for a person, on stdout; nothing where a document will follow."""
+def show(verdict: RunVerdict, as_json: bool, command: str) -> None:
+    """A verdict for a person, on stdout; nothing where a document will follow. By ``command`` the run can be made
+    again.
+    """
     if not as_json:
         from idchaos.commands.terminal import show_verdict
 
-        show_verdict(verdict)
+        show_verdict(verdict, command)
 
 
 def conclude(

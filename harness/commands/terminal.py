@@ -31,8 +31,10 @@ SHOWN = 4
 """Reasons beside the first."""
 
 
-def show_verdict(verdict: RunVerdict) -> None:
-    """The verdict, what decided it, and last the sentence that matters, where the report is, and what to do next."""
+def show_verdict(verdict: RunVerdict, command: str) -> None:
+    """The verdict, what decided it, and last the sentence that matters, where the report is, and what to do next; by
+    ``command`` the run can be made again.
+    """
     from idchaos.report.steps import next_step
     from idchaos.report.story import story
     from idchaos.report.summary import headline, reasons, replays, tried, unspoken
@@ -54,8 +56,8 @@ def show_verdict(verdict: RunVerdict) -> None:
     console.print(_indented(f"{len(verdict.invariants)} invariants: {found}"))
     for text in () if passed else unsaid:
         console.print(_indented(text))
-    for name, command in replays(verdict):
-        console.print(_indented(f"replay {name}: {command}"))
+    for name, again in replays(verdict):
+        console.print(_indented(f"replay {name}: {again}"))
     if verdict.cleanup.clean is None:
         unsure = "clean-up: the run did not come to it; idchaos recover makes sure"
         console.print(_indented(Text(unsure, style=COLOURS["INCONCLUSIVE"])))
@@ -72,7 +74,7 @@ def show_verdict(verdict: RunVerdict) -> None:
         console.print(_indented(f"and {len(follow) - len(shown)} more, in the report"))
     # Not folded: whatever is copied from here is copied whole.
     console.print(f"  report: {verdict.run_dir}/report.html", soft_wrap=True)
-    if step := next_step(verdict):
+    if step := next_step(verdict, command):
         console.print(f"  next: {step}", soft_wrap=True)
 
 

@@ -35,7 +35,7 @@ def replay_command(manifest: Manifest, breach: Evidence) -> str:
     It is the run's own command with another verb: whatever changes a run's target changes the replay's as well. What
     came of everyday traffic comes again with the run itself, with the same seed.
     """
-    words = _run_command(manifest)
+    words = run_command(manifest)
     if not words or not breach.get("canary"):
         return shlex.join(words)
     options = list(words[3:])
@@ -48,8 +48,8 @@ def replay_command(manifest: Manifest, breach: Evidence) -> str:
     return shlex.join(["idchaos", "canary", str(breach["canary"]), "--scenario", words[2], *options, *during, *where])
 
 
-def _run_command(manifest: Manifest) -> list[str]:
-    """The command that repeats the run; empty when the manifest does not tell."""
+def run_command(manifest: Manifest) -> list[str]:
+    """The words of the command that repeats the run; none when the manifest does not tell."""
     told = (manifest.model_extra or {}).get("repeat")
     try:
         words = shlex.split(told) if isinstance(told, str) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from idchaos.experiment import Verdict
@@ -36,8 +37,8 @@ def steps(run: Run, verdict: RunVerdict) -> list[Step]:
     if verdict.verdict is Verdict.INCONCLUSIVE:
         found += _of_the_undecided(run, verdict)
     if verdict.verdict is Verdict.PASS:
-        more = f"idchaos run {verdict.scenario} --profile {verdict.profile} --repeat 5"
-        found.append(Step("Nothing has to be done. More runs see what is rarer.", more, "docs/statistics.md"))
+        text = "Nothing has to be done. More runs see what is rarer."
+        found.append(Step(text, repeat_command(command_line(run)), "docs/statistics.md"))
     return found or [Step("Run it again with the same plan.", command_line(run))]
 
 
@@ -93,7 +94,11 @@ def _of_the_undecided(run: Run, verdict: RunVerdict) -> list[Step]:
         return [Step(f"{text} ({told})." if told else f"{text}.", "", page)]
     return [
         *busy,
-        Step("See how long, or how much load, it takes to decide.", validate_command(run), "docs/validate.md"),
+        Step(
+            "See how long, or how much load, it takes to decide.",
+            validate_command(command_line(run)),
+            "docs/validate.md",
+        ),
     ]
 
 
@@ -104,15 +109,26 @@ def again_lighter(run: Run) -> str:
     return f"{command_line(run)}{half}"
 
 
-def validate_command(run: Run) -> str:
-    """What says whether this run's plan can decide anything: the run's own command with another verb."""
-    words_ = shlex.split(command_line(run))
-    kept, skip = ["idchaos", "validate", *words_[2:3]], False
-    for word in words_[3:]:
-        if not skip and word not in NOT_FOR_VALIDATE:
+def repeat_command(command: str) -> str:
+    """What makes a run of ``command`` several times, with seeds of their own."""
+    return shlex.join(["idchaos", "run", *_asked(command, without=("--seed",)), "--repeat", "5"])
+
+
+def validate_command(command: str) -> str:
+    """What says whether the plan of a run of ``command`` can decide anything: that command with another verb."""
+    return shlex.join(["idchaos", "validate", *_asked(command, without=NOT_FOR_VALIDATE)])
+
+
+def _asked(command: str, *, without: Collection[str]) -> list[str]:
+    """What a run's command asks for, but for some options, each of which has a value."""
+    kept: list[str] = []
+    coming = iter(shlex.split(command)[2:])
+    for word in coming:
+        if word in without:
+            next(coming, None)
+        else:
             kept.append(word)
-        skip = not skip and word in NOT_FOR_VALIDATE
-    return shlex.join(kept)
+    return kept
 
 
 def _busy(verdict: RunVerdict) -> bool:
@@ -138,8 +154,10 @@ def _settings(run: Run, names: tuple[str, ...]) -> str:
     return ", ".join(sorted(told, key=lambda text: "(changed)" not in text))
 
 
-def next_step(verdict: RunVerdict) -> str:
-    """What to do now, in one line, by the verdict alone; empty where nothing needs to be done."""
+def next_step(verdict: RunVerdict, command: str) -> str:
+    """What to do now, in one line, by the verdict and the ``command`` that makes the run again; empty where nothing
+    needs to be done.
+    """
     if verdict.cleanup.problem or verdict.cleanup.clean is None:
         return "idchaos recover"
     if verdict.verdict is Verdict.FAIL:
@@ -147,14 +165,14 @@ def next_step(verdict: RunVerdict) -> str:
         told = ", ".join(settings(verdict.felt))
         bears = f"look at {told}: " if told else ""
         return commands[0] if commands else f"{bears}the report says how it is mended, and how to run it again"
-    return "" if verdict.verdict is Verdict.PASS else _to_decide(verdict)
+    return "" if verdict.verdict is Verdict.PASS else _to_decide(verdict, command)
 
 
-def _to_decide(verdict: RunVerdict) -> str:
+def _to_decide(verdict: RunVerdict, command: str) -> str:
     if _busy(verdict):
         return f"{TOO_BUSY[:1].lower()}{TOO_BUSY[1:]} (--set load.rate=R)"
     if verdict.status != "completed":
         return "mend what ended it, and run it again"
     if not all(fault.effect_proved for fault in verdict.faults):
         return f"let the fault outlast what carries users over it: see {', '.join(CARRIES)}"
-    return f"idchaos validate {verdict.scenario} --profile {verdict.profile} says what it takes to decide"
+    return f"{validate_command(command)} says what it takes to decide"

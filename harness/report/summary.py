@@ -10,6 +10,7 @@ from typing import Any
 from idchaos.experiment import Verdict
 from idchaos.record.record import Run
 from idchaos.report import words
+from idchaos.report.again import run_command
 from idchaos.topologies import DEFAULT_TOPOLOGY
 from idchaos.verdict.measures import Measure
 from idchaos.verdict.missable import REMEDY, shown
@@ -285,9 +286,9 @@ def changed_settings(run: Run) -> dict[str, Any] | None:
 
 def command_line(run: Run) -> str:
     """How to run the same plan again: as the manifest says, else put together from it."""
-    manifest, repeat = run.manifest, extra(run, "repeat")
-    if isinstance(repeat, str) and repeat:
-        return repeat
+    manifest = run.manifest
+    if told := run_command(manifest):
+        return shlex.join(told)
     parts = ["idchaos", "run", manifest.scenario, "--profile", manifest.profile, "--seed", str(manifest.seed)]
     for name in manifest.defects:
         parts += ["--defect", name]

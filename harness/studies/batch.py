@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from idchaos.experiment import Verdict
 from idchaos.run.launch import Prepared
@@ -11,9 +12,19 @@ from idchaos.verdict.verdict import RunVerdict
 Execute = Callable[[Prepared], RunVerdict]
 
 
-def run_all(prepared: Sequence[Prepared], execute: Execute, *, retries: int = 0) -> Iterator[tuple[RunVerdict, bool]]:
-    """Each run's verdict as soon as it stands, and whether it decides: one that is INCONCLUSIVE does not, where it is
-    run again. FAIL is never run again: a breach that is seen once is one.
+@dataclass(frozen=True)
+class Made:
+    """A run that was made, and what came of it."""
+
+    prepared: Prepared
+    verdict: RunVerdict
+    decides: bool
+    """Whether its verdict counts: it does not where the run is made again."""
+
+
+def run_all(prepared: Sequence[Prepared], execute: Execute, *, retries: int = 0) -> Iterator[Made]:
+    """Each run as soon as its verdict stands. One that is INCONCLUSIVE is made again, so often and no more. FAIL never
+    is: a breach that is seen once is one.
 
     Raises:
         IdchaosError: a run could not be completed; the rest is not begun.
@@ -22,6 +33,6 @@ def run_all(prepared: Sequence[Prepared], execute: Execute, *, retries: int = 0)
         for left in range(retries, -1, -1):
             verdict = execute(each)
             again = verdict.verdict is Verdict.INCONCLUSIVE and left > 0
-            yield verdict, not again
+            yield Made(each, verdict, decides=not again)
             if not again:
                 break

@@ -375,7 +375,7 @@ def test_a_run_that_ended_early_counts_what_it_left_out(
 ):
     left_out = [{"name": "codes_expire", "why": f"reason {number}"} for number in range(5)]
     verdict_document |= {"status": status, "verdict": "INCONCLUSIVE", "reasons": ["a reason"], "left_out": left_out}
-    show_verdict(RunVerdict.model_validate_json(json.dumps(verdict_document)))
+    show_verdict(RunVerdict.model_validate_json(json.dumps(verdict_document)), "idchaos run jwks_outage")
     shown = capsys.readouterr().out
     assert shown.count("Left out: codes expire") == named
     assert ("5 things, in the report" in shown) is (named == 0)

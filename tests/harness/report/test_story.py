@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from idchaos.load.canaries.catalogue import invariants
 from idchaos.record.record import RunRecord
 from idchaos.report import advice, story
 from idchaos.report.breaches import groups
-from idchaos.report.steps import next_step, steps, validate_command
+from idchaos.report.steps import next_step, steps
 from idchaos.report.strip import strip
 from idchaos.report.summary import command_line
 from idchaos.verdict.felt import Felt, felt
@@ -25,6 +27,11 @@ from idchaos.verdict.sli import names
 from idchaos.verdict.verdict import RunVerdict
 
 DENIED = {"outcome": "wrongly_denied", "decision": "deny", "error_code": "kid_unknown", "status": 401}
+OWN = (
+    "idchaos run './my outage.py' --target local --profile ci --gateway standin --topology library --seed 7 "
+    "--defect no_aud_check --fault slow:link=gateway-to-idp --set slo.strict_observation=true --set fault.mode=slow"
+)
+"""How a run was made, with all that the command for another one must have, too."""
 Make = Callable[..., RunRecord]
 Traffic = Callable[..., list[dict[str, Any]]]
 
@@ -89,7 +96,7 @@ def test_after_a_breach_comes_how_it_is_mended_and_the_command_that_sends_it_aga
     found = steps(record, breached(verdict_document))
     assert found[0].text.startswith(advice.of_invariant("expired_tokens_refused"))
     assert (found[0].command, found[0].page) == ("send", "docs/canaries.md#expired")
-    assert next_step(breached(verdict_document)) == "send"
+    assert next_step(breached(verdict_document), OWN) == "send"
 
 
 @pytest.mark.parametrize(
@@ -157,11 +164,55 @@ def test_what_is_said_by_sli_is_said_of_some() -> None:
     assert advice.of_sli("revocation_lag_p95{format=jwt}").startswith("Shorten the cache")
 
 
-def test_what_says_whether_a_plan_can_decide_has_the_settings_of_the_run(record: RunRecord) -> None:
-    told = "idchaos run jwks_outage --target local --profile ci --seed 7 --defect x --set fault.mode=slow"
-    manifest = type(record.manifest).model_validate(record.manifest.model_dump() | {"repeat": told})
-    run = dataclasses.replace(record, manifest=manifest)
-    assert validate_command(run) == "idchaos validate jwks_outage --profile ci --set fault.mode=slow"
+@pytest.fixture(name="made_by")
+def _made_by(record: RunRecord) -> RunRecord:
+    """A run that ``OWN`` made."""
+    manifest = type(record.manifest).model_validate(record.manifest.model_dump() | {"repeat": OWN})
+    return dataclasses.replace(record, manifest=manifest)
+
+
+def printed(run: RunRecord, verdict: RunVerdict) -> list[str]:
+    """Every command to go on with that a report and a terminal print of a run, but for replays and clean-ups."""
+    found = [step.command for step in steps(run, verdict)] + [next_step(verdict, OWN)]
+    return [command.removesuffix(" says what it takes to decide") for command in found if "idchaos" in command]
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize(
+    ("reasons", "status"),
+    [
+        (["too few"], "completed"),
+        (["PASS withheld: the load generator was late"], "completed"),
+        (["the run was not completed"], "aborted"),
+    ],
+)
+def test_every_command_that_is_printed_asks_for_what_the_run_asked_for(
+    made_by: RunRecord, verdict_document: dict[str, Any], verdict: Verdict, reasons: list[str], status: str
+) -> None:
+    proved = [each | {"effect_proved": True} for each in verdict_document["faults"]]
+    changed = {"verdict": verdict.value, "reasons": reasons, "status": status, "faults": proved}
+    commands = printed(made_by, of(verdict_document, **changed))
+    assert commands
+    for command in commands:
+        name, *words = shlex.split(command)[1:]
+        asked = import_module(f"idchaos.commands.{name}").command.make_context(name, words).params
+        assert asked["scenarios"] == ("./my outage.py",), command
+        assert (asked["profile"], asked["topology"], asked["gateway"]) == ("ci", "library", "standin"), command
+        assert asked["faults"] == ("slow:link=gateway-to-idp",), command
+        assert {"slo.strict_observation=true", "fault.mode=slow"} <= set(asked["assignments"]), command
+
+
+def test_more_runs_have_seeds_of_their_own_and_a_plan_has_none(
+    made_by: RunRecord, verdict_document: dict[str, Any]
+) -> None:
+    (more,) = printed(made_by, of(verdict_document, verdict="PASS", reasons=[]))
+    proved = [each | {"effect_proved": True} for each in verdict_document["faults"]]
+    _, plan = printed(made_by, of(verdict_document, verdict="INCONCLUSIVE", reasons=["few"], faults=proved))
+    assert more.endswith("--set fault.mode=slow --repeat 5")
+    assert "--defect no_aud_check" in more
+    assert plan.startswith("idchaos validate './my outage.py' --profile ci")
+    assert "--seed" not in more + plan
+    assert "--defect" not in plan  # what is planned does not hang on it, and validate has no such option
 
 
 def test_a_machine_that_was_too_busy_is_said_to_be(record: RunRecord, verdict_document: dict[str, Any]) -> None:
@@ -180,4 +231,4 @@ def test_a_run_that_a_busy_machine_ended_is_not_to_be_mended(
     reasons = ["the run was not completed: aborted: baseline: the load generator is 52 ms behind its schedule"]
     ended = of(verdict_document, verdict="INCONCLUSIVE", status="aborted", reasons=reasons)
     assert "too busy" in steps(record, ended)[0].text
-    assert "too busy" in next_step(ended)
+    assert "too busy" in next_step(ended, OWN)

@@ -37,4 +37,4 @@ def test_retries_are_bounded_and_told(
         return cast(RunVerdict, SimpleNamespace(verdict=next(coming)))
 
     found = run_all([ONE], execute, retries=retries)
-    assert [(verdict.verdict, decides) for verdict, decides in found] == list(told)
+    assert [(run.verdict.verdict, run.decides) for run in found] == list(told)

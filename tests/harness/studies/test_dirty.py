@@ -78,7 +78,7 @@ def test_one_dirty_run_among_clean_ones_shows(judged: Judged) -> None:
 
 
 def test_the_terminal_says_it_right_below_the_verdict(judged: Judged, capsys: pytest.CaptureFixture[str]) -> None:
-    show_verdict(judged())
+    show_verdict(judged(), "idchaos run by_hand")
     head, said, *_ = capsys.readouterr().out.splitlines()
     assert head.startswith("PASS")
     assert said.strip() == f"the clean-up was not clean (to finish it: idchaos recover); left behind: {LEFT}"
