@@ -20,7 +20,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import ClassVar
 
@@ -108,6 +108,33 @@ def told(error: BaseException) -> str:
     """An error as users read it: what it says, and the notes of what went wrong after it (PEP 678)."""
     notes: list[str] = getattr(error, "__notes__", [])
     return "; ".join((str(error) or type(error).__name__, *notes))
+
+
+def named(error: Exception) -> str:
+    """An error as users read it, where it may be a mistake of our own, of which the kind says most."""
+    if isinstance(error, IdchaosError):
+        return told(error)
+    return f"internal error: {type(error).__name__}: {told(error)}" if str(error) else f"internal error: {told(error)}"
+
+
+def interruption(error: BaseException) -> str | None:
+    """What an interruption, here or among the causes, has to say: it may have a note of what a run left behind. A
+    library may have made something else of a Ctrl-C that came while it was being imported.
+    """
+    for each in causes(error):
+        if isinstance(each, Interrupted):
+            return told(each)
+        if isinstance(each, KeyboardInterrupt):
+            return "interrupted"
+    return None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it came from, and so on."""
+    at: BaseException | None = error
+    while at is not None:
+        yield at
+        at = at.__cause__ or at.__context__
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

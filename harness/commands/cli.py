@@ -17,7 +17,7 @@ import click
 
 from idchaos.commands import help as helping
 from idchaos.commands.lines import tell
-from idchaos.errors import ExitCode, IdchaosError, Interrupted, told
+from idchaos.errors import ExitCode, IdchaosError, Interrupted, causes, interruption, named, told
 
 COMMANDS = (
     "list",
@@ -51,9 +51,9 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         _fail(error.format_message(), ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt) as error:
-        if any(isinstance(each, EOFError) for each in _causes(error)):
+        if any(isinstance(each, EOFError) for each in causes(error)):
             _fail("nobody is there to answer what was asked: say it by options; --help names them", ExitCode.USAGE)
-        _fail(_interruption(error) or "interrupted", ExitCode.INTERRUPTED)
+        _fail(interruption(error) or "interrupted", ExitCode.INTERRUPTED)
     except IdchaosError as error:
         _fail(told(error), error.exit_code)
     except _Unread as error:
@@ -64,13 +64,11 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(ExitCode.HARNESS)
         _fail(str(error), ExitCode.HARNESS)
     except Exception as error:
-        # A library may have made something else of a Ctrl-C that came while it was being imported.
-        if (interrupted := _interruption(error)) is not None:
+        if (interrupted := interruption(error)) is not None:
             _fail(interrupted, ExitCode.INTERRUPTED)
         if os.environ.get("IDCHAOS_TRACEBACK"):
             raise
-        what = f"{type(error).__name__}: {told(error)}" if str(error) else told(error)
-        _fail(f"internal error: {what} (IDCHAOS_TRACEBACK=1 shows where)", ExitCode.HARNESS)
+        _fail(f"{named(error)} (IDCHAOS_TRACEBACK=1 shows where)", ExitCode.HARNESS)
     sys.exit(code if isinstance(code, int) else ExitCode.PASS)
 
 
@@ -79,23 +77,6 @@ def _bear_any_text() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-
-
-def _interruption(error: BaseException) -> str | None:
-    """What an interruption, here or among the causes, has to say: it may have a note of what a run left behind."""
-    for each in _causes(error):
-        if isinstance(each, Interrupted):
-            return told(each)
-        if isinstance(each, KeyboardInterrupt):
-            return "interrupted"
-    return None
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    at: BaseException | None = error
-    while at is not None:
-        yield at
-        at = at.__cause__ or at.__context__
 
 
 def _fail(message: str, code: ExitCode) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from idchaos.errors import ExitCode
 from idchaos.experiment import Verdict
 
 if TYPE_CHECKING:
+    from idchaos.report.together import Unjudged
     from idchaos.studies.repeated import Joint
     from idchaos.verdict.verdict import RunVerdict
 
@@ -33,16 +35,18 @@ def conclude(
     run_dir: str | None = None,
     again: Sequence[RunVerdict] = (),
     joint: Sequence[Joint] = (),
+    unjudged: Sequence[Unjudged] = (),
 ) -> ExitCode:
     """Print the JSON document when asked for; the exit code. Of runs that were judged together, that judgement counts.
 
     An ``error``: not all could be judged; ``run_dir``: where what the run recorded until then is. ``again``: runs that
-    were INCONCLUSIVE and made again.
+    were INCONCLUSIVE and made again. ``unjudged``: runs that came to no verdict, though the rest was run.
     """
     judged = counting(verdicts, joint)
+    whole = error is None and not unjudged
     if as_json:
         document: dict[str, Any] = {
-            "verdict": Verdict.worst(judged if error is None else [*judged, Verdict.INCONCLUSIVE]),
+            "verdict": Verdict.worst(judged if whole else [*judged, Verdict.INCONCLUSIVE]),
             "runs": [json.loads(verdict.to_json()) for verdict in verdicts],
         }
         if skipped is not None:
@@ -54,12 +58,15 @@ def conclude(
             ]
         if joint:
             document["repeats"] = [each.document() for each in joint]
+        if unjudged:
+            document["unjudged"] = [asdict(each) for each in unjudged]
         if error is not None:
             document["error"] = error
         if run_dir is not None:
             document["run_dir"] = run_dir
         print(json.dumps(document, indent=2))
-    return exit_code(verdicts, again, judged)
+    code = exit_code(verdicts, again, judged)
+    return short_of_fail(code) if unjudged else code
 
 
 def counting(verdicts: Sequence[RunVerdict], joint: Sequence[Joint]) -> list[Verdict]:
@@ -80,4 +87,9 @@ def exit_code(
     """
     worst = Verdict.worst([verdict.verdict for verdict in verdicts] if judged is None else list(judged))
     dirty = any(verdict.cleanup.problem for verdict in (*verdicts, *again))
-    return ExitCode.HARNESS if dirty and worst is not Verdict.FAIL else ExitCode[worst]
+    return short_of_fail(ExitCode[worst]) if dirty else ExitCode[worst]
+
+
+def short_of_fail(code: ExitCode) -> ExitCode:
+    """The exit code where we failed at something, too: only a FAIL outweighs that."""
+    return code if code is ExitCode.FAIL else ExitCode.HARNESS

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from idchaos.commands import options
-from idchaos.errors import IdchaosError, Unsuited, UsageError, told, unknown
+from idchaos.errors import StoreError, Unsuited, UsageError, named, told, unknown
 from idchaos.settings import parse_assignments
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="How often a run that was INCONCLUSIVE is made again. A FAIL never is.",
 )
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Run the rest where a run could not be completed. The exit code is then 70, unless a run was a FAIL.",
+)
 @options.reports
 @click.option("--junit", type=FILE, help="Write one JUnit document of all runs there as well.")
 @click.option("--summary", type=FILE, help="Write one Markdown summary of all runs there as well.")
@@ -59,6 +64,7 @@ def command(
     strict: bool,
     times: int,
     retries: int,
+    keep_going: bool,
     junit: Path | None,
     summary: Path | None,
     as_json: bool,
@@ -72,11 +78,14 @@ def command(
     With --repeat, the runs of a plan are judged together, so that what differs from run to run counts; the exit code is
     that of this judgement.
 
+    Where a run can't be completed, the rest is not begun, unless with --keep-going; Ctrl-C ends everything.
+
     Exit code 70 also says that a run, whatever its verdict short of FAIL, left something behind: idchaos recover.
     """
     from idchaos.commands.batch import Batch
-    from idchaos.commands.outcome import conclude
+    from idchaos.commands.outcome import conclude, short_of_fail
     from idchaos.commands.terminal import show_skipped, show_verdicts
+    from idchaos.report.together import Unjudged
     from idchaos.run.launch import Request, prepare
 
     if times > 1 and retries:
@@ -85,6 +94,7 @@ def command(
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
     overrides |= options.STRICT if strict else {}
     words = ("idchaos", *sys.argv[1:])
+    check_documents({"--junit": junit, "--summary": summary})
 
     def made(name: str) -> Prepared:
         return prepare(Request(name, overrides=settings_of(name, variant) | overrides, command=words, **request))
@@ -92,17 +102,19 @@ def command(
     prepared, skipped = suited(names, made) if every else ([made(name) for name in names], None)
     if not as_json:
         show_skipped(skipped or {})
-    batch = Batch(as_json)
+    batch = Batch(as_json, keep_going=keep_going)
     error: str | None = None
     try:
         batch.run(prepared, times=times, retries=retries)
-    except (IdchaosError, KeyboardInterrupt) as stopped:
-        error = told(stopped)
+    except (Exception, KeyboardInterrupt) as stopped:
+        error = named(stopped) if isinstance(stopped, Exception) else told(stopped)
         raise
     finally:
-        # What was judged is not lost with the run that could not be completed.
-        if len(batch.verdicts) > 1 and not as_json:
-            show_verdicts(batch.verdicts, batch.joint)
+        # What was judged is not lost with the run that could not be completed, nor with who reads no further.
+        written = batch.write(junit, summary, [*batch.unjudged, *([] if error is None else [Unjudged(error)])])
+        batch.keep_index(request["reports"])
+        if len(batch.verdicts) + len(batch.unjudged) > 1 and not as_json:
+            show_verdicts(batch.verdicts, batch.joint, batch.unjudged)
             show_skipped(skipped or {})
         code = conclude(
             batch.verdicts,
@@ -112,10 +124,27 @@ def command(
             run_dir=batch.under_way,
             again=batch.again,
             joint=batch.joint,
+            unjudged=batch.unjudged,
         )
-        batch.write(junit, summary, error)
-        batch.keep_index(request["reports"])
-    return code
+    return code if written else short_of_fail(code)
+
+
+def check_documents(named_by: Mapping[str, Path | None]) -> None:
+    """See that the documents of all runs can be written, and make their folders.
+
+    Raises:
+        UsageError: one can't be, or two are the same file.
+    """
+    from idchaos.record.rundir import make_room
+
+    wanted = {option: path for option, path in named_by.items() if path is not None}
+    if len({path.absolute() for path in wanted.values()}) < len(wanted):
+        raise UsageError(f"{' and '.join(wanted)}: name two files")
+    for option, path in wanted.items():
+        try:
+            make_room(path)
+        except StoreError as error:
+            raise UsageError(f"{option}: {error}") from None
 
 
 def settings_of(scenario: str, variant: str | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from idchaos.experiment import Verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from idchaos.report.together import Unjudged
     from idchaos.studies.repeated import Joint
     from idchaos.studies.zoo.results import Detection, Matrix
     from idchaos.verdict.comparison import Comparison
@@ -254,8 +255,12 @@ def show_comparison(found: Comparison, page: Path) -> None:
     console.print(f"  page: {page}", soft_wrap=True)
 
 
-def show_verdicts(verdicts: Sequence[RunVerdict], joint: Sequence[Joint] = ()) -> None:
-    """One line for each of several runs, on stdout, and one for each plan whose runs were judged together."""
+def show_verdicts(
+    verdicts: Sequence[RunVerdict], joint: Sequence[Joint] = (), unjudged: Sequence[Unjudged] = ()
+) -> None:
+    """One line for each of several runs, on stdout, one for each plan whose runs were judged together, and one for each
+    that came to no verdict.
+    """
     console = _console()
     rows = [
         (_verdict(each.verdict), f"{each.scenario} · {each.variant}", each.reasons[0] if each.reasons else "")
@@ -264,6 +269,9 @@ def show_verdicts(verdicts: Sequence[RunVerdict], joint: Sequence[Joint] = ()) -
     for judged in (each.judged for each in joint):
         told = judged.reasons[0] if judged.reasons else ""
         rows.append((_verdict(judged.verdict), f"{judged.scenario}, together", told))
+    for lost in unjudged:
+        error = Text("ERROR", style=COLOURS["FAIL"])
+        rows.append((error, f"{lost.scenario} · {lost.variant}", lost.error))
     console.print()
     console.print(_rows((), rows, console.width))
 

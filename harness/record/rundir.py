@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import threading
@@ -111,7 +112,7 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         StoreError: it cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = _partial(path)
 
     def write() -> None:
         try:
@@ -123,6 +124,29 @@ def write_atomically(path: Path, text: str) -> None:
             raise
 
     _guarded(path, write)
+
+
+def make_room(path: Path) -> None:
+    """Make the folders above a file, and see that it can be written, before there is anything to write.
+
+    Raises:
+        StoreError: it can't be.
+    """
+
+    def probe() -> None:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "should be a plain file")
+        if path.parent.exists() and not path.parent.is_dir():
+            raise OSError(errno.ENOTDIR, f"{path.parent} is no folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _partial(path).touch()
+        _partial(path).unlink()
+
+    _guarded(path, probe)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
 
 
 def _point_latest(path: Path) -> None:

@@ -10,6 +10,8 @@ from idchaos.run.launch import Prepared
 from idchaos.verdict.verdict import RunVerdict
 
 Execute = Callable[[Prepared], RunVerdict]
+Bear = Callable[[Prepared, Exception], bool]
+"""Told of a run that could not be completed; whether the rest is begun all the same."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,21 @@ class Made:
     """Whether its verdict counts: it does not where the run is made again."""
 
 
-def run_all(prepared: Sequence[Prepared], execute: Execute, *, retries: int = 0) -> Iterator[Made]:
+def run_all(prepared: Sequence[Prepared], execute: Execute, bear: Bear, *, retries: int = 0) -> Iterator[Made]:
     """Each run as soon as its verdict stands. One that is INCONCLUSIVE is made again, so often and no more. FAIL never
-    is: a breach that is seen once is one.
+    is: a breach that is seen once is one. Nor is one that could not be completed.
 
     Raises:
-        IdchaosError: a run could not be completed; the rest is not begun.
+        Exception: of such a run, where ``bear`` does not bear it; the rest is not begun.
     """
     for each in prepared:
         for left in range(retries, -1, -1):
-            verdict = execute(each)
+            try:
+                verdict = execute(each)
+            except Exception as error:
+                if not bear(each, error):
+                    raise
+                break
             again = verdict.verdict is Verdict.INCONCLUSIVE and left > 0
             yield Made(each, verdict, decides=not again)
             if not again:
