@@ -9,6 +9,7 @@ unless another plugin has an option of that name.
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,19 +20,44 @@ import pytest
 from idchaos.files import SCENARIO, defines_scenario, defines_scenario_of_ours
 
 if TYPE_CHECKING:
+    from idchaos.run.launch import Prepared
     from idchaos.run.scenario import Scenario
+    from idchaos.verdict.verdict import RunVerdict
 
 FOLDER = "scenarios"
 PREFIX = "--idchaos-"
+MOST_RETRIES = 10
+
+
+def retries(text: str) -> int:
+    """How often, as ``idchaos run`` takes it.
+
+    Raises:
+        ArgumentTypeError: it is no such number.
+    """
+    if not text.isdecimal() or int(text) > MOST_RETRIES:
+        raise ArgumentTypeError(f"{text!r} should be a whole number, 0 to {MOST_RETRIES}")
+    return int(text)
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "target": {"default": "local", "help": "local (processes) or docker"},
     "gateway": {"default": "standin", "help": "which gateway is tested, by name or file"},
     "idp": {"default": "standin", "help": "which IdP there is, by name"},
     "topology": {"default": "gateway", "help": "where it is decided whether a token is good"},
     "profile": {"default": "quick", "help": "how long and how much: quick, ci, gameday"},
+    "rate": {"type": float, "default": None, "help": "API requests per second; short for set load.rate=R"},
     "seed": {"type": int, "default": None, "help": "same seed, same plan"},
     "set": {"action": "append", "default": [], "metavar": "KEY=VALUE", "help": "change a setting"},
+    "strict-observation": {"action": "store_true", "help": "no PASS where the target can't show all that is judged"},
+    "fault": {"action": "append", "default": [], "metavar": "NAME[:KEY=VALUE,...]", "help": "let this go wrong, too"},
     "defect": {"action": "append", "default": [], "metavar": "NAME", "help": "a defect of the stand-ins"},
+    "retry-inconclusive": {
+        "type": retries,
+        "default": 0,
+        "metavar": "N",
+        "help": "how often a run that was INCONCLUSIVE is made again; a FAIL never is",
+    },
     "reports": {"default": "reports", "help": "where run directories are made"},
     "all-variants": {"action": "store_true", "help": "run every variant, not just the first"},
 }
@@ -112,8 +138,6 @@ class ScenarioTest(pytest.Item):
         from idchaos.errors import Unsuited
         from idchaos.run.launch import Request, prepare
         from idchaos.run.scenarios import handle
-        from idchaos.settings import parse_assignments
-        from idchaos.studies.single import run
 
         request = Request(
             scenario=handle(self.scenario, self.path),
@@ -123,7 +147,8 @@ class ScenarioTest(pytest.Item):
             topology=self._option("topology"),
             profile=self._option("profile"),
             seed=self._option("seed"),
-            overrides={**self.scenario.variants[self.name], **parse_assignments(self._option("set"))},
+            overrides=self._overrides(),
+            faults=tuple(self._option("fault")),
             defects=tuple(self._option("defect")),
             reports=Path(self._option("reports")),
             command=("pytest", *self.config.invocation_params.args),
@@ -132,13 +157,34 @@ class ScenarioTest(pytest.Item):
             prepared = prepare(request, self.scenario)
         except Unsuited as lacking:
             pytest.skip(str(lacking))
-        verdict = run(prepared)
+        *again, verdict = self._made(prepared)
+        self.user_properties += [("run_again", f"{each.run_dir}/report.html") for each in again]
         self.user_properties += [("verdict", str(verdict.verdict)), ("report", f"{verdict.run_dir}/report.html")]
         self.add_report_section("call", "report", f"{verdict.run_dir}/report.html")
         if verdict.verdict != "PASS":
             raise NotPassedError(verdict.verdict, verdict.reasons)
-        if verdict.cleanup.problem:
-            raise NotPassedError(verdict.verdict, (verdict.cleanup.problem,))
+        if left := tuple(each.cleanup.problem for each in (*again, verdict) if each.cleanup.problem):
+            raise NotPassedError(verdict.verdict, left)
+
+    def _overrides(self) -> dict[str, Any]:
+        from idchaos.commands.options import STRICT
+        from idchaos.settings import parse_assignments
+
+        rate = self._option("rate")
+        return {
+            **self.scenario.variants[self.name],
+            **parse_assignments(self._option("set")),
+            **({} if rate is None else {"load.rate": rate}),
+            **(STRICT if self._option("strict_observation") else {}),
+        }
+
+    def _made(self, prepared: Prepared) -> list[RunVerdict]:
+        """What the run came to, as often as it was made: the last one decides, those before it were INCONCLUSIVE."""
+        from idchaos.studies.batch import run_all
+        from idchaos.studies.single import run
+
+        made = run_all([prepared], run, lambda _run, _error: False, retries=self._option("retry_inconclusive"))
+        return [each.verdict for each in made]
 
     def _option(self, name: str) -> Any:
         return self.config.getoption(f"idchaos_{name}")

@@ -21,6 +21,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from idchaos.experiment import Verdict
 from idchaos.studies import single
 
 asked = []
@@ -30,7 +31,12 @@ def run(prepared, observer=None):
     time.sleep(0.05)
     reasons = ("objective api_success_fault: 0.91 is not >= 0.995", "and so on")
     clean = SimpleNamespace(problem="")
-    return SimpleNamespace(verdict={verdict!r}, reasons=reasons, run_dir="reports/x", cleanup=clean)
+    asked.append(prepared)
+    told = prepared.settings
+    print("with", told.load.rate, told.slo.strict_observation, prepared.request.faults)
+    coming = {verdict!r}.split()
+    verdict = Verdict(coming[min(len(asked), len(coming)) - 1])
+    return SimpleNamespace(verdict=verdict, reasons=reasons, run_dir="reports/x", cleanup=clean)
 
 single.run = run
 """
@@ -137,6 +143,45 @@ def test_the_last_line_says_which_objective_failed(place: Path) -> None:
     junit = (place / "junit.xml").read_text()
     assert 'message="mine[refused]: FAIL: objective api_success_fault: 0.91 is not &gt;= 0.995"' in junit
     assert '<property name="report" value="reports/x/report.html"' in junit
+
+
+def test_what_run_can_be_asked_for_tests_can_be_asked_for(place: Path) -> None:
+    fault = "slow:link=client-to-idp,latency_s=0.5"
+    plain = pytest_at(place, "scenarios")
+    assert " False ()" in plain.stdout, plain.stdout + plain.stderr
+    assert "with 60.0" not in plain.stdout
+    short = pytest_at(place, "scenarios", "--rate", "60", "--strict-observation", f"--fault={fault}")
+    assert f"with 60.0 True ('{fault}',)" in short.stdout, short.stdout + short.stderr
+    long = pytest_at(
+        place, "scenarios", "--idchaos-rate=60", "--idchaos-strict-observation", "--idchaos-fault", fault
+    )  # fmt: skip
+    assert f"with 60.0 True ('{fault}',)" in long.stdout, long.stdout + long.stderr
+
+
+@pytest.mark.parametrize(
+    ("comes", "retries", "outcome", "runs"),
+    [
+        ("INCONCLUSIVE PASS", 1, "1 passed", 2),
+        ("INCONCLUSIVE PASS", 0, "1 failed", 1),
+        ("INCONCLUSIVE INCONCLUSIVE PASS", 1, "1 failed", 2),
+        ("FAIL PASS", 2, "1 failed", 1),
+    ],
+)
+def test_what_was_inconclusive_is_made_again_and_a_fail_never(
+    place: Path, comes: str, retries: int, outcome: str, runs: int
+) -> None:
+    (place / "conftest.py").write_text(STUB.format(verdict=comes))
+    ended = pytest_at(place, "scenarios", "--retry-inconclusive", str(retries), "--junit-xml=junit.xml")
+    assert outcome in ended.stdout, ended.stdout + ended.stderr
+    assert ended.stdout.count("asked for quick") == runs
+    assert (place / "junit.xml").read_text().count('name="run_again"') == runs - 1
+
+
+@pytest.mark.parametrize("value", ["11", "-1", "a"])
+def test_retries_are_bounded(place: Path, value: str) -> None:
+    ended = pytest_at(place, "scenarios", f"--retry-inconclusive={value}")
+    assert ended.returncode == 4
+    assert "should be a whole number, 0 to 10" in ended.stderr
 
 
 def test_long_names() -> None:
