@@ -127,6 +127,8 @@ class CanaryPlan(Value):
     happened, or sent to an IdP that a fault may keep out of reach for a whole phase."""
     clock_margin_s: PositiveFloat
     """How far beyond its bound a time claim lies: leeway plus every clock error that the run causes, plus slack."""
+    early_margin_s: PositiveFloat | None = None
+    """The same for claims that are still to come, where the leeway is another one; ``None``: ``clock_margin_s``."""
     expired_after_s: Seconds | None = None
     """How long after its end a token is surely expired for everybody: leeway plus clock errors. A slow request can only
     make it older, so there is no slack for that; ``None``: ``clock_margin_s``."""
@@ -160,6 +162,11 @@ class CanaryPlan(Value):
     """Of kinds that are bad in several ways, each of which is a flaw of its own: all of them."""
 
     @property
+    def ahead_s(self) -> float:
+        """How far beyond its bound a time claim lies that is still to come."""
+        return self.clock_margin_s if self.early_margin_s is None else self.early_margin_s
+
+    @property
     def slots(self) -> tuple[tuple[str, ...], ...]:
         """A round of canaries: each slot has one kind, or some that take turns; a few kinds have two slots."""
         often = tuple((kind,) for kind in self.kinds if kind not in (*self.seldom, *self.rare))
@@ -178,6 +185,7 @@ class CanaryPlan(Value):
         return self.model_copy(
             update={
                 "clock_margin_s": self.clock_margin_s + by_s,
+                "early_margin_s": self.ahead_s + by_s,
                 "expired_after_s": None if after_s is None else after_s + by_s,
             }
         )

@@ -32,11 +32,19 @@ class GatewaySettings(Value):
     jwks_cooldown_s: float = seconds(1, why="least time between refetches that unknown kids or failures cause")
     jwks_timeout_s: float = seconds(2, at_least=0.05, why="time limit of one JWKS fetch")
     leeway_s: float = seconds(5, why="tolerance on exp, nbf and iat")
+    nbf_leeway_s: float | None = Field(
+        None, ge=0, le=LONGEST_S, description="tolerance on nbf and iat alone; default: that on exp"
+    )
     introspection_cache_s: float = seconds(2, why="life of a cached introspection answer")
     revocation_cache_s: float = seconds(2, at_least=0.1, why="age that the list of revoked tokens may reach: the lag")
     idp_path: Literal["link", "direct"] = Field(
         "link", description="link: through Toxiproxy; direct: around it, so that no network fault is felt"
     )
+
+    @property
+    def early_leeway_s(self) -> float:
+        """By how much a token may be too early: tolerance on nbf and iat."""
+        return self.leeway_s if self.nbf_leeway_s is None else self.nbf_leeway_s
 
 
 class TokenSettings(Value):

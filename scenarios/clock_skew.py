@@ -69,7 +69,7 @@ def sweep(settings: ClockSkewSettings) -> tuple[float, ...]:
 
 def thresholds(settings: ClockSkewSettings) -> tuple[float, float]:
     """Where refusals must begin: seconds ahead, and seconds behind (both positive)."""
-    future, past = settings.gateway.leeway_s, settings.tokens.access_ttl_s + settings.gateway.leeway_s
+    future, past = settings.gateway.early_leeway_s, settings.tokens.access_ttl_s + settings.gateway.leeway_s
     return (future, past) if settings.skew.component == "idp" else (past, future)
 
 

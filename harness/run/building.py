@@ -108,6 +108,7 @@ def everyday_load(
         kinds=sent,
         once=tuple(kind.name for kind in kinds().values() if kind.once),
         clock_margin_s=settings.gateway.leeway_s + abs(clock_error_s) + slack,
+        early_margin_s=settings.gateway.early_leeway_s + abs(clock_error_s) + slack,
         expired_after_s=settings.gateway.leeway_s + abs(clock_error_s) + EXPIRY_SLACK_S,
         retired_after_s=settings.gateway.jwks_cache_s + CACHE_SLACK_S,
         code_life_s=min(LONG_FOR_A_CODE_S, settings.tokens.code_ttl_s - EXPIRY_SLACK_S / 2),

@@ -9,6 +9,7 @@ import pytest
 
 from idchaos.errors import UsageError
 from idchaos.experiment import LoadPlan, PhaseName, Plan
+from idchaos.faults.clock import ClockSkew
 from idchaos.faults.idp_errors import EndpointFault
 from idchaos.faults.keys import KeyRotation
 from idchaos.faults.process import ProcessFault
@@ -109,6 +110,27 @@ def test_canaries_lie_close_enough_beyond_the_leeway_to_find_one_that_is_too_wid
     plan = design("jwks_outage", gateway__leeway_s=5).plan
     assert plan.load.canaries is not None
     assert 5 < plan.load.canaries.clock_margin_s <= 15
+
+
+def test_a_leeway_on_nbf_alone_hides_no_expired_token_that_is_accepted() -> None:
+    """Of a validator that lets tokens in 300 s early, and none that has expired."""
+    plan = design("jwks_outage", gateway__leeway_s=0, gateway__nbf_leeway_s=300).plan
+    canaries = plan.load.canaries
+    assert canaries is not None
+    assert canaries.expired_after_s == 1
+    assert 0 < canaries.clock_margin_s <= 10
+    assert 300 < canaries.ahead_s <= 310
+    assert canaries.shows_in(sum(phase.duration_s for phase in plan.phases))
+
+
+def test_thresholds_of_a_sweep_lie_where_each_claim_s_leeway_puts_them() -> None:
+    ttl, asked = 20, {"gateway__leeway_s": 0, "gateway__nbf_leeway_s": 300, "tokens__access_ttl_s": 20}
+    (skew,) = design("clock_skew", "sweep", **asked).faults[PhaseName.FAULT]
+    assert isinstance(skew, ClockSkew)
+    ahead = [offset for offset in skew.offsets_s if offset > 0]
+    behind = [-offset for offset in skew.offsets_s if offset < 0]
+    assert min(ahead) < 300 < max(ahead)
+    assert min(behind) < ttl < max(behind)
 
 
 def test_a_canary_that_is_slow_on_its_way_is_not_valid_when_it_arrives() -> None:

@@ -190,6 +190,13 @@ class Moment:
     """How long after its end a token is surely expired for everybody."""
     subject: str = ""
     """Of what is shown: somebody whose name a user has too, in other letters."""
+    early_margin_s: float | None = None
+    """The margin of time claims that are still to come, if it is another one."""
+
+    @property
+    def ahead_s(self) -> float:
+        """How far ahead of now time claims that are still to come must lie, for as long as the canary is used."""
+        return self.margin_s if self.early_margin_s is None else self.early_margin_s
 
     def good(self, **claims: Any) -> dict[str, Any]:
         """Claims of a token that is good for :data:`LIFE_S`, but for ``claims``."""

@@ -295,6 +295,7 @@ class Canaries:
             moment = Moment(
                 now=self.bench.now,
                 margin_s=self._plan.clock_margin_s,
+                early_margin_s=self._plan.early_margin_s,
                 number=self._rounds,
                 withdrawn=self.bench.withdrawn,
                 audiences=self.bench.audiences,

@@ -85,6 +85,6 @@ def of_iat(sight: Sight, question: str) -> Figure:
     if mine.empty:
         return untold(question, "no token that was issued in the future was decided")
     taken, canaries = int(mine["decision"].eq("accept").sum()), sight.record.plan.load.canaries
-    margin = f"{canaries.clock_margin_s:g} s or more ahead" if canaries else ""
+    margin = f"{canaries.ahead_s:g} s or more ahead" if canaries else ""
     text = "refused" if not taken else "taken" if taken == len(mine) else "taken by some"
     return Figure(question=question, text=text, sure=sure(f"{taken} of {len(mine)} taken", margin))

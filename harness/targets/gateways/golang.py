@@ -64,8 +64,7 @@ class GoOidc(InGo):
     unpromised: Mapping[str, str] = {
         **OF_REVOCATION, **OF_SCOPES, "id_token": NO_TYPE, "odd_times:iat_ahead": NO_IAT,
     }  # fmt: skip
-    fixed: Mapping[str, float] = {"leeway_s": 300}
-    """Of ``nbf``; of ``exp`` there is none."""
+    fixed: Mapping[str, float] = {"leeway_s": 0, "nbf_leeway_s": 300}
 
 
 class Keyfunc(InGo):

@@ -292,6 +292,7 @@ def _authorization(
         "issuer": issuer(layout, graph, credentials.guests),
         "token_profile": settings.tokens.profile,
         "leeway_s": knobs.leeway_s,
+        "nbf_leeway_s": knobs.nbf_leeway_s,
         "jwks_cache_s": knobs.jwks_cache_s,
         "jwks_stale_s": knobs.jwks_stale_s,
         "jwks_cooldown_s": knobs.jwks_cooldown_s,

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from idchaos.load.canaries.kinds.expired import Expired, ExpiredOpaque
 from idchaos.load.canaries.kinds.hmac_public_key import HMAC_KEYS, HmacPublicKey
 from idchaos.load.canaries.kinds.kid_path import KID_PATHS, KidPath
 from idchaos.load.canaries.kinds.not_yet_valid import NotYetValid
+from idchaos.load.canaries.kinds.odd_times import odd
 from idchaos.load.canaries.kinds.retired_key import RetiredKey
 from idchaos.load.canaries.kinds.tampered import Tampered
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid
@@ -115,6 +117,14 @@ def test_time_claims_lie_beyond_their_bound_by_the_margin_for_as_long_as_a_canar
         assert early.bad_until > 10_000
     assert near.claims["nbf"] <= 10_000 + 6 + 10  # close enough to find a leeway that is too wide
     assert far.bad_until > near.bad_until + 3_600
+
+
+def test_what_comes_too_early_lies_beyond_the_leeway_on_nbf_and_what_is_expired_beyond_that_on_exp():
+    moment = replace(MOMENT, margin_s=6.0, early_margin_s=306.0)
+    assert all(order.claims["nbf"] > 10_306 for order in NotYetValid().orders(moment))
+    assert min(odd(moment)["iat_ahead"]["iat"], odd(moment)["nbf_fraction"]["nbf"]) > 10_306
+    (over, *_) = Expired().orders(moment)
+    assert 9_992 <= over.claims["exp"] < 9_994
 
 
 @pytest.mark.parametrize("kind", [WrongAudience, WrongIssuer, UnknownKid, RetiredKey])

@@ -41,6 +41,7 @@ def test_what_must_be_refused_is_so_by_the_wrong_clock_too() -> None:
     assert before is not None
     assert after is not None
     assert after.clock_margin_s == before.clock_margin_s + 30
+    assert after.ahead_s == before.ahead_s + 30
     assert before.expired_after_s is not None
     assert after.expired_after_s == before.expired_after_s + 30
 

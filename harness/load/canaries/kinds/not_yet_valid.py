@@ -24,6 +24,6 @@ class NotYetValid(TokenKind):
 
     def orders(self, moment: Moment) -> Iterable[Order]:
         for ahead in (_NEAR_S, _FAR_S):
-            begin = int(moment.now + moment.margin_s + ahead) + 1
+            begin = int(moment.now + moment.ahead_s + ahead) + 1
             times = {"iat": int(moment.now), "nbf": begin, "exp": int(begin + LIFE_S)}
-            yield Order(times, bad_until=begin - moment.margin_s)
+            yield Order(times, bad_until=begin - moment.ahead_s)

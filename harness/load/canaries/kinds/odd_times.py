@@ -38,6 +38,7 @@ class OddTimes(TokenKind):
 def odd(moment: Moment) -> dict[str, dict[str, Any]]:
     """Time claims by what is odd about them; ``None``: there is no such claim."""
     past = moment.now - moment.margin_s - _AGO_S
+    ahead = int(moment.now + moment.ahead_s + _AGO_S)
     return {
         "no_exp": {"exp": None},
         "exp_string": {"exp": str(int(past))},
@@ -48,8 +49,8 @@ def odd(moment: Moment) -> dict[str, dict[str, Any]]:
         "exp_list": {"exp": [int(moment.now + _AGO_S)]},
         "exp_true": {"exp": True},
         "exp_without_end": {"exp": 10**30},
-        "iat_ahead": {"iat": int(moment.now + moment.margin_s + _AGO_S)},
+        "iat_ahead": {"iat": ahead},
         "nbf_wraps": {"nbf": int(_WRAP + moment.now)},
-        "nbf_fraction": {"nbf": int(moment.now + moment.margin_s + _AGO_S) + 0.5},
-        "nbf_string": {"nbf": str(int(moment.now + moment.margin_s + _AGO_S))},
+        "nbf_fraction": {"nbf": ahead + 0.5},
+        "nbf_string": {"nbf": str(ahead)},
     }
