@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from idchaos.graph import Graph
-from idchaos.targets.gateways.base import OF_REVOCATION, OF_SCOPES, Adapter, Program, Wiring, said_of, which
+from idchaos.targets.gateways.base import NO_TYPE, OF_REVOCATION, OF_SCOPES, Adapter, Program, Wiring, said_of, which
 
 PROGRAM = "oauth2-proxy"
 MODULE = "github.com/oauth2-proxy/oauth2-proxy/v7"
@@ -31,6 +31,7 @@ class AsksOauth2Proxy(Adapter):
     unpromised: Mapping[str, str] = {
         **OF_REVOCATION,
         **OF_SCOPES,
+        "id_token": NO_TYPE,
         "odd_times:iat_ahead": "it does not look at `iat`, which no RFC asks for",
     }
     fixed: Mapping[str, float] = {"leeway_s": 0, "nbf_leeway_s": 300}
