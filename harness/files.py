@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import re
 import stat
 import tomllib
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,3 +75,23 @@ def json_of(path: Path) -> Any:
         return json.loads(text_of(path))
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def digest_of(paths: Iterable[Path]) -> str:
+    """A digest of what is in files, in their order. One that is not there counts as that.
+
+    Raises:
+        OSError: one is there and can't be read.
+    """
+    whole = hashlib.sha256()
+    for path in paths:
+        found = path.stat() if path.is_file() else None
+        whole.update(_digest(path, found.st_mtime_ns, found.st_size) if found else b"\0")
+    return whole.hexdigest()
+
+
+@cache
+def _digest(path: Path, _changed_ns: int, _bytes: int) -> bytes:
+    """Of one file, which may be a large program: read again only when it was written again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -88,6 +88,7 @@ def thresholds(
         ),
         watched=watched,
         retries=retries,
+        gate=wanted is not None,
     )
     if only_plan:
         return _tell_plan(study, as_json)

@@ -58,6 +58,11 @@ def notes(answer: Answer) -> list[str]:
         f"run{'s' if search.repeats > 1 else ''} passed: one at which fewer than {unseen(search.repeats):.0%} of runs "
         "fail may have held by chance (with 95 % confidence)."
     ]
+    if answer.unversioned:
+        said.append(
+            f"{answer.unversioned} runs already, and nobody can ask for its version: what was made before it was "
+            "upgraded counts as well. Say its version in its file, if only in a comment, or name another --out: then it is tried anew."
+        )
     if edge.undecided:
         said.append(f"Undecided, and so part of the gap: {', '.join(f'{each:g}' for each in edge.undecided)}.")
     if edge.contradicting:

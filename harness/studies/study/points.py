@@ -6,15 +6,18 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Self
 
 from pydantic import JsonValue
 
 from idchaos.errors import UsageError, unknown
 from idchaos.experiment import Verdict
-from idchaos.run.launch import Prepared, versions
+from idchaos.run.launch import Prepared, Request, versions
 from idchaos.studies.study.figure import Figure
 from idchaos.targets.gateways.catalogue import adapter_named
+from idchaos.targets.idps import catalogue as idps
+from idchaos.targets.systems.file import is_file, state
 from idchaos.values import Interval, Value
 from idchaos.verdict.verdict import RunVerdict
 
@@ -102,9 +105,12 @@ class Result(Value):
 
 
 def key_of(prepared: Prepared) -> str:
-    """A digest of plan, faults, settings, defects, target, seed and versions: the same key, the same run."""
+    """A digest of plan, faults, settings, defects, target, seed and versions: the same key, the same run.
+
+    Versions are ours, and those of the gateway and the IdP where these are somebody else's; of a system of one's own,
+    all that its file says.
+    """
     request, experiment = prepared.request, prepared.experiment
-    adapter = adapter_named(request.gateway)
     document = {
         "plan": experiment.plan.model_dump(mode="json"),
         "faults": {phase: [repr(fault) for fault in faults] for phase, faults in experiment.faults.items()},
@@ -112,9 +118,28 @@ def key_of(prepared: Prepared) -> str:
         "defects": prepared.defects,
         "target": [request.target, request.gateway, request.topology],
         "seed": prepared.seed,
-        "versions": versions() | ({} if adapter is None else {request.gateway: adapter.state()}),
+        "versions": versions() | _others(request),
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def unversioned(request: Request) -> str:
+    """The option that names a system that ran before, whose version nobody can ask; empty: none does."""
+    if is_file(request.target):
+        return f"--target {request.target}"
+    adapter = adapter_named(request.gateway)
+    return f"--gateway {request.gateway}" if adapter is not None and adapter.urls else ""
+
+
+def _others(request: Request) -> dict[str, str]:
+    """What tells components of somebody else's making from what they were."""
+    gateway, idp = adapter_named(request.gateway), idps.adapter_named(request.idp)
+    found = {} if gateway is None else {request.gateway: gateway.state()}
+    if idp is not None:
+        found |= {f"--idp {request.idp}": idp.version()}
+    if is_file(request.target):
+        found |= {f"--target {request.target}": state(Path(request.target))}
+    return found
 
 
 def check_watched(prepared: Prepared, watched: Sequence[str]) -> None:

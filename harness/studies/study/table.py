@@ -71,10 +71,10 @@ class Table:
         """In the order in which they were made."""
         return tuple(self._results.values())
 
-    def found(self, key: str) -> Result | None:
-        """The result of a point that was made before and decided something."""
+    def found(self, key: str, since: str = "") -> Result | None:
+        """The result of a point that was made before, but after ``since`` (RFC 3339), and decided something."""
         result = self._results.get(key)
-        return result if result is not None and result.decided else None
+        return result if result is not None and result.decided and result.started_at >= since else None
 
     def told(self, key: str) -> Result | None:
         """The result of a point that was made before and from which something was read, whatever was decided."""

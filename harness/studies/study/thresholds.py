@@ -16,7 +16,7 @@ from idchaos.run.launch import Prepared, Request, prepare
 from idchaos.run.scenarios import scenario_named
 from idchaos.settings import names, unknown_setting
 from idchaos.studies.study.edge import Edge, Search, State, Tried, edge_of, next_value
-from idchaos.studies.study.points import Result, check_watched, key_of, seconds_of
+from idchaos.studies.study.points import Result, check_watched, key_of, seconds_of, unversioned
 from idchaos.studies.study.table import Table
 from idchaos.values import Value
 from idchaos.verdict.verdict import RunVerdict
@@ -38,6 +38,8 @@ class Answer(Value):
     watched: tuple[str, ...]
     edge: Edge
     results: tuple[Result, ...]
+    unversioned: str = ""
+    """The option that names a system whose version nobody can ask; empty: none does."""
 
     def sentence(self) -> str:
         """The answer in one sentence."""
@@ -78,6 +80,8 @@ class Thresholds:
     watched: tuple[str, ...]
     retries: int
     seed: int
+    since: str = ""
+    """What was made before counts for nothing (RFC 3339, UTC); empty: all that was made of this very system counts."""
 
     @classmethod
     def planned(
@@ -88,8 +92,12 @@ class Thresholds:
         *,
         watched: tuple[str, ...] = (),
         retries: int = 1,
+        gate: bool = False,
     ) -> Self:
         """Check all that can be checked before anything starts: both ends make a sound experiment.
+
+        ``gate``: a release hangs on it. A system whose version nobody can ask is then tried anew, whatever was made
+        before: it may have been another.
 
         Raises:
             UsageError: what is wrong, where, and what would be right.
@@ -109,7 +117,9 @@ class Thresholds:
         if search.whole and search.resolution < 1:
             raise UsageError(f"study: {setting} is a whole number: --resolution should be 1 or more")
         seed = FIRST_SEED if request.seed is None else request.seed
-        study = cls(request, setting, search, watched, retries, seed)
+        anew = gate and unversioned(request)
+        since = datetime.now(UTC).isoformat(timespec="seconds") if anew else ""
+        study = cls(request, setting, search, watched, retries, seed, since)
         for end in (search.low, search.high):
             check_watched(study.prepared(end, 0), watched)
         if study.longest_s() > LONGEST_S:
@@ -128,7 +138,14 @@ class Thresholds:
             "scenario": request.scenario,
             "setting": self.setting,
             "set": dict(request.overrides),
-            "system": [request.target, request.gateway, request.topology, request.profile, list(request.defects)],
+            "system": [
+                request.target,
+                request.gateway,
+                request.idp,
+                request.topology,
+                request.profile,
+                list(request.defects),
+            ],
             "watched": list(self.watched),
         }
 
@@ -147,6 +164,9 @@ class Thresholds:
         Raises:
             IdchaosError: a run could not be completed. What was finished is in the table.
         """
+        if ours := self._ours(table):
+            first = min(each.started_at for each in ours)
+            tell(f"study: {len(ours)} run{'s' if len(ours) > 1 else ''} found again, the first of {first}")
         while (value := next_value(self._tried(table), self.search)) is not None:
             for result in self._at(value, table, execute):
                 table.add(result)
@@ -162,14 +182,15 @@ class Thresholds:
             search=self.search,
             watched=self.watched,
             edge=edge_of(self._tried(table), self.search),
-            results=table.results,
+            results=self._ours(table),
+            unversioned="" if self.since else unversioned(self.request),
         )
 
     def _at(self, value: float, table: Table, execute: Execute) -> Iterator[Result]:
         """Runs with a value until it is decided: a failure decides at once, an undecided run is made again."""
         for repeat in range(self.search.repeats):
             prepared = self.prepared(value, repeat)
-            result = table.found(key_of(prepared))
+            result = table.found(key_of(prepared), self.since)
             for _ in range(1 + self.retries):
                 if result is not None and result.decided:
                     break
@@ -188,16 +209,40 @@ class Thresholds:
             if result is None or result.verdict is not Verdict.PASS:
                 return
 
+    def _ours(self, table: Table) -> tuple[Result, ...]:
+        """Of what the table has, the runs that this study would make: of this very system, and with its seeds."""
+        return tuple(
+            result.model_copy(update={"repeat": repeat})
+            for result in table.results
+            if (repeat := self._repeat_of(result)) is not None
+        )
+
+    def _repeat_of(self, result: Result) -> int | None:
+        """Which of this study's repeats a run is; ``None``: none of them."""
+        repeat = result.seed - self.seed
+        # A study of more repeats that began with the same seed counts, too: what it saw fail is not forgotten.
+        if not 0 <= repeat < max(self.search.repeats, result.repeat + 1) or result.started_at < self.since:
+            return None
+        try:
+            return repeat if result.key == key_of(self.prepared(_value_of(result, self.setting), repeat)) else None
+        except UsageError:
+            # Made with a value that makes no sound experiment any more.
+            return None
+
     def _tried(self, table: Table) -> list[Tried]:
         verdicts: dict[float, list[Verdict]] = {}
-        for result in table.results:
-            value = result.varied[self.setting]
-            assert isinstance(value, int | float)
-            verdicts.setdefault(float(value), []).append(result.verdict)
+        for result in self._ours(table):
+            verdicts.setdefault(_value_of(result, self.setting), []).append(result.verdict)
         return [Tried(value=value, verdicts=tuple(each)) for value, each in verdicts.items()]
 
     def _typed(self, value: float) -> JsonValue:
         return int(value) if self.search.whole else value
+
+
+def _value_of(result: Result, setting: str) -> float:
+    value = result.varied[setting]
+    assert isinstance(value, int | float)
+    return float(value)
 
 
 def _with(request: Request, overrides: dict[str, JsonValue], seed: int) -> Request:

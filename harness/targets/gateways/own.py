@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from idchaos.errors import UsageError
+from idchaos.files import digest_of
 from idchaos.graph import Graph
 from idchaos.targets.gateways.base import Adapter, Address, Program, Wiring, which
 from idchaos.targets.gateways.file import GatewayFile, Ports, read
@@ -94,9 +94,11 @@ class Own(Adapter):
         return ""
 
     def state(self) -> str:
-        """What its file and its configuration say."""
-        files = [self.path, *([self.path.parent / self._file.gateway.config] if self._file.gateway.config else [])]
-        return hashlib.sha256(b"\0".join(each.read_bytes() for each in files)).hexdigest()
+        """What is in its file, in its configuration and in the files that its command names, its program first."""
+        described = self._file.gateway
+        words = [which(described.command[0]) or described.command[0], *described.command[1:]] if self.needs else []
+        beside = [self.path.parent / described.config] if described.config else []
+        return digest_of([self.path, *beside, *(Path(word) for word in words)])
 
     def missing(self) -> tuple[str, ...]:
         """The program, if it is not here."""

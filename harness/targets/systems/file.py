@@ -11,7 +11,7 @@ from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from idchaos.dialects import DIALECTS, Dialect
 from idchaos.errors import UsageError
-from idchaos.files import toml_of
+from idchaos.files import digest_of, toml_of
 from idchaos.hosts import authority_of, check_host, host_of
 from idchaos.targets.gateways.file import Example
 from idchaos.targets.own_settings import OF_GATEWAYS, OF_TOKENS, checked, told_editors
@@ -238,6 +238,19 @@ def read(path: Path) -> TargetFile:
         if name and not (path.parent / name).is_file():
             raise UsageError(f"--target {path}: {where}: there is no file {path.parent / name}")
     return found
+
+
+def state(path: Path) -> str:
+    """What tells the system from what it was, as far as its file can: a digest of it, and of the files that it names.
+
+    Raises:
+        UsageError: as for :func:`read`.
+    """
+    found = read(path)
+    named = [found.system.ca, found.minting.key if found.minting else ""]
+    acts = [act for hook in found.hooks.given.values() for act in (hook, getattr(hook, "undo", None)) if act]
+    commands = [Path(word) for act in acts for word in act.command]
+    return digest_of([path, *(path.parent / name for name in named if name), *commands])
 
 
 def _check_api(url: str) -> None:

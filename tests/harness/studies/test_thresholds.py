@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,10 +13,12 @@ from idchaos.errors import UsageError
 from idchaos.experiment import Verdict
 from idchaos.record.record import Cleanup
 from idchaos.run.launch import Prepared, Request
+from idchaos.studies.study import points, thresholds
 from idchaos.studies.study.edge import Edge, Search
 from idchaos.studies.study.page import notes, page
 from idchaos.studies.study.table import Table
 from idchaos.studies.study.thresholds import Thresholds
+from idchaos.targets.idps.oidc_provider import package
 from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
 
 SEARCH = Search(low=4, high=36, resolution=4)
@@ -54,9 +57,11 @@ class Runs:
         return came(prepared, Verdict.PASS if value <= self.bears_s else Verdict.FAIL)
 
 
-def study(*, watched: tuple[str, ...] = (), seed: int | None = None, **changes: object) -> Thresholds:
-    search = SEARCH.model_copy(update=changes)
-    return Thresholds.planned(Request("jwks_outage", seed=seed), "fault.duration_s", search, watched=watched)
+def study(
+    *, watched: tuple[str, ...] = (), seed: int | None = None, gate: bool = False, **changes: object
+) -> Thresholds:
+    search, asked = SEARCH.model_copy(update=changes), Request("jwks_outage", seed=seed)
+    return Thresholds.planned(asked, "fault.duration_s", search, watched=watched, gate=gate)
 
 
 def went(study: Thresholds, directory: Path, runs: Runs) -> Edge:
@@ -183,3 +188,82 @@ def test_a_wanted_value_is_held_against_the_edge(tmp_path: Path) -> None:
     assert breaks is not None
     wanted = {None: Verdict.PASS, holds: Verdict.PASS, breaks: Verdict.FAIL, (holds + breaks) / 2: Verdict.INCONCLUSIVE}
     assert {value: answer.against(value) for value in wanted} == wanted
+
+
+def gateway_of_ones_own(directory: Path) -> Path:
+    """A file of one, whose program stands beside it."""
+    program = directory / "mine"
+    program.write_text("one")
+    program.chmod(0o755)
+    file = directory / "mine.toml"
+    file.write_text(f'[gateway]\nname = "mine"\ncommand = ["{program}", "{{listen}}"]\n')
+    return file
+
+
+class TestOfWhichSystem:
+    """A gate must not pass an upgrade unseen: what was made of another system is no answer about this one."""
+
+    def test_another_seed_is_another_series_of_runs(self, tmp_path: Path) -> None:
+        first, other = Runs(bears_s=17), Runs(bears_s=40)
+        went(study(), tmp_path, first)
+        assert went(study(seed=77), tmp_path, other) == Edge(holds=36, breaks=None)
+        assert other.made == [4, 36]
+        assert went(study(), tmp_path, Runs(bears_s=40)).breaks is not None, "and the first is still there"
+
+    def test_a_failure_that_more_repeats_saw_is_not_forgotten_by_who_asks_for_fewer(self, tmp_path: Path) -> None:
+        class Third(Runs):
+            def __call__(self, prepared: Prepared) -> RunVerdict:
+                self.made.append(0)
+                return came(prepared, Verdict.FAIL if prepared.seed == 3 else Verdict.PASS)
+
+        assert went(study(repeats=3), tmp_path, Third(0)).breaks == 4
+        assert went(study(repeats=1), tmp_path, Third(0)).breaks == 4
+
+    def test_another_version_of_this_program_makes_its_own_runs(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        went(study(), tmp_path, Runs(bears_s=17))
+        monkeypatch.setattr(points, "versions", lambda: {"idchaos": "99"})
+        upgraded = Runs(bears_s=40)
+        assert went(study(), tmp_path, upgraded) == Edge(holds=36, breaks=None)
+        assert upgraded.made == [4, 36]
+
+    def test_another_idp_is_another_question_and_its_version_part_of_the_key(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(package, "missing", lambda: "")
+        monkeypatch.setattr(package, "version", lambda: "1.0")
+        asked = Request("jwks_outage", idp="oidc-provider", seed=1)
+        theirs = Thresholds.planned(asked, "fault.duration_s", SEARCH)
+        went(study(), tmp_path / "ours", Runs(bears_s=17))
+        with pytest.raises(UsageError, match="another question"):
+            Table(tmp_path / "ours", theirs.question())
+        went(theirs, tmp_path / "theirs", Runs(bears_s=17))
+        monkeypatch.setattr(package, "version", lambda: "2.0")
+        upgraded = Runs(bears_s=40)
+        assert went(theirs, tmp_path / "theirs", upgraded) == Edge(holds=36, breaks=None)
+        assert upgraded.made == [4, 36]
+
+    def test_a_program_of_ones_own_that_was_built_again_is_another(self, tmp_path: Path) -> None:
+        file = gateway_of_ones_own(tmp_path)
+        theirs = Thresholds.planned(Request("jwks_outage", gateway=str(file), seed=1), "fault.duration_s", SEARCH)
+        went(theirs, tmp_path, Runs(bears_s=17))
+        same = Runs(bears_s=17)
+        went(theirs, tmp_path, same)
+        assert same.made == []
+        (tmp_path / "mine").write_text("another")
+        upgraded = Runs(bears_s=40)
+        assert went(theirs, tmp_path, upgraded) == Edge(holds=36, breaks=None)
+        assert upgraded.made == [4, 36]
+
+    def test_a_system_whose_version_nobody_can_ask_is_tried_anew_by_a_gate_and_told_of_otherwise(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(thresholds, "unversioned", lambda _request: "--target mine.toml")
+        table = Table(tmp_path, study().question())
+        answer = study().go(table, Runs(bears_s=17), lambda _line: None)
+        assert any("--target mine.toml runs already" in note for note in notes(answer))
+        gate = replace(study(gate=True), since="2099-01-01T00:00:00+00:00")
+        assert gate.answer(table).results == ()
+        assert study(gate=True).since, "what was made before counts for nothing"
+        assert not study().since

@@ -19,7 +19,7 @@ from idchaos.targets.capabilities import (
 )
 from idchaos.targets.restoring import KeyPublished, KeySigns, ProcessRuns, SecretAsBefore
 from idchaos.targets.systems.checks import examined
-from idchaos.targets.systems.file import read
+from idchaos.targets.systems.file import read, state
 from idchaos.targets.systems.target import SystemTarget, reached
 from idchaos.undo.ledger import STATE_VARIABLE, Command, HttpCall
 
@@ -267,3 +267,18 @@ def test_two_are_not_at_it_at_once(file: Path, more: str, tmp_path: Path, monkey
     first.stop()
     second.claim()
     second.stop()
+
+
+def test_what_tells_a_system_from_what_it_was_is_in_its_file_and_in_those_that_it_names(tmp_path: Path) -> None:
+    file, ca, script = tmp_path / "shop.toml", tmp_path / "ca.pem", tmp_path / "rotate.sh"
+    ca.write_text("one")
+    script.write_text("one")
+    text = SYSTEM.replace('name = "shop"', 'name = "shop"\nca = "ca.pem"') + TOXIPROXY
+    file.write_text(text + HOOKS.replace("./rotate.sh", str(script)))
+    seen = {state(file), state(file)}
+    assert len(seen) == 1
+    for changed in (ca, script):
+        changed.write_text("another")
+        seen.add(state(file))
+    file.write_text(file.read_text() + "# release 42\n")
+    assert len(seen | {state(file)}) == 4
