@@ -21,6 +21,8 @@ from idchaos.settings import parse_assignments
 if TYPE_CHECKING:
     from idchaos.studies.capacity.study import CapacityStudy
 
+OF_IDP = ("login", "machine")
+"""Flows that no gateway bears."""
 FINEST = 0.001
 """No run tells rates apart that are closer."""
 
@@ -79,7 +81,7 @@ def capacity(
 
     For example: idchaos study capacity api --from 200 --to 4k --gateway envoy --at 800 --gateways 3
 
-    Exit codes: 0 the capacity was found, 2 at least so much, or nothing could be decided.
+    Exit codes: 0 the capacity was found, 2 at least so much, or too little could be decided.
     """
     from idchaos.run.launch import Request
     from idchaos.studies.capacity.page import notes
@@ -89,6 +91,8 @@ def capacity(
 
     if (at_rps is None) != (gateways is None):
         raise UsageError("study: --at and --gateways go together")
+    if gateways is not None and flow in OF_IDP:
+        raise UsageError(f"study: --gateways {gateways}: {flow} loads the IdP, of which gateways bear nothing")
     if not low < high:
         raise UsageError(f"study: --from {low:g} should be below --to {high:g}")
     if not FINEST <= within < 1:
@@ -139,8 +143,7 @@ def _write(known: Any, said: list[str], table: Any, command_line: str) -> None:
 def _tell(known: Any, headroom: Any, said: list[str], directory: Path, as_json: bool) -> int:
     from idchaos.studies.capacity.page import PAGE
 
-    sure = known.answer.edge.holds is not None and not known.at_least
-    verdict = Verdict.PASS if sure else Verdict.INCONCLUSIVE
+    verdict = Verdict.PASS if known.found else Verdict.INCONCLUSIVE
     if as_json:
         document = {"verdict": verdict, "answer": known.sentence(), "notes": said}
         left = None if headroom is None else headroom.model_dump(mode="json")

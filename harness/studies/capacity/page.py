@@ -15,6 +15,7 @@ from idchaos.report.palette import ink
 from idchaos.studies.capacity.scaling import Scaling
 from idchaos.studies.capacity.study import SETTING, Capacity, Headroom
 from idchaos.studies.study.edge import unseen
+from idchaos.studies.study.page import cautions
 
 PAGE = "study.html"
 ROLES = {"holds": "series_2", "breaks": "bound", "undecided": "others"}
@@ -70,12 +71,9 @@ def notes(
         said.append("The system may bear more: what ended the search was not seen to be its own doing.")
     if capacity.knee_rps is not None:
         said.append(f"Beyond {capacity.knee_rps:g}/s latency rises faster than load: the knee.")
+    said += cautions(capacity.answer)
     if headroom is not None:
-        spare = f"{abs(headroom.left_rps):,.0f}/s {'are left' if headroom.left_rps >= 0 else 'are too many'}"
-        said.append(
-            f"At {headroom.at_rps:g}/s, when one of {headroom.gateways} gateways is gone: the others bear "
-            f"{headroom.bears_rps:,.0f}/s if each bears as much as here, so {spare}."
-        )
+        said.append(_spare(capacity, headroom))
     if capacity.flow == "login":
         said.append("A login is several requests; the rate is of logins.")
     if scaling is not None:
@@ -87,6 +85,21 @@ def notes(
             f"{scaling.worst_error:.0%} of it."
         )
     return [*said, *left_out]
+
+
+def _spare(capacity: Capacity, headroom: Headroom) -> str:
+    """What is left, no surer than the capacity is."""
+    least, left = "at least " if capacity.at_least else "", f"{abs(headroom.left_rps):,.0f}/s"
+    if headroom.left_rps >= 0:
+        so = f", so {least}{left} are left"
+    elif capacity.at_least:
+        so = f"; whether they bear {left} more was not seen"
+    else:
+        so = f", so {left} are too many"
+    return (
+        f"At {headroom.at_rps:g}/s, when one of {headroom.gateways} gateways is gone: the others bear "
+        f"{least}{headroom.bears_rps:,.0f}/s if each bears as much as here{so}."
+    )
 
 
 def _plot(capacity: Capacity) -> Picture:

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from idchaos.errors import StoreError
+from idchaos.experiment import Verdict
 from idchaos.graph import Graph
 from idchaos.record.record import load
 from idchaos.studies.capacity.resources import Shortage, shortage
@@ -61,12 +62,17 @@ class Capacity(Value):
         """Whether the edge is not the system's: it might bear more."""
         return self.answer.edge.breaks is None or self.shortage.own
 
+    @property
+    def found(self) -> bool:
+        """Whether it is known from both sides, as closely as was asked, and the system's own."""
+        return self.answer.against(None) is Verdict.PASS and not self.at_least
+
     def sentence(self) -> str:
         """The answer in one sentence."""
         edge = self.answer.edge
         if edge.holds is None:
             return f"{self.flow}: no rate was seen to hold"
-        lost = min((each.rate for each in self.rates if each.state != "holds" and each.rate > edge.holds), default=None)
+        lost = _lost(self.answer)
         if lost is None:
             return f"{self.flow}: {edge.holds:g}/s holds, and more was not tried"
         why = f": {self.shortage.what} ran out" if self.shortage.what and not self.shortage.own else ""
@@ -100,16 +106,24 @@ def search(low: float, high: float, within: float, repeats: int) -> Search:
 def found(answer: Answer, flow: str) -> Capacity:
     """What the runs say: the knee, and what ran out at the lowest rate that did not hold."""
     rates = tuple(_rates(answer))
-    lost = [each.rate for each in rates if each.state != "holds"]
-    at_edge = [each for each in answer.results if lost and each.varied[SETTING] == min(lost)]
+    lost = _lost(answer)
+    at_edge = [each for each in answer.results if lost is not None and each.varied[SETTING] == lost]
     return Capacity(
         answer=answer.model_copy(update={"scenario": SCENARIO.stem}),
         flow=flow,
         rates=rates,
         knee_rps=knee(rates),
-        shortage=_shortage(at_edge),
+        shortage=_shortage([each for each in at_edge if each.verdict is Verdict.FAIL] or at_edge),
         gateways=_gateways(answer.results),
     )
+
+
+def _lost(answer: Answer) -> float | None:
+    """The lowest rate that broke; if none did, the lowest undecided one beyond what holds; ``None``: none either."""
+    edge = answer.edge
+    if edge.breaks is not None:
+        return edge.breaks
+    return min((each for each in edge.undecided if edge.holds is None or each > edge.holds), default=None)
 
 
 def knee(rates: Sequence[Rate]) -> float | None:
@@ -145,7 +159,8 @@ def _rates(answer: Answer) -> list[Rate]:
 
 
 def _middle(results: Sequence[Result], name: str) -> float | None:
-    values = [each.value for one in results for each in one.measured if each.name == name and each.value is not None]
+    told = [each for each in results if each.decided] or results
+    values = [each.value for one in told for each in one.measured if each.name == name and each.value is not None]
     return median(values) if values else None
 
 

@@ -48,7 +48,7 @@ class Search(Value):
     """The search ends as well when the edge is known to this share of itself."""
 
     def most_values(self) -> int:
-        """How many values may have to be tried."""
+        """How many values may have to be tried when each is decided; it looks on both sides of one that is not."""
         if self.growth is None:
             return 2 + max(0, math.ceil(math.log2((self.high - self.low) / self.resolution)))
         steps = math.ceil(math.log(self.high / self.low, self.growth))
@@ -90,34 +90,71 @@ def edge_of(tried: Iterable[Tried], search: Search) -> Edge:
 
 def next_value(tried: Sequence[Tried], search: Search) -> float | None:
     """What to try next: both ends, then the middle of what is not known; ``None``: the edge is known well enough, or
-    lies beyond the ends.
+    lies beyond the ends. What is undecided is passed over: the edge may lie on either side of it.
     """
     states = {each.value: each.state(search.repeats) for each in tried}
-    easy, hard = (search.low, search.high) if search.rising else (search.high, search.low)
+    easy, hard = _ends(search)
     if easy not in states:
         return easy
     if states[easy] != "holds":
         return None
-    hardness = _hardness(search)
     if search.growth is not None:
         hard = _stepped(states, search)
     if hard not in states:
         return hard
     if states[hard] == "holds":
         return None
-    bad = min((value for value, state in states.items() if state != "holds"), key=hardness)
-    good = max(
-        (value for value, state in states.items() if state == "holds" and hardness(value) < hardness(bad)), key=hardness
+    for one, other in _gaps(edge_of(tried, search), search):
+        middle = _middle(one, other, search)
+        if not search.known(one, other) and middle not in states:
+            return middle
+    return None
+
+
+def unfinished(tried: Sequence[Tried], search: Search) -> tuple[float, ...]:
+    """Values of which too little was decided and that would tell something of the edge, the easiest first: the easy
+    end, and what lies between those that hold and those that break.
+    """
+    edge, (easy, _) = edge_of(tried, search), _ends(search)
+    asked = [value for value in open_values(edge, search) if search.low <= value <= search.high]
+    return tuple(dict.fromkeys([*([easy] if easy in edge.undecided else []), *asked]))
+
+
+def open_values(edge: Edge, search: Search) -> tuple[float, ...]:
+    """The undecided values that are harder than all that is known to hold, and easier than all that broke: the easiest
+    first.
+    """
+    hardness = _hardness(search)
+    return tuple(
+        value
+        for value in sorted(edge.undecided, key=hardness)
+        if (edge.holds is None or hardness(value) > hardness(edge.holds))
+        and (edge.breaks is None or hardness(value) < hardness(edge.breaks))
     )
-    if search.known(good, bad):
-        return None
-    middle = _middle(good, bad, search)
-    return None if middle in states else middle
 
 
 def unseen(repeats: int) -> float:
     """A value at which a run fails with less than this probability may have held all the same, with 5 %."""
     return 1 - float(0.05 ** (1 / repeats))
+
+
+def _gaps(edge: Edge, search: Search) -> list[tuple[float, float]]:
+    """Where the edge may lie: between what holds and what breaks. Undecided values part that; beyond the last of them
+    comes first, for whatever holds there makes the others moot. Nothing broke: between what holds and the first one.
+    """
+    if edge.holds is None:
+        return []
+    between = open_values(edge, search)
+    if edge.breaks is None:
+        return [(edge.holds, value) for value in between[:1]]
+    if not between:
+        return [(edge.holds, edge.breaks)]
+    return [(between[-1], edge.breaks), (edge.holds, between[0])]
+
+
+def _ends(search: Search) -> tuple[float, float]:
+    """The easy end and the hard one."""
+    return (search.low, search.high) if search.rising else (search.high, search.low)
 
 
 def _stepped(states: Mapping[float, State], search: Search) -> float:

@@ -12,7 +12,7 @@ from idchaos.experiment import Verdict
 from idchaos.report.canvas import NARROW, WIDE, Mark, Picture, Size, box, picture
 from idchaos.report.page import filled
 from idchaos.report.palette import ink
-from idchaos.studies.study.edge import unseen
+from idchaos.studies.study.edge import open_values, unseen
 from idchaos.studies.study.points import Measured
 from idchaos.studies.study.thresholds import Answer
 
@@ -31,6 +31,7 @@ def page(answer: Answer, directory: Path, description: str, command: str) -> str
         "thresholds.html.j2",
         answer=answer,
         sentence=answer.sentence(),
+        found=answer.against(None) is Verdict.PASS,
         description=description,
         picture=_plot(answer),
         wide=WIDE,
@@ -44,7 +45,9 @@ def page(answer: Answer, directory: Path, description: str, command: str) -> str
                 "measured": [each for each in result.measured if _is_shown(answer, each)],
                 "met": sum(not _is_shown(answer, each) for each in result.measured),
             }
-            for result in sorted(answer.results, key=lambda each: (_value(answer, each.varied), each.repeat))
+            for result in sorted(
+                answer.results, key=lambda each: (_value(answer, each.varied), each.repeat, each.attempt)
+            )
         ],
         command=command,
     )
@@ -52,23 +55,40 @@ def page(answer: Answer, directory: Path, description: str, command: str) -> str
 
 def notes(answer: Answer) -> list[str]:
     """What the answer does not say by itself."""
-    search, edge = answer.search, answer.edge
-    said = [
+    search = answer.search
+    return [
         f"A value holds when {'each of its' if search.repeats > 1 else 'its'} {search.repeats} "
         f"run{'s' if search.repeats > 1 else ''} passed: one at which fewer than {unseen(search.repeats):.0%} of runs "
-        "fail may have held by chance (with 95 % confidence)."
+        "fail may have held by chance (with 95 % confidence).",
+        *cautions(answer),
     ]
+
+
+def cautions(answer: Answer) -> list[str]:
+    """What makes the answer less sure than it sounds: of a study of thresholds, and of one of capacity."""
+    edge, said = answer.edge, []
     if answer.unversioned:
         said.append(
             f"{answer.unversioned} runs already, and nobody can ask for its version: what was made before it was "
-            "upgraded counts as well. Say its version in its file, if only in a comment, or name another --out: then it is tried anew."
+            "upgraded counts as well. Say its version in its file, if only in a comment, or name another --out: then "
+            "it is tried anew."
         )
-    if edge.undecided:
-        said.append(f"Undecided, and so part of the gap: {', '.join(f'{each:g}' for each in edge.undecided)}.")
+    if undecided := open_values(edge, answer.search):
+        values = "; ".join(f"{each:g}{_why(answer, each)}" for each in undecided)
+        said.append(f"Undecided, so that the edge may lie on either side: {values}.")
     if edge.contradicting:
         values = ", ".join(f"{each:g}" for each in edge.contradicting)
         said.append(f"Held although an easier value broke, so there is more than one edge, or chance: {values}.")
     return said
+
+
+def _why(answer: Answer, value: float) -> str:
+    """Why a value was not decided: what the last of its runs says, such as how many samples it lacks."""
+    said = [each.reason for each in answer.results if _value(answer, each.varied) == value and not each.decided]
+    runs = sum(_value(answer, each.varied) == value and each.decided for each in answer.results)
+    if said and said[-1]:
+        return f" ({said[-1]})"
+    return f" ({runs} of {answer.search.repeats} runs made)" if runs else ""
 
 
 def _plot(answer: Answer) -> Picture:

@@ -46,6 +46,8 @@ class Result(Value):
     """The settings that the study chooses, by dotted name."""
     repeat: int
     seed: int
+    attempt: int = 0
+    """0 for the first run with this plan and seed, 1 for that which was made since it decided nothing, ..."""
     verdict: Verdict
     """Of what the study watches: the whole run, or some of its objectives and invariants."""
     reason: str
@@ -75,6 +77,7 @@ class Result(Value):
         began: datetime,
         took_s: float,
         figures: Sequence[Figure] = (),
+        attempt: int = 0,
     ) -> Self:
         """The result of a run that was judged."""
         seen, reason = judged(verdict, watched)
@@ -84,6 +87,7 @@ class Result(Value):
             varied=varied,
             repeat=repeat,
             seed=verdict.seed,
+            attempt=attempt,
             verdict=seen,
             reason=reason,
             run_dir=verdict.run_dir,

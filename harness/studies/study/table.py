@@ -21,6 +21,7 @@ COLUMNS: Mapping[str, str] = {
     "scenario": "the scenario that was run",
     "repeat": "0 for the first run with these settings, 1 for the second, ...",
     "seed": "the run's seed",
+    "attempt": "0 for the first run with this key, 1 for that which was made since it decided nothing, ...",
     "verdict": "PASS, FAIL or INCONCLUSIVE: of what the study watches",
     "reason": "why it is not PASS",
     "run_dir": "the run's directory: samples, journal, report",
@@ -51,7 +52,8 @@ class Table:
         self.directory = directory
         self._path = directory / LINES
         head = {"study": SCHEMA, "question": dict(question)}
-        self._results: dict[str, Result] = {}
+        self._results: dict[tuple[str, int], Result] = {}
+        """By key and attempt."""
         if self._path.exists():
             self._read(head)
         else:
@@ -68,17 +70,21 @@ class Table:
 
     @property
     def results(self) -> tuple[Result, ...]:
-        """In the order in which they were made."""
+        """In the order in which they were made, each attempt by itself."""
         return tuple(self._results.values())
+
+    def attempts(self, key: str) -> int:
+        """How often a point was made."""
+        return sum(each == key for each, _ in self._results)
 
     def found(self, key: str, since: str = "") -> Result | None:
         """The result of a point that was made before, but after ``since`` (RFC 3339), and decided something."""
-        result = self._results.get(key)
+        result = self._last(key)
         return result if result is not None and result.decided and result.started_at >= since else None
 
     def told(self, key: str) -> Result | None:
         """The result of a point that was made before and from which something was read, whatever was decided."""
-        result = self._results.get(key)
+        result = self._last(key)
         return result if result is not None and any(each.known for each in result.figures) else None
 
     def add(self, result: Result) -> None:
@@ -88,7 +94,7 @@ class Table:
             StoreError: it can't be written; nothing that was kept before is lost.
         """
         self._append(result.model_dump(mode="json"))
-        self._results[result.key] = result
+        self._results[result.key, result.attempt] = result
 
     def export(self) -> None:
         """Write ``points.parquet``, ``points.csv`` and ``columns.md``.
@@ -122,7 +128,11 @@ class Table:
                     self._mend(lines[:-1])
                     break
                 raise UsageError(f"{self._path}: line {number} is damaged: remove it, or name another --out") from None
-            self._results[result.key] = result
+            self._results[result.key, result.attempt] = result
+
+    def _last(self, key: str) -> Result | None:
+        """The last attempt at a point."""
+        return next((result for (each, _), result in reversed(self._results.items()) if each == key), None)
 
     def _mend(self, lines: Iterable[str]) -> None:
         write_atomically(self._path, "".join(f"{line}\n" for line in lines))

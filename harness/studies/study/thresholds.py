@@ -15,7 +15,7 @@ from idchaos.experiment import Verdict
 from idchaos.run.launch import Prepared, Request, prepare
 from idchaos.run.scenarios import scenario_named
 from idchaos.settings import names, unknown_setting
-from idchaos.studies.study.edge import Edge, Search, State, Tried, edge_of, next_value
+from idchaos.studies.study.edge import Edge, Search, State, Tried, edge_of, next_value, unfinished
 from idchaos.studies.study.points import Result, check_watched, key_of, seconds_of, unversioned
 from idchaos.studies.study.table import Table
 from idchaos.values import Value
@@ -46,10 +46,11 @@ class Answer(Value):
         holds, breaks = self.edge.holds, self.edge.breaks
         if holds is not None and breaks is not None:
             return f"{self.setting}: {_number(holds)} holds, {_number(breaks)} breaks"
+        least, below = ("at least", "below") if self.search.rising else ("at most", "above")
         if breaks is not None:
-            return f"{self.setting}: {_number(breaks)} breaks, and no easier value was seen to hold"
+            return f"{self.setting}: {below} {_number(breaks)}, which breaks; no easier value was seen to hold"
         if holds is not None:
-            return f"{self.setting}: {_number(holds)} holds, and no harder value was seen to break"
+            return f"{self.setting}: {least} {_number(holds)}, which holds; no harder value was seen to break"
         return f"{self.setting}: nothing was decided"
 
     def state_of(self, value: float) -> State:
@@ -58,14 +59,17 @@ class Answer(Value):
         return Tried(value=value, verdicts=verdicts).state(self.search.repeats)
 
     def against(self, wanted: float | None) -> Verdict:
-        """Whether a value is borne. Without one: whether the edge was found, PASS or INCONCLUSIVE."""
+        """Whether a value is borne. Without one: whether the edge was found as closely as was asked, PASS or
+        INCONCLUSIVE; of one that is known from one side alone, it was not.
+        """
+        holds, breaks = self.edge.holds, self.edge.breaks
         if wanted is None:
-            found = self.edge.holds is not None or self.edge.breaks is not None
+            found = holds is not None and breaks is not None and self.search.known(holds, breaks)
             return Verdict.PASS if found else Verdict.INCONCLUSIVE
         sign = 1 if self.search.rising else -1
-        if self.edge.breaks is not None and sign * self.edge.breaks <= sign * wanted:
+        if breaks is not None and sign * breaks <= sign * wanted:
             return Verdict.FAIL
-        if self.edge.holds is not None and sign * self.edge.holds >= sign * wanted:
+        if holds is not None and sign * holds >= sign * wanted:
             return Verdict.PASS
         return Verdict.INCONCLUSIVE
 
@@ -154,12 +158,13 @@ class Thresholds:
         return prepare(_with(self.request, {self.setting: self._typed(value)}, self.seed + repeat))
 
     def longest_s(self) -> float:
-        """How long the study takes at most, in seconds, without runs that are made again."""
+        """How long the study takes at most, in seconds, when each run decides something."""
         hardest = max(seconds_of(self.prepared(end, 0)) for end in (self.search.low, self.search.high))
         return self.search.most_values() * self.search.repeats * hardest
 
     def go(self, table: Table, execute: Execute, tell: Callable[[str], None]) -> Answer:
-        """Search; what the table has already is not run again.
+        """Search; what the table has already is not run again. Values that an earlier search left unfinished, or
+        undecided, come first, once.
 
         Raises:
             IdchaosError: a run could not be completed. What was finished is in the table.
@@ -167,11 +172,12 @@ class Thresholds:
         if ours := self._ours(table):
             first = min(each.started_at for each in ours)
             tell(f"study: {len(ours)} run{'s' if len(ours) > 1 else ''} found again, the first of {first}")
+        for value in unfinished(self._tried(table), self.search):
+            # One that was decided meanwhile may have made another moot.
+            if value in unfinished(self._tried(table), self.search):
+                self._try(value, table, execute, tell)
         while (value := next_value(self._tried(table), self.search)) is not None:
-            for result in self._at(value, table, execute):
-                table.add(result)
-                why = f": {result.reason}" if result.reason else ""
-                tell(f"study: {self.setting}={_number(value)}, run {result.repeat + 1}: {result.verdict}{why}")
+            self._try(value, table, execute, tell)
         return self.answer(table)
 
     def answer(self, table: Table) -> Answer:
@@ -186,11 +192,19 @@ class Thresholds:
             unversioned="" if self.since else unversioned(self.request),
         )
 
+    def _try(self, value: float, table: Table, execute: Execute, tell: Callable[[str], None]) -> None:
+        for result in self._at(value, table, execute):
+            table.add(result)
+            why = f": {result.reason}" if result.reason else ""
+            again = f", attempt {result.attempt + 1}" if result.attempt else ""
+            tell(f"study: {self.setting}={_number(value)}, run {result.repeat + 1}{again}: {result.verdict}{why}")
+
     def _at(self, value: float, table: Table, execute: Execute) -> Iterator[Result]:
         """Runs with a value until it is decided: a failure decides at once, an undecided run is made again."""
         for repeat in range(self.search.repeats):
             prepared = self.prepared(value, repeat)
-            result = table.found(key_of(prepared), self.since)
+            key = key_of(prepared)
+            result = table.found(key, self.since)
             for _ in range(1 + self.retries):
                 if result is not None and result.decided:
                     break
@@ -204,6 +218,7 @@ class Thresholds:
                     watched=self.watched,
                     began=began,
                     took_s=time.monotonic() - since,
+                    attempt=table.attempts(key),
                 )
                 yield result
             if result is None or result.verdict is not Verdict.PASS:

@@ -23,6 +23,7 @@ from idchaos.studies.capacity.resources import Shortage, shortage
 from idchaos.studies.capacity.scaling import read, together
 from idchaos.studies.capacity.steady_load import RAMP_S, SteadyLoadSettings, design
 from idchaos.studies.capacity.study import SCENARIO, SETTING, Capacity, CapacityStudy, Rate, found, knee, search
+from idchaos.studies.study import points
 from idchaos.studies.study.table import Table
 from idchaos.verdict.verdict import ObjectiveVerdict, RunVerdict
 
@@ -123,6 +124,26 @@ def test_what_is_left_when_one_of_three_gateways_is_gone(tmp_path: Path) -> None
     assert "when one of 3 gateways is gone" in told
 
 
+def test_what_is_left_of_a_capacity_that_is_at_least_so_much_is_told_no_surer(tmp_path: Path) -> None:
+    capacity = asked(tmp_path, Runs(most=90_000)).model_copy(update={"gateways": 2})
+    assert capacity.at_least
+    more, less = (capacity.headroom(at_rps=rate, gateways=3) for rate in (6_000, 4_000))
+    assert "whether they bear 1,000/s more was not seen" in " ".join(notes(capacity, more))
+    assert "so at least 1,000/s are left" in " ".join(notes(capacity, less))
+
+
+def test_runs_of_another_version_say_nothing_of_this_ones_capacity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(tmp_path, Runs(most=700))
+    monkeypatch.setattr(points, "versions", lambda: {"idchaos": "99"})
+    upgraded = Runs(most=300)
+    edge = asked(tmp_path, upgraded).answer.edge
+    assert upgraded.made[:3] == [100, 200, 400]
+    assert edge.breaks is not None
+    assert edge.breaks <= 400
+
+
 def used(monkeypatch: pytest.MonkeyPatch, *, dropped: int = 0, late: tuple[str, ...] = (), **shares: float) -> Shortage:
     """What ran out in a run in which so much CPU was used: of the machine, the generator, or a component."""
     monkeypatch.setattr(resources, "generator_health", lambda *_: SimpleNamespace(reasons=late, target_dropped=dropped))
@@ -214,6 +235,8 @@ def test_another_study_is_read_from_its_directory_and_one_that_is_none_is_refuse
         (("api", "--from", "500", "--to", "100"), "--from 500 should be below --to 100"),
         (("api", "--within", "2"), "--within should be at least 0.001"),
         (("api", "--at", "800"), "--at and --gateways go together"),
+        (("machine", "--at", "400", "--gateways", "3"), "machine loads the IdP, of which gateways bear nothing"),
+        (("login", "--at", "400", "--gateways", "3"), "login loads the IdP, of which gateways bear nothing"),
         (("api", "--to", "1M"), "capacity.rate.*should be less than or equal to 20000"),
         (("api", "--set", "capacity.rate=5"), "is what is searched"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from idchaos.experiment import Verdict
-from idchaos.studies.study.edge import Edge, Search, Tried, edge_of, next_value, unseen
+from idchaos.studies.study.edge import Edge, Search, Tried, edge_of, next_value, unfinished, unseen
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 OUTAGE = Search(low=2, high=34, resolution=2)
@@ -75,6 +75,36 @@ def test_one_failure_among_passes_breaks_a_value() -> None:
 def test_what_was_not_decided_widens_what_is_known() -> None:
     done = tried(v2="P", v34="F", v16="?", v20="F", v12="P")
     assert edge_of(done, OUTAGE) == Edge(holds=12, breaks=20, undecided=(16,))
+
+
+@pytest.mark.parametrize(("breaks_at", "edge"), [(30, (29, 30)), (5, (4, 5))])
+def test_the_search_goes_on_on_both_sides_of_what_is_undecided(breaks_at: float, edge: tuple[float, float]) -> None:
+    search, done = Search(low=4, high=36, resolution=1), []
+    while (value := next_value(done, search)) is not None:
+        verdict = INCONCLUSIVE if value == 20 else FAIL if value >= breaks_at else PASS
+        done.append(Tried(value=value, verdicts=(verdict,)))
+    found = edge_of(done, search)
+    assert (found.holds, found.breaks) == edge
+    assert len(done) <= 2 * search.most_values()
+
+
+def test_where_all_between_is_undecided_the_search_ends_and_the_gap_is_as_wide_as_it_is() -> None:
+    search, done = Search(low=4, high=36, resolution=4), []
+    while (value := next_value(done, search)) is not None:
+        verdict = PASS if value == 4 else FAIL if value == 36 else INCONCLUSIVE
+        done.append(Tried(value=value, verdicts=(verdict,)))
+    found = edge_of(done, search)
+    assert (found.holds, found.breaks) == (4, 36)
+    assert found.undecided[0] == 8
+    assert found.undecided[-1] == 32
+
+
+def test_what_is_unfinished_and_would_tell_something_is_finished_first() -> None:
+    twice = OUTAGE.model_copy(update={"repeats": 2})
+    assert unfinished(tried(v2="P"), twice) == (2,), "one of two passes: it was interrupted between them"
+    assert unfinished(tried(v2="?", v34="F"), twice) == (2,)
+    assert unfinished(tried(v2="PP", v8="P", v16="?", v20="F", v26="P", v34="F"), twice) == (8, 16)
+    assert unfinished(tried(v2="PP", v8="P", v16="PP", v34="F"), twice) == (), "a harder one holds"
 
 
 def test_a_value_that_holds_above_one_that_breaks_is_told_and_proves_nothing() -> None:
