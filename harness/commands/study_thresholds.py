@@ -66,7 +66,8 @@ def thresholds(
 
     For example: idchaos study thresholds jwks_outage fault.duration_s=4..60
 
-    Exit codes: 0 the edge was found (or --at-least holds), 1 --at-least breaks, 2 undecided.
+    Exit codes: 0 the edge was found (or --at-least holds), 1 --at-least breaks, 2 undecided: neither is known, or the
+    edge is known from one side alone, or less closely than asked.
     """
     from idchaos.run.launch import Request
     from idchaos.studies.study.edge import Search
@@ -74,6 +75,10 @@ def thresholds(
     from idchaos.studies.study.thresholds import Thresholds
 
     name, low, high = _range(setting)
+    if wanted is not None and not low <= wanted <= high:
+        raise UsageError(
+            f"study: --at-least {wanted:g} should be within {low:g}..{high:g}, where the edge is looked for"
+        )
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
     words = ("idchaos", *sys.argv[1:])
     study = Thresholds.planned(

@@ -112,9 +112,10 @@ def ttl(
         raise UsageError(f"study: {error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from None
     asked = Request(lifetimes.SCENARIO, overrides=parse_assignments(assignments), command=words, **request)
     prepared = lifetimes.points(asked, measure)
-    found = lifetimes.study(
-        world, constraints, lifetimes.measure(prepared, executing(as_json)), strategies or STRATEGIES, prices
-    )
+    found = lifetimes.study(world, constraints, strategies=strategies or STRATEGIES, prices=prices)
+    if found.recommendation.chosen is not None:
+        # Where constraints exclude each other, no run could change that.
+        found = lifetimes.measured(found, prepared, executing(as_json))
     return _tell_lifetimes(found, out or request["reports"] / "studies" / "ttl", shlex.join(words), as_json)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from idchaos.commands import cli
 from idchaos.errors import UsageError
 from idchaos.experiment import Verdict
 from idchaos.record.record import Cleanup
@@ -112,6 +113,72 @@ def test_what_is_undecided_is_tried_again_so_often_and_no_more(tmp_path: Path) -
     assert lost.made == [4, 4]
 
 
+def test_one_that_was_stopped_between_repeats_makes_the_missing_one_and_goes_on(tmp_path: Path) -> None:
+    class Stopped(Runs):
+        def __call__(self, prepared: Prepared) -> RunVerdict:
+            if len(self.made) == 1:
+                raise KeyboardInterrupt
+            return super().__call__(prepared)
+
+    with pytest.raises(KeyboardInterrupt):
+        went(study(repeats=2), tmp_path, Stopped(bears_s=17))
+    rest = Runs(bears_s=17)
+    edge = went(study(repeats=2), tmp_path, rest)
+    assert rest.made[:2] == [4, 36], "the other pass at 4, and then the other end"
+    assert (edge.holds, edge.breaks) != (None, None)
+
+
+def test_an_undecided_value_is_tried_again_once_each_time_the_study_is_asked(tmp_path: Path) -> None:
+    went(study(), tmp_path, Runs(bears_s=17, undecided=99))
+    still, well = Runs(bears_s=17, undecided=99), Runs(bears_s=17)
+    assert went(study(), tmp_path, still) == Edge(holds=None, breaks=None, undecided=(4,))
+    assert still.made == [4, 4], "a run, and as it decided nothing another one"
+    edge = went(study(), tmp_path, well)
+    assert edge.holds is not None
+    assert edge.breaks is not None
+
+
+def test_a_run_that_decided_nothing_stays_in_the_table_and_on_the_page(tmp_path: Path) -> None:
+    table = Table(tmp_path, study().question())
+    answer = study().go(table, Runs(bears_s=40, undecided=1), lambda _line: None)
+    assert [(each.attempt, each.verdict) for each in answer.results[:2]] == [
+        (0, Verdict.INCONCLUSIVE),
+        (1, Verdict.PASS),
+    ]
+    assert answer.edge.holds == 36, "what was decided since counts"
+    assert Table(tmp_path, study().question()).results == table.results
+    table.export()
+    assert len(pd.read_csv(tmp_path / "points.csv")) == len(answer.results) == 3
+    text = page(answer, tmp_path, "how long", "idchaos study")
+    assert "seed 1, attempt 2" in text
+    assert text.count("users were refused") == 1, "why the first attempt decided nothing"
+
+
+def test_an_edge_known_from_one_side_is_told_as_that_and_is_not_found(tmp_path: Path) -> None:
+    def said(runs: Runs, directory: str, *, rising: bool = True) -> str:
+        table = Table(tmp_path / directory, study().question())
+        answer = study(rising=rising).go(table, runs, lambda _line: None)
+        assert answer.against(None) is Verdict.INCONCLUSIVE
+        return answer.sentence().removeprefix("fault.duration_s: ")
+
+    assert said(Runs(40), "all") == "at least 36, which holds; no harder value was seen to break"
+    assert said(Runs(1), "none") == "below 4, which breaks; no easier value was seen to hold"
+    assert said(Runs(40), "falling", rising=False) == "at most 4, which holds; no harder value was seen to break"
+
+
+def test_what_is_undecided_is_told_with_what_it_lacks(tmp_path: Path) -> None:
+    class Unsure(Runs):
+        def __call__(self, prepared: Prepared) -> RunVerdict:
+            found = super().__call__(prepared)
+            return came(prepared, Verdict.INCONCLUSIVE) if self.made[-1] == 12 else found
+
+    table = Table(tmp_path, study().question())
+    answer = study().go(table, Unsure(bears_s=10), lambda _line: None)
+    assert answer.edge.undecided == (12,)
+    assert "Undecided, so that the edge may lie on either side: 12 (users were refused)." in notes(answer)
+    assert answer.against(None) is Verdict.INCONCLUSIVE, "the gap is wider than was asked"
+
+
 def test_repeats_have_seeds_of_their_own_and_a_failure_ends_them(tmp_path: Path) -> None:
     runs = Runs(bears_s=20)
     table = Table(tmp_path, study(repeats=3).question())
@@ -198,6 +265,13 @@ def gateway_of_ones_own(directory: Path) -> Path:
     file = directory / "mine.toml"
     file.write_text(f'[gateway]\nname = "mine"\ncommand = ["{program}", "{{listen}}"]\n')
     return file
+
+
+def test_a_wanted_value_beyond_what_is_searched_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    words = ["study", "thresholds", "jwks_outage", "fault.duration_s=4..36", "--at-least", "40", "--out", str(tmp_path)]
+    with pytest.raises(UsageError, match=r"--at-least 40 should be within 4\.\.36"):
+        cli.cli.main(words, standalone_mode=False)
+    assert not (tmp_path / "points.jsonl").exists()
 
 
 class TestOfWhichSystem:
