@@ -92,7 +92,8 @@ class Exposure(Value):
     stolen_worst_s: float
     """After a theft that nobody notices: what is left of the token, and leeway, at most T + leeway."""
     key_worst_s: float
-    """After a signing key was withdrawn because it leaked: the cache of keys (C), whatever tokens say."""
+    """After a signing key was withdrawn because it leaked: the cache of keys (C), whatever tokens say, and the time for
+    which keys that ran out are used while the IdP can't be reached: who stole a key may see to that."""
 
 
 class Availability(Value):
@@ -154,7 +155,7 @@ def exposure(choice: Choice, world: World) -> Exposure:
         revoked_p95_s=p95,
         revoked_worst_s=worst,
         stolen_worst_s=left_worst,
-        key_worst_s=choice.jwks_cache_s,
+        key_worst_s=choice.jwks_cache_s + choice.jwks_stale_s,
     )
 
 

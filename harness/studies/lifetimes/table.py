@@ -25,7 +25,7 @@ COLUMNS: Mapping[str, str] = {
     "revoked_p95_s": "the same for 19 of 20",
     "revoked_worst_s": "the longest",
     "stolen_worst_s": "seconds for which a stolen token is good whose theft nobody notices",
-    "key_worst_s": "seconds for which tokens of a withdrawn key are accepted",
+    "key_worst_s": "seconds for which tokens of a withdrawn key are accepted, if the IdP can't be reached meanwhile",
     "unnoticed_s": "the longest outage of the IdP that no session notices, seconds",
 }
 """The data dictionary."""

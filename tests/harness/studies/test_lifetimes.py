@@ -87,6 +87,13 @@ def test_a_revoked_token_goes_on_until_it_ends_or_is_known(changes: dict[str, An
     assert (found.revoked_mean_s, found.revoked_worst_s) == (pytest.approx(mean), pytest.approx(worst))
 
 
+def test_a_withdrawn_key_is_believed_until_caches_end_and_longer_where_the_idp_is_away_just_then() -> None:
+    for cache_s, stale_s, worst_s in ((300, 0, 300), (300, 3_600, 3_900)):
+        assert exposure(choice(jwks_cache_s=cache_s, jwks_stale_s=stale_s), EVEN).key_worst_s == worst_s
+    both = recommend(ALL, Constraints(key_withdrawn_within_s=600, survive_outage_s=600))
+    assert set(both.conflict) == {"key_withdrawn_within_s", "survive_outage_s"}, "a stale time serves thieves, too"
+
+
 def test_an_outage_is_first_noticed_by_who_must_refresh_or_by_who_needs_keys() -> None:
     assert unnoticed_s(choice(), EVEN) == pytest.approx(60), "a fifth of five minutes"
     assert unnoticed_s(choice(jwks_stale_s=20), EVEN) == 20
@@ -110,7 +117,9 @@ def test_the_frontier_leaves_out_what_is_worse_in_everything() -> None:
     good, dear = (assess(choice(access_ttl_s=ttl), EVEN) for ttl in (300, 60))
     worse = assess(choice(jwks_cache_s=60), EVEN)
     assert set(frontier([worse, dear, good])) == {good, dear, worse}, "its keys are withdrawn sooner"
-    assert frontier([good, assess(choice(jwks_stale_s=0), EVEN)]) == (good,)
+    short = assess(choice(jwks_stale_s=0), EVEN)
+    assert set(frontier([good, short])) == {good, short}, "a stale time survives outages, and serves who stole a key"
+    assert frontier([good, assess(choice(jwks_stale_s=7_200), EVEN)]) == (good,), "sessions notice before keys run out"
     front = frontier(ALL)
     assert len(front) > 10
     assert [each.cost.idp_rps for each in front] == sorted(each.cost.idp_rps for each in front)
