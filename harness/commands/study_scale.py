@@ -66,8 +66,8 @@ def scale(
 
     For example: idchaos study scale --sessions 100M --gateways 10k --outage 10m --recover-within 5m
 
-    Exit codes: 0 simulated (and as it was counted, with --measure), 2 not as it was counted, 64 what is asked makes no
-    sense.
+    Exit codes: 0 simulated (and as it was counted, with --measure), 2 not as it was counted, or a run that was to
+    say so could not be counted in, 64 what is asked makes no sense.
     """
     from idchaos.run.launch import Request
     from idchaos.studies.scale import measured
@@ -81,15 +81,16 @@ def scale(
         measured.SCENARIO, target=target, gateway=gateway, idp=idp, topology=topology, profile=profile,
         defects=defects, overrides=parse_assignments(assignments), reports=reports, seed=said.seed, command=words,
     )  # fmt: skip
-    checks = measured.measure(measured.points(request, measure), executing(as_json))
+    checks, uncounted = measured.measure(measured.points(request, measure), executing(as_json))
     found = scaled(said, progress)
     directory = out or reports / "studies" / "scale"
-    _write(found, directory, shlex.join(words), checks)
+    _write(found, directory, shlex.join(words), checks, uncounted)
     doubts = measured.unsure(checks)
+    left_out = [each.told() for each in uncounted]
     if as_json:
         document = {
             "answer": findings(found.scaled),
-            "doubts": doubts,
+            "doubts": [*doubts, *left_out],
             "day_took_s": round(found.day_took_s, 1),
             "checks": [each.model_dump(mode="json") for each in checks],
         }
@@ -100,9 +101,11 @@ def scale(
             say(f"  {line}")
         for line in doubts:
             say(f"  The model does not hold here: {line}")
+        for line in left_out:
+            say(f"  {line}")
         say(f"  A day of them was simulated in {found.day_took_s:.1f} s.")
         print(f"  {directory / 'study.html'}")
-    return ExitCode.INCONCLUSIVE if doubts else ExitCode.PASS
+    return ExitCode.INCONCLUSIVE if doubts or uncounted else ExitCode.PASS
 
 
 def _asked(outages: tuple[float, ...], **asked: Any) -> Any:
@@ -123,7 +126,7 @@ def _asked(outages: tuple[float, ...], **asked: Any) -> Any:
         raise UsageError(f"study: --{option}: {plain(first['msg'])}, not {first['input']}") from None
 
 
-def _write(found: Any, directory: Path, command_line: str, checks: Any) -> None:
+def _write(found: Any, directory: Path, command_line: str, checks: Any, uncounted: Any) -> None:
     from idchaos.record.rundir import write_atomically
     from idchaos.studies.scale.page import PAGE, page
     from idchaos.studies.scale.table import COLUMNS, rows_of
@@ -131,4 +134,4 @@ def _write(found: Any, directory: Path, command_line: str, checks: Any) -> None:
 
     export(directory, rows_of(found.scaled), COLUMNS)
     write_atomically(directory / "answer.json", found.scaled.model_dump_json(indent=2) + "\n")
-    write_atomically(directory / PAGE, page(found, command_line, checks))
+    write_atomically(directory / PAGE, page(found, command_line, checks, uncounted))

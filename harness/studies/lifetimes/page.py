@@ -71,6 +71,7 @@ def page(study: Study, command: str) -> str:
         fitted=fitted(study.checks),
         price_file=study.prices,
         unsure=unsure(study.checks),
+        uncounted=[each.told() for each in study.uncounted],
         picture=_plot(front, found.chosen),
         command=command,
     )

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from idchaos.experiment import PhaseName
 from idchaos.graph import Graph
 from idchaos.record.record import load
 from idchaos.run.launch import Prepared, Request, prepare
+from idchaos.studies.countable import Uncounted, why_uncountable
 from idchaos.studies.lifetimes.choosing import (
     Constraints,
     Recommendation,
@@ -44,12 +46,15 @@ class Study(Value):
     knee: Assessed | None
     tightened: Mapping[str, tuple[tuple[float, float | None], ...]]
     checks: tuple[Check, ...] = ()
+    uncounted: tuple[Uncounted, ...] = ()
+    """Runs that were made to check the model, and say nothing of it."""
     prices: Prices | None = None
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Why not to go by it: nothing was measured, or the model does not hold."""
-        return unsure(self.checks) if self.checks else ("nothing was measured: the model alone says so",)
+        """Why not to go by it: nothing was measured, a run could not be counted in, or the model does not hold."""
+        found = unsure(self.checks) if self.checks else ("nothing was measured: the model alone says so",)
+        return (*found, *(each.told() for each in self.uncounted))
 
 
 def study(
@@ -90,13 +95,20 @@ def points(request: Request, number: int) -> tuple[Prepared, ...]:
     )
 
 
-def measure(prepared: Sequence[Prepared], execute: Callable[[Prepared], RunVerdict]) -> tuple[Check, ...]:
-    """Make the runs, and hold the model against each.
+def measured(found: Study, prepared: Sequence[Prepared], execute: Callable[[Prepared], RunVerdict]) -> Study:
+    """Make the runs, and hold the model against each that can be counted in.
 
     Raises:
         IdchaosError: a run could not be completed.
     """
-    return tuple(_checked(each, execute(each)) for each in prepared)
+    checks, uncounted = [], []
+    for each in prepared:
+        verdict = execute(each)
+        if why := why_uncountable(verdict, (PhaseName.BASELINE,)):
+            uncounted.append(Uncounted(run_dir=verdict.run_dir, why=why))
+        else:
+            checks.append(_checked(each, verdict))
+    return found.model_copy(update={"checks": tuple(checks), "uncounted": tuple(uncounted)})
 
 
 def _checked(prepared: Prepared, verdict: RunVerdict) -> Check:

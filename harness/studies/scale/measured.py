@@ -12,6 +12,7 @@ import numpy as np
 from idchaos.experiment import PhaseName
 from idchaos.record.record import RunRecord, load
 from idchaos.run.launch import Prepared, Request, prepare
+from idchaos.studies.countable import Uncounted, why_uncountable
 from idchaos.studies.lifetimes.measured import Compared
 from idchaos.studies.scale.fleet import Idp, Outage, Sessions, Waiting
 from idchaos.studies.scale.herd import simulate
@@ -23,6 +24,8 @@ SESSIONS = (100, 200, 400)
 PLAN = {"load.rate": 40.0, "load.login_rate": 0.05, "load.machine_rate": 0.5, "phases.warmup_s": 14.0,
         "phases.baseline_s": 14.0, "load.canaries_per_kind": 0.05}  # fmt: skip
 """Little beside refreshes, and a warm-up long enough that sessions, which begin within seconds, are spread."""
+COUNTED = (PhaseName.BASELINE, PhaseName.FAULT, PhaseName.RECOVERY)
+"""Where what came of it is counted."""
 STEP_S = 0.1
 SEEDS = 20
 HERD_S = 3.0
@@ -50,13 +53,22 @@ def points(request: Request, number: int) -> tuple[Prepared, ...]:
     )
 
 
-def measure(prepared: Sequence[Prepared], execute: Callable[[Prepared], RunVerdict]) -> tuple[HerdCheck, ...]:
-    """Make the runs, and simulate each.
+def measure(
+    prepared: Sequence[Prepared], execute: Callable[[Prepared], RunVerdict]
+) -> tuple[tuple[HerdCheck, ...], tuple[Uncounted, ...]]:
+    """Make the runs, and simulate each that can be counted in; and the others.
 
     Raises:
         IdchaosError: a run could not be completed.
     """
-    return tuple(check(load(Path(execute(each).run_dir)), each.settings.model_dump()) for each in prepared)
+    checks, uncounted = [], []
+    for each in prepared:
+        verdict = execute(each)
+        if why := why_uncountable(verdict, COUNTED):
+            uncounted.append(Uncounted(run_dir=verdict.run_dir, why=why))
+        else:
+            checks.append(check(load(Path(verdict.run_dir)), each.settings.model_dump()))
+    return tuple(checks), tuple(uncounted)
 
 
 def check(record: RunRecord, settings: dict[str, Any]) -> HerdCheck:

@@ -7,6 +7,7 @@ from typing import Any
 
 from idchaos.report.canvas import NARROW, WIDE, Picture
 from idchaos.report.page import filled
+from idchaos.studies.countable import Uncounted
 from idchaos.studies.scale import plots
 from idchaos.studies.scale.fleet import Waiting
 from idchaos.studies.scale.measured import HerdCheck, unsure
@@ -17,7 +18,7 @@ PAGE = "study.html"
 NEVER = "never"
 
 
-def page(found: Found, command: str, checks: Sequence[HerdCheck] = ()) -> str:
+def page(found: Found, command: str, checks: Sequence[HerdCheck] = (), uncounted: Sequence[Uncounted] = ()) -> str:
     """One self-contained page."""
     scaled = found.scaled
     return filled(
@@ -29,6 +30,7 @@ def page(found: Found, command: str, checks: Sequence[HerdCheck] = ()) -> str:
         sections=[*_sections(found), *([_check_section(checks)] if checks else [])],
         checks=checks,
         doubts=unsure(checks),
+        uncounted=[each.told() for each in uncounted],
         command=command,
     )
 

@@ -127,8 +127,11 @@ def test_sizes_and_times_are_shown_as_people_read_them() -> None:
 def test_the_command_tells_constraints_that_exclude_each_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Before anything is run, though runs are asked for: none could change that."""
     words = ["study", "ttl", "--sessions", "2M", "--revocation-within", "10m", "--survive-outage", "1h"]
-    code = cli.cli.main([*words, "--revocation", "expiry", "--out", str(tmp_path), "--json"], standalone_mode=False)
+    words += ["--revocation", "expiry", "--measure", "3", "--reports", str(tmp_path / "reports")]
+    code = cli.cli.main([*words, "--out", str(tmp_path), "--json"], standalone_mode=False)
+    assert not (tmp_path / "reports").exists()
     answer = json.loads(capsys.readouterr().out)
     assert code == 1
     assert answer["recommendation"]["conflict"] == ["revocation_within_s", "survive_outage_s"]
