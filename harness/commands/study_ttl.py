@@ -15,7 +15,7 @@ from idchaos.commands.executing import executing
 from idchaos.commands.lines import say
 from idchaos.commands.quantities import DURATION, SIZE
 from idchaos.errors import ExitCode, UsageError
-from idchaos.settings import parse_assignments
+from idchaos.settings import parse_assignments, plain
 
 if TYPE_CHECKING:
     from idchaos.studies.lifetimes.model import Revocation
@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 @click.option("--validators", type=SIZE, default=2, show_default=True, help="Caches of keys: replicas x processes.")
 @click.option("--calls-per-session", type=float, default=0.05, show_default=True, help="API calls per second.")
 @click.option("--leeway", type=DURATION, default="5s", show_default=True, help="Validators' tolerance on exp.")
+@click.option(
+    "--refresh-at", type=float, default=0.8, show_default=True, help="Share of its life after which a token is renewed."
+)
+@click.option(
+    "--refresh-jitter", type=float, default=0.1, show_default=True, help="By up to this share of a life earlier."
+)
+@click.option("--logins", type=float, default=0, show_default=True, help="New logins per second.")
+@click.option(
+    "--retry", type=DURATION, default="1s", show_default=True, help="Between a session's attempts in an outage."
+)
 @click.option("--revocation-within", type=DURATION, help="A revoked token is refused everywhere after so long.")
 @click.option(
     "--stolen-within", type=DURATION, help="A token whose theft nobody notices is worth nothing after so long."
@@ -65,6 +75,10 @@ def ttl(
     validators: float,
     calls_per_session: float,
     leeway: float,
+    refresh_at: float,
+    refresh_jitter: float,
+    logins: float,
+    retry: float,
     revocation_within: float | None,
     stolen_within: float | None,
     key_withdrawn_within: float | None,
@@ -107,9 +121,19 @@ def ttl(
         raise UsageError("study: --money-max needs --prices")
     prices = None if price_file is None else read_prices(price_file)
     try:
-        world = World(sessions=sessions, validators=validators, calls_per_session_s=calls_per_session, leeway_s=leeway)
+        world = World(
+            sessions=sessions,
+            validators=validators,
+            calls_per_session_s=calls_per_session,
+            leeway_s=leeway,
+            refresh_at=refresh_at,
+            refresh_jitter=refresh_jitter,
+            logins_per_s=logins,
+            retry_s=retry,
+        )
     except ValidationError as error:
-        raise UsageError(f"study: {error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from None
+        first = error.errors()[0]
+        raise UsageError(f"study: {''.join(f'{name}: ' for name in first['loc'])}{plain(first['msg'])}") from None
     asked = Request(lifetimes.SCENARIO, overrides=parse_assignments(assignments), command=words, **request)
     prepared = lifetimes.points(asked, measure)
     found = lifetimes.study(world, constraints, strategies=strategies or STRATEGIES, prices=prices)

@@ -144,10 +144,15 @@ def _plot(front: Sequence[Assessed], chosen: Assessed | None) -> Picture:
         axes.set_xscale("log")
         axes.set_yscale("log")
         for number, strategy in enumerate(STRATEGIES):
-            own = [each for each in front if each.choice.revocation == strategy]
+            # Many choices differ in neither: one mark for all of them.
+            own = {
+                (each.cost.idp_rps, max(each.exposure.revoked_worst_s, 0.1)): None
+                for each in front
+                if each.choice.revocation == strategy
+            }
             axes.scatter(
-                [each.cost.idp_rps for each in own],
-                [max(each.exposure.revoked_worst_s, 0.1) for each in own],
+                [rps for rps, _ in own],
+                [worst_s for _, worst_s in own],
                 color=ink(series(number)),
                 s=26,
             )

@@ -172,10 +172,10 @@ class Thresholds:
         if ours := self._ours(table):
             first = min(each.started_at for each in ours)
             tell(f"study: {len(ours)} run{'s' if len(ours) > 1 else ''} found again, the first of {first}")
-        for value in unfinished(self._tried(table), self.search):
+        for left in unfinished(self._tried(table), self.search):
             # One that was decided meanwhile may have made another moot.
-            if value in unfinished(self._tried(table), self.search):
-                self._try(value, table, execute, tell)
+            if left in unfinished(self._tried(table), self.search):
+                self._try(left, table, execute, tell)
         while (value := next_value(self._tried(table), self.search)) is not None:
             self._try(value, table, execute, tell)
         return self.answer(table)

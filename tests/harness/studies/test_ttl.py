@@ -13,6 +13,7 @@ import pytest
 
 from idchaos.commands import cli
 from idchaos.commands.quantities import DURATION, SIZE
+from idchaos.errors import UsageError
 from idchaos.experiment import PhaseName
 from idchaos.record.journal import Telemetry
 from idchaos.record.record import RunRecord
@@ -122,6 +123,23 @@ def test_sizes_and_times_are_shown_as_people_read_them() -> None:
         "4.8 h",
         "1 d",
     ]
+
+
+def test_the_command_takes_how_sessions_refresh_and_refuses_what_makes_no_sense(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["study", "ttl", "--sessions", "2M", "--out", str(tmp_path), "--json"]
+    words += ["--refresh-at", "0.5", "--refresh-jitter", "0.2", "--logins", "7", "--retry", "5s"]
+    assert cli.cli.main(words, standalone_mode=False) == 2, "nothing was measured"
+    world = json.loads(capsys.readouterr().out)["world"]
+    told = {name: world[name] for name in ("refresh_at", "refresh_jitter", "logins_per_s", "retry_s")}
+    assert told == {"refresh_at": 0.5, "refresh_jitter": 0.2, "logins_per_s": 7, "retry_s": 5}
+    for option, value, said in (
+        ("--refresh-jitter", "0.9", "refresh_jitter should be less than refresh_at"),
+        ("--refresh-at", "1.5", "refresh_at: "),
+    ):
+        with pytest.raises(UsageError, match=said):
+            cli.cli.main([*words, option, value], standalone_mode=False)
 
 
 def test_the_command_tells_constraints_that_exclude_each_other(
