@@ -69,8 +69,8 @@ def cautions(answer: Answer) -> list[str]:
     edge, said = answer.edge, []
     if answer.unversioned:
         said.append(
-            f"{answer.unversioned} runs already, and nobody can ask for its version: what was made before it was "
-            "upgraded counts as well. Say its version in its file, if only in a comment, or name another --out: then "
+            f"{answer.unversioned}: nobody can ask for its version, so what was made before it was upgraded counts as "
+            "well. Say its version in its file, if only in a comment, or name another --out: then "
             "it is tried anew."
         )
     if undecided := open_values(edge, answer.search):

@@ -128,11 +128,11 @@ def key_of(prepared: Prepared) -> str:
 
 
 def unversioned(request: Request) -> str:
-    """The option that names a system that ran before, whose version nobody can ask; empty: none does."""
+    """The option that names what may be another one tomorrow, and nobody can tell; empty: none does."""
     if is_file(request.target):
         return f"--target {request.target}"
     adapter = adapter_named(request.gateway)
-    return f"--gateway {request.gateway}" if adapter is not None and adapter.urls else ""
+    return f"--gateway {request.gateway}" if adapter is not None and adapter.unversioned else ""
 
 
 def _others(request: Request) -> dict[str, str]:

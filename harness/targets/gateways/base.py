@@ -139,6 +139,8 @@ class Adapter(ABC):
 
     urls: tuple[Address, ...] = ()
     """Where its replicas are, if they run already."""
+    unversioned = False
+    """Whether it may be another one tomorrow, and nobody can tell."""
 
     def undos(self, run_id: str) -> tuple[Undo, ...]:
         """What ends all that is started for it."""

@@ -38,6 +38,7 @@ class Own(Adapter):
         self.dialect, self.caller = self._file.spoken(), described.caller
         self.unpromised, self.fixed = self._file.unpromised, self._file.settings
         self.urls = tuple(Address.of(urlsplit(url).netloc) for url in described.url)
+        self.unversioned = bool(self.urls or described.image) and "@sha256:" not in described.image
         self.ports: Ports | None = self._file.ports
         self._check_places()
 

@@ -233,6 +233,20 @@ def test_a_torn_last_line_is_a_point_that_was_not_finished(tmp_path: Path) -> No
     assert Table(tmp_path, study().question()).results == table.results, "and is not torn any more"
 
 
+@pytest.mark.parametrize(
+    ("had", "anew"),
+    [
+        ('command = ["python3", "{listen}"]', False),
+        ('image = "mine:latest"', True),
+        (f'image = "mine@sha256:{"0" * 64}"', False),
+    ],
+)
+def test_a_gateway_that_may_be_another_tomorrow_is_tried_anew_by_a_gate(tmp_path: Path, had: str, anew: bool) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(f'[gateway]\nname = "mine"\n{had}\n')
+    assert bool(points.unversioned(Request("jwks_outage", gateway=str(file)))) == anew
+
+
 def test_the_tables_and_the_page_say_the_same(tmp_path: Path) -> None:
     table = Table(tmp_path, study().question())
     answer = study().go(table, Runs(bears_s=17), lambda _line: None)
@@ -336,7 +350,7 @@ class TestOfWhichSystem:
         monkeypatch.setattr(thresholds, "unversioned", lambda _request: "--target mine.toml")
         table = Table(tmp_path, study().question())
         answer = study().go(table, Runs(bears_s=17), lambda _line: None)
-        assert any("--target mine.toml runs already" in note for note in notes(answer))
+        assert any("--target mine.toml: nobody can ask" in note for note in notes(answer))
         gate = replace(study(gate=True), since="2099-01-01T00:00:00+00:00")
         assert gate.answer(table).results == ()
         assert study(gate=True).since, "what was made before counts for nothing"
