@@ -12,7 +12,7 @@ import click
 
 from idchaos.commands import options
 from idchaos.commands.lines import say
-from idchaos.errors import ExitCode, TargetError, Unsuited, UsageError
+from idchaos.errors import ExitCode, TargetError, UsageError
 from idchaos.targets.gateways.catalogue import adapter_named
 from idchaos.targets.systems.file import describes_system
 
@@ -76,7 +76,7 @@ def scenarios_at(file: str) -> Runnable:
     for name in all_scenarios():
         try:
             prepare(Request(name, target=file))
-        except Unsuited as error:
+        except UsageError as error:  # what the file says makes no sound experiment of it, or it lacks something
             lacks[name] = str(error).removeprefix(f"--target {file}: ")
         else:
             can_run.append(name)

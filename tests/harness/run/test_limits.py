@@ -150,6 +150,13 @@ def test_one_proxy_for_all_replicas_is_more_than_a_share_of_them(file: Path) -> 
     assert declared["each replica's key fetches"] == "gateway-1, gateway-2 share the link keys"
 
 
+def test_what_can_not_be_with_tokens_that_live_so_short_is_named_and_the_others_are_found(file: Path) -> None:
+    file.write_text(SYSTEM.replace("access_ttl_s = 300", "access_ttl_s = 3"))
+    found = scenarios_at(str(file))
+    assert "jwks_outage" in found.can_run
+    assert "they must live longer than that" in found.lacks["revocation_lag"]
+
+
 def test_scenarios_that_lack_something_are_named_with_it(file: Path) -> None:
     file.write_text(SYSTEM)
     found = scenarios_at(str(file))
