@@ -17,10 +17,10 @@ from idchaos.run.building import (
     invariants,
     phases,
     recovers,
-    sessions_survive,
     warm_latency,
     warm_success,
 )
+from idchaos.run.idp_recovery import sessions_survive
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.targets.base import EndpointError

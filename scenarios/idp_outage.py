@@ -14,14 +14,13 @@ from idchaos.run.building import (
     caught_up,
     every_run,
     everyday_load,
-    idp_as_quick_as_before,
     invariants,
     phases,
     recovers,
-    sessions_survive,
     warm_latency,
     warm_success,
 )
+from idchaos.run.idp_recovery import idp_as_quick_as_before, sessions_survive
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.topologies import TOPOLOGIES, Need

@@ -18,12 +18,12 @@ from idchaos.run.building import (
     at_most,
     every_run,
     everyday_load,
-    idp_as_quick_as_before,
     invariants,
     nothing_left_behind,
     phases,
     recovers,
 )
+from idchaos.run.idp_recovery import idp_as_quick_as_before
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.targets.base import EndpointError

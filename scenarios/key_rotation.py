@@ -18,12 +18,12 @@ from idchaos.run.building import (
     at_most,
     every_run,
     everyday_load,
-    idp_as_quick_as_before,
     invariants,
     phases,
     recovery_after_withdrawal_s,
     withdrawal_lag_s,
 )
+from idchaos.run.idp_recovery import idp_as_quick_as_before
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.topologies import Need

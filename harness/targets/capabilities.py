@@ -152,7 +152,7 @@ class OutlivesRun(Protocol):
 
 @runtime_checkable
 class ReportsState(Protocol):
-    """Its parts tell of themselves, as the contract for components says (:mod:`idchaos.contract`)."""
+    """Its parts tell of themselves. How is said in :mod:`idchaos.contract`."""
 
     def tells(self, component: str) -> frozenset[Fact]:
         """What a component tells; known before the start. Empty: nothing."""
