@@ -125,10 +125,6 @@ ROWS = (
     _in_outage("reuse_forgotten_later", "old_reuse_ends_the_family", elsewhere=AUDIENCES, besides=()),
     _in_outage("revocation_lost_on_one_replica", "revoked_tokens_refused", besides=("revocation_ends_the_grant",)),
     _in_outage("refusal_as_500", "refusals_are_4xx", elsewhere=AUDIENCES, besides=("junk_refused_at_once",)),
-    # What is remembered of a token was asked for a read, or for another service: either may come first.
-    _in_outage(
-        "remembered_scope_unchecked", "scopes_enforced", "writes_need_their_scope", elsewhere=AUDIENCES, besides=()
-    ),
     _in_outage("outage_as_401", "outages_are_5xx", elsewhere=DOWN, besides=()),
     _in_outage(
         "refresh_reuse_not_detected",

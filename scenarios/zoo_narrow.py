@@ -53,6 +53,7 @@ OF_ALL_RUNS = (
     ("expired_opaque_active", "expired_tokens_refused"),
     ("hot_verdict_outlives_revocation", "revoked_tokens_refused"),
     ("long_tokens_never_expire", "expired_tokens_refused"),
+    ("remembered_scope_unchecked", "scopes_enforced"),
     ("dpop_without_proof", "tokens_only_in_the_header"),
     ("identity_of_another", "answers_are_ones_own"),
     ("answer_of_another", "answers_are_ones_own"),

@@ -49,7 +49,8 @@ _AGAIN = 3
 of the second."""
 _TOGETHER = (1, 2)
 """Of four that are sent twice these are so at the same moment, and the others in a row: who waits for what is decided
-of the one must hear it for the other. Two that follow each other, so that all replicas have their share."""
+of the one must hear it for the other. Two that follow each other, so that all replicas have their share. An opaque
+token comes once more after that."""
 _PADDING = (0, 2_000, 0, 5_000)
 """Letters by which tokens that are made are longer than everyday ones, in turn: who reads long ones otherwise judges
 them otherwise. With all else they stay below the 8 KiB that servers take for a header's line."""
@@ -89,7 +90,8 @@ class Canaries:
         self._ordered: Counter[str] = Counter()
         self._slots = [cycle(slot) for slot in plan.slots]
         self._rota = Rota(scene.endpoints, len(scene.gates), plan.around)
-        self._sent: Counter[str] = Counter()
+        self._sent: Counter[tuple[str, str]] = Counter()
+        """By kind and format: where both come in turn, each must have its own turns."""
         self.keepers: list[gevent.Greenlet] = []
 
     @classmethod
@@ -120,16 +122,18 @@ class Canaries:
         place = self._rota.place(name, item)
         if item.uses and not self._used_first(item, place):
             item = replace(item, decide=decides_no_refusal)
-        self._sent[name] += 1
-        every = 1 if item.about.format == "opaque" else _AGAIN
-        if self._sent[name] % every:
-            self._ask(name, item, place, due, first=True)
-        elif self._sent[name] // every % 4 in _TOGETHER:
+        is_opaque = item.about.format == "opaque"
+        self._sent[name, item.about.format] += 1
+        times, left = divmod(self._sent[name, item.about.format], 1 if is_opaque else _AGAIN)
+        again = not left
+        if again and times % 4 in _TOGETHER:
             self._scene.together([partial(self._ask, name, item, place, due, first=first) for first in (True, False)])
+            # Of two at once neither meets what was remembered of the other.
+            again = is_opaque
         else:
             self._ask(name, item, place, due, first=True)
-            if not self._scene.stopping:
-                self._ask(name, item, place, self.bench.now, first=False)
+        if again and not self._scene.stopping:
+            self._ask(name, item, place, self.bench.now, first=False)
         return True
 
     def _used_first(self, item: Call, place: Place) -> bool:

@@ -14,6 +14,7 @@ from idchaos.load.canaries.kinds.unknown_kid import junk
 from idchaos.load.canaries.mints import SigningKey
 from idchaos.load.canaries.nobody import Nobody
 from idchaos.load.canaries.rota import Place
+from idchaos.load.canaries.stock import Shelf
 from idchaos.load.canaries.upkeep import COOKIE, Canaries
 from idchaos.load.engine.job import Withdrawn
 from idchaos.load.engine.response import Response, cookies_in
@@ -111,9 +112,26 @@ def test_a_flood_is_of_the_algorithm_of_good_tokens_for_another_would_be_refused
 def test_a_made_up_opaque_token_is_a_canary(scene):
     canaries = stock(scene, Canary.UNKNOWN_OPAQUE)
     canaries.canary(arrival(), due=1_000.0)
-    row, again = samples(scene)  # what was remembered of the first answer is asked of the second
+    row, same, again = samples(scene)  # two at once, and what was remembered of them is asked of the third
     assert (row["canary"], row["format"], row["kid"]) == ("unknown_opaque", "opaque", "")
-    assert (again["canary"], again["replica"]) == (row["canary"], row["replica"])
+    assert {(each["canary"], each["replica"]) for each in (same, again)} == {(row["canary"], row["replica"])}
+
+
+def test_every_opaque_token_is_asked_about_once_more_when_its_first_answer_can_be_remembered(scene, monkeypatch):
+    """Also where JWTs of the same kind come in turn with it."""
+    at_once = []
+    monkeypatch.setattr(scene, "together", lambda works: at_once.append([work() for work in works]))
+    canaries = stock(scene, Canary.TAMPERED)
+    in_a_row = []
+    for number in range(16):
+        canaries.stock[Canary.TAMPERED] = shelf = Shelf(1, "always")
+        canaries.bench.put(shelf, "opaque" if number % 2 else "a.b.c", secret=False)
+        before, pairs = len(samples(scene)), len(at_once)
+        canaries.canary(arrival(), due=1_000.0)
+        if number % 2:
+            in_a_row.append(len(samples(scene)) - before - 2 * (len(at_once) - pairs))
+    assert at_once
+    assert all(in_a_row)
 
 
 def test_the_last_batch_is_used_while_the_idp_is_away(world, scene):
