@@ -50,15 +50,21 @@ def _login_retries(traffic: Traffic, selector: Selector, phase: When) -> Reading
 
 def _sessions_lost(traffic: Traffic, selector: Selector, phase: When) -> Reading:
     """Sessions that nobody had ended and whose refresh was refused: their users must log in again. Nothing is known
-    before one was refreshed, or refused, after the last fault.
+    before one that was there before the first fault was refreshed, or refused, after the last: those that began since
+    say nothing of what an IdP has kept.
     """
     mask = traffic.during(phase) & traffic.good & traffic.chosen(selector) & traffic.equal("flow", "refresh")
     decided = traffic.rows(mask & traffic.decided, "decision", "session", "due_at")
-    healed = max((fault.healed_at for fault in traffic.record.faults if fault.healed_at is not None), default=None)
-    if healed is not None and not decided["due_at"].ge(healed).any():
-        return unknown("no session was refreshed after the fault")
     if decided.empty:
         return unknown("no session was refreshed")
+    faults = traffic.record.faults
+    applied = min((fault.applied_at for fault in faults if fault.applied_at is not None), default=None)
+    healed = max((fault.healed_at for fault in faults if fault.healed_at is not None), default=None)
+    if applied is not None and healed is not None:
+        seen = traffic.rows(traffic.good & traffic.between(0.0, applied), "session")["session"]
+        since = decided[decided["due_at"].ge(healed)]
+        if not since["session"].isin(set(seen) - {""}).any():
+            return unknown("no session of before the fault was refreshed after it")
     lost = decided.loc[decided["decision"].eq("deny"), "session"].nunique()
     return counted(float(lost), len(decided), f"of {decided['session'].nunique():,} that were refreshed")
 

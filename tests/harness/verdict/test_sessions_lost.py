@@ -38,11 +38,20 @@ def test_each_session_whose_refresh_was_refused_counts_once(make_record: Make) -
 
 
 def test_one_that_is_older_than_it_may_become_is_not_lost(make_record: Make) -> None:
-    assert lost(make_record, refresh(121.0, "a"), refresh(121.0, "b", "deny", expected="deny")).value == 0
+    rows = [refresh(105.0, "a"), refresh(121.0, "a"), refresh(121.0, "b", "deny", expected="deny")]
+    assert lost(make_record, *rows).value == 0
 
 
 @pytest.mark.parametrize(
-    "rows", [[], [refresh(105.0, "a")], [refresh(105.0, "a"), refresh(121.0, "a", "undecided")]], ids=len
+    "rows",
+    [
+        [],
+        [refresh(105.0, "a")],
+        [refresh(105.0, "a"), refresh(121.0, "a", "undecided")],
+        # Who has begun anew says nothing of what was before.
+        [refresh(105.0, "a"), refresh(121.0, "a", "undecided"), refresh(125.0, "b")],
+    ],
+    ids=len,
 )
 def test_nothing_is_claimed_before_one_was_refreshed_after_the_fault(
     make_record: Make, rows: list[dict[str, Any]]
