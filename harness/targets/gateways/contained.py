@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ENGINE_PATIENCE_S = 30.0
 STOPS_WITHIN_S = 2
+KILLED = 128 + signal.SIGKILL
+"""How one ended that is gone altogether, as far as can be told."""
 _Told = TypeVar("_Told")
 
 
@@ -41,7 +43,11 @@ class Contained:
     _engine: DockerClient | None = None
     _container: Container | None = None
     _log: IO[bytes] | None = None
+    _written: int = 0
+    """Bytes of its log that are kept."""
     _reader: threading.Thread | None = field(default=None, repr=False)
+    problem: str = ""
+    """What of it could not be ended or kept, in one line; empty: nothing."""
 
     def spawn(self) -> None:
         """Create and start it.
@@ -63,27 +69,31 @@ class Contained:
                 environment={**self.environment, RUN_ID_VARIABLE: self.run_id},
                 labels={RUN_LABEL: self.run_id},
                 network_mode="host",
+                # Whatever the engine does by itself: a log that can't be read, or is cut, would seem to hold no secret.
+                log_config=docker.types.LogConfig(type="json-file", config={"max-size": "-1"}),
                 volumes={folder: {"bind": folder, "mode": "rw"}},
             )
             self._container.start()
         except ImageNotFound:
+            self._close()
             raise TargetError(
                 f"{self.name} did not start: there is no image {self.image} here: docker pull {self.image}, or build it"
             ) from None
         except DockerException as error:
-            self._remove()
-            raise TargetError(f"{self.name} did not start: {' '.join(str(error).split())[:200]}") from None
-        self._log = self.log_path.open("ab")
-        self._reader = threading.Thread(target=self._keep_log, args=(self._container, self._log), daemon=True)
+            with contextlib.suppress(TargetError):
+                self._remove()
+            raise TargetError(f"{self.name} did not start: {_in_a_line(error)}") from None
+        self._log, self._written = self.log_path.open("ab"), 0
+        self._reader = threading.Thread(target=self._follow, args=(self._container, self._log), daemon=True)
         self._reader.start()
 
-    @staticmethod
-    def _keep_log(container: Container, log: IO[bytes]) -> None:
-        """Whatever it says is in the log as soon as it is said."""
-        with contextlib.suppress(Exception):  # the container is gone, or the log is closed: nothing more to keep
+    def _follow(self, container: Container, log: IO[bytes]) -> None:
+        """Whatever it says is in the log as soon as it is said; what is missed is added when it has ended."""
+        with contextlib.suppress(Exception):
             for line in container.logs(stream=True, follow=True):
                 log.write(line)
                 log.flush()
+                self._written += len(line)
 
     def log(self) -> list[str]:
         """The lines of its log; none where there is none."""
@@ -94,8 +104,11 @@ class Contained:
 
     def ended(self) -> int | None:
         """Its exit code (above 128: by a signal), or ``None`` while it lives."""
+        if self._container is None:
+            return None
         state = self._state()
-        return None if state.get("Status") in (None, "created", "running", "paused") else int(state["ExitCode"])
+        lives = state.get("Status") in ("created", "running", "paused")
+        return None if lives else int(state.get("ExitCode", KILLED))
 
     def state(self) -> ProcessState:
         """How it is, as the engine says."""
@@ -133,23 +146,43 @@ class Contained:
         self.signal(signal.SIGSTOP)
 
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL; removes it, when its log is kept."""
+        """SIGTERM, then SIGKILL; removes it, when its log is kept. ``problem`` says what could not be done."""
         if (container := self._container) is not None:
             self._asked(container.unpause)
             self._asked(lambda: container.stop(timeout=STOPS_WITHIN_S))
-        self._remove()
+        try:
+            self._remove()
+        except TargetError as error:
+            self.problem = str(error)
+            self._close()
 
     def kill(self) -> None:
-        """SIGKILL, at once; removes it, when its log is kept."""
+        """SIGKILL, at once; removes it, when its log is kept.
+
+        Raises:
+            TargetError: it lives on, for all that is known, or its log could not be kept.
+        """
         if (container := self._container) is not None:
             self._asked(container.kill)
         self._remove()
 
     def _state(self) -> dict[str, Any]:
+        """What the engine says now; nothing of one that is gone.
+
+        Raises:
+            TargetError: it says nothing.
+        """
+        from docker.errors import DockerException, NotFound
+
         container = self._container
         if container is None:
             return {}
-        self._asked(container.reload)
+        try:
+            container.reload()
+        except NotFound:
+            return {}
+        except DockerException as error:
+            raise TargetError(f"{self.name}: the engine does not say how it is: {_in_a_line(error)}") from None
         found: dict[str, Any] = container.attrs.get("State", {})
         return found
 
@@ -162,12 +195,33 @@ class Contained:
         return None
 
     def _remove(self) -> None:
+        """Keep the rest of its log, and remove it, whatever it does.
+
+        Raises:
+            TargetError: the engine refused one or the other.
+        """
+        from docker.errors import DockerException, NotFound
+
         if self._reader is not None:
             self._reader.join(ENGINE_PATIENCE_S)
         if (container := self._container) is not None:
-            self._asked(lambda: container.remove(force=True, v=True))
+            try:
+                if self._log is not None:
+                    self._log.write(container.logs()[self._written :])
+                container.remove(force=True, v=True)
+            except NotFound:
+                raise TargetError(f"{self.name}: somebody has removed its container: its log is lost") from None
+            except DockerException as error:
+                raise TargetError(f"{self.name}: its container could not be ended: {_in_a_line(error)}") from None
+        self._close()
+
+    def _close(self) -> None:
         if self._log is not None:
             self._log.close()
         if self._engine is not None:
             self._engine.close()
         self._engine = self._container = self._log = self._reader = None
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -98,6 +98,11 @@ class Replica:
         for process in self._processes:
             process.stop()
 
+    @property
+    def problems(self) -> list[str]:
+        """What of them could not be ended or kept, a line each."""
+        return [each.problem for each in self._processes if isinstance(each, Contained) and each.problem]
+
     def kill(self) -> None:
         """End all of them at once."""
         for process in self._processes:

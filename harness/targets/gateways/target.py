@@ -116,6 +116,12 @@ class GatewayTarget(LocalTarget):
         """
         super().start(logs)
 
+    def stop(self) -> list[str]:
+        """Stop everything; returns what could not be stopped, or whose log is lost."""
+        left = super().stop()
+        replicas = [each for each in self._processes.values() if isinstance(each, Replica)]
+        return [*left, *(problem for each in replicas for problem in each.problems)]
+
     def _components(self, logs: Path) -> dict[str, Runs]:
         return {
             **super()._components(logs),
