@@ -177,8 +177,8 @@ def at_redirect(answer: Answered, tampered: str, registered: str) -> tuple[Decis
     """Whether the IdP sends a user to the redirect URI ``tampered``, which is not the ``registered`` one.
 
     Any redirect there accepts it, even one that carries an error (RFC 9700 section 4.11.2), and any form that is posted
-    there; so does a code sent anywhere but to the registered URI. A page that says no, or an answer to the registered
-    URI, refuses.
+    there; so does a redirect with a code to anywhere but the registered URI. A page that says no, or an answer to the
+    registered URI, refuses.
     """
     status = answer.status
     if status == 0:
