@@ -16,6 +16,7 @@ from idchaos.load.flows.catalogue import flows_of
 from idchaos.run.launch import Request, prepare
 from idchaos.run.scenario import Scenario
 from idchaos.run.scenarios import scenario_in
+from idchaos.studies.batch import run_all
 from idchaos.studies.single import run
 from idchaos.targets.standin.local import local_layout
 from idchaos.targets.standin.parties import Credentials
@@ -81,9 +82,9 @@ def test_its_settings_are_checked(scenario: Scenario[Any]) -> None:
 def test_it_passes_on_a_sound_system_and_fails_on_one_that_is_not(
     path: Path, tmp_path: Path, defects: tuple[str, ...], verdict: Verdict, failed: set[str]
 ) -> None:
-    # Other tests share the machine: what is late by that is not what this one is about.
-    changed = {"load.rate": 60, "slo.late_p99_s": 1.0}
-    request = Request(scenario=str(path), overrides=changed, defects=defects, reports=tmp_path / "reports")
-    found = run(prepare(request))
+    request = Request(scenario=str(path), overrides={"load.rate": 60}, defects=defects, reports=tmp_path / "reports")
+    # Other tests share the machine: what is undecided by that is made again, as a user would.
+    *_, last = run_all([prepare(request)], run, lambda _run, _error: False, retries=2)
+    found = last.verdict
     assert found.verdict is verdict, found.reasons
     assert {each.name for each in found.objectives if each.verdict is Verdict.FAIL} >= failed

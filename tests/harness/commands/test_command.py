@@ -16,6 +16,8 @@ from tests.harness.commands.conftest import Idchaos
 
 pytestmark = pytest.mark.timeout(600)
 """A run takes half a minute, and is made up to three times where a machine is busy."""
+ATTEMPTS = 3
+"""So often a run is looked at whose verdict stands, and one of whose figures a busy machine withheld."""
 
 
 def the_run(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -100,18 +102,19 @@ def test_skew_within_the_leeway_passes_and_beyond_it_fails(
 def test_revocation_is_felt_within_the_bound_or_the_run_fails(
     anywhere: Idchaos, cache: float, verdict: str, code: int
 ) -> None:
-    result = anywhere(
-        "run", "revocation_lag", "--json",
-        revocation__bound_s=4, gateway__revocation_cache_s=cache, tokens__access_ttl_s=60, revocation__rate=20,
-        load__canaries_per_kind=1.2,
-    )  # fmt: skip
-    run = the_run(result)
-    assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
-    # What was seen decides the longest lag at once, unless the machine was short of CPU: then a lag is its doing, and
-    # tokens that pass long after their revocation are what is left.
-    told = {item["name"]: item["verdict"] for item in run["objectives"]}
-    lags = {told["jwt_revocation_lag_max"], told["jwt_revoked_after_rest"]}
-    assert "FAIL" in lags if verdict == "FAIL" else lags == {"PASS"}
+    for _ in range(ATTEMPTS):
+        result = anywhere(
+            "run", "revocation_lag", "--json",
+            revocation__bound_s=4, gateway__revocation_cache_s=cache, tokens__access_ttl_s=60, revocation__rate=20,
+            load__canaries_per_kind=1.2,
+        )  # fmt: skip
+        run = the_run(result)
+        assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
+        # What was seen decides the longest lag at once; a quantile of so short a run may stay undecided.
+        told = {item["name"]: item["verdict"] for item in run["objectives"]}
+        if told["jwt_revocation_lag_max"] != "INCONCLUSIVE":
+            break  # else the machine was short of CPU, and a lag may be its doing
+    assert told["jwt_revocation_lag_max"] == verdict
 
 
 @pytest.mark.e2e
