@@ -70,7 +70,7 @@ class Contained:
                 labels={RUN_LABEL: self.run_id},
                 network_mode="host",
                 # Whatever the engine does by itself: a log that can't be read, or is cut, would seem to hold no secret.
-                log_config=docker.types.LogConfig(type="json-file", config={"max-size": "-1"}),
+                log_config=docker.types.LogConfig(type="json-file", config={"max-size": "1g"}),
                 volumes={folder: {"bind": folder, "mode": "rw"}},
             )
             self._container.start()
