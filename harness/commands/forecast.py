@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from idchaos.graph import Graph
 from idchaos.planning.sample_counts import Setup
 from idchaos.run.launch import Prepared
 from idchaos.settings import CommonSettings
-from idchaos.topologies import TOPOLOGIES
 from idchaos.verdict.missable import REMEDY, shown
 from idchaos.verdict.power import Decidable, Forecast, InvariantForecast, ObjectiveForecast, foretell
 
@@ -16,12 +16,11 @@ MARKS = {Decidable.YES: "✓", Decidable.NO: "✕", Decidable.PERHAPS: "?"}
 
 def forecast(prepared: Prepared) -> Forecast:
     """Whether a run can decide what it asks, before it is made."""
-    return foretell(prepared.experiment.plan, setup_of(prepared.settings))
+    return foretell(prepared.experiment.plan, setup_of(prepared.settings, prepared.graph))
 
 
-def setup_of(settings: CommonSettings) -> Setup:
-    """The stand-in system, as far as it bears on how many samples there are."""
-    graph = TOPOLOGIES[settings.topology].graph
+def setup_of(settings: CommonSettings, graph: Graph) -> Setup:
+    """The system that is tested, as far as it bears on how many samples there are."""
     return Setup(
         access_ttl_s=settings.tokens.access_ttl_s,
         replicas=graph.gateways,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -13,6 +14,7 @@ from idchaos.settings import parse_assignments
 
 @click.command()
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@options.target
 @options.gateway
 @options.idp
 @options.topology
@@ -24,14 +26,11 @@ from idchaos.settings import parse_assignments
 def command(
     *,
     scenarios: tuple[str, ...],
-    gateway: str,
-    idp: str,
-    topology: str,
     profile: str,
-    faults: tuple[str, ...],
     rate: float | None,
     assignments: tuple[str, ...],
     as_json: bool,
+    **system: Any,
 ) -> int:
     """Say whether scenarios can decide their objectives, and what it would take. Starts nothing.
 
@@ -43,20 +42,7 @@ def command(
     from idchaos.verdict.power import Decidable
 
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
-    prepared = [
-        prepare(
-            Request(
-                scenario=name,
-                gateway=gateway,
-                idp=idp,
-                topology=topology,
-                profile=profile,
-                faults=faults,
-                overrides=overrides,
-            )
-        )
-        for name in scenarios
-    ]
+    prepared = [prepare(Request(name, profile=profile, overrides=overrides, **system)) for name in scenarios]
     found = [forecast(each) for each in prepared]
     worst = Decidable.worst(each.decidable for each in found)
     if as_json:

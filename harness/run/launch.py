@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from idchaos.contract import NotObserved
 from idchaos.errors import Unsuited, UsageError
 from idchaos.experiment import Plan
+from idchaos.graph import Graph
 from idchaos.load.canaries.catalogue import kinds
 from idchaos.record.rundir import RunDirectory
 from idchaos.run.added import check_separable, with_faults
@@ -75,6 +76,8 @@ class Prepared:
     scenario: Scenario[Any]
     settings: CommonSettings
     experiment: Experiment
+    graph: Graph
+    """Of the system that it would be made at."""
     seed: int
     defects: tuple[str, ...] = ()
     not_observed: tuple[NotObserved, ...] = ()
@@ -112,7 +115,7 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     experiment, hidden = seen_by(experiment, target)
     hidden += left_out + unprovable(experiment, target)
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
-    return Prepared(request, scenario, settings, experiment, seed, chosen, hidden)
+    return Prepared(request, scenario, settings, experiment, target.graph, seed, chosen, hidden)
 
 
 def _asked_of(request: Request) -> str:

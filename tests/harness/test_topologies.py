@@ -109,7 +109,7 @@ def test_where_a_scenario_can_be_run_it_can_be_decided_and_the_load_be_made(
 ) -> None:
     prepared = prepare(Request(name, topology=topology, profile=profile))
     plan = prepared.experiment.plan
-    forecast = feasibility.foretell(plan, setup_of(prepared.settings))
+    forecast = feasibility.foretell(plan, setup_of(prepared.settings, prepared.graph))
     undecided = [row for row in (*forecast.objectives, *forecast.invariants) if row.decidable is not Decidable.YES]
     assert not undecided
     graph = topology_named(topology).graph

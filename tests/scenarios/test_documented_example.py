@@ -50,7 +50,7 @@ def test_the_documented_scenario_designs_an_experiment(scenario: Scenario[Any]) 
 @pytest.mark.parametrize("profile", ["quick", "ci", "gameday"])
 def test_its_samples_will_do_in_every_profile(scenario: Scenario[Any], profile: str) -> None:
     settings = scenario.fill(profile)
-    forecast = foretell(scenario.design(settings).plan, setup_of(settings))
+    forecast = foretell(scenario.design(settings).plan, setup_of(settings, topology_named(DEFAULT_TOPOLOGY).graph))
     undecided = [each for each in (*forecast.objectives, *forecast.invariants) if each.decidable is not Decidable.YES]
     assert not undecided
 

@@ -40,7 +40,7 @@ def test_what_may_catch_a_defect_is_there_to_pass_without_it() -> None:
 def test_every_sound_run_is_sure_to_be_decided() -> None:
     """Whatever the arrivals: a run that hangs on its seed says nothing about the judge."""
     sound = [each.sound[0] for each in plan(ROWS, sound=1, target="local", reports=Path("reports"))]
-    forecasts = [foretell(run.experiment.plan, setup_of(run.settings)) for run in sound]
+    forecasts = [foretell(run.experiment.plan, setup_of(run.settings, run.graph)) for run in sound]
     undecided = [
         (forecast.scenario, row.name, row.reason)
         for forecast in forecasts

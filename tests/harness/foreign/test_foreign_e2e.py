@@ -181,7 +181,7 @@ def judged(reports: Path, *, mints: bool, defects: tuple[str, ...] = ()) -> tupl
     target = ForeignTarget(run_id, mints=mints, defects=defects)
     experiment, hidden = seen_by(Experiment(plan(), {}), target)
     request = Request("foreign", reports=reports, command=("pytest",))
-    prepared = Prepared(request, scenario, CommonSettings(), experiment, 7, (), hidden)
+    prepared = Prepared(request, scenario, CommonSettings(), experiment, target.graph, 7, (), hidden)
     execution, directory = assemble(prepared, at=(target, (Processes(run_id=run_id),)))
     execution.execute()
     return conclude(directory.path), (directory.path / "verdict.json").read_text()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from idchaos.commands.doctor import scenarios_at
+from idchaos.commands.forecast import setup_of
 from idchaos.commands.new import written as filled_in
 from idchaos.errors import Unsuited, UsageError
 from idchaos.experiment import PhaseName
@@ -58,6 +59,15 @@ def test_machine_clients_call_where_nobody_can_log_in_and_that_is_declared(file:
     assert {stream.flow for stream in prepared.experiment.plan.load.streams} == {"api", "machine", "canary"}
     assert {each.name for each in prepared.experiment.plan.load.flows} == {"api", "machine", "canary"}
     assert "flow login" in {each.name for each in prepared.not_observed}
+
+
+def test_a_forecast_is_of_the_system_that_is_tested(file: Path) -> None:
+    """Revocations are seen at each replica, tokens end as they do there: both bear on how many samples there are."""
+    one_replica = SYSTEM.replace(', "http://127.0.0.1:9002"', "").replace(', "keys-2"', "")
+    two, one = (setup_of(each.settings, each.graph) for each in (planned(file), planned(file, one_replica)))
+    assert (two.replicas, one.replicas) == (("gateway-1", "gateway-2"), ("gateway-1",))
+    assert two.access_ttl_s == 300
+    assert two.routes == (("/orders/1", "api"),)
 
 
 def test_what_can_not_be_made_is_declared_before_the_run(file: Path) -> None:
