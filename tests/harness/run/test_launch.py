@@ -120,7 +120,7 @@ def test_each_odd_value_of_each_setting_makes_an_experiment_or_one_clear_line(na
     ):
         overrides = {**variant, **parse_assignments([f"{setting}={value}"])}
         try:
-            prepare(Request(scenario=name, overrides=overrides))
+            prepare(Request(scenario=name, overrides=overrides), scenario)
         except UsageError as error:
             assert setting in str(error)
 
