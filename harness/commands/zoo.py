@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
 @click.option("--defect", "defects", multiple=True, metavar="NAME", help="Only this one; can be repeated.")
 @click.option(
     "--sound",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 @options.as_json
 def command(
     *,
+    scenarios: tuple[str, ...],
     defects: tuple[str, ...],
     sound: int,
     table: bool,
@@ -75,6 +77,9 @@ def command(
 ) -> int:
     """Is every defect caught by name, one at a time, and does a sound system pass?
 
+    With SCENARIO, only what is tried in these. Scenarios of one's own are among them: ROWS in their files says which
+    defects they must catch.
+
     Exit codes: 0 all of that (but for what --spare allows to stay open), 1 a defect was missed or a sound run failed, 2
     something was inconclusive. With --table, a defect is missed when none of the runs caught it by name. What cannot be
     tried on the topology is skipped, and named.
@@ -85,17 +90,20 @@ def command(
     from idchaos.studies.zoo import results as found_by
     from idchaos.studies.zoo import rows as listed
     from idchaos.studies.zoo import tables, trials
+    from idchaos.studies.zoo.own import own_rows
 
     if table and (part or spare):
         raise UsageError("--table: it is about every defect in every run; --part and --spare are not for it")
     wanted = trials.Part.parse(part) if part else trials.Part(1, 1)
-    chosen = listed.touched(ROWS, changed_files(changed)) if changed else listed.choose(ROWS, defects)
+    every = (*ROWS, *own_rows())
+    chosen = listed.choose(every, defects, scenarios)
+    chosen = listed.touched(chosen, changed_files(changed)) if changed else chosen
     if not chosen:
         raise UsageError(f"--changed: nothing that differs from {changed} touches a row of the zoo")
     rows, skipped = listed.suited(chosen, topology)
     for name, why_not in skipped.items():
         _tell(f"zoo: skipped: {name}: {why_not}", as_json)
-    everywhere = listed.trials_of(listed.suited(ROWS, topology)[0]) if table else ()
+    everywhere = listed.trials_of(listed.suited(every, topology)[0]) if table else ()
     planned = trials.plan(
         rows,
         sound=sound,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from idchaos.errors import UsageError
@@ -31,13 +31,17 @@ class Row(Value):
     """What else fails for it, where that is known: then it may share a run. ``None``: it is not, or is too much."""
 
 
-def choose(rows: Sequence[Row], defects: Iterable[str]) -> tuple[Row, ...]:
-    """The rows of these defects; all of them when none is named.
+def choose(rows: Sequence[Row], defects: Iterable[str], scenarios: Collection[str] = ()) -> tuple[Row, ...]:
+    """The rows of these defects, in these scenarios; all of them when none is named.
 
     Raises:
-        UsageError: a defect is unknown, or has no row.
+        UsageError: a defect or a scenario is unknown, or has no row.
     """
     wanted = known(defects)
+    for name in scenarios:
+        if not any(row.trial.scenario == scenario_named(name).name for row in rows):
+            raise UsageError(f"zoo: there is no row for {name}: ROWS in its file would say what must be caught in it")
+    rows = [row for row in rows if not scenarios or row.trial.scenario in scenarios]
     for name in wanted:
         if not any(row.defect == name for row in rows):
             raise UsageError(f"--defect: the zoo has no row for {name}: no scenario looks for it yet")
