@@ -87,8 +87,8 @@ class Kind:
 
     @property
     def where(self) -> str:
-        """On one line, but for the scenario."""
-        return ", ".join(filter(None, (self.system, self.topology, self.profile, *self.asked)))
+        """On one line, but for the scenario and for what was set."""
+        return ", ".join(filter(None, (self.system, self.topology, self.profile)))
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def _row(run: Past) -> dict[str, Any]:
         "scenario": run.scenario,
         "variant": run.variant,
         "verdict": run.verdict.value,
-        "where": Kind.of(run).where,
+        "kind": Kind.of(run),
         "defects": ", ".join(run.defects),
         "lasts": span(round(run.lasts_s, 1)),
         "objectives": f"{met} of {len(run.objectives)}",

@@ -171,7 +171,8 @@ def _withheld(record: Run, counts: Sequence[Row], hidden: Collection[str]) -> li
     if not record.plan.objectives and not record.plan.invariants:
         reasons.append("nothing was judged: the plan has neither objectives nor invariants")
     if record.status != "completed":
-        errors = [event.text("message") for event in record.named("error") if event.text("message")]
+        errors = [event.text("message") for event in record.named("error")]
+        errors = [error for error in errors if error not in ("", record.status)]
         reasons.append(f"the run was not completed: {record.status}" + (f": {errors[-1]}" if errors else ""))
     reasons += list(record.damage)
     missing = [phase.name.value for phase in record.plan.phases if phase.name not in record.windows]

@@ -172,10 +172,15 @@ def test_what_withholds_pass(build: Build, parts: dict[str, Any], said: str) -> 
     assert any(reason.startswith(said) for reason in verdict.reasons), verdict.reasons
 
 
-def test_the_error_that_ended_a_run_is_told(build: Build) -> None:
-    events = [*EVENTS, {"at": 121.0, "event": "error", "code": "target_failed", "message": "gateway-1 died"}]
-    verdict = judge_run(build(status="failed", events=events))
-    assert verdict.reasons[0] == "the run was not completed: failed: gateway-1 died"
+@pytest.mark.parametrize(
+    ("status", "message", "told"),
+    [("failed", "gateway-1 died", "failed: gateway-1 died"), ("interrupted", "interrupted", "interrupted")],
+)
+def test_the_error_that_ended_a_run_is_told_and_nothing_twice(
+    build: Build, status: str, message: str, told: str
+) -> None:
+    events = [*EVENTS, {"at": 121.0, "event": "error", "code": "target_failed", "message": message}]
+    assert judge_run(build(status=status, events=events)).reasons[0] == f"the run was not completed: {told}"
 
 
 def late(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
