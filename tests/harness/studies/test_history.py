@@ -111,7 +111,14 @@ def test_runs_are_filtered_by_profile_and_by_what_was_tested(reports: Path) -> N
         ' data-verdict="0" data-scenario="0" data-profile="0" data-target="0"',
     ]
     assert 'id="target-1"> local, envoy (1)' in text
-    assert "local, envoy, gateway, quick, clock_step, load.rate=80" in text
+    assert 'local, envoy, gateway, quick<span class="note">clock_step, load.rate=80</span>' in text
+
+
+def test_a_long_list_of_settings_is_folded(reports: Path) -> None:
+    manifest = json.loads((reports / "jwks_outage" / "2" / "manifest.json").read_text())
+    manifest |= {"repeat": " ".join(["idchaos run jwks_outage", *(f"--set load.s{n}=1" for n in range(4))])}
+    (reports / "jwks_outage" / "2" / "manifest.json").write_text(json.dumps(manifest))
+    assert "<summary>4 settings</summary>" in write_index(reports).read_text(encoding="utf-8")
 
 
 @pytest.fixture
