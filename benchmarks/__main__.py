@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("intervals", "idp", "load", "toxiproxy", "observer", "judge", "runs", "forecasts", "kills")
+PARTS = ("intervals", "idp", "load", "toxiproxy", "observer", "judge", "runs", "forecasts", "kills", "kills_elsewhere")
 
 
 def main(names: list[str]) -> int:

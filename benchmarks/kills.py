@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,8 +163,9 @@ def life_s(target: str, at_once: int) -> float:
         return time.monotonic() - began
 
 
-def kill(target: str, after_s: float, within_s: float) -> Kill:
-    """Start a run, kill its runner, look for what is left, and judge what was recorded.
+def kill(target: str, after_s: float, within_s: float, altered: Callable[[], list[str]] = list) -> Kill:
+    """Start a run, kill its runner, look for what is left, and judge what was recorded. ``altered``: what of the system
+    itself is not as it was, where it stays.
 
     A run that ended before its moment came is no kill: another is killed at a moment of that shorter life.
     """
@@ -178,10 +179,10 @@ def kill(target: str, after_s: float, within_s: float) -> Kill:
             runner.kill()
             runner.wait()
         else:
-            return kill(target, (time.monotonic() - began) * random.Random(after_s).random(), within_s)
+            return kill(target, (time.monotonic() - began) * random.Random(after_s).random(), within_s, altered)
         killed = time.monotonic()
         reached = stage(command)
-        while (left := command.left()) and time.monotonic() - killed < within_s:
+        while (left := command.left() + altered()) and time.monotonic() - killed < within_s:
             time.sleep(POLL_S)
         took = time.monotonic() - killed
         judged = [said for run_dir in command.run_dirs() if (said := command.analyze(run_dir))]
@@ -214,6 +215,11 @@ def main() -> int:
         found = list(
             pool.map(lambda after: kill(asked.target, after, asked.within), moments(asked.kills, life, asked.seed))
         )
+    return told(found, life, as_json=asked.json)
+
+
+def told(found: Sequence[Kill], life: float, *, as_json: bool) -> int:
+    """Print the figures; 1 when anything was left, or could not be judged."""
     wrong = [each for each in found if each.wrong]
     times = [each.clean_after_s for each in found if each.clean_after_s is not None]
     figures = {
@@ -223,7 +229,7 @@ def main() -> int:
         "longest_clean_up_s": max(times, default=None),
         "wrong": [{"after_s": each.after_s, "stage": each.stage, "what": each.wrong} for each in wrong],
     }
-    print(json.dumps(figures, indent=None if asked.json else 2))
+    print(json.dumps(figures, indent=None if as_json else 2))
     return int(bool(wrong))
 
 
