@@ -22,7 +22,7 @@ from typing import Any
 
 from idchaos.commands.forecast import forecast
 from idchaos.run.launch import Request, prepare
-from idchaos.run.scenarios import scenario_named
+from idchaos.run.scenarios import settings_of
 from idchaos.verdict.power import Decidable
 
 DEFAULT = ("clock_skew:sweep",)
@@ -48,8 +48,7 @@ class Kept:
 def measure(name: str, repeats: int, rate: float | None) -> Kept:
     """``repeats`` runs with seeds of their own, one after the other."""
     scenario, _, variant = name.partition(":")
-    chosen: Mapping[str, Any] = scenario_named(scenario).variants[variant] if variant else {}
-    overrides = {**chosen, **({} if rate is None else {"load.rate": rate})}
+    overrides = settings_of(scenario, variant or None) | ({} if rate is None else {"load.rate": rate})
     found = forecast(prepare(Request(scenario, overrides=overrides)))
     sure = {each.name for each in (*found.objectives, *found.invariants) if each.decidable is Decidable.YES}
     words = [f"--set={key}={json.dumps(value)}" for key, value in overrides.items()]

@@ -57,6 +57,7 @@ faults = click.option(
     metavar="NAME[:KEY=VALUE,...]",
     help="Let this go wrong in the fault phase too; list --faults shows what there is.",
 )
+variant = click.option("--variant", metavar="NAME", help="One of the scenario's variants; `idchaos list` shows them.")
 rate = click.option("--rate", type=float, help="API requests per second; short for --set load.rate=R.")
 assignments = click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 strict = click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from idchaos.commands import options
-from idchaos.errors import StoreError, Unsuited, UsageError, named, told, unknown
+from idchaos.errors import StoreError, Unsuited, UsageError, named, told
 from idchaos.settings import parse_assignments
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command()
 @click.argument("scenarios", nargs=-1, metavar="SCENARIO...")
 @click.option("--all", "every", is_flag=True, help="Run every scenario there is.")
-@click.option("--variant", metavar="NAME", help="One of the scenario's variants; `idchaos list` shows them.")
+@options.variant
 @options.system
 @options.faults
 @options.rate
@@ -87,6 +87,7 @@ def command(
     from idchaos.commands.terminal import show_skipped, show_verdicts
     from idchaos.report.together import Unjudged
     from idchaos.run.launch import Request, prepare
+    from idchaos.run.scenarios import settings_of
 
     if times > 1 and retries:
         raise UsageError("run: --repeat or --retry-inconclusive, not both: runs judged together all count")
@@ -145,22 +146,6 @@ def check_documents(named_by: Mapping[str, Path | None]) -> None:
             make_room(path)
         except StoreError as error:
             raise UsageError(f"{option}: {error}") from None
-
-
-def settings_of(scenario: str, variant: str | None) -> dict[str, Any]:
-    """The settings that a variant of a scenario changes; none without a variant.
-
-    Raises:
-        UsageError: the scenario or the variant is unknown.
-    """
-    from idchaos.run.scenarios import scenario_named
-
-    if variant is None:
-        return {}
-    variants = scenario_named(scenario).variants
-    if variant not in variants:
-        raise UsageError(unknown(f"--variant: {scenario}", variant, variants))
-    return dict(variants[variant])
 
 
 def chosen(scenarios: tuple[str, ...], every: bool) -> tuple[str, ...]:

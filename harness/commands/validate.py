@@ -14,6 +14,7 @@ from idchaos.settings import parse_assignments
 
 @click.command()
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@options.variant
 @options.target
 @options.gateway
 @options.idp
@@ -26,6 +27,7 @@ from idchaos.settings import parse_assignments
 def command(
     *,
     scenarios: tuple[str, ...],
+    variant: str | None,
     profile: str,
     rate: float | None,
     assignments: tuple[str, ...],
@@ -39,10 +41,14 @@ def command(
     from idchaos.commands.forecast import described, document, forecast
     from idchaos.commands.lines import say
     from idchaos.run.launch import Request, prepare
+    from idchaos.run.scenarios import settings_of
     from idchaos.verdict.power import Decidable
 
     overrides = parse_assignments(assignments) | ({} if rate is None else {"load.rate": rate})
-    prepared = [prepare(Request(name, profile=profile, overrides=overrides, **system)) for name in scenarios]
+    prepared = [
+        prepare(Request(name, profile=profile, overrides=settings_of(name, variant) | overrides, **system))
+        for name in scenarios
+    ]
     found = [forecast(each) for each in prepared]
     worst = Decidable.worst(each.decidable for each in found)
     if as_json:

@@ -91,6 +91,20 @@ def scenario_named(name: str) -> Scenario[Any]:
     raise UsageError("; ".join((unknown("scenario", name, found.scenarios), *found.problems)))
 
 
+def settings_of(scenario: str, variant: str | None) -> dict[str, Any]:
+    """The settings that a variant of a scenario changes; none without a variant.
+
+    Raises:
+        UsageError: the scenario or the variant is unknown.
+    """
+    if variant is None:
+        return {}
+    variants = scenario_named(scenario).variants
+    if variant not in variants:
+        raise UsageError(unknown(f"--variant: {scenario}", variant, variants))
+    return dict(variants[variant])
+
+
 def scenario_in(path: Path) -> Scenario[Any]:
     """The ``SCENARIO`` of a file.
 

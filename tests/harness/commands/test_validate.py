@@ -41,6 +41,11 @@ def test_a_rate_that_is_too_low_is_told_with_what_would_do(capsys: pytest.Captur
     assert "✕ api_success_fault (success_rate{flow=api} >= 0.999) in fault: 240 samples planned, needs 2,995" in out
 
 
+def test_a_variant_is_named_as_for_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = idchaos(capsys, "validate", "jwks_outage", "--variant", "timeout", "--json")
+    assert (code, json.loads(out)["scenarios"][0]["variant"]) == (0, "timeout")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -49,6 +54,7 @@ def test_a_rate_that_is_too_low_is_told_with_what_would_do(capsys: pytest.Captur
         (["validate", "jwks_outage", "--profile", "slow"], "there are quick, ci, gameday"),
         (["validate", "jwks_outage", "--set", "load.rate=-1"], "should be greater than 0"),
         (["validate", "jwks_outage", "--set", "nonsense"], "key=value"),
+        (["validate", "jwks_outage", "--variant", "timeot"], "did you mean timeout"),
     ],
 )
 def test_bad_input_is_one_clear_line(capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:
