@@ -32,6 +32,13 @@ def absolute(uri: str) -> str:
     return uri
 
 
+def subject(name: str) -> str:
+    """The name, if it can be a ``sub``; ``ValueError`` otherwise."""
+    if not (name.isascii() and name.isprintable()):
+        raise ValueError("it is the user's sub as well, and that is ASCII (OpenID Connect Core section 2)")
+    return name
+
+
 RedirectUri = Annotated[str, AfterValidator(absolute)]
 
 
@@ -78,7 +85,7 @@ class GuestClient(Value):
 class GuestUser(Value):
     """Someone who can log in."""
 
-    username: str = Field(min_length=1, max_length=200)
+    username: Annotated[str, AfterValidator(subject)] = Field(min_length=1, max_length=200)
     password: str = Field(min_length=1, repr=False)
     name: str = ""
     email: str = ""

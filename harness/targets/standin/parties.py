@@ -50,8 +50,6 @@ class Credentials:
     @classmethod
     def generate(cls, guests: Guests | None = None) -> Credentials:
         """Random secrets for one run."""
-        from joserfc.jwk import ECKey
-
         return cls(
             control_secret=secrets.token_urlsafe(24),
             gateway_secret=secrets.token_urlsafe(24),
@@ -62,9 +60,17 @@ class Credentials:
             next_secrets={name: secrets.token_urlsafe(24) for name in PARTNERS},
             users={name: secrets.token_urlsafe(12) for name in USERS},
             initial_access_token=secrets.token_urlsafe(24),
-            assertion_key={k: str(v) for k, v in ECKey.generate_key("P-256").as_dict(private=True).items()},
+            assertion_key=_assertion_key(),
             guests=guests or Guests(),
         )
+
+
+def _assertion_key() -> Mapping[str, str]:
+    """A private key as a JWK that says what libraries want to know of one: its algorithm and its name."""
+    from joserfc.jwk import ECKey
+
+    key = ECKey.generate_key("P-256", {"alg": "ES256", "use": "sig"}, auto_kid=True)
+    return {name: str(value) for name, value in key.as_dict(private=True).items()}
 
 
 REDIRECT_URI = "http://127.0.0.1/callback"

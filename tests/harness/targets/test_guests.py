@@ -103,3 +103,16 @@ def test_what_is_no_path_is_refused(path: str) -> None:
 def test_what_only_the_local_stand_ins_can_do_is_not_asked_of_others() -> None:
     with pytest.raises(UsageError, match="--tls and --issuer-path need --target local"):
         bring_up({}, target="docker", guests=guests_of(None, None, [], [], tls=True))
+
+
+def test_a_username_that_can_be_no_sub_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    path.write_text('[{"username": "żółć", "password": "p"}]')
+    with pytest.raises(UsageError, match="users 1: username: it is the user's sub as well, and that is ASCII"):
+        guests_of(None, path, [], [])
+
+
+def test_the_key_of_the_client_that_signs_says_all_that_libraries_ask_of_one() -> None:
+    key = Credentials.generate().assertion_key
+    assert (key["alg"], key["use"]) == ("ES256", "sig")
+    assert key["kid"]
