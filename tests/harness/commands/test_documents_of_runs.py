@@ -6,6 +6,7 @@ import errno
 import json
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -28,6 +29,12 @@ THREE = ("jwks_outage", "key_rotation", "clock_skew")
 Comes = Verdict | BaseException | type[NotStored]
 
 
+@cache
+def judged() -> dict[str, Any]:
+    """The verdict of the tracked example: judged once."""
+    return single.judge(EXAMPLE)[1].model_dump(mode="json")
+
+
 @pytest.fixture(name="place")
 def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -37,7 +44,7 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(name="coming")
 def _coming(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Comes]:
     """What the runs come to, one after the other, each at once, and with the documents that a run has."""
-    stored = single.judge(EXAMPLE)[1].model_dump(mode="json")
+    stored = judged()
     come: list[Comes] = []
     left: Iterator[Comes] = iter(come)
 
