@@ -141,9 +141,12 @@ class Shelf(Generic[Kept]):
     def __iter__(self) -> Iterator[Kept]:
         return iter(self._items)
 
-    def put(self, item: Kept) -> None:
-        """Add one."""
+    def put(self, item: Kept, of_lot: int = 0) -> None:
+        """Add one. ``of_lot``: so many of its lot are kept at the most, the last that turn bad; 0: all."""
         self._items.append(item)
+        alike = [each for each in self._items if each.lot == item.lot] if of_lot else []
+        if len(alike) > of_lot:
+            self._items.remove(min(alike, key=lambda each: each.bad_from))
 
     def put_back(self, item: Kept) -> None:
         """Return one that was taken and not used, to be the next."""

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from idchaos.experiment import Canary
-from idchaos.load.canaries.bench import Bench
-from idchaos.load.canaries.kinds.revoked import LISTED
-from idchaos.load.canaries.stock import Shelf
+from idchaos.load.canaries.bench import PERIOD_S, Bench
+from idchaos.load.canaries.kinds.revoked import LISTED, RESTED, RESTED_AT_ONCE
+from idchaos.load.canaries.stock import Item, Shelf
 from idchaos.load.engine.recorder import NOTHING, About
 from idchaos.load.idp.tokens import Token, peek
 from tests.harness.load.conftest import arrival, samples, stock
@@ -26,6 +26,39 @@ def test_a_revoked_token_is_sent_only_when_no_cache_may_still_accept_it(world, s
     world.now += 600  # it has expired: a refusal would say nothing about revocation
     canaries.canary(arrival(), due=1_631.0)
     assert len(samples(scene)) == 1
+
+
+def test_one_of_each_round_rests_until_an_outage_that_began_meanwhile_would_be_no_excuse(world, scene):
+    """What is asked of it then is asked for the first time: a gateway that was refused before remembers that."""
+    canaries = stock(scene, Canary.REVOKED, revoked_after_s=3.0)
+    canaries.bench.under_load = True
+    for _ in range(6):
+        canaries.fill()
+    rested = [call for call in canaries.stock[Canary.REVOKED] if call.lot == RESTED]
+    assert len(rested) == RESTED_AT_ONCE
+    assert {call.bad_from for call in rested} == {world.now + 3.0 + scene.plan.timeout_s + PERIOD_S}
+
+    def ways() -> set[str]:
+        for _ in range(20):
+            canaries.canary(arrival(), world.now)
+        return {row["way"] for row in samples(scene)}
+
+    world.now += 4
+    assert RESTED not in ways()
+    world.now += scene.plan.timeout_s + PERIOD_S
+    assert RESTED in ways()
+
+
+def test_what_ends_before_it_has_rested_does_not_rest(world, scene):
+    canaries = stock(scene, Canary.REVOKED, revoked_after_s=1_000_000.0)
+    assert {call.lot for call in canaries.stock[Canary.REVOKED]} == {""}
+
+
+def test_of_a_lot_the_last_that_turn_bad_are_kept():
+    shelf = Shelf(10)
+    for lot, bad_from in (("rested", 3.0), ("", 1.0), ("rested", 2.0), ("rested", 4.0)):
+        shelf.put(Item(about=NOTHING, lot=lot, bad_from=bad_from), of_lot=2 if lot else 0)
+    assert [(item.lot, item.bad_from) for item in shelf] == [("rested", 3.0), ("", 1.0), ("rested", 4.0)]
 
 
 def test_a_token_revoked_under_load_must_be_refused_only_by_who_knew_of_it(world, scene):

@@ -19,6 +19,9 @@ HOT: Final = 25
 """So often one is used everywhere before: what comes often is remembered elsewhere, and longer."""
 HOT_EVERY: Final = 4
 """The first is, and every fourth from then on."""
+RESTED: Final = "rested"
+"""One of each round is asked about by nobody for so long that an outage finds it as it was last heard of."""
+RESTED_AT_ONCE: Final = 4
 _LEEWAY: Final = "leeway"
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -28,13 +31,13 @@ class Revoked(TokenKind):
     invariant = "revoked_tokens_refused"
     made = (
         f"An everyday token, shown to everybody, some of them {HOT} times, then revoked at the IdP, one of many; used "
-        "again until its leeway is over. JWTs also respelled."
+        "again until its leeway is over. JWTs also respelled. Some rest for long before it."
     )
     bad = "From the revocation on, and the longest that a cache may hold what it heard before."
     why = "Who was locked out stays in: a stolen token can't be stopped."
     source = "RFC 7009 section 2, RFC 7662 section 4, golang-jwt #502"
     needs: ClassVar[tuple[Need, ...]] = ("revocation",)
-    makes = 3
+    makes = 4
     reuse = "always"
     once = True
 
@@ -52,8 +55,8 @@ class Revoked(TokenKind):
         after = bench.plan.revoked_after_s
         # Those that will have expired by the time a new one is ripe don't count.
         ripe = bench.now + after + PERIOD_S
-        lasting = sum(call.bad_until > ripe and call.about.way != _LEEWAY for call in shelf)
-        for _ in range(bench.depth - lasting):
+        lasting = sum(call.bad_until > ripe and call.about.way != _LEEWAY and call.lot != RESTED for call in shelf)
+        for made in range(1 + max(0, bench.depth - lasting)):
             token = bench.machine_token(client)
             # An opaque one that was never asked about says nothing of what is remembered: it would be refused anyway.
             if token is None or (not bench.show(token.value) and token.about.format == "opaque"):
@@ -74,6 +77,9 @@ class Revoked(TokenKind):
                 bad_until=bench.until(token),
                 known_at=set() if bench.under_load else None,
             )
+            if made == 0 and (rested := _rested(call, bench)).bad_from < call.bad_until:
+                shelf.put(rested, of_lot=RESTED_AT_ONCE)
+                continue
             shelf.put(call)
             shelf.put(_in_its_leeway(call, token, bench))
             if token.about.format == "jwt":
@@ -88,7 +94,7 @@ class RevokedOpaque(Revoked):
     why = "What the IdP once said of a token is believed whatever it says later: a stolen token can't be stopped."
     source = "RFC 7009 section 2, RFC 7662 section 4"
     needs = ("revocation", "opaque_tokens")
-    makes = 2
+    makes = 3
 
     def client(self, bench: Bench) -> Client | None:
         return bench.roles.machine_opaque
@@ -142,6 +148,14 @@ class GrantRevoked(TokenKind):
 
 def _revoke(bench: Bench, client: Client, token: str) -> bool:
     return bench.observe(revoke(bench.scene.idp, client, token))
+
+
+def _rested(call: Call, bench: Bench) -> Call:
+    """The same token, not used for so long that whoever could ask would know of it: a fault that begins then finds it
+    as it was last heard of. Of one that was asked about in between a refusal is remembered.
+    """
+    rest_s = bench.scene.plan.timeout_s + PERIOD_S
+    return replace(call, about=replace(call.about, way=RESTED), lot=RESTED, bad_from=call.bad_from + rest_s)
 
 
 def _in_its_leeway(call: Call, token: Token, bench: Bench) -> Call:
