@@ -17,10 +17,9 @@ from click.testing import CliRunner
 
 from idchaos.commands import cli, validate
 from idchaos.commands.pytest_plugin import OPTIONS, PREFIX
-from idchaos.commands.run import settings_of
 from idchaos.errors import UsageError
 from idchaos.run.launch import Request, prepare
-from idchaos.run.scenarios import all_scenarios
+from idchaos.run.scenarios import all_scenarios, settings_of
 from idchaos.settings import CORES, parse_assignments
 
 ROOT = Path(__file__).parents[1]
@@ -95,7 +94,7 @@ def parse(words: list[str]) -> None:
             if name != MADE_BY_THE_TUTORIAL and not name.endswith(".py"):
                 overrides = settings_of(name, asked["variant"]) | parse_assignments(asked["assignments"])
                 prepare(Request(name, topology=asked["topology"], profile=asked["profile"],
-                                defects=asked["defects"], overrides=overrides))  # fmt: skip
+                                defects=asked.get("defects", ()), overrides=overrides))  # fmt: skip
 
 
 def outputs() -> list[Any]:
