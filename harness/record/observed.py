@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import zip_longest
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from idchaos.values import Value
 
@@ -83,6 +83,44 @@ def _more(now: tuple[int, ...], before: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(later - earlier for later, earlier in zip_longest(now, before, fillvalue=0))
 
 
+class Passage(Value):
+    """One connection of which no request can be read: it speaks TLS, or has not spoken. Times are Unix time."""
+
+    number: int
+    """Among the connections of its link, from 1."""
+    at: float
+    """When it was accepted."""
+    stage: Literal["accepted", "connected", "hello", "server_hello", "established"] = "accepted"
+    """How far it came: not yet to the upstream · so far, and nothing was said · the consumer has said its ClientHello ·
+    the upstream has answered · the consumer went on as only who has read the answer can.
+    """
+    probe: bool = False
+    """The harness's own: never evidence that a target felt something."""
+    server_name: str = ""
+    version: str = ""
+    alert: str = ""
+    """Who refused the handshake: ``consumer``, ``upstream``."""
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    heard_at: float | None = None
+    """When the upstream's last bytes came."""
+    flight_bytes: int = 0
+    """What of the upstream had come when the consumer went on."""
+    went_on_s: float | None = None
+    """How long after the last of it that was."""
+    answered: int = 0
+    """How often something was asked on it, once established, and an answer came."""
+    asked_at: float | None = None
+    """When the last of these was asked."""
+    unanswered_since: float | None = None
+    """Since when something has been asked to which nothing came."""
+    ended_at: float | None = None
+    ended: str = ""
+    """``closed``, ``reset``, ``unreachable``."""
+    by: str = ""
+    """Whose end came first: ``consumer``, ``upstream``."""
+
+
 class LinkObserved(Value):
     """What passed over one link."""
 
@@ -94,30 +132,44 @@ class LinkObserved(Value):
     unreachable: int = 0
     """Connections that ended at once, since what the link leads to could not be reached."""
     unreadable: int = 0
-    """Connections of which something could not be read: counts of this link may be too low."""
+    """Connections of which something was neither HTTP nor TLS: counts of this link may be too low."""
     sent_bytes: int = 0
     received_bytes: int = 0
     endpoints: Mapping[str, EndpointCounts] = {}
     probes: Mapping[str, EndpointCounts] = {}
     """Of requests that the harness itself caused: never evidence that a target felt something."""
+    tls: int = 0
+    """Connections that spoke TLS: requests on them are not counted, here or anywhere."""
+    tls_probes: int = 0
+    """The harness's own, which are not among these."""
+    asked_at: tuple[float, ...] = ()
+    """When something was asked over such connections and answered: the last moments, half a second apart at least."""
+    passages: tuple[Passage, ...] = ()
+    """Connections that spoke TLS, or have not spoken: those that are there, and the last that are over."""
 
     @property
     def asked(self) -> int:
-        """Requests that came, to any endpoint; the harness's own probes too."""
-        return sum(counts.requests for counts in (*self.endpoints.values(), *self.probes.values()))
+        """Requests that came, to any endpoint; none of the harness's own."""
+        return sum(counts.requests for counts in self.endpoints.values())
+
+    @property
+    def unread(self) -> int:
+        """Connections whose requests are in no count, or may not be."""
+        return self.unreadable + self.tls
 
     def all(self, endpoint: str) -> tuple[EndpointCounts, EndpointCounts]:
         """The counts of an endpoint, and those of the harness's own probes there."""
         return self.of(endpoint), self.probes.get(endpoint, EndpointCounts())
 
     def sums(self) -> LinkObserved:
-        """The same without single exchanges, of which whoever reads again and again has no need."""
+        """The same without single exchanges and connections, of which whoever reads again and again has no need."""
         sides = {"endpoints": self.endpoints, "probes": self.probes}
         return self.model_copy(
             update={
                 side: {name: counts.model_copy(update={"recent": ()}) for name, counts in found.items()}
                 for side, found in sides.items()
             }
+            | {"asked_at": (), "passages": ()}
         )
 
     def of(self, endpoint: str) -> EndpointCounts:

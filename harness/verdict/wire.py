@@ -75,13 +75,13 @@ def idle_connections(record: Run) -> dict[str, int]:
         for provider, links in reading.items()
         if provider.startswith(OF_IDPS)
         for name, link in links.items()
-        if not link.unreadable and not name.startswith(OF_CLIENTS)
+        if not link.unread and not name.startswith(OF_CLIENTS)
     }
 
 
 def _of_provider(record: Run, provider: str, readings: Sequence[Reading]) -> list[Row]:
     links = [reading.get(provider, {}) for reading in readings]
-    unread = sum(link.unreadable for link in links[-1].values())
+    unread = sum(link.unread for link in links[-1].values())
     found = []
     for endpoint in _counted(record, provider):
         first, second, third, fourth = (_passed(each, endpoint) for each in links)
