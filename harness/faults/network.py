@@ -212,7 +212,14 @@ class LinkFault(Fault):
             if upstream in graph.idps
             else _calls_failed(target, who, before[who])
             for who, upstream in self._telling(target)
-        ) + tuple(felt(who, self.mode, before[who], arrived(target, who)) for who in self._seen_only(target))
+        ) + tuple(self._seen_to_feel(target, who, states, before) for who in self._seen_only(target))
+
+    def _seen_to_feel(
+        self, target: Target, component: str, states: Mapping[str, ProxyState], before: Snapshot
+    ) -> Evidence:
+        proxy = _proxy(target.graph, component, target.graph.idp)
+        own = self.effect.probes_needed * len(_probers(target, proxy))
+        return felt(component, self._among(states, proxy), before[component], arrived(target, component), own)
 
     def _felt(self, target: Target, component: str, effect: LinkEffect, before: Snapshot) -> Evidence:
         met = [fetch.met for fetch in fetches_of(target, component).since(before[component])]
