@@ -65,7 +65,7 @@ class NotObserved(Value):
     """Something that this target can't show, known before the run."""
 
     name: str
-    """Of an objective or an invariant, or :data:`COUNTS`, :data:`LOGS`, :data:`POSTED`."""
+    """Of an objective or an invariant, or :data:`COUNTS`, :data:`LOGS`, :data:`POSTED`, :data:`ASKED`."""
     why: str
     """Whoever lacks what, as a plain sentence."""
 
@@ -76,6 +76,8 @@ LOGS: Final = "no_tokens_in_logs"
 """That no secret is in the target's logs."""
 CALLED_BAD: Final = "good_tokens_not_called_bad"
 """Whether a refusal of a good token says that it is bad: where nobody says why, that can't be told from an outage."""
+ASKED: Final = "requests_to_the_idp"
+"""What gateways ask the IdP for: that it is keys, and how often."""
 POSTED: Final = "bad_tokens_by_post"
 """That bad tokens meet every API by POST as well."""
 

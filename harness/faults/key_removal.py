@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+from idchaos.contract import Fact
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch, eventually
-from idchaos.faults.keyring import fetch_evidence, keys_as_before, keys_of, keys_touched, signing
+from idchaos.faults.keyring import fetch_evidence, keys_as_before, keys_of, keys_told, keys_touched, signing
 from idchaos.graph import Graph
 from idchaos.reasons import OF_KEYS, Reason
 from idchaos.targets.base import ProbesUpstream, ReportsState, RotatesKeys, Target
@@ -34,6 +36,10 @@ class KeyRemoval(Fault):
     def may_refuse_for(self) -> frozenset[Reason]:
         """Who fetches keys meanwhile does not know it any more."""
         return OF_KEYS
+
+    def asks(self, graph: Graph) -> Mapping[Fact, tuple[str, ...]]:
+        """Which keys validators have."""
+        return keys_told(graph)
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
         """The IdP's keys."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from idchaos.contract import Fact
 from idchaos.errors import FaultError
 from idchaos.faults.base import Evidence, Touch, relies_on
 from idchaos.graph import Graph
@@ -16,6 +17,11 @@ from idchaos.undo.ledger import Undo
 def keys_touched(graph: Graph) -> tuple[Touch, ...]:
     """What every fault of the IdP's signing keys changes, and relies on."""
     return Touch(what=f"{graph.idp}'s keys", how="changes"), *relies_on(graph.idp)
+
+
+def keys_told(graph: Graph) -> Mapping[Fact, tuple[str, ...]]:
+    """What their proofs need that components tell: which keys those have that decide by keys."""
+    return {Fact.KEYS_HELD: tuple(name for name in graph.validators_of_tokens if name in graph.keepers_of_keys)}
 
 
 def keys_of(target: Target) -> dict[str, KeyInfo]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from idchaos.faults.keyring import (
     fetch_evidence,
     keys_as_before,
     keys_of,
+    keys_told,
     keys_touched,
     listed,
     new_kid,
@@ -66,6 +68,10 @@ class KeyRotation(Fault):
     def may_refuse_for(self) -> frozenset[Reason]:
         """Somebody may not know the key yet, or no longer."""
         return OF_KEYS
+
+    def asks(self, graph: Graph) -> Mapping[Fact, tuple[str, ...]]:
+        """Which keys validators have."""
+        return keys_told(graph)
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
         """The IdP's keys."""

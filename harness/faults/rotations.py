@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from idchaos.contract import Fact
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, Touch
-from idchaos.faults.keyring import keys_as_before, keys_of, keys_touched, signing
+from idchaos.faults.keyring import keys_as_before, keys_of, keys_told, keys_touched, signing
 from idchaos.faults.keys import NEW, OLD, KeyRotation
 from idchaos.graph import Graph
 from idchaos.reasons import OF_KEYS, Reason
@@ -35,6 +37,10 @@ class Rotations(Fault):
     def may_refuse_for(self) -> frozenset[Reason]:
         """Somebody may not know a key yet, or no longer."""
         return OF_KEYS
+
+    def asks(self, graph: Graph) -> Mapping[Fact, tuple[str, ...]]:
+        """Which keys validators have."""
+        return keys_told(graph)
 
     def touches(self, graph: Graph) -> tuple[Touch, ...]:
         """The IdP's keys."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from idchaos.contract import CALLED_BAD, COUNTS, LOGS, POSTED, Fact, NotObserved
+from idchaos.contract import ASKED, CALLED_BAD, COUNTS, LOGS, POSTED, Fact, NotObserved
 from idchaos.dialects import dialect_named
 from idchaos.experiment import Invariant, Objective, Plan
 from idchaos.graph import Graph
@@ -35,6 +35,8 @@ class Sight:
     """What each component tells of itself."""
     logged: frozenset[str] = frozenset()
     """The components whose logs can be read."""
+    recorded: bool = False
+    """Whether what passes over the links to IdPs is recorded."""
     unmade: Mapping[str, str] = field(default_factory=dict)
     """Kinds of canaries that nobody can make, each with what the target lacks."""
 
@@ -173,6 +175,10 @@ def _of_every_run(graph: Graph, sight: Sight) -> Iterator[NotObserved]:
         yield NotObserved(name=POSTED, why=why)
     if mute := _mute(graph):
         yield NotObserved(name=CALLED_BAD, why=mute)
+    sealed = sight.lacking(Fact.KEY_FETCHES_SEEN, graph.keepers_of_keys) if sight.recorded else ()
+    if sealed:
+        why = f"TLS passes between {_listed(sealed)} and the IdP: connections are seen, and not what is asked over them"
+        yield NotObserved(name=ASKED, why=why)
     for link in graph.links:
         if link.provider in graph.idps and len(link.consumers) > 1 and not link.idle:
             yield NotObserved(name=EACH_FETCH, why=f"{_listed(link.consumers)} share the link {link.name}")

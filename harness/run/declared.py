@@ -12,6 +12,7 @@ from idchaos.planning.observability import Sight, observable, promised, without
 from idchaos.run.scenario import Experiment
 from idchaos.targets.base import Target
 from idchaos.targets.capabilities import KeepsLogs, LimitsPromises, ReportsState, RotatesKeys
+from idchaos.targets.observer import ObservesLinks
 
 RETIRED = "retired_key"
 EXPIRING_CODES = "code_expired"
@@ -60,5 +61,6 @@ def sight_of(target: Target, plan: Plan) -> Sight:
     return Sight(
         tells={name: states.tells(name) for name in target.graph.parts} if states is not None else {},
         logged=frozenset(logs.logged()) if logs is not None else frozenset(),
+        recorded=target.capability(ObservesLinks) is not None,
         unmade=unmade,
     )

@@ -6,6 +6,7 @@ import base64
 import errno
 import hashlib
 import secrets
+import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ from idchaos.graph import Route
 from idchaos.hosts import check_host
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
-from idchaos.trust import trusting
+from idchaos.trust import is_distrust, trusting
 
 if TYPE_CHECKING:
     import httpx
@@ -33,12 +34,16 @@ def failure_code(error: httpx.HTTPError) -> str:
 
     if isinstance(error, httpx.TimeoutException):
         return "timeout"
-    numbers = {cause.errno for cause in _causes(error) if isinstance(cause, OSError)}
-    if isinstance(error, httpx.ConnectError):
-        return "connect_refused" if errno.ECONNREFUSED in numbers else "transport_error"
+    causes = list(_causes(error))
+    of_tls = [cause for cause in causes if isinstance(cause, ssl.SSLError)]
+    numbers = {cause.errno for cause in causes if isinstance(cause, OSError) and cause not in of_tls}
+    if errno.ECONNREFUSED in numbers:
+        return "connect_refused"
     if numbers & {errno.ECONNRESET, errno.EPIPE}:
         return "connection_reset"
-    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.CloseError):
+    if of_tls and not any(isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in of_tls):
+        return "untrusted_certificate" if is_distrust(error) else "tls_failed"
+    if of_tls or isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.CloseError):
         return "connection_closed"
     return "transport_error"
 

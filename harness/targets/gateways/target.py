@@ -32,7 +32,7 @@ from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.gateways.base import OF_BINDING, Adapter, Address, Upstream, Wiring
 from idchaos.targets.gateways.checks import check_before_load
 from idchaos.targets.gateways.replica import Replica, listens
-from idchaos.targets.gateways.witness import Witness
+from idchaos.targets.gateways.witness import KeysAt, Witness
 from idchaos.targets.idps.hosted import Hosted
 from idchaos.targets.observer import ObservesLinks
 from idchaos.targets.standin.guests import Guests
@@ -63,8 +63,8 @@ class GatewayTarget(LocalTarget):
         super().__init__(settings, run_id, defects, guests, _speaking(adapter), hosted=hosted)
         self.control = self._control(frozenset(self.graph.gateways))
         self.sent, self.unanswered = self.control.sent, self.control.unanswered
-        jwks_path = self._jwks_path
-        witness = Witness(self.control, self.graph, self, lambda link: self.layout.through[link], lambda: jwks_path)
+        keys = KeysAt(self._jwks_path)
+        witness = Witness(self.control, self.graph, self, lambda link: self.layout.through[link], lambda: keys)
         of_stand_ins: tuple[type, ...] = (
             RotatesKeys, SignsUnpublished, RotatesSecrets, SkewsClock, InjectsErrors, ObservesLinks,
         )  # fmt: skip

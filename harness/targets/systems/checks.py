@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from idchaos.errors import FaultError, IdchaosError
+from idchaos.targets.capabilities import ProbesUpstream, required
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
 from idchaos.targets.gateways.base import which
 from idchaos.targets.gateways.checks import Finding, ask, decided, good_token
@@ -37,10 +38,15 @@ and its end.
 """
 FETCHES_WITHIN_S = 2.5
 """So long it waits for a key fetch."""
-AT_ONCE_S = 0.5
+AT_ONCE_S, PROBED_WITHIN_S = 0.5, 1.0
 LIFE_WITHIN = 0.1
 """Of what the file says, a token's life may differ by so much."""
 ELSEWHERE = "a-kid-that-nobody-has"
+ADVICE = {
+    "untrusted_certificate": "what signed the certificate of what is behind it should be in system.ca",
+    "tls_failed": "toxiproxy.tls should be false if what passes there is not encrypted",
+}
+"""By what a probe met."""
 
 
 def decisions(endpoints: Endpoints, life_s: float) -> Iterator[Finding]:
@@ -111,6 +117,7 @@ def examined(target: SystemTarget, logs: Path, promise: Callable[[Iterable[Undo]
             "minting": lambda: _minting(target),
             **_decided(target, tokens.get(endpoints.clients[0].client_id, "")),
             "key fetches": lambda: _on_the_path(target),
+            "probes": lambda: _probed(target),
         },
         DECIDED_WITHIN_S,
     )
@@ -194,20 +201,36 @@ def _on_the_path(target: SystemTarget) -> Iterator[Finding]:
         threading.Thread(target=_ask_for_a_key, args=(target.endpoints, gateway), daemon=True).start()
     deadline = time.monotonic() + FETCHES_WITHIN_S
     while True:
-        seen = {name: counts.of("jwks").requests for name, counts in target.observed().items()}
-        if all(seen.values()) or time.monotonic() > deadline:
+        seen = target.observed()
+        if all(each.of("jwks").requests or each.tls for each in seen.values()) or time.monotonic() > deadline:
             break
         time.sleep(0.1)
     cache_s = target.file.settings.get("jwks_cache_s")
-    for name, fetches in seen.items():
-        if fetches:
-            yield Finding(ok=True, what=f"{name} is on the path: key fetches were seen ({fetches})")
+    for name, link in seen.items():
+        fetches = link.of("jwks").requests
+        if link.tls and not target.file.passes_tls:
+            yield Finding(ok=False, what=f"{name}: what passes there is TLS", advice="toxiproxy.tls should be true")
+        elif link.tls or fetches:
+            what = f"TLS connections were seen ({link.tls})" if link.tls else f"key fetches were seen ({fetches})"
+            yield Finding(ok=True, what=f"{name} is on the path: {what}")
         elif cache_s is not None and cache_s > FETCHES_WITHIN_S:
             what = f"{name}: no key fetch within {FETCHES_WITHIN_S:g} s, and keys are kept for {cache_s:g} s"
             yield Finding(ok=True, what=f"{what}: whether it is on the path shows in the run")
         else:
             advice = "the gateway should get its keys there; if it keeps them for longer, say settings.jwks_cache_s"
             yield Finding(ok=False, what=f"{name}: no key fetch was seen there", advice=advice, misleading=True)
+
+
+def _probed(target: SystemTarget) -> Iterator[Finding]:
+    """What the harness's own requests meet on the way of the gateways, where it is not what they should."""
+    if target.recorder is None:
+        return
+    probes = required(target, ProbesUpstream)
+    for name, probers in target.graph.probers.items():
+        met = probes.probe(*probers[0], PROBED_WITHIN_S)
+        if not met.ok:
+            what = f"{name}: a request for the keys by the doctor itself meets {met.status or met.error} there"
+            yield Finding(ok=False, what=what, advice=ADVICE.get(met.error or "", "faults are proved by such requests"))
 
 
 def _ask_for_a_key(endpoints: Endpoints, gateway: Gateway) -> None:

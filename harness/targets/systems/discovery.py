@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
@@ -45,9 +45,9 @@ class Metadata(Value):
         return {urlsplit(url).path: name for name, url in self.urls.items()}
 
     @property
-    def jwks_path(self) -> str:
-        """Where its keys are, below its host."""
-        return urlsplit(self.urls["jwks"]).path
+    def jwks(self) -> SplitResult:
+        """Where its keys are."""
+        return urlsplit(self.urls["jwks"])
 
 
 def discovered(endpoints: Endpoints) -> Metadata:

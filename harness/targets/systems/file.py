@@ -100,6 +100,8 @@ class ToxiproxyTable(Table):
     """The proxy that ``idp.url`` leads through."""
     client_to_gateway: tuple[str, ...] = ()
     """The proxies that ``gateway.url`` lead through, one for each."""
+    tls: bool | None = None
+    """Whether TLS passes over the proxies to the IdP. Nothing said: as its URL begins."""
     observe_from: str = ""
     """This machine as Toxiproxy reaches it, where that runs elsewhere. Empty: nobody looks at what passes, unless it
     runs here.
@@ -187,6 +189,12 @@ class TargetFile(Table):
             for act in (hook, hook.undo if isinstance(hook, Hook) else None):
                 if act is not None and act.url:
                     yield f"hooks.{name}", act.url
+
+    @property
+    def passes_tls(self) -> bool:
+        """Whether what passes over the proxies to the IdP is encrypted."""
+        told = self.toxiproxy.tls if self.toxiproxy is not None else None
+        return urlsplit(self.idp.base).scheme == "https" if told is None else told
 
     @property
     def everyday(self) -> tuple[ClientTable, ...]:

@@ -28,7 +28,7 @@ from idchaos.targets.capabilities import (
 from idchaos.targets.endpoints import Client, Endpoints, Gateway, RevocationCall
 from idchaos.targets.gateways.base import OF_BINDING, OF_REVOCATION
 from idchaos.targets.gateways.checks import insist_on
-from idchaos.targets.gateways.witness import Witness
+from idchaos.targets.gateways.witness import KeysAt, Witness
 from idchaos.targets.observer import ObservesLinks
 from idchaos.targets.own_settings import OF_TOKENS
 from idchaos.targets.restoring import KeyPublished, KeySigns, ProcessRuns, Wanted
@@ -201,7 +201,7 @@ class SystemTarget:
         found: dict[type, object] = {OutlivesRun: self, LimitsPromises: self, LimitsBlast: self}
         if self.recorder is not None:
             witness = Witness(
-                self._observed, self.graph, self._replicas, self._reached, lambda: self.metadata.jwks_path
+                self._observed, self.graph, self._replicas, self._reached, self._keys_at, tls=self.file.passes_tls
             )
             found |= {ObservesLinks: self._observed, ReportsState: witness, ProbesUpstream: witness}
         if self.file.hooks.stop is not None:
@@ -257,6 +257,11 @@ class SystemTarget:
         if not Recorder.can_be_reached(api, proxies.observe_from):
             return None
         return Recorder(api, proxies.gateway_to_idp, self.file.idp.base, proxies.observe_from, self._run_id)
+
+    def _keys_at(self) -> KeysAt:
+        """Where the IdP's keys are behind the proxies."""
+        at = self.metadata.jwks
+        return KeysAt(at.path, at.netloc if self.file.passes_tls else "", self._around.ca_file)
 
     def _reached(self, link: str) -> str:
         """Where a probe reaches a proxy: it may say only that it listens everywhere."""

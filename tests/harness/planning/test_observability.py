@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from idchaos.contract import CALLED_BAD, COUNTS, LOGS, POSTED, Fact
+from idchaos.contract import ASKED, CALLED_BAD, COUNTS, LOGS, POSTED, Fact
 from idchaos.experiment import Bound, Canary, CanaryPlan, Invariant, Objective, Plan
 from idchaos.graph import Component, Graph, Link, Role, Route
 from idchaos.planning.observability import Sight, observable
@@ -124,3 +124,13 @@ def test_where_no_way_leads_around_the_gateways_nobody_looks_for_what_would_come
     open_graph = TOPOLOGIES["gateway"].graph
     seeing = Sight(tells={name: frozenset(Fact) for name in open_graph.parts}, logged=frozenset(open_graph.parts))
     assert around in observable(asked, open_graph, seeing)[0].objectives
+
+
+def test_what_gateways_ask_an_idp_by_tls_is_declared_where_only_connections_are_seen(plan: Plan) -> None:
+    tells = {**ALL_SEEING.tells, "edge": frozenset({Fact.INCARNATION})}
+    left, hidden = observable(plan, FOREIGN, Sight(tells=tells, logged=ALL_SEEING.logged, recorded=True))
+    told = {each.name: each.why for each in hidden}
+    assert told[ASKED] == "TLS passes between edge and the IdP: connections are seen, and not what is asked over them"
+    assert told["key_fetches_bounded"] == "edge does not tell of key fetches"
+    assert "key_fetches_bounded" not in {each.name for each in left.objectives}
+    assert ASKED not in {each.name for each in observable(plan, FOREIGN, Sight(tells=tells))[1]}, "nobody looks at all"

@@ -11,7 +11,7 @@ from idchaos.contract import ComponentDocument, Fact
 from idchaos.errors import TargetError
 from idchaos.record.observed import EndpointCounts, Exchange, LinkObserved
 from idchaos.targets.base import ProcessState
-from idchaos.targets.gateways.witness import SEEN, Witness
+from idchaos.targets.gateways.witness import SEEN, KeysAt, Witness
 from idchaos.topologies import TOPOLOGIES
 
 GRAPH = TOPOLOGIES["edge"].graph
@@ -87,3 +87,36 @@ def test_a_probe_is_the_harness_s_own_and_says_what_it_met() -> None:
     assert not witness().asks_itself("gateway-1")
     met = witness().probe("gateway-1", "idp")
     assert (met.ok, met.error) == (False, "connect_refused")
+
+
+class Sealed(Control):
+    """TLS passes over the links."""
+
+    def observed(self) -> Mapping[str, LinkObserved]:
+        jwks = EndpointCounts(requests=1, kids=("a",), kids_served={"a": 1})
+        return {"gateway-1-to-idp": LinkObserved(tls=3, endpoints={"jwks": jwks}), "gateway-2-to-idp": LinkObserved()}
+
+
+def test_of_fetches_that_are_encrypted_nothing_is_told() -> None:
+    control: Any = Sealed()
+    sealed = Witness(control, GRAPH, Running(), lambda link: "127.0.0.1:1", tls=True)
+    assert sealed.tells("gateway-1") == {Fact.INCARNATION} == ComponentDocument.of(sealed.state("gateway-1")).facts()
+
+
+def test_fewer_fetches_than_there_were_are_not_told_where_tls_was_not_expected() -> None:
+    control: Any = Sealed()
+    mistaken = Witness(control, GRAPH, Running(), lambda link: "127.0.0.1:1")
+    assert "jwks" not in mistaken.state("gateway-1")
+    assert "jwks" in mistaken.state("gateway-2")
+
+
+@pytest.mark.parametrize(
+    ("authority", "name", "host"),
+    [
+        ("idp.example:8443", "idp.example", "idp.example:8443"),
+        ("idp.example:8443", "keys.internal", "keys.internal"),
+        ("[::1]:8443", "::1", "[::1]:8443"),
+    ],
+)
+def test_a_server_is_asked_by_the_name_that_it_is_called_by(authority: str, name: str, host: str) -> None:
+    assert KeysAt("/keys", authority).named(name) == host

@@ -25,7 +25,7 @@ ENDPOINTS = Endpoints(issuer=ISSUER, idp_url=ISSUER, gateways=(), routes=(), cli
 
 def test_its_endpoints_are_known_by_their_paths() -> None:
     found = metadata_of(URL, 200, json.dumps(SAID).encode(), ENDPOINTS)
-    assert (found.paths, found.jwks_path) == ({"/keys": "jwks", "/token": "token"}, "/keys")
+    assert (found.paths, found.jwks.path) == ({"/keys": "jwks", "/token": "token"}, "/keys")
     assert found.grants == ("client_credentials",)
 
 

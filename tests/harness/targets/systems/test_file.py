@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from idchaos.errors import FaultError, TargetError, UsageError
+from idchaos.contract import Fact
+from idchaos.errors import FaultError, TargetError, Unsuited, UsageError
+from idchaos.faults.network import LinkFault
 from idchaos.graph import Role
+from idchaos.run.launch import Request, prepare
 from idchaos.targets.capabilities import (
     ControlsProcesses,
     LimitsBlast,
@@ -282,3 +286,28 @@ def test_what_tells_a_system_from_what_it_was_is_in_its_file_and_in_those_that_i
         seen.add(state(file))
     file.write_text(file.read_text() + "# release 42\n")
     assert len(seen | {state(file)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("issuer", "said", "tls"),
+    [("https", "", True), ("http", "", False), ("https", "tls = false", False), ("http", "tls = true", True)],
+)
+def test_what_passes_is_tls_where_the_idp_is_reached_by_https_or_the_file_says_so(
+    issuer: str, said: str, file: Path, *, tls: bool
+) -> None:
+    file.write_text(SYSTEM.replace('issuer = "http:', f'issuer = "{issuer}:') + TOXIPROXY + said)
+    target = SystemTarget(file, "run")
+    reports = target.capability(ReportsState)
+    assert reports is not None
+    assert (reports.tells("gateway-1") == {Fact.INCARNATION}) == target.file.passes_tls == tls
+    assert LinkFault(links=("gateway-to-idp",), mode="refused").unprovable(target) == ""
+
+
+def test_rotations_are_refused_by_name_where_nobody_sees_which_keys_a_gateway_is_given(file: Path) -> None:
+    for toxiproxy in (TOXIPROXY, f"{TOXIPROXY}tls = true\n"):
+        file.write_text(SYSTEM + toxiproxy + HOOKS)
+        refused = toxiproxy != TOXIPROXY
+        with (
+            pytest.raises(Unsuited, match="gateway-1, gateway-2 can't tell of keys held") if refused else nullcontext()
+        ):
+            prepare(Request("key_rotation", target=str(file)))
