@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from idchaos.fixtures.observer import counts
 from idchaos.fixtures.observer.counts import LinkCounts
+from idchaos.record.observed import Passage
 from idchaos.targets.observer import BOUNDS_S, EndpointCounts, LinkObserved
 
 BEFORE = EndpointCounts(
@@ -45,3 +46,14 @@ def test_it_knows_every_count_of_an_observers() -> None:
 
 def test_times_are_counted_together_by_the_same_bounds() -> None:
     assert counts.BOUNDS_S == BOUNDS_S
+
+
+def test_what_the_harness_itself_asked_is_nothing_that_a_target_did() -> None:
+    asked = {"endpoints": {"jwks": EndpointCounts(requests=2)}, "probes": {"jwks": EndpointCounts(requests=5)}}
+    assert LinkObserved.model_validate(asked).asked == 2
+
+
+def test_connections_by_tls_are_some_whose_requests_are_in_no_count() -> None:
+    link = LinkObserved(unreadable=1, tls=3, tls_probes=2, asked_at=(1.0,), passages=(Passage(number=1, at=1.0),))
+    assert link.unread == 4
+    assert link.sums() == LinkObserved(unreadable=1, tls=3, tls_probes=2)
