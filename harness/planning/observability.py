@@ -103,7 +103,8 @@ def _why_not(objective: Objective, graph: Graph, sight: Sight) -> str:
     name, _, where = objective.sli.partition("{")
     keepers = graph.keepers_of_keys
     if name in OF_KEY_FETCHES:
-        return _untold(sight, {Fact.KEY_FETCHES: sight.lacking(OF_KEY_FETCHES[name], keepers)})
+        asked = keepers or graph.validators_of_tokens
+        return _untold(sight, {Fact.KEY_FETCHES: sight.lacking(OF_KEY_FETCHES[name], asked)})
     deciding = tuple(each for each in keepers if each in graph.validators_of_tokens)
     of_components: Mapping[str, Mapping[Fact, tuple[str, ...]]] = {
         "jwks_fetches_per_1000": {Fact.KEY_FETCHES: deciding, Fact.REQUESTS: deciding},

@@ -51,7 +51,7 @@ class Client(Value):
     audiences: tuple[str, ...] = ()
     """Of the tokens that it gets for itself, where they are known beforehand (RFC 7519 section 4.1.3)."""
     parameters: Mapping[str, str] = Field(default_factory=dict)
-    """What it says besides when it asks for a token for itself: ``audience``, ``resource`` ..."""
+    """What it says besides when it asks for a token for itself, or a user to log in: ``audience``, ``resource`` ..."""
 
     @property
     def is_public(self) -> bool:
@@ -98,6 +98,8 @@ class Endpoints(Value):
     users: tuple[User, ...]
     follows_settings: bool = False
     """Tokens and codes live as long as the run's settings say, at an IdP of somebody else's making too."""
+    scopes_known: bool = True
+    """A client may have the scopes that it asks for, and no others. Else it may have more of those that there are."""
     doubles: int = 0
     """So many more users there are of each, ``alice-1`` and so on, with the same password: each login is then another
     one's, for an IdP whose revocation of one session's token ends all that the user has at the client. 0: none.

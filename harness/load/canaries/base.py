@@ -27,7 +27,7 @@ Need = Literal[
     "minting", "minted_opaque_tokens", "retired_key", "published_keys", "refresh_tokens", "users", "public_client",
     "two_clients", "assertions", "revocation", "registration", "opaque_tokens", "life_of_codes",
     "introspection", "write_scopes", "another_audience", "exchange", "devices", "two_users", "consent",
-    "called_back",
+    "called_back", "jwts",
 ]  # fmt: skip
 """What a target must offer for a canary to be made: :func:`idchaos.load.canaries.catalogue.unmakeable`."""
 LIFE_S: Final = 3_600.0
@@ -76,6 +76,8 @@ class TokenKind(Kind):
     ways: ClassVar[tuple[str, ...]] = ()
     """How one that is forged is bad, where there are several ways: they take turns."""
     reuse: ClassVar[Reuse] = "last"
+    from_nothing: ClassVar[bool] = False
+    """It is forged out of nothing: whether there is a good token to begin with is no matter."""
     bears_good: ClassVar[bool] = False
     """It holds the everyday token of its round, and shows something for as long as that is good."""
     secret: ClassVar[bool] = True

@@ -145,8 +145,11 @@ class Bench:
         return [value for value in self.mint([spec for spec in specs if spec.client_id]) if value]
 
     def to_forge(self, number: int, ways: int) -> Good:
-        """What the forgery of that number is made from, of a kind of so many ways: each client's token in turn."""
-        assert self.good is not None
+        """What the forgery of that number is made from, of a kind of so many ways: each client's token in turn; where
+        there is none, nothing.
+        """
+        if self.good is None:
+            return Good("", None, self.nobody)
         goods = (self.good, *self.others)
         return goods[turn(number, ways, len(goods))[1]]
 

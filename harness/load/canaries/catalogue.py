@@ -35,6 +35,7 @@ LACKING: Mapping[Need, str] = {
     "devices": "no two clients for devices, one of them with a secret",
     "consent": "no two clients that are known to ask their users for consent",
     "called_back": "no IdP that is known to reach the machine which the load comes from",
+    "jwts": "no JWT to make bad ones of, for access tokens are opaque, and no way to have one made to order",
     "write_scopes": "no route that says which scope it takes to write",
 }
 """What a target has not that offers no such thing."""
@@ -91,6 +92,7 @@ def unmakeable(names: Iterable[str], endpoints: Endpoints) -> dict[str, str]:
         "devices": _have_devices(endpoints),
         "consent": len(endpoints.asking_clients) > 1,
         "called_back": endpoints.idp_calls_back,
+        "jwts": bool(endpoints.idp_control_url) or roles.machine is None or roles.machine.token_format == "jwt",
         "write_scopes": bool(endpoints.routes) and all(route.writes for route in endpoints.routes),
     }
     lacking = {name: [LACKING[need] for need in kind_named(name).needs if not has[need]] for name in names}

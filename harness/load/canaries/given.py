@@ -57,7 +57,9 @@ def audiences(token: object) -> list[str] | None:
 
 
 def another_scope(party: Party, client: Client) -> str:
-    """One that somebody has, and this client has not."""
+    """One that somebody has, and this client has not; where nobody knows what it may have, one that nobody has."""
+    if not party.scene.endpoints.scopes_known:
+        return _NOBODYS_SCOPE
     own = {*client.scope.split(), *OF_EVERYBODY}
     known = (*party.bench.scopes, *(scope for each in party.scene.endpoints.clients for scope in each.scope.split()))
     return next((scope for scope in known if scope not in own), _NOBODYS_SCOPE)

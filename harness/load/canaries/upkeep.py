@@ -275,13 +275,12 @@ class Canaries:
         fills = [gevent.spawn(self._fill_ordered), *(gevent.spawn(desk.fill) for desk in self._desks.values())]
         for name, kind in self._tokens.items():
             fills.append(gevent.spawn(kind.gain, self.bench, self.stock[name]))
-        if forging:
-            self._fill_forged()
+        self._fill_forged({name: kind for name, kind in self._tokens.items() if forging or kind.from_nothing})
         gevent.joinall(fills)
 
-    def _fill_forged(self) -> None:
+    def _fill_forged(self, kinds: Mapping[str, TokenKind]) -> None:
         bench = self.bench
-        for name, kind in self._tokens.items():
+        for name, kind in kinds.items():
             for _ in range(bench.depth):
                 number = bench.forged[name]
                 bench.forged[name] += 1

@@ -11,11 +11,13 @@ from idchaos.experiment import CanaryPlan, Stream
 from idchaos.load.canaries.asking import MOST_A_TURN, Ask, AskedKind, per_turn, unless
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.catalogue import kinds
+from idchaos.load.canaries.given import another_scope
 from idchaos.load.canaries.kinds.logout import ATTACKER, LogoutUnasked, at_logout
 from idchaos.load.decide import at_refusal
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Step
 from idchaos.record.samples import COLUMNS, read_stream
+from idchaos.targets.endpoints import Client
 
 ASKED = [kind for kind in kinds().values() if isinstance(kind, AskedKind)]
 
@@ -203,3 +205,11 @@ def test_who_is_signed_out_with_all_others_was_not_signed_out_by_the_request(sig
 
 def test_without_a_session_that_lasts_nothing_is_sent():
     assert LogoutUnasked.asks[0].send(Browsers(False)) is None
+
+
+@pytest.mark.parametrize(("known", "scope"), [(True, "orders:write"), (False, "idchaos:everything")])
+def test_a_scope_of_somebody_elses_is_one_only_where_it_is_known_what_a_client_may_have(known, scope):
+    clients = (Client(client_id="batch", scope="orders:read"), Client(client_id="web", scope="openid orders:write"))
+    scene = SimpleNamespace(endpoints=SimpleNamespace(clients=clients, scopes_known=known))
+    party = SimpleNamespace(scene=scene, bench=SimpleNamespace(scopes=("orders:read",)))
+    assert another_scope(party, clients[0]) == scope

@@ -17,6 +17,7 @@ class AlgNone(TokenKind):
     bad = "From birth: nobody signed it."
     why = "Anyone can be anyone: no key is needed."
     source = "RFC 8725 section 3.2, CVE-2022-23540, CVE-2020-15957"
+    needs = ("jwts",)
     ways = tuple(f"alg_{spelling or 'empty'}" for spelling in SPELLINGS)
 
     def forge(self, good: Good, number: int) -> str:

@@ -18,6 +18,7 @@ class DegenerateSignature(TokenKind):
     bad = "From birth: nobody signed these claims."
     why = "Anyone can be anyone: a library takes the one signature for right that needs no key."
     source = "CVE-2022-21449, RFC 7518 section 3.4"
+    needs = ("jwts",)
     ways = ("empty", "zeros", "ecdsa_zero", "ecdsa_order")
 
     def forge(self, good: Good, number: int) -> str | None:

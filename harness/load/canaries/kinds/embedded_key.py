@@ -18,6 +18,7 @@ class EmbeddedKey(TokenKind):
     bad = "From birth: nobody vouches for that key."
     why = "Anyone can be anyone: the token says which key makes it a good one."
     source = "RFC 7515 sections 4.1.3 and 4.1.6, RFC 8725 section 3.10, CVE-2018-0114"
+    needs = ("jwts",)
     ways = WAYS
 
     def forge(self, good: Good, number: int) -> str:

@@ -25,6 +25,7 @@ class Encrypted(TokenKind):
     bad = "From birth: nobody signed it. Anyone can encrypt to a public key."
     why = "Encryption is taken for a signature; or one request keeps a validator busy for minutes."
     source = "CVE-2026-29000, CVE-2023-50967, CVE-2024-33664, RFC 8725 sections 2.2 and 3.3"
+    needs = ("jwts",)
     ways = ("nested", "inflates", "iterates", "public_secret")
 
     def forge(self, good: Good, number: int) -> str | None:

@@ -31,6 +31,7 @@ class HmacGuessable(TokenKind):
     bad = "From birth: the issuer signs by no HMAC."
     why = "A plugin's default, or a test's setting that was left behind: whoever reads the manual can be anyone."
     source = "RFC 8725 sections 2.1 and 3.5, CVE-2022-29266, CWE-1392"
+    needs = ("jwts",)
     ways = (*GUESSES, *NAMES)
 
     def forge(self, good: Good, number: int) -> str:

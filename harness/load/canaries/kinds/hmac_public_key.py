@@ -21,7 +21,7 @@ class HmacPublicKey(TokenKind):
     bad = "From birth: the issuer signs by no HMAC."
     why = "Anyone who reads the key set can be anyone: the token chose how it is verified."
     source = "RFC 8725 section 2.1, CVE-2015-9235, CVE-2016-10555"
-    needs = ("published_keys",)
+    needs = ("published_keys", "jwts")
     ways = HMAC_KEYS
 
     def forge(self, good: Good, number: int) -> str | None:

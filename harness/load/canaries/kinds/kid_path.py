@@ -18,6 +18,7 @@ class KidPath(TokenKind):
     bad = "From birth: `kid` is no key's name."
     why = "Anyone can be anyone, and read which files there are: `kid` is input, used as a path."
     source = "RFC 8725 section 3.10"
+    needs = ("jwts",)
 
     def forge(self, good: Good, number: int) -> str:
         return hs256(good.parts(alg="HS256", kid=KID_PATHS[number % len(KID_PATHS)]), b"")

@@ -57,6 +57,7 @@ class Malformed(TokenKind):
     bad = "From birth: there is nothing to verify."
     why = "What can't be read is let in; or it is answered with an error that wakes people up, and hides real outages."
     source = "RFC 7519 section 7.2, RFC 6750 section 3.1"
+    needs = ("jwts",)
     makes = 2
     twice = True
     secret = False

@@ -27,6 +27,7 @@ class NamedUrl(TokenKind):
     bad = "From birth: nobody vouches for that key. It counts when the token is let in, and when the URL is asked for."
     why = "Anyone can be anyone; or at least anyone can make a validator send requests into the inner network."
     source = "RFC 7515 sections 4.1.2 and 4.1.5, RFC 8725 section 3.10, OWASP API7:2023"
+    needs = ("jwts",)
     makes = 2 * len(WAYS)
 
     def gain(self, bench: Bench, shelf: Shelf[Call]) -> None:

@@ -25,6 +25,7 @@ class OtherMethod(TokenKind):
     bad = "From birth: nobody has said who asks."
     why = "Reading is guarded and writing is not."
     source = "OWASP API5:2023, RFC 9110 section 9, RFC 6750 section 3"
+    needs = ("jwts",)
     makes = len(WAYS)
     each_way = WAYS
     reuse = "always"

@@ -20,6 +20,7 @@ class OtherPlace(TokenKind):
     bad = "From birth: wherever it is looked for, its signature doesn't verify."
     why = "A second way in has checks of its own, or none."
     source = "RFC 6750 sections 2.2 and 2.3, RFC 9110 section 11.1, RFC 9700 section 4.3.2"
+    needs = ("jwts",)
     makes = 6
     reuse = "always"
 

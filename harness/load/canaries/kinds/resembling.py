@@ -34,6 +34,7 @@ class Resembling(TokenKind):
     bad = "From birth: the signature is not that of these claims."
     why = "A cache that knows tokens by a part of them lets in whoever has seen one: as another user, or for ever."
     source = "RFC 8725 section 3.3, CVE-2021-32701, CWE-639"
+    needs = ("jwts",)
     bears_good = True
     reuse = "always"
     makes = 10

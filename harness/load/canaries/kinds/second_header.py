@@ -18,6 +18,7 @@ class SecondHeader(TokenKind):
     bad = "From birth: that header stands once, and a token is sent in one way only."
     why = "The gateway judges one of them, and the service or a cache believes the other."
     source = "RFC 9110 section 5.3, RFC 6750 section 2"
+    needs = ("jwts",)
     makes = 2
     bears_good = True
     reuse = "always"

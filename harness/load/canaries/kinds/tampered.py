@@ -14,6 +14,7 @@ class Tampered(TokenKind):
     bad = "From birth: the signature is not that of these claims."
     why = "Anyone with one token can be anyone: signatures are not verified, or only for their form."
     source = "RFC 7515 section 5.2, RFC 8725 section 3.3"
+    needs = ("jwts",)
 
     def forge(self, good: Good, number: int) -> str:
         return other_claims(good.token) if number % 2 else other_signature(good.token)

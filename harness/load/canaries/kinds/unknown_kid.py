@@ -24,6 +24,7 @@ class UnknownKid(TokenKind):
     bad = "From birth: no key of that name is in the key set."
     why = "A validator that falls back to whatever key fits takes tokens of keys that nobody vouches for."
     source = "RFC 7515 section 4.1.4, RFC 8725 section 3.1, CWE-117"
+    needs = ("jwts",)
     makes = 2
     ways = ("as_good", "by_idp", "other_alg", "by_idp", LINE_BREAK, "by_idp")
 

@@ -14,6 +14,7 @@ class UnknownOpaque(TokenKind):
     bad = "From birth: nobody issued it."
     why = "Whatever can't be looked up is let in: an outage of introspection, or its mere absence, opens the door."
     source = "RFC 7662 section 2.2, RFC 6750 section 3.1"
+    from_nothing = True
 
     def forge(self, good: Good, number: int) -> str:
         return secrets.token_urlsafe(32)
