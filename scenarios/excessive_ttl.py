@@ -106,6 +106,7 @@ SCENARIO = Scenario(
     variants={"stolen": {}},
     variant_of=lambda _: "stolen",
     design=design,
+    decided=tuple(f"policy.{name}" for name in PolicySettings.model_fields),
     profiles={
         # A theft lasts as long as lifetimes do: short ones keep a demonstration short.
         "quick": _SHORT,

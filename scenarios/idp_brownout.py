@@ -6,8 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from idchaos.errors import UsageError
 from idchaos.experiment import Objective, PhaseName, Plan
+from idchaos.faults.base import Fault
 from idchaos.faults.idp_errors import EndpointFault
+from idchaos.faults.network import LinkFault
 from idchaos.run.building import (
     api_success,
     at_least,
@@ -24,6 +27,7 @@ from idchaos.run.idp_recovery import sessions_survive
 from idchaos.run.scenario import Experiment, Scenario
 from idchaos.settings import CommonSettings, seconds
 from idchaos.targets.base import EndpointError
+from idchaos.topologies import TOPOLOGIES
 from idchaos.values import Value
 
 Mode = Literal["errors", "latency", "timeouts"]
@@ -39,6 +43,10 @@ class BrownoutSettings(Value):
     """How the IdP falters, and what is promised meanwhile."""
 
     mode: Mode = Field("errors", description="what becomes of the requests that are hit")
+    at: Literal["endpoint", "link"] = Field(
+        "endpoint",
+        description="where: the IdP's endpoints, or everybody's links to the IdP, whole and with latency alone",
+    )
     share: float = Field(0.3, ge=0.05, le=0.95, description="of the requests to authorize, login and token: those hit")
     latency_s: float = seconds(1, at_least=0.05, why="with latency: how much later answers come")
     kept: float = Field(0.99, gt=0, lt=1, description="least share of API calls for which a session has a live token")
@@ -59,9 +67,18 @@ class IdpBrownout(CommonSettings):
     fault: BrownoutFault = BrownoutFault()
 
 
-def fault(settings: IdpBrownout) -> EndpointFault:
-    """The brownout as a fault at the three endpoints, each request hit by itself."""
+def fault(settings: IdpBrownout) -> Fault:
+    """The brownout as a fault at the three endpoints, each request hit by itself, or on the way to all of them.
+
+    Raises:
+        UsageError: no link can do that.
+    """
     brownout = settings.brownout
+    if brownout.at == "link":
+        if brownout.mode != "latency":
+            raise UsageError(f"brownout.mode={brownout.mode}: with brownout.at=link it should be latency")
+        links = ("client-to-idp", *TOPOLOGIES[settings.topology].links_to_idp)
+        return LinkFault(links=links, mode="slow", latency_s=brownout.latency_s)
     match brownout.mode:
         case "errors":
             error, label = EndpointError(status=503, share=brownout.share), "503"
@@ -148,6 +165,7 @@ SCENARIO = Scenario(
     },
     variant_of=lambda settings: settings.brownout.mode,
     design=design,
+    of_ones_own={"brownout.at": "link", "brownout.mode": "latency"},
     profiles={
         # Refreshing at half of a token's life leaves the other half for more attempts. More logins, so that
         # they can be judged at all; more sessions, so that these do not replace each other before they refresh.

@@ -6,8 +6,12 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
+from idchaos.errors import UsageError
 from idchaos.experiment import Objective, PhaseName, Plan
+from idchaos.faults.base import Fault
 from idchaos.faults.idp_errors import EndpointFault
+from idchaos.faults.link_effects import Mode as LinkMode
+from idchaos.faults.network import LinkFault
 from idchaos.faults.odd_answers import OddAnswers
 from idchaos.run.building import (
     AFTER_A_FAULT_TOO,
@@ -39,6 +43,9 @@ class BrownoutSettings(Value):
     """How introspection falters, and what is promised meanwhile."""
 
     mode: Mode = Field("partial", description="what becomes of introspection requests")
+    at: Literal["endpoint", "link"] = Field(
+        "endpoint", description="where: the IdP's introspection endpoint, or the gateways' links to the IdP"
+    )
     share: float = Field(0.5, ge=0.05, le=0.95, description="with partial: of introspection requests, those that fail")
     latency_s: float = seconds(1, at_least=0.05, why="with slow: how much later answers come")
     opaque_share: float = Field(0.2, gt=0, lt=1, description="of API requests, those with opaque tokens")
@@ -67,9 +74,15 @@ class IntrospectionBrownout(CommonSettings):
     fault: BrownoutFault = BrownoutFault()
 
 
-def fault(settings: IntrospectionBrownout) -> EndpointFault:
-    """The brownout as a fault at the introspection endpoint."""
+def fault(settings: IntrospectionBrownout) -> Fault:
+    """The brownout as a fault at the introspection endpoint, or on the way there.
+
+    Raises:
+        UsageError: no link can do that.
+    """
     brownout = settings.brownout
+    if brownout.at == "link":
+        return on_the_way(settings)
     match brownout.mode:
         case "partial":
             error, label = EndpointError(status=503, share=brownout.share), "503"
@@ -86,9 +99,26 @@ def fault(settings: IntrospectionBrownout) -> EndpointFault:
     return EndpointFault(endpoints=("introspect",), error=error, label=label)
 
 
+def on_the_way(settings: IntrospectionBrownout) -> LinkFault:
+    """The same on the links by which gateways ask, as far as a link can do it.
+
+    Raises:
+        UsageError: it can't.
+    """
+    brownout = settings.brownout
+    modes: dict[Mode, LinkMode] = {"slow": "slow", "down": "reset", "timeouts": "timeout"}
+    if brownout.mode not in modes:
+        raise UsageError(
+            f"brownout.mode={brownout.mode}: no link does that so that it could be proved; should be one of"
+            f" {', '.join(modes)}, or brownout.at=endpoint"
+        )
+    links = TOPOLOGIES[settings.topology].links_to_idp
+    return LinkFault(links=links, mode=modes[brownout.mode], latency_s=brownout.latency_s)
+
+
 def opaque_flow(settings: IntrospectionBrownout) -> str:
-    """Which flow has opaque tokens: where the IdP issues no others, that of everyday sessions."""
-    return "opaque" if "jwt" in TOPOLOGIES[settings.topology].formats else "api"
+    """Which flow has tokens that are asked about: where there are no two kinds, that of everyday sessions."""
+    return "opaque" if len(TOPOLOGIES[settings.topology].formats) > 1 else "api"
 
 
 def bulkhead(settings: IntrospectionBrownout) -> tuple[Objective, ...]:
@@ -199,5 +229,6 @@ SCENARIO = Scenario(
     variant_of=lambda settings: settings.brownout.mode,
     design=design,
     needs=(Need.INTROSPECTION,),
+    of_ones_own={"brownout.at": "link", "brownout.mode": "down"},
     profiles={"quick": {"gateway.introspection_cache_s": 4}, "ci": {"gateway.introspection_cache_s": 4}},
 )

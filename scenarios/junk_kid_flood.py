@@ -159,6 +159,7 @@ SCENARIO = Scenario(
     variant_of=lambda settings: "rotate" if settings.flood.then_rotate else "flood",
     design=design,
     needs=(Need.KEYS,),
+    of_ones_own={"flood.counted_by": "clients"},
     # A rotation lasts as long as old tokens live: short ones keep a demonstration short.
     profiles={"quick": {"tokens.access_ttl_s": 8}, "ci": {"tokens.access_ttl_s": 12}},
 )

@@ -128,7 +128,7 @@ def design(settings: RevocationLagSettings) -> Experiment:
             ),
             invariants=invariants(),
         ),
-        faults={PhaseName.FAULT: (Revocations(),)},
+        faults={PhaseName.FAULT: (Revocations(within_s=bound),)},
     )
 
 

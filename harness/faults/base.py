@@ -119,6 +119,10 @@ class Fault(Value):
         """
         return frozenset()
 
+    def why_not(self, target: Target) -> str:
+        """Why it makes no sense at this target, in one line; empty: it does. Known before the start."""
+        return ""
+
     def unprovable(self, target: Target) -> str:
         """Why nothing at this target could prove that it was felt, in one line; empty: something can. Known before
         the start.

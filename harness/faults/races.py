@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from idchaos.contract import Fact
 from idchaos.faults.base import NOTHING, Applied, Event, Evidence, Fault, Snapshot, eventually
+from idchaos.graph import Graph
 from idchaos.targets.base import ReportsState, Target
 from idchaos.targets.capabilities import required
 from idchaos.targets.oidc import OidcClient
@@ -20,6 +23,10 @@ class RefreshRaces(Fault):
     """What the IdP should have been told."""
 
     needs: ClassVar[tuple[type, ...]] = (ReportsState,)
+
+    def asks(self, graph: Graph) -> Mapping[Fact, tuple[str, ...]]:
+        """What the IdP issued, and took for replays."""
+        return {Fact.ISSUED: graph.idps, Fact.REPLAYS: graph.idps}
 
     @property
     def title(self) -> str:

@@ -6,10 +6,8 @@ import json
 import platform
 import secrets
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +22,28 @@ from idchaos.record.rundir import RunDirectory
 from idchaos.run.added import check_separable, with_faults
 from idchaos.run.declared import seen_by
 from idchaos.run.instruments import Instruments
-from idchaos.run.limits import check_capabilities, suiting, unprovable
+from idchaos.run.limits import check_capabilities, check_decided, check_needs, suiting, unprovable
 from idchaos.run.progress import Observer
 from idchaos.run.runner import Run
 from idchaos.run.scenario import DEFAULT_PROFILE, Experiment, Scenario
 from idchaos.run.scenarios import broken_design, is_of_a_user, scenario_named
+from idchaos.run.versions import versions
 from idchaos.settings import CommonSettings, differing, plain, profile
 from idchaos.targets.base import Target
 from idchaos.targets.gateways.catalogue import STAND_IN, adapter_named
 from idchaos.targets.idps import catalogue as idps
 from idchaos.targets.idps.hosted import Hosted
-from idchaos.targets.own_settings import OF_TOKENS
+from idchaos.targets.own_settings import dotted
 from idchaos.targets.standin import defects
 from idchaos.targets.standin.guests import Guests
 from idchaos.targets.systems.file import is_file, read
-from idchaos.topologies import DEFAULT_TOPOLOGY, EDGE, TOPOLOGIES, offers, topology_named
+from idchaos.targets.systems.shape import graph_of, topology_of
+from idchaos.topologies import DEFAULT_TOPOLOGY, EDGE, TOPOLOGIES, topology_named
 from idchaos.undo.ledger import Containers, Processes, Undo
 
 TARGETS = ("local", "docker")
 DEFAULT_GATEWAY = STAND_IN
 DEFAULT_IDP = idps.STAND_IN
-PACKAGES = ("idchaos", "locust", "joserfc", "cryptography", "aiohttp", "pandas", "scipy", "toxiproxy-python")
 
 
 @dataclass(frozen=True)
@@ -96,19 +95,21 @@ def prepare(request: Request, scenario: Scenario[Any] | None = None) -> Prepared
     profile(request.profile)
     chosen = defects.known(request.defects)
     topology = topology_named(_topology_of(request))
-    why_not = scenario.why_not_on(topology.name)
-    if why_not:
-        raise Unsuited(f"--topology: {why_not}")
     defects.by_part(chosen, topology)
+    if not is_file(request.target):
+        if why_not := scenario.why_not_on(topology.name):
+            raise Unsuited(f"--topology: {why_not}")
+    else:
+        check_needs(scenario, graph_of(read(Path(request.target))), _asked_of(request))
+        check_decided(scenario, request.overrides, request.target)
+        request = replace(request, overrides={**scenario.of_ones_own, **request.overrides})
     request = replace(request, overrides=_with_fixed(request))
     settings = scenario.fill(request.profile, request.overrides, topology=topology.name)
     _check_others(request, settings)
     designed = _designed(scenario, settings, request)
     target, _ = make_target(request.target, settings, new_run_id(), chosen, gateway=request.gateway, idp=request.idp)
     experiment = with_faults(designed, request.faults, target.graph)
-    lacking = [need for need in scenario.needs if need not in offers(target.graph)]
-    if lacking:
-        raise Unsuited(f"{_asked_of(request)}: {scenario.name} needs {' and '.join(lacking)}")
+    check_needs(scenario, target.graph, _asked_of(request))
     check_capabilities(experiment, target)
     experiment, left_out = suiting(experiment, target, settings.tokens.access_ttl_s)
     check_separable(experiment, target.graph)
@@ -192,7 +193,7 @@ def _fixed(request: Request) -> Mapping[str, float]:
     """Settings that are as they are in what is tested, by their dotted names."""
     if is_file(request.target):
         told = read(Path(request.target)).settings.items()
-        return {f"{'tokens' if name == OF_TOKENS else 'gateway'}.{name}": value for name, value in told}
+        return {dotted(name): value for name, value in told}
     adapter = adapter_named(request.gateway)
     return {f"gateway.{name}": value for name, value in adapter.fixed.items()} if adapter is not None else {}
 
@@ -227,10 +228,11 @@ def topology_for(gateway: str, topology: str, target: str = "local", idp: str = 
     """
     if (gateway, idp) == (DEFAULT_GATEWAY, DEFAULT_IDP) and not is_file(target):
         return topology
-    if topology not in (DEFAULT_TOPOLOGY, EDGE):
+    there = topology_of(read(Path(target))) if is_file(target) else EDGE
+    if topology not in (DEFAULT_TOPOLOGY, there):
         own = _asked_of(Request("", target, gateway, idp))
-        raise UsageError(f"--topology {topology}: {own} is tried in the topology {EDGE} alone")
-    return EDGE
+        raise UsageError(f"--topology {topology}: {own} is tried in the topology {there} alone")
+    return there
 
 
 def target_type(name: str) -> type:
@@ -388,14 +390,3 @@ def repeat_command(prepared: Prepared) -> str:
     for name, value in request.overrides.items():
         words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     return shlex.join(words)
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages that matter to a result."""
-    found = {"python": sys.version.split()[0]}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

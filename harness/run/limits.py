@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from idchaos.contract import NotObserved
 from idchaos.errors import Unsuited
@@ -18,10 +18,11 @@ from idchaos.graph import Graph
 from idchaos.load.engine.job import Roles
 from idchaos.load.flows.catalogue import flows_in
 from idchaos.planning.observability import without
-from idchaos.run.scenario import Experiment
+from idchaos.run.scenario import Experiment, Scenario
 from idchaos.targets.base import Target
 from idchaos.targets.capabilities import BlastRadius, LimitsBlast, ReportsState, known_as
 from idchaos.targets.endpoints import Endpoints
+from idchaos.topologies import offers
 from idchaos.undo.guardian import ACTS_S, UNLIMITED, Lease
 
 EXPIRED: Final = "expired"
@@ -74,6 +75,28 @@ def check_links(experiment: Experiment, target: Target) -> None:
                 raise Unsuited(f"--target {target.name}: {fault.title} needs a proxy on the link {name}") from None
 
 
+def check_needs(scenario: Scenario[Any], graph: Graph, asked: str) -> None:
+    """Refuse a system that has not what the scenario is about. ``asked``: the option that chose it.
+
+    Raises:
+        Unsuited: says what that is.
+    """
+    if lacking := [need for need in scenario.needs if need not in offers(graph)]:
+        raise Unsuited(f"{asked}: {scenario.name} needs {' and '.join(lacking)}")
+
+
+def check_decided(scenario: Scenario[Any], told: Collection[str], target: str) -> None:
+    """Refuse a system of one's own of which it is not said what was decided about it: ours would be no measure.
+
+    Raises:
+        Unsuited: names the settings that are not among those that were ``told``.
+    """
+    untold = [name for name in scenario.decided if name not in told]
+    if untold:
+        settings = " ".join(f"--set {name}=..." for name in untold)
+        raise Unsuited(f"--target {target}: {scenario.name} needs what you have decided: {settings}")
+
+
 def check_capabilities(experiment: Experiment, target: Target) -> None:
     """Refuse faults that this very target can't carry out or prove.
 
@@ -85,6 +108,8 @@ def check_capabilities(experiment: Experiment, target: Target) -> None:
         missing = [known_as(need) for need in (*fault.needs, *fault.also_needs()) if target.capability(need) is None]
         if missing:
             raise Unsuited(f"--target {target.name}: {fault.title} needs a target where {', and where '.join(missing)}")
+        if why_not := fault.why_not(target):
+            raise Unsuited(f"--target {target.name}: {fault.title}: {why_not}")
         for fact, components in fault.asks(target.graph).items():
             mute = [name for name in components if reports is None or fact not in reports.tells(name)]
             if mute:
@@ -102,8 +127,13 @@ def _with_whom_there_is(plan: Plan, endpoints: Endpoints) -> tuple[Plan, tuple[N
     roles = Roles.of(endpoints.clients)
     flows = flows_in(plan.load)
     lacking = {name: lacks for name, flow in flows.items() if (lacks := flow.lacks(roles, endpoints))}
+    partly = tuple(
+        NotObserved(name=f"a part of the flow {name}", why=f"there is not {lacks}")
+        for name, flow in flows.items()
+        for lacks in flow.leaves_out(roles)
+    )
     if not lacking:
-        return plan, ()
+        return plan, partly
     about_users = [each.name for each in plan.objectives if _OF_USERS.search(each.sli)]
     if about_users or set(lacking) - set(BESIDE):
         flow = min(lacking, key=lambda name: name in BESIDE)
@@ -112,7 +142,7 @@ def _with_whom_there_is(plan: Plan, endpoints: Endpoints) -> tuple[Plan, tuple[N
     described = tuple(each for each in plan.load.flows if each.name not in lacking)
     load = plan.load.model_copy(update={"streams": streams, "flows": described})
     declared = tuple(NotObserved(name=f"flow {flow}", why=f"there is not {lacks}") for flow, lacks in lacking.items())
-    return plan.model_copy(update={"load": load}), declared
+    return plan.model_copy(update={"load": load}), declared + partly
 
 
 def _by_its_clocks(plan: Plan, endpoints: Endpoints) -> Plan:

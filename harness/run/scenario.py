@@ -40,6 +40,10 @@ class Scenario(Generic[Settings]):
     """What this scenario changes about a profile."""
     needs: tuple[Need, ...] = ()
     """What a topology must have for it to make sense."""
+    of_ones_own: Overrides = field(default_factory=dict)
+    """What is another default at a system of one's own, whose parts tell nothing and can't be told to be wrong."""
+    decided: tuple[str, ...] = ()
+    """Settings that say what somebody has decided about a system: of one of one's own, no other can know them."""
 
     def fill(self, profile_name: str, *layers: Overrides, topology: TopologyName = DEFAULT_TOPOLOGY) -> Settings:
         """Settings from defaults, profile, this scenario's own layers, then ``layers``.

@@ -19,6 +19,7 @@ from idchaos.graph import Route
 from idchaos.hosts import check_host
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Client, Endpoints, Gateway
+from idchaos.targets.revoking import request_of
 from idchaos.trust import is_distrust, trusting
 
 if TYPE_CHECKING:
@@ -121,8 +122,14 @@ class OidcClient:
         return self._post("token", client, credentials_form(client)).status
 
     def revoke(self, client: Client, token: str) -> None:
-        """RFC 7009."""
-        self._ok(self._post("revoke", client, {"token": token}), "revocation")
+        """At the IdP's endpoint (RFC 7009), or by the request that the target says instead."""
+        call = self._endpoints.revocation
+        if call is None:
+            self._ok(self._post("revoke", client, {"token": token}), "revocation")
+            return
+        told = request_of(call, token)
+        answer = self._send("revocation", told.method, told.url, content=told.body, headers=told.headers)
+        self._ok(answer, "revocation")
 
     def active(self, token: str) -> bool:
         """Whether introspection calls the token active (RFC 7662)."""

@@ -11,8 +11,15 @@ from idchaos.settings import GatewaySettings, TokenSettings
 from idchaos.targets.tables import first_problem
 
 OF_TOKENS: Final = "access_ttl_s"
-"""The one of our settings of tokens that a file may say."""
+"""Of our settings of tokens, the one that matters to everybody."""
+OF_LOGINS: Final = ("code_ttl_s", "refresh_grace_s")
+"""Those that matter where users log in."""
 OF_GATEWAYS: Final = tuple(name for name in GatewaySettings.model_fields if name != "idp_path")
+
+
+def dotted(name: str) -> str:
+    """One of them by its whole name: ``gateway.leeway_s``."""
+    return f"{'tokens' if name in TokenSettings.model_fields else 'gateway'}.{name}"
 
 
 def checked(values: dict[str, float], names: tuple[str, ...]) -> dict[str, float]:

@@ -41,6 +41,10 @@ class Flow(Value, ABC):
         """What a target has not that it takes: ``a client with refresh_token``; empty when it has all."""
         return ""
 
+    def leaves_out(self, roles: Roles) -> tuple[str, ...]:
+        """What else it would take to do all of it. It is done without, and that is declared."""
+        return ()
+
     def sources(self) -> tuple[Source, ...]:
         """The samples that an arrival leaves where all goes well. One more than there will be can make PASS out of
         nothing: what may be missing must not be said.

@@ -6,7 +6,7 @@ sample expects ``either``); what counts is how many of one replay were accepted,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -22,8 +22,17 @@ if TYPE_CHECKING:
     from idchaos.planning.arrivals import Arrival
 
 Kind = Literal["code", "refresh", "assertion"]
-KINDS: tuple[Kind, ...] = ("code", "refresh", "assertion")
+LACKING: Mapping[Kind, str] = {
+    "refresh": "a client with refresh_token",
+    "assertion": "a client with a key for assertions",
+}
+"""Without whom what can't be replayed."""
 Use = Callable[[], Step]
+
+
+def kinds_of(roles: Roles) -> tuple[Kind, ...]:
+    """What can be replayed, with these clients."""
+    return ("code", *(("refresh",) if roles.refreshing else ()), *(("assertion",) if roles.asserting else ()))
 
 
 class ParallelReplay(Flow):
@@ -35,8 +44,10 @@ class ParallelReplay(Flow):
     at_once: int = Field(3, ge=2, le=20)
 
     def lacks(self, roles: Roles, endpoints: Endpoints) -> str:
-        found = roles.refreshing and endpoints.users and roles.asserting
-        return "" if found else "a client with refresh_token, one with a key for assertions, and a user"
+        return "" if roles.sessions and endpoints.users else "a client with authorization_code, and a user"
+
+    def leaves_out(self, roles: Roles) -> tuple[str, ...]:
+        return tuple(lacks for kind, lacks in LACKING.items() if kind not in kinds_of(roles))
 
     def sender(self, scene: Scene) -> Sender:
         return ParallelReplays(scene, self)
@@ -47,15 +58,15 @@ class ParallelReplays(Sender):
 
     def __init__(self, scene: Scene, plan: ParallelReplay) -> None:
         self._scene, self._plan, self._roles = scene, plan, scene.roles
-        self._count = 0
+        self._kinds, self._count = kinds_of(scene.roles), 0
 
     @property
     def kinds(self) -> int:
-        return len(KINDS)
+        return len(self._kinds)
 
     def send(self, arrival: Arrival, due: float) -> None:
         """Make what may be used once, and let several use it."""
-        kind = KINDS[arrival.kind]
+        kind = self._kinds[arrival.kind]
         self._count += 1
         about = About(session=f"parallel-{self._count}", way=kind)
         use = {"code": self._code, "refresh": self._refresh, "assertion": self._assertion}[kind](arrival)

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveFloat, PositiveInt
 
+from idchaos.errors import LoadError
 from idchaos.experiment import RESTED, Source
 from idchaos.load.engine.job import Roles
 from idchaos.load.engine.recorder import About
 from idchaos.load.flows.base import Flow, Sender
+from idchaos.load.idp.revoking import can_revoke, revoke
 from idchaos.load.idp.tokens import Token, token_from
 from idchaos.targets.endpoints import Client, Endpoints
 
@@ -81,6 +83,10 @@ class Probes(Sender):
     def kinds(self) -> int:
         return len(self._formats)
 
+    def prepare(self) -> None:
+        if not can_revoke(self._scene.idp):
+            raise LoadError("nobody can revoke a token: the IdP's metadata name no revocation_endpoint (RFC 7009)")
+
     def send(self, arrival: Arrival, due: float) -> None:
         """One probe: returns when its token was revoked. It is polled for until the last replica refuses it.
 
@@ -127,14 +133,14 @@ class Probes(Sender):
         return True
 
     def _revoke(self, client: Client, token: Token) -> bool:
-        """RFC 7009; tried again while the IdP gives no answer, since an unanswered request may have been done."""
+        """At the IdP, or as the target says; tried again while there is no answer: it may have been done."""
         scene = self._scene
         about = replace(token.about, kid="")  # the IdP does not look at the key
         for attempt in range(_REVOKE_ATTEMPTS):
             if scene.stopping:
                 return False
             due = scene.clock.now()
-            step = scene.idp.revoke(client, token.value, "access_token")
+            step = revoke(scene.idp, client, token.value)
             scene.record_step("revocation", step, due=due, token=about, attempt=attempt)
             if step.decision == "accept":
                 return True

@@ -5,9 +5,8 @@ from __future__ import annotations
 from idchaos.load.decide import at_idp
 from idchaos.load.idp.client import Idp
 from idchaos.load.idp.steps import Step
-from idchaos.load.idp.tokens import peek
 from idchaos.targets.endpoints import Client
-from idchaos.targets.systems.hooks import filled_body, filled_url
+from idchaos.targets.revoking import request_of
 
 
 def can_revoke(idp: Idp) -> bool:
@@ -20,8 +19,6 @@ def revoke(idp: Idp, client: Client, token: str) -> Step:
     call = idp.revocation
     if call is None:
         return idp.revoke(client, token, "access_token")
-    places = {"token": token, "jti": str(peek(token)[1].get("jti", ""))}
-    url, body = filled_url(call.url, places), filled_body(call.body, places).encode()
-    headers = {"Authorization": f"Bearer {call.secret}"} if call.secret else {}
-    answer = idp.tell(call.method, url, body, headers | ({"Content-Type": "application/json"} if body else {}))
+    asked = request_of(call, token)
+    answer = idp.tell(asked.method, asked.url, asked.body, asked.headers)
     return Step("revoke", answer, *at_idp(answer))

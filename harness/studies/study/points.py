@@ -13,7 +13,8 @@ from pydantic import JsonValue
 
 from idchaos.errors import UsageError, unknown
 from idchaos.experiment import Verdict
-from idchaos.run.launch import Prepared, Request, versions
+from idchaos.run.launch import Prepared, Request
+from idchaos.run.versions import versions
 from idchaos.studies.study.figure import Figure
 from idchaos.targets.gateways.catalogue import adapter_named
 from idchaos.targets.idps import catalogue as idps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -12,14 +13,17 @@ from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from idchaos.dialects import DIALECTS, Dialect
 from idchaos.errors import UsageError
 from idchaos.files import digest_of, toml_of
+from idchaos.graph import TokenFormat
 from idchaos.hosts import authority_of, check_host, host_of
 from idchaos.targets.gateways.file import Example
-from idchaos.targets.own_settings import OF_GATEWAYS, OF_TOKENS, checked, told_editors
-from idchaos.targets.systems.acts import Hook, Hooks, Placed
+from idchaos.targets.own_settings import OF_GATEWAYS, OF_LOGINS, OF_TOKENS, checked, told_editors
+from idchaos.targets.systems.acts import Hook, Hooks
+from idchaos.targets.systems.parties import ClientTable, UserTable, fitting, gets_tokens
 from idchaos.targets.tables import SUFFIX, Table, Url, as_model
 
 WRITES_ONE: Final = "idchaos init target writes one"
-SETTINGS: Final = (*OF_GATEWAYS, OF_TOKENS)
+OF_ANSWERS: Final = "introspection_cache_s"
+SETTINGS: Final = (*OF_GATEWAYS, OF_TOKENS, *OF_LOGINS)
 
 
 class SystemTable(Table):
@@ -41,6 +45,12 @@ class IdpTable(Table):
     """As it names itself in its discovery document and its tokens."""
     url: Url = ""
     """Where it is reached, if that is not the issuer: discovery is below it."""
+    tokens: TokenFormat = "jwt"
+    """What its access tokens are to who looks into them: JWTs (RFC 9068), or opaque."""
+    doubles: int = Field(0, ge=0, le=10_000)
+    """So many more users there are of each, ``alice-0``, ``alice-1`` ..., with the same password: each login is then
+    another one's, for an IdP that ends all sessions of a user with one of them. 0: none.
+    """
 
     @property
     def base(self) -> str:
@@ -48,27 +58,22 @@ class IdpTable(Table):
         return (self.url or self.issuer).rstrip("/")
 
 
-class ClientTable(Table):
-    """One of ``[[client]]``: it gets tokens for itself by a secret (RFC 6749 section 4.4)."""
-
-    id: str = Field(min_length=1)
-    secret: Placed
-    scope: str = ""
-    purpose: Literal["everyday", "other_audience"] = "everyday"
-    """``other_audience``: its tokens are for none of the routes, and must be refused there."""
-    parameters: dict[str, str] = Field(default_factory=dict)
-    """What it says besides when it asks for a token: ``audience``, ``resource`` ..."""
-
-
 class GatewayTable(Table):
     """The table ``[gateway]``: who decides about tokens."""
 
     url: tuple[Url, ...] = Field(min_length=1)
     """Of each replica; of one balancer, if that is all that can be reached."""
+    decides_by: Literal["keys", "introspection"] = "keys"
+    """What it goes by: the IdP's keys, or what the IdP says when it is asked about a token (RFC 7662)."""
     revocation: Literal["expiry", "introspection"] = "expiry"
-    """How a revoked token ends: at its own end alone, or since the gateway asks the IdP about it."""
+    """How a revoked token ends where it goes by keys: at its own end alone, or since it asks the IdP as well."""
     dialect: Annotated[str, WithJsonSchema({"enum": ["", *DIALECTS]})] = ""
     """A gateway whose answers are known: ``envoy``. Empty: as ``[[dialect]]`` says."""
+
+    @property
+    def hears_of_revocations(self) -> bool:
+        """Whether a token that was revoked is to be refused."""
+        return "introspection" in (self.decides_by, self.revocation)
 
     @field_validator("dialect")
     @classmethod
@@ -95,7 +100,9 @@ class ToxiproxyTable(Table):
 
     api: Url
     gateway_to_idp: tuple[str, ...] = ()
-    """The proxies by which the gateways get keys: one for each replica, in their order, or one for all of them."""
+    """The proxies by which the gateways ask the IdP, for its keys or about tokens: one for each replica, in their
+    order, or one for all of them.
+    """
     client_to_idp: str = ""
     """The proxy that ``idp.url`` leads through."""
     client_to_gateway: tuple[str, ...] = ()
@@ -106,6 +113,11 @@ class ToxiproxyTable(Table):
     """This machine as Toxiproxy reaches it, where that runs elsewhere. Empty: nobody looks at what passes, unless it
     runs here.
     """
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """All that it names."""
+        return (*self.gateway_to_idp, *filter(None, (self.client_to_idp,)), *self.client_to_gateway)
 
 
 class BlastRadius(Table):
@@ -132,6 +144,7 @@ class TargetFile(Table):
     system: SystemTable
     idp: IdpTable
     client: tuple[ClientTable, ...] = Field(min_length=1)
+    user: tuple[UserTable, ...] = ()
     gateway: GatewayTable
     route: tuple[RouteTable, ...] = Field(min_length=1)
     toxiproxy: ToxiproxyTable | None = None
@@ -161,14 +174,17 @@ class TargetFile(Table):
                 check_host(url, self.system.allow_hosts)
         except UsageError as error:
             raise ValueError(f"{where}: {error}") from None
-        if not self.everyday:
-            raise ValueError("client: one of purpose everyday is needed, whose tokens are good at every route")
+        fitting(self.client, self.user, self.idp.doubles)
+        self._asks_as_it_must()
         if self.gateway.dialect and self.dialect:
             raise ValueError("gateway.dialect or examples in [[dialect]], not both")
         replicas = len(self.gateway.url)
         if self.toxiproxy is None:
             return self
         _check_api(self.toxiproxy.api)
+        twice = [name for name, count in Counter(self.toxiproxy.proxies).items() if count > 1]
+        if twice:
+            raise ValueError(f"toxiproxy: the proxy {twice[0]} is named twice: each leads from one kind of part to one")
         if len(self.toxiproxy.gateway_to_idp) not in (0, 1, replicas):
             raise ValueError(
                 f"toxiproxy.gateway_to_idp: {len(self.toxiproxy.gateway_to_idp)} given; should be one for each of the"
@@ -177,6 +193,13 @@ class TargetFile(Table):
         if len(self.toxiproxy.client_to_gateway) not in (0, replicas):
             raise ValueError(f"toxiproxy.client_to_gateway: should be one for each of the {replicas} replicas")
         return self
+
+    def _asks_as_it_must(self) -> None:
+        if self.gateway.decides_by == "keys":
+            if self.idp.tokens == "opaque":
+                raise ValueError('idp.tokens: nobody checks opaque ones by keys: gateway.decides_by = "introspection"?')
+        elif OF_ANSWERS not in self.settings:
+            raise ValueError(f"settings: {OF_ANSWERS} is missing: how long the gateway keeps an answer about a token")
 
     def urls(self) -> Iterator[tuple[str, str]]:
         """Whatever something may be sent to, and where in the file it stands."""
@@ -197,9 +220,24 @@ class TargetFile(Table):
         return urlsplit(self.idp.base).scheme == "https" if told is None else told
 
     @property
-    def everyday(self) -> tuple[ClientTable, ...]:
-        """The clients whose tokens are good at every route."""
-        return tuple(each for each in self.client if each.purpose == "everyday")
+    def machines(self) -> tuple[ClientTable, ...]:
+        """The clients that get tokens for themselves by a secret, good at every route."""
+        return tuple(each for each in self.client if gets_tokens(each))
+
+    @property
+    def asserting(self) -> tuple[ClientTable, ...]:
+        """The clients that get tokens for themselves by assertions."""
+        return tuple(each for each in self.client if each.key)
+
+    @property
+    def introspecting(self) -> ClientTable | None:
+        """A client that may ask about tokens."""
+        return next((each for each in self.client if each.purpose == "introspection"), None)
+
+    @property
+    def of_users(self) -> tuple[ClientTable, ...]:
+        """The clients that users log in at."""
+        return tuple(each for each in self.client if each.redirect_uri)
 
     @property
     def stranger(self) -> ClientTable | None:
@@ -242,10 +280,20 @@ def read(path: Path) -> TargetFile:
         UsageError: it can't be read, is no TOML, or says what can't be: names the place and what would be right.
     """
     found = as_model("--target", path, TargetFile, WRITES_ONE)
-    for where, name in (("system.ca", found.system.ca), ("minting.key", found.minting.key if found.minting else "")):
-        if name and not (path.parent / name).is_file():
+    for where, name in _named(found):
+        if not (path.parent / name).is_file():
             raise UsageError(f"--target {path}: {where}: there is no file {path.parent / name}")
     return found
+
+
+def _named(found: TargetFile) -> Iterator[tuple[str, str]]:
+    """The files that it names and that must be there, each with where it does."""
+    if found.system.ca:
+        yield "system.ca", found.system.ca
+    if found.minting is not None:
+        yield "minting.key", found.minting.key
+    for client in found.asserting:
+        yield f"client.key ({client.id})", client.key
 
 
 def state(path: Path) -> str:
@@ -255,10 +303,9 @@ def state(path: Path) -> str:
         UsageError: as for :func:`read`.
     """
     found = read(path)
-    named = [found.system.ca, found.minting.key if found.minting else ""]
     acts = [act for hook in found.hooks.given.values() for act in (hook, getattr(hook, "undo", None)) if act]
     commands = [Path(word) for act in acts for word in act.command]
-    return digest_of([path, *(path.parent / name for name in named if name), *commands])
+    return digest_of([path, *(path.parent / name for _, name in _named(found)), *commands])
 
 
 def _check_api(url: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from idchaos.dialects import known_as
 from idchaos.graph import Component, Graph, Link, Role, Route
 from idchaos.targets.systems.file import TargetFile
+from idchaos.topologies import EDGE, TopologyName
 
 CLIENT, IDP, GATEWAY = "client", "idp", "gateway"
 
@@ -22,7 +23,7 @@ def graph_of(file: TargetFile) -> Graph:
     return Graph(
         components=(
             Component(name=CLIENT, roles=(Role.CLIENT,)),
-            Component(name=IDP, roles=(Role.IDP,), formats=("jwt",), issuer=file.idp.issuer),
+            Component(name=IDP, roles=(Role.IDP,), formats=(file.idp.tokens,), issuer=file.idp.issuer),
             *(_gateway(file, name) for name in gateways_of(file)),
             *(Component(name=name, roles=(Role.SERVICE,)) for name in services),
         ),
@@ -34,6 +35,11 @@ def graph_of(file: TargetFile) -> Graph:
     )
 
 
+def topology_of(file: TargetFile) -> TopologyName:
+    """Which of our topologies is like it, as far as experiments go: what tokens are like decides that."""
+    return "introspection" if file.idp.tokens == "opaque" else EDGE
+
+
 def _gateway(file: TargetFile, name: str) -> Component:
     return Component(
         name=name,
@@ -41,8 +47,8 @@ def _gateway(file: TargetFile, name: str) -> Component:
         replica_of=GATEWAY,
         trusts=(IDP,),
         decides=True,
-        keeps_keys=True,
-        introspects=("jwt",) if file.gateway.revocation == "introspection" else (),
+        keeps_keys=file.gateway.decides_by == "keys",
+        introspects=(file.idp.tokens,) if file.gateway.decides_by == "introspection" else (),
         dialect=known_as(file.spoken()),
     )
 

@@ -149,7 +149,7 @@ def test_a_run_with_it_declares_what_nobody_can_see_and_promises_nothing_of_revo
         ("live_key_removed", {}, "a key that is not in the key set can sign all the same"),
         ("stale_secret", {}, "a client's secret can be replaced"),
         ("clock_skew", {}, "idp can't tell of clock"),
-        ("revocation_lag", {}, "idp can't tell of revoked"),
+        ("revocation_lag", {}, "the IdP offers no list of revoked tokens"),
         ("refresh_race", {}, "no time of grace"),
         ("registration_failures", {}, "does not limit"),
         ("introspection_brownout", {}, "validators that ask the IdP about tokens"),
