@@ -89,6 +89,7 @@ def examined_system(file: Path) -> list[Finding]:
     Raises:
         UsageError: the file is wrong.
     """
+    from idchaos.load.idp.visitor import Visitor
     from idchaos.run.launch import new_run_id
     from idchaos.targets.gateways.checks import Finding
     from idchaos.targets.systems.checks import examined as tried
@@ -103,7 +104,7 @@ def examined_system(file: Path) -> list[Finding]:
     left: list[str] = []
     with tempfile.TemporaryDirectory(prefix="idchaos-doctor-") as folder:
         try:
-            found.extend(tried(target, Path(folder), safety.promise))
+            found.extend(tried(target, Path(folder), safety.promise, Visitor))
         except TargetError as error:
             found.append(Finding(ok=False, what=str(error), advice="nothing can be run before that is right"))
         finally:

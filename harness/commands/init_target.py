@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from idchaos.targets.systems.discovery import Metadata
 
 UNKNOWN_LIFE_S = 300
+OF_A_LOGIN: Final = ("redirect_uri", "user", "password_env")
 FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
@@ -32,6 +33,11 @@ FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--secret-env", help="The environment variable that holds its secret; its value is not written down.")
 @click.option("--secret-file", type=FILE, help="Or the file that holds it.")
 @click.option("--scope", help="What it asks for; else what its token says.")
+@click.option("--login", help="A client that users log in at, by authorization code and PKCE.")
+@click.option("--login-secret-env", help="The environment variable that holds its secret; none: it is public.")
+@click.option("--redirect-uri", help="Where its users come back: as the IdP has it.")
+@click.option("--user", help="Who logs in there.")
+@click.option("--password-env", help="The environment variable that holds that user's password.")
 @click.option("--ca", type=FILE, help="Certificates (PEM) that are trusted instead of the usual ones.")
 @click.option("--url", "urls", multiple=True, help="Where the gateway is; once for each replica.")
 @click.option("--path", default="/", show_default=True, help="An API behind it that answers GET.")
@@ -50,6 +56,9 @@ def target(*, file: Path, hosts: tuple[str, ...], **given: Any) -> None:
         raise UsageError(f"init: {file} is there already")
     if given["secret_env"] and given["secret_file"]:
         raise UsageError("init: --secret-env or --secret-file, not both")
+    missing = [f"--{name.replace('_', '-')}" for name in OF_A_LOGIN if given["login"] and not given[name]]
+    if missing:
+        raise UsageError(f"init: --login needs {', '.join(missing)}")
     words = _words(file, _asked(given), hosts)
     try:
         with file.open("x", encoding="utf-8") as opened:
@@ -117,7 +126,32 @@ def _words(file: Path, asked: dict[str, Any], hosts: tuple[str, ...]) -> dict[st
         "audience": audience,
         "life": life,
         "toxiproxy": _toxiproxy(asked["toxiproxy"], issuer, len(asked["urls"])),
+        "logins": _logins(asked, asked["scope"] or scope, metadata.grants),
     }
+
+
+def _logins(asked: dict[str, Any], scope: str, grants: tuple[str, ...]) -> str:
+    """The tables about logins: as they were told, or as an example."""
+    said = asked["login"]
+    secret = asked["login_secret_env"] if said else "WEB_SECRET"
+    refreshes = json.dumps("refresh_token" in grants) if said else "true"
+    tables = [
+        "[[client]]",
+        f"id = {json.dumps(said or 'web')}",
+        *([f"secret = {{ env = {json.dumps(secret)} }}"] if secret else []),
+        f"redirect_uri = {json.dumps(asked['redirect_uri'] if said else 'https://shop.example/callback')}",
+        f"refreshes = {refreshes}   # whether it gets refresh tokens",
+        f"scope = {json.dumps(' '.join(['openid', *(each for each in scope.split() if each != 'openid')]))}",
+        "",
+        "[[user]]",
+        f"name = {json.dumps(asked['user'] if said else 'alice')}",
+        f"password = {{ env = {json.dumps(asked['password_env'] if said else 'ALICE_PASSWORD')} }}",
+    ]
+    about = (
+        "# A client that users log in at, by authorization code and PKCE; without a secret it is public. And users:\n"
+        "# they type a name and a password into the IdP's own form.\n"
+    )
+    return about + "".join(f"{'' if said else '# '}{line}".rstrip() + "\n" for line in tables)
 
 
 def _from(file: Path, other: Path) -> str:

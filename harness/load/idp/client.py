@@ -307,6 +307,7 @@ class Idp(Registering):
             "scope": client.scope,
             "state": state,
             "nonce": nonce,
+            **client.parameters,
             **further,
         }
         url = self._urls["authorize"]

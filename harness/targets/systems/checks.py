@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -14,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from idchaos.errors import FaultError, IdchaosError
-from idchaos.targets.capabilities import ProbesUpstream, required
-from idchaos.targets.endpoints import Client, Endpoints, Gateway
+from idchaos.errors import IdchaosError
+from idchaos.targets.endpoints import Client, Endpoints
 from idchaos.targets.gateways.base import which
 from idchaos.targets.gateways.checks import Finding, ask, decided, good_token
 from idchaos.targets.oidc import OidcClient
@@ -24,6 +19,8 @@ from idchaos.targets.own_settings import OF_TOKENS
 from idchaos.targets.side_by_side import Check, side_by_side, tried
 from idchaos.targets.systems.acts import ROTATION, Act, Hook
 from idchaos.targets.systems.clocks import looked_at, told_by
+from idchaos.targets.systems.logins import LogsIn, logins
+from idchaos.targets.systems.paths import of_links, on_the_path, probed, ways
 from idchaos.targets.systems.published import kid_of, part_of, published
 from idchaos.targets.systems.replicas import accepts, address_of
 from idchaos.trust import trusting
@@ -32,21 +29,13 @@ if TYPE_CHECKING:
     from idchaos.targets.systems.target import SystemTarget
     from idchaos.undo.ledger import Undo
 
-FIRST_WITHIN_S, TOKENS_WITHIN_S, DECIDED_WITHIN_S = 2.5, 2.0, 3.0
-"""A doctor's patience with what is asked first, with tokens and clocks, and with the rest: 10 s in all, with its start
-and its end.
+FIRST_WITHIN_S, TOKENS_WITHIN_S, LOGINS_WITHIN_S, DECIDED_WITHIN_S = 2.5, 2.0, 3.5, 3.0
+"""A doctor's patience with what is asked first, with tokens and clocks, or these and logins, and with the rest: 10 s in
+all, with its start and its end.
 """
-FETCHES_WITHIN_S = 2.5
-"""So long it waits for a key fetch."""
-AT_ONCE_S, PROBED_WITHIN_S = 0.5, 1.0
+AT_ONCE_S = 0.5
 LIFE_WITHIN = 0.1
 """Of what the file says, a token's life may differ by so much."""
-ELSEWHERE = "a-kid-that-nobody-has"
-ADVICE = {
-    "untrusted_certificate": "what signed the certificate of what is behind it should be in system.ca",
-    "tls_failed": "toxiproxy.tls should be false if what passes there is not encrypted",
-}
-"""By what a probe met."""
 
 
 def decisions(endpoints: Endpoints, life_s: float) -> Iterator[Finding]:
@@ -61,22 +50,27 @@ def decisions(endpoints: Endpoints, life_s: float) -> Iterator[Finding]:
         yield from decided(endpoints, gateway, token, AT_ONCE_S)
 
 
-def life(token: str, expected_s: float) -> Finding:
+def life(token: str, expected_s: float, who: str = "a token") -> Finding:
     """Whether a token lives as long as the file says. Pure."""
     claims = part_of(token, 1)
     try:
         found_s = float(claims["exp"]) - float(claims["iat"])
     except (KeyError, TypeError, ValueError):
-        return Finding(ok=True, what="a token does not tell how long it lives")
+        return Finding(ok=True, what=f"{who} does not tell how long it lives")
     if abs(found_s - expected_s) <= max(1.0, LIFE_WITHIN * expected_s):
-        return Finding(ok=True, what=f"a token lives for {found_s:g} s")
-    what = f"a token lives for {found_s:g} s, and settings.access_ttl_s is {expected_s:g}"
+        return Finding(ok=True, what=f"{who} lives for {found_s:g} s")
+    what = f"{who} lives for {found_s:g} s, and settings.access_ttl_s is {expected_s:g}"
     return Finding(ok=False, what=what, advice=f"it should be access_ttl_s = {found_s:g}")
 
 
-def examined(target: SystemTarget, logs: Path, promise: Callable[[Iterable[Undo]], object]) -> Iterator[Finding]:
+def examined(
+    target: SystemTarget,
+    logs: Path,
+    promise: Callable[[Iterable[Undo]], object],
+    visit: Callable[[Endpoints], LogsIn],
+) -> Iterator[Finding]:
     """Everything that is tried, as it is: what hangs is told, and keeps nothing else from it. ``target`` is attached by
-    it, once the undo of that is promised; whoever calls stops it.
+    it, once the undo of that is promised; whoever calls stops it. ``visit``: a browser, for users to log in by.
 
     Raises:
         TargetError: somebody else is there; nothing was asked of it.
@@ -88,12 +82,13 @@ def examined(target: SystemTarget, logs: Path, promise: Callable[[Iterable[Undo]
         {
             "hooks": lambda: _of_hooks(target),
             "idp": lambda: [tried(lambda: target.metadata, f"idp: names itself {target.file.idp.issuer}")],
-            "toxiproxy": lambda: _of_links(target, undos),
+            "toxiproxy": lambda: of_links(target, undos),
         },
         FIRST_WITHIN_S,
     )
     if not target.known:
         return
+    yield from ways(target.file, target.metadata)
     if not undos:
         target.recorder = None  # nobody can look at proxies that are not as they should be; what they are was told
     promise(tuple(undos))
@@ -101,23 +96,27 @@ def examined(target: SystemTarget, logs: Path, promise: Callable[[Iterable[Undo]
     if not attached.ok:
         yield attached
     tokens: dict[str, str] = {}
-    clients = (*endpoints.clients, *filter(None, (endpoints.stranger,)))
+    of_users: dict[str, str] = {}
+    machines = (each for each in endpoints.clients if "client_credentials" in each.grants and each.client_secret)
+    clients = (*machines, *filter(None, (endpoints.stranger,)))
     yield from side_by_side(
         {
             **{
                 f"{name}'s clock": partial(looked_at, name, url, endpoints, apart_s)
                 for name, url in told_by(endpoints).items()
             },
-            **{f"client {each.client_id}": partial(_client, endpoints, each, tokens) for each in clients},
+            **{f"client {each.client_id}": partial(_client, target, each, tokens) for each in clients},
+            **logins(endpoints, lambda: visit(endpoints), target.file.unpromised, of_users),
         },
-        TOKENS_WITHIN_S,
+        LOGINS_WITHIN_S if endpoints.users else TOKENS_WITHIN_S,
     )
     yield from side_by_side(
         {
             "minting": lambda: _minting(target),
             **_decided(target, tokens.get(endpoints.clients[0].client_id, "")),
-            "key fetches": lambda: _on_the_path(target),
-            "probes": lambda: _probed(target),
+            **{f"tokens of {who}": partial(_of_user, target, who, token) for who, token in of_users.items()},
+            "the path": lambda: on_the_path(target),
+            "probes": lambda: probed(target),
         },
         DECIDED_WITHIN_S,
     )
@@ -132,9 +131,26 @@ def _decided(target: SystemTarget, token: str) -> dict[str, Check]:
     return {"token": lambda: [life(token, expected_s)], **own}
 
 
-def _client(endpoints: Endpoints, client: Client, tokens: dict[str, str]) -> Iterator[Finding]:
+def _of_user(target: SystemTarget, who: str, token: str) -> Iterator[Finding]:
+    """Whether the token of a user who has logged in is as the file says, and good at every route."""
+    endpoints = target.endpoints
+    lives = life(token, target.file.settings[OF_TOKENS], f"a token of {who}")
+    if not lives.ok:
+        yield lives
+    with httpx.Client(timeout=AT_ONCE_S, trust_env=False, verify=trusting(endpoints.ca_file)) as http:
+        for gateway in endpoints.gateways:
+            answers = {route.path: ask(http, gateway, route, token) for route in endpoints.routes}
+            refused = {path: each for path, each in answers.items() if gateway.dialect.read(each)[0] != "accept"}
+            for path, answer in refused.items():
+                what = f"{gateway.name}: a token of {who} for {path} does not pass: {answer.told}"
+                yield Finding(ok=False, what=what, advice="its scope and audience should be those of the route")
+            if not refused:
+                yield Finding(ok=True, what=f"{gateway.name}: a token of {who} passes")
+
+
+def _client(target: SystemTarget, client: Client, tokens: dict[str, str]) -> Iterator[Finding]:
     """Whether a client gets tokens; the one that it got is put into ``tokens``, by its ID."""
-    oidc = OidcClient(endpoints, Counter(), Counter())
+    oidc = OidcClient(target.endpoints, Counter(), Counter())
     try:
         token = oidc.token(client)
     except IdchaosError as error:
@@ -143,7 +159,7 @@ def _client(endpoints: Endpoints, client: Client, tokens: dict[str, str]) -> Ite
         return
     finally:
         oidc.close()
-    if not kid_of(token):
+    if target.graph.keepers_of_keys and not kid_of(token):
         advice = "gateways that check tokens by keys need JWTs (RFC 9068)"
         yield Finding(ok=False, what=f"client {client.client_id}: its token is no JWT with a kid", advice=advice)
         return
@@ -161,88 +177,6 @@ def _minting(target: SystemTarget) -> Iterator[Finding]:
         return
     what = f"minting: the key {jwk['kid']} is not in the key set, which has {', '.join(kids) or 'no keys'}"
     yield Finding(ok=False, what=what, advice="bad tokens would be refused for their key alone, which shows nothing")
-
-
-def _of_links(target: SystemTarget, undos: list[Undo]) -> Iterator[Finding]:
-    """How the proxies are. How what a run changes at them is undone is put into ``undos``, where they are all there."""
-    proxies = target.file.toxiproxy
-    if proxies is None:
-        yield Finding(ok=True, what="toxiproxy: none is named, so no link can be faulted")
-        return
-    try:
-        states, version = target.links.state(), target.links.version()
-    except FaultError as error:
-        yield Finding(ok=False, what=str(error), advice="start it, or take [toxiproxy] out of the file")
-        return
-    yield Finding(ok=True, what=f"toxiproxy {version} at {proxies.api}")
-    if all(link.name in states for link in target.graph.links):
-        undos.extend(target.undos_of_start())
-    for link in target.graph.links:
-        state = states.get(link.name)
-        if state is None:
-            there = ", ".join(states) or "none"
-            yield Finding(ok=False, what=f"toxiproxy has no proxy {link.name}", advice=f"there are {there}")
-        elif not state.enabled or any(toxic.ours for toxic in state.toxics):
-            yield Finding(ok=False, what=f"{link.name} is {state}", advice="idchaos recover, or switch it on")
-        else:
-            yield Finding(ok=True, what=f"{link.name} is {state}")
-
-
-def _on_the_path(target: SystemTarget) -> Iterator[Finding]:
-    """Whether keys are fetched over the proxies. A token under an unknown key name makes most gateways look."""
-    proxies = target.file.toxiproxy
-    if target.recorder is None:
-        if proxies is not None and proxies.gateway_to_idp:
-            what = "the proxies to the IdP are not observed: a fault on them can't be proved, so no such run passes"
-            advice = "all of them should be there, and toxiproxy.observe_from be this machine as Toxiproxy reaches it"
-            yield Finding(ok=False, what=what, advice=advice)
-        return
-    for gateway in target.endpoints.gateways:
-        threading.Thread(target=_ask_for_a_key, args=(target.endpoints, gateway), daemon=True).start()
-    deadline = time.monotonic() + FETCHES_WITHIN_S
-    while True:
-        seen = target.observed()
-        if all(each.of("jwks").requests or each.tls for each in seen.values()) or time.monotonic() > deadline:
-            break
-        time.sleep(0.1)
-    cache_s = target.file.settings.get("jwks_cache_s")
-    for name, link in seen.items():
-        fetches = link.of("jwks").requests
-        if link.tls and not target.file.passes_tls:
-            yield Finding(ok=False, what=f"{name}: what passes there is TLS", advice="toxiproxy.tls should be true")
-        elif link.tls or fetches:
-            what = f"TLS connections were seen ({link.tls})" if link.tls else f"key fetches were seen ({fetches})"
-            yield Finding(ok=True, what=f"{name} is on the path: {what}")
-        elif cache_s is not None and cache_s > FETCHES_WITHIN_S:
-            what = f"{name}: no key fetch within {FETCHES_WITHIN_S:g} s, and keys are kept for {cache_s:g} s"
-            yield Finding(ok=True, what=f"{what}: whether it is on the path shows in the run")
-        else:
-            advice = "the gateway should get its keys there; if it keeps them for longer, say settings.jwks_cache_s"
-            yield Finding(ok=False, what=f"{name}: no key fetch was seen there", advice=advice, misleading=True)
-
-
-def _probed(target: SystemTarget) -> Iterator[Finding]:
-    """What the harness's own requests meet on the way of the gateways, where it is not what they should."""
-    if target.recorder is None:
-        return
-    probes = required(target, ProbesUpstream)
-    for name, probers in target.graph.probers.items():
-        met = probes.probe(*probers[0], PROBED_WITHIN_S)
-        if not met.ok:
-            what = f"{name}: a request for the keys by the doctor itself meets {met.status or met.error} there"
-            yield Finding(ok=False, what=what, advice=ADVICE.get(met.error or "", "faults are proved by such requests"))
-
-
-def _ask_for_a_key(endpoints: Endpoints, gateway: Gateway) -> None:
-    claims = {"iss": endpoints.issuer, "aud": endpoints.routes[0].audience, "exp": int(time.time()) + 60}
-    head = {"alg": "RS256", "typ": "JWT", "kid": ELSEWHERE}
-    token = ".".join(_part(json.dumps(each)) for each in (head, claims, "nobody signed this"))
-    with httpx.Client(timeout=2.0, trust_env=False, verify=trusting(endpoints.ca_file)) as http:
-        ask(http, gateway, endpoints.routes[0], token)
-
-
-def _part(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 def _of_hooks(target: SystemTarget) -> Iterator[Finding]:

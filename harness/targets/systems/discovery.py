@@ -13,6 +13,7 @@ from idchaos.hosts import check_host
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.oidc import DISCOVERY, failure_code
+from idchaos.targets.systems.replicas import address_of
 from idchaos.trust import is_distrust, trusting
 from idchaos.values import Value
 
@@ -43,6 +44,10 @@ class Metadata(Value):
     def paths(self) -> dict[str, str]:
         """Path -> what the endpoint there is called: what a recorder tells exchanges apart by."""
         return {urlsplit(url).path: name for name, url in self.urls.items()}
+
+    def elsewhere(self, base: str) -> tuple[str, ...]:
+        """What clients ask that is not at the host and port of ``base``."""
+        return tuple(name for name, url in self.urls.items() if name != "jwks" and address_of(url) != address_of(base))
 
     @property
     def jwks(self) -> SplitResult:

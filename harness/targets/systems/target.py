@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from idchaos.errors import FaultError, TargetError, UsageError
+from idchaos.errors import FaultError, TargetError
 from idchaos.hosts import is_loopback
 from idchaos.record.observed import LinkObserved
 from idchaos.targets.capabilities import (
@@ -25,7 +24,7 @@ from idchaos.targets.capabilities import (
     RotatesKeys,
     SignsUnpublished,
 )
-from idchaos.targets.endpoints import Client, Endpoints, Gateway, RevocationCall
+from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.gateways.base import OF_BINDING, OF_REVOCATION
 from idchaos.targets.gateways.checks import insist_on
 from idchaos.targets.gateways.witness import KeysAt, Witness
@@ -36,11 +35,13 @@ from idchaos.targets.standin.control import ControlClient
 from idchaos.targets.standin.observing import OBSERVER
 from idchaos.targets.systems.acts import Hook
 from idchaos.targets.systems.checks import decisions
-from idchaos.targets.systems.clocks import CLOCKS_WITHIN_S, clocks
+from idchaos.targets.systems.clocks import clocks
 from idchaos.targets.systems.discovery import Metadata, discovered
-from idchaos.targets.systems.file import ClientTable, TargetFile, read
+from idchaos.targets.systems.file import TargetFile, read
 from idchaos.targets.systems.hooks import Around
 from idchaos.targets.systems.keys import PUBLISHED_WITHIN_S, HookedKeys
+from idchaos.targets.systems.known import endpoints_of
+from idchaos.targets.systems.paths import ways
 from idchaos.targets.systems.published import published, signs
 from idchaos.targets.systems.recorder import Recorder
 from idchaos.targets.systems.replicas import ENDED_WITHIN_S, STARTED_WITHIN_S, Replicas, address_of, listens
@@ -85,34 +86,7 @@ class SystemTarget:
     @cached_property
     def endpoints(self) -> Endpoints:
         """Where everything is, as the file says."""
-        file = self.file
-        return Endpoints(
-            issuer=file.idp.issuer,
-            idp_url=file.idp.base,
-            gateways=tuple(
-                Gateway(name=name, url=url.rstrip("/"), dialect=file.spoken())
-                for name, url in zip(gateways_of(file), file.gateway.url, strict=True)
-            ),
-            routes=self.graph.routes,
-            clients=tuple(self._client(each, file.audiences) for each in file.everyday),
-            stranger=self._client(file.stranger, ()) if file.stranger else None,
-            users=(),
-            signing_jwk=self._signing_jwk(),
-            revocation=self._revocation(),
-            allow_hosts=file.system.allow_hosts,
-            clocks_within_s=CLOCKS_WITHIN_S + file.system.clocks_apart_s,
-            ca_file=self._around.ca_file,
-        )
-
-    def _client(self, told: ClientTable, audiences: tuple[str, ...]) -> Client:
-        return Client(
-            client_id=told.id,
-            client_secret=told.secret.read(self.beside),
-            grants=("client_credentials",),
-            scope=told.scope,
-            audiences=audiences,
-            parameters=told.parameters,
-        )
+        return endpoints_of(self.file, self._path, self.graph.routes, self._around.ca_file)
 
     @property
     def links(self) -> Links:
@@ -148,6 +122,7 @@ class SystemTarget:
             UndecidableError: a run would go on and mean nothing.
         """
         self.attach(logs)
+        insist_on(ways(self.file, self.metadata))
         insist_on(clocks(self.endpoints, self.file.system.clocks_apart_s))
         insist_on(decisions(self.endpoints, self.file.settings[OF_TOKENS]))
 
@@ -172,7 +147,7 @@ class SystemTarget:
 
     def unpromised(self) -> Mapping[str, str]:
         """What its file says; of revocation, what follows from how a token ends here; of bound tokens, nothing."""
-        by_expiry = OF_REVOCATION if self.file.gateway.revocation == "expiry" else {}
+        by_expiry = {} if self.file.gateway.hears_of_revocations else OF_REVOCATION
         return {**OF_BINDING, **by_expiry, **self.file.unpromised}
 
     def blast_radius(self) -> BlastRadius:
@@ -269,26 +244,6 @@ class SystemTarget:
         if state is None:
             raise TargetError(f"toxiproxy has no proxy {link}")
         return reached(state.listen, self.links.api)
-
-    def _revocation(self) -> RevocationCall | None:
-        hook = self.file.hooks.revoke
-        if hook is None:
-            return None
-        secret = hook.secret.read(self.beside) if hook.secret is not None else ""
-        return RevocationCall(method=hook.method, url=hook.url, body=hook.body or "", secret=secret)
-
-    def _signing_jwk(self) -> dict[str, str] | None:
-        minting = self.file.minting
-        if minting is None:
-            return None
-        path = self.beside / minting.key
-        try:
-            jwk = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            jwk = None
-        if not isinstance(jwk, dict) or not {"kty", "kid", "alg"} <= jwk.keys() or not {"d", "k"} & jwk.keys():
-            raise UsageError(f"--target {self._path}: minting.key: {path} should be a private JWK with kid and alg")
-        return {name: str(value) for name, value in jwk.items() if isinstance(value, str)}
 
 
 def reached(listen: str, api: str) -> str:

@@ -72,6 +72,7 @@ def test_an_authority_a_scope_and_a_secret_in_a_file_are_used_and_written_down(i
     (tmp_path / "batch.secret").write_text(SECRET)
     assert init(issuer, "--ca", "tls/ca.pem", "--secret-file", "batch.secret", "--scope", "orders:read") == 0
     (client,) = read(Path("shop.toml")).client
+    assert client.secret is not None
     assert (client.secret.file, client.scope) == ("batch.secret", "orders:read")
     endpoints = SystemTarget(Path("shop.toml"), "run").endpoints
     assert endpoints.ca_file == str(tmp_path / "tls" / "ca.pem")
@@ -83,13 +84,26 @@ def test_what_is_not_said_is_seen_in_a_token(issuer: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("BATCH_SECRET", SECRET)
     assert init(issuer, "--ca", "tls/ca.pem", "--secret-env", "BATCH_SECRET") == 0
     (client,) = read(Path("shop.toml")).client
+    assert client.secret is not None
     assert (client.secret.env, client.scope) == ("BATCH_SECRET", "granted")
+
+
+def test_a_client_that_users_log_in_at_is_written_down(issuer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_SECRET", SECRET)
+    words = ["--login", "web", "--redirect-uri", "https://shop.example/cb", "--user", "alice", "--password-env", "PW"]
+    assert init(issuer, "--ca", "tls/ca.pem", "--secret-env", "BATCH_SECRET", *words) == 0
+    found = read(Path("shop.toml"))
+    _, web = found.client
+    assert (web.id, web.redirect_uri, web.secret) == ("web", "https://shop.example/cb", None)
+    assert (web.scope, web.refreshes) == ("openid granted", False)  # its metadata offer no refresh tokens
+    assert [(each.name, each.password.env) for each in found.user] == [("alice", "PW")]
 
 
 @pytest.mark.parametrize(
     ("more", "code", "said"),
     [
         (["--secret-env", "A", "--secret-file", "tls/ca.pem"], 64, "--secret-env or --secret-file, not both"),
+        (["--secret-env", "A", "--login", "web", "--user", "alice"], 64, "needs --redirect-uri, --password-env"),
         (["--secret-env", "A", "--ca", "none.pem"], 64, "none.pem"),
         (["--secret-env", "A"], 70, "its certificate is not trusted: name what signed it in system.ca"),
     ],

@@ -124,6 +124,16 @@ def test_a_run_beyond_the_blast_radius_is_refused(file: Path, limit: str, said: 
         planned(file, f"{SYSTEM}[blast_radius]\n{limit}\n")
 
 
+LOGINS = """
+[[client]]
+id = "web"
+redirect_uri = "http://127.0.0.1/callback"
+refreshes = true
+scope = "openid"
+[[user]]
+name = "alice"
+password = { env = "ALICE_PASSWORD" }
+"""
 HOOK = """
 [hooks.stop]
 command = ["./stop"]
@@ -170,12 +180,61 @@ def test_what_can_not_be_with_tokens_that_live_so_short_is_named_and_the_others_
 def test_scenarios_that_lack_something_are_named_with_it(file: Path) -> None:
     file.write_text(SYSTEM)
     found = scenarios_at(str(file))
-    assert "jwks_outage" in found.can_run
+    assert {"jwks_outage", "junk_kid_flood"} <= set(found.can_run)
     assert "publishing, signing with and retiring a key are separate acts" in found.lacks["key_rotation"]
-    assert "a client with refresh_token, and a user" in found.lacks["refresh_race"]
+    assert "a client with authorization_code, and a user" in found.lacks["token_replay"]
+    assert "idp can't tell of issued" in found.lacks["refresh_race"]
+    assert "--set policy.session_max_s=..." in found.lacks["excessive_ttl"]
+    assert "needs validators that ask the IdP about tokens" in found.lacks["introspection_brownout"]
+    assert "it asks nobody about a token that its keys vouch for" in found.lacks["revocation_lag"]
     assert "needs a proxy on the link client-to-idp" in found.lacks["idp_outage"]
     file.write_text(SYSTEM.partition("[toxiproxy]")[0] + "[settings]\naccess_ttl_s = 300\n")
     assert "needs a proxy on the link gateway-to-idp" in scenarios_at(str(file)).lacks["jwks_outage"]
+
+
+def test_users_who_log_in_make_other_scenarios_possible(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALICE_PASSWORD", "correct horse")
+    file.write_text(SYSTEM.replace("[toxiproxy]", '[toxiproxy]\nclient_to_idp = "login"') + LOGINS)
+    found = scenarios_at(str(file))
+    assert set(found.can_run) >= {"idp_outage", "idp_brownout", "redirect_tampering", "token_replay"}
+    prepared = planned(file, file.read_text(), "token_replay")
+    assert "login" in {stream.flow for stream in prepared.experiment.plan.load.streams}
+    declared = [each.why for each in prepared.not_observed if each.name == "a part of the flow parallel_replay"]
+    assert declared == ["there is not a client with a key for assertions"]
+    decided = {"access_token_max_s": 300, "session_max_s": 10, "theft_access_max_s": 10, "theft_session_max_s": 20}
+    policy = {f"policy.{name}": seconds for name, seconds in decided.items()}
+    objectives = planned(file, file.read_text(), "excessive_ttl", **policy).experiment.plan.objectives
+    assert next(each.bound.limit for each in objectives if each.name == "lifetimes_within_policy") == 300
+
+
+@pytest.mark.parametrize(("tokens", "topology"), [("jwt", "edge"), ("opaque", "introspection")])
+def test_a_system_that_asks_about_tokens_is_tried_by_what_its_links_can_do(
+    file: Path, tokens: str, topology: str
+) -> None:
+    text = SYSTEM.replace("[gateway]", '[gateway]\ndecides_by = "introspection"').replace(
+        "[[client]]", f'tokens = "{tokens}"\n[[client]]'
+    )
+    text += "introspection_cache_s = 2\n"
+    prepared = planned(file, text, "introspection_brownout")
+    assert prepared.settings.topology == topology
+    assert [each.title for faults in prepared.experiment.faults.values() for each in faults] == [
+        "reset on gateway-to-idp"
+    ]
+    canaries = prepared.experiment.plan.load.canaries
+    assert canaries is not None
+    declared = {each.name: each.why for each in prepared.not_observed}
+    assert "unknown_opaque" in canaries.kinds
+    assert ("alg_none" in canaries.kinds) is (tokens == "jwt")
+    assert ("no JWT to make bad ones of" in declared.get("unsigned_tokens_refused", "")) is (tokens == "opaque")
+    assert declared["key_fetches_bounded"].startswith("gateway-1, gateway-2 do not tell of key fetches")
+    slis = {each.name: each.sli for each in prepared.experiment.plan.objectives}
+    assert slis["api_recovery"] == "recovery_time{flow=api}"
+    for mode, said in (("partial", "no link does that"), ("unreadable", "no link does that")):
+        with pytest.raises(UsageError, match=said):
+            planned(file, text, "introspection_brownout", **{"brownout.mode": mode})
+    found = scenarios_at(str(file))
+    assert "revocation_lag" in found.can_run
+    assert "needs validators that keep the IdP's keys" in found.lacks["jwks_outage"]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +252,7 @@ def test_what_makes_no_sense_with_a_file_is_said(file: Path, option: Mapping[str
 
 
 def test_the_template_is_a_sound_file(file: Path) -> None:
-    names = ("name", "issuer", "told", "client", "secret", "scope", "path", "audience", "life", "toxiproxy")
+    names = ("name", "issuer", "told", "client", "secret", "scope", "path", "audience", "life", "toxiproxy", "logins")
     words = dict.fromkeys(names, "") | {
         "hosts": "[]", "gateways": '["http://127.0.0.1:9001"]', "name": "mine", "issuer": "http://127.0.0.1:8080",
         "client": "batch", "secret": '{ env = "BATCH_SECRET" }', "path": "/orders/1", "audience": "orders",

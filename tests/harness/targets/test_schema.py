@@ -21,9 +21,9 @@ DOCS = Path(__file__).parents[3] / "docs" / "schemas"
 TARGET = """
 dialect = [{ means = "refusal", status = 401, says = "expired", header = "WWW-Authenticate", reason = "token_expired" }]
 unpromised = { revoked = "it asks nobody" }
-settings = { access_ttl_s = 300, leeway_s = 0.5 }
+settings = { access_ttl_s = 300, leeway_s = 0.5, code_ttl_s = 60 }
 system = { name = "shop", allow_hosts = ["login.example"], ca = "ca.pem" }
-idp = { issuer = "https://login.example/realms/shop", url = "http://127.0.0.1:8080" }
+idp = { issuer = "https://login.example/realms/shop", url = "http://127.0.0.1:8080", doubles = 120 }
 gateway = { url = ["http://127.0.0.1:9001"], revocation = "introspection" }
 blast_radius = { max_rate = 50, max_seconds = 60.5, replicas = 0.5 }
 minting = { key = "signing.jwk" }
@@ -36,6 +36,17 @@ parameters = { audience = "orders" }
 id = "reporting"
 secret = { file = "reporting.secret" }
 purpose = "other_audience"
+[[client]]
+id = "web"
+redirect_uri = "https://shop.example/callback"
+refreshes = true
+scope = "openid"
+[[client]]
+id = "signer"
+key = "signer.jwk"
+[[user]]
+name = "alice"
+password = { env = "ALICE_PASSWORD" }
 [[route]]
 path = "/orders/1"
 audience = "orders"
@@ -91,7 +102,7 @@ OF_INIT = {
         {
             "name": "mine", "hosts": "[]", "issuer": "http://127.0.0.1:8080", "told": "", "client": "batch",
             "secret": '{ env = "BATCH_SECRET" }', "scope": "", "gateways": '["http://127.0.0.1:9001"]', "path": "/",
-            "ca": "", "audience": "api", "life": "300", "toxiproxy": "",
+            "ca": "", "audience": "api", "life": "300", "toxiproxy": "", "logins": "",
         },
     ),
     "gateway": written("gateway.toml.tmpl", {"name": "mine", "had": 'command = ["mine"]', "ports": ""}),
@@ -194,6 +205,8 @@ def test_whatever_the_schema_misses_the_reader_misses_too(file: str) -> None:
     [
         ("target", ("system", "name"), "The Shop"),
         ("target", ("idp", "issuer"), "login.example"),
+        ("target", ("client", 2, "redirect_uri"), "callback"),
+        ("target", ("user", 0, "password"), "correct horse"),
         ("target", ("gateway", "revocation"), "never"),
         ("target", ("gateway", "url"), []),
         ("target", ("gateway", "dialect"), "klingon"),

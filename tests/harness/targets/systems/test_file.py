@@ -12,6 +12,7 @@ from idchaos.contract import Fact
 from idchaos.errors import FaultError, TargetError, Unsuited, UsageError
 from idchaos.faults.network import LinkFault
 from idchaos.graph import Role
+from idchaos.load.engine.job import Roles
 from idchaos.run.launch import Request, prepare
 from idchaos.targets.capabilities import (
     ControlsProcesses,
@@ -21,9 +22,12 @@ from idchaos.targets.capabilities import (
     ReportsState,
     RotatesKeys,
 )
+from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.restoring import KeyPublished, KeySigns, ProcessRuns, SecretAsBefore
-from idchaos.targets.systems.checks import examined
+from idchaos.targets.systems.checks import examined, ways
+from idchaos.targets.systems.discovery import Metadata
 from idchaos.targets.systems.file import read, state
+from idchaos.targets.systems.logins import LogsIn
 from idchaos.targets.systems.target import SystemTarget, reached
 from idchaos.undo.ledger import STATE_VARIABLE, Command, HttpCall
 
@@ -48,6 +52,28 @@ audience = "orders"
 [settings]
 access_ttl_s = 300
 """
+LOGINS = """
+[[client]]
+id = "web"
+secret = { env = "BATCH_SECRET" }
+redirect_uri = "https://shop.example/callback"
+refreshes = true
+scope = "openid orders:read"
+
+[[client]]
+id = "app"
+redirect_uri = "http://127.0.0.1/callback"
+scope = "openid"
+
+[[client]]
+id = "signer"
+key = "signer.jwk"
+
+[[user]]
+name = "alice"
+password = { env = "ALICE_PASSWORD" }
+"""
+EC = {"kty": "EC", "crv": "P-256", "x": "AQAB", "y": "AQAB", "d": "AQAB"}
 TOXIPROXY = """
 [toxiproxy]
 api = "http://127.0.0.1:8474"
@@ -76,9 +102,15 @@ secret = { env = "BATCH_SECRET" }
 """
 
 
+def nobody(_: Endpoints) -> LogsIn:
+    raise AssertionError("nobody logs in there")
+
+
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BATCH_SECRET", "shibboleth")
+    monkeypatch.setenv("ALICE_PASSWORD", "correct horse")
+    (tmp_path / "signer.jwk").write_text(json.dumps(EC))
     return tmp_path / "shop.toml"
 
 
@@ -137,6 +169,20 @@ def refused(file: Path, text: str) -> str:
         ),
         (SYSTEM.replace("[gateway]", '[gateway]\ndialect = "klingon"'), "gateway.dialect: 'klingon' is unknown"),
         (SYSTEM.replace("[gateway]", 'purpose = "other_audience"\n[gateway]'), "one of purpose everyday is needed"),
+        (SYSTEM.replace("[gateway]", "refreshes = true\n[gateway]"), "refreshes is of clients that users log in at"),
+        (SYSTEM.replace('secret = { env = "BATCH_SECRET" }', ""), "batch: should have a secret, or redirect_uri"),
+        (SYSTEM.replace("[gateway]", 'key = "a.jwk"\n[gateway]'), "batch: should have secret or key, not both"),
+        (SYSTEM + LOGINS.replace('"openid orders:read"', '"orders:read"'), "web: scope should have openid"),
+        (SYSTEM + LOGINS.partition("[[user]]")[0], "users log in at the client web, so there should be a [[user]]"),
+        (SYSTEM + "[[user]]" + LOGINS.partition("[[user]]")[2], "user: nobody can log in: a [[client]] should have"),
+        (SYSTEM + LOGINS.replace('{ env = "ALICE_PASSWORD" }', '"correct horse"'), "a secret never stands in the file"),
+        (SYSTEM + LOGINS.replace('"app"', '"web"'), "client: web is there twice"),
+        (SYSTEM + LOGINS + '[[user]]\nname = "alice"\npassword = { env = "A" }\n', "user: alice is there twice"),
+        (SYSTEM + LOGINS.replace("signer.jwk", "none.jwk"), "client.key (signer): there is no file"),
+        (SYSTEM.replace("[[client]]", "doubles = 9\n[[client]]"), "idp.doubles: of whom?"),
+        (SYSTEM.replace("[[client]]", 'tokens = "opaque"\n[[client]]'), "nobody checks opaque ones by keys"),
+        (SYSTEM.replace("[gateway]", '[gateway]\ndecides_by = "introspection"'), "introspection_cache_s is missing"),
+        (SYSTEM + TOXIPROXY + 'client_to_idp = "keys-1"\n', "toxiproxy: the proxy keys-1 is named twice"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(file: Path, text: str, said: str) -> None:
@@ -160,6 +206,67 @@ def test_its_secrets_are_read_from_where_they_are(file: Path) -> None:
     for told, secret in (('{ env = "BATCH_SECRET" }', "shibboleth"), ('{ file = "secret" }', "open sesame")):
         target = SystemTarget(written(file, SYSTEM.replace('{ env = "BATCH_SECRET" }', told)), "run")
         assert target.endpoints.clients[0].client_secret == secret
+
+
+def test_users_log_in_at_clients_that_have_a_redirect_uri(file: Path) -> None:
+    endpoints = SystemTarget(written(file, SYSTEM + LOGINS), "run").endpoints
+    roles = Roles.of(endpoints.clients)
+    assert [each.client_id for each in roles.sessions] == ["web", "app"]
+    assert [each.client_id for each in roles.refreshing] == ["web"]
+    assert [each.client_id for each in roles.native] == ["app"]
+    assert (roles.machine or endpoints.clients[-1]).client_id == "batch"
+    assert (roles.asserting or endpoints.clients[-1]).client_id == "signer"
+    assert [(each.username, each.password) for each in endpoints.users] == [("alice", "correct horse")]
+    assert (endpoints.doubles, endpoints.follows_settings) == (0, False)
+
+
+def test_gateways_that_ask_about_tokens_keep_no_keys_and_hear_of_revocations(file: Path) -> None:
+    text = SYSTEM.replace("[gateway]", '[gateway]\ndecides_by = "introspection"').replace(
+        "[[client]]", 'tokens = "opaque"\n[[client]]'
+    )
+    text += "introspection_cache_s = 2\n"
+    asking = '[[client]]\nid = "edge"\nsecret = { env = "BATCH_SECRET" }\npurpose = "introspection"\n'
+    target = SystemTarget(written(file, text + asking), "run")
+    assert target.graph.keepers_of_keys == ()
+    assert target.graph.formats == ("opaque",)
+    assert [target.graph.named(name).introspects for name in target.graph.gateways] == [("opaque",)] * 2
+    assert "revoked" not in target.unpromised()
+    endpoints = target.endpoints
+    assert [(each.client_id, each.token_format) for each in endpoints.clients] == [("batch", "opaque")]
+    assert endpoints.introspection_client is not None
+    assert endpoints.introspection_client.client_id == "edge"
+
+
+def test_of_an_idp_that_ends_all_sessions_of_a_user_there_are_more_of_each(file: Path) -> None:
+    text = SYSTEM.replace("[[client]]", "doubles = 9\n[[client]]") + "code_ttl_s = 60\nrefresh_grace_s = 10\n" + LOGINS
+    target = SystemTarget(written(file, text), "run")
+    assert (target.endpoints.doubles, target.endpoints.follows_settings) == (9, True)
+    assert target.file.settings == {"access_ttl_s": 300, "code_ttl_s": 60, "refresh_grace_s": 10}
+
+
+def test_a_key_for_assertions_must_be_of_the_one_kind_that_is_used(file: Path) -> None:
+    (file.parent / "signer.jwk").write_text(json.dumps(EC | {"crv": "P-384"}))
+    with pytest.raises(UsageError, match=r"client.key \(signer\): .* should be a private JWK of kty EC and crv P-256"):
+        _ = SystemTarget(written(file, SYSTEM + LOGINS), "run").endpoints
+
+
+@pytest.mark.parametrize(
+    ("base", "proxy", "around"),
+    [
+        ("http://127.0.0.1:18080", "login", []),
+        ("http://127.0.0.1:8080", "login", ["authorize", "token"]),
+        ("http://127.0.0.1:8080", "", []),
+    ],
+)
+def test_a_proxy_of_clients_is_one_only_where_the_metadata_lead_through_it(
+    file: Path, base: str, proxy: str, around: list[str]
+) -> None:
+    text = SYSTEM.replace("[[client]]", f'url = "{base}"\n[[client]]', 1) + TOXIPROXY + f'client_to_idp = "{proxy}"\n'
+    urls = {name: f"http://127.0.0.1:18080/{name}" for name in ("authorize", "token")}
+    urls["jwks"] = "http://127.0.0.1:8080/keys"  # which the gateways ask
+    found = list(ways(read(written(file, text)), Metadata(issuer=base, urls=urls)))
+    assert [each.what.partition("'s ")[2].split()[0] for each in found] == around
+    assert all(each.misleading for each in found)
 
 
 def test_the_graph_has_what_the_file_names_and_nothing_else(file: Path) -> None:
@@ -267,7 +374,7 @@ def test_two_are_not_at_it_at_once(file: Path, more: str, tmp_path: Path, monkey
         second.undos_of_start()
     assert second.stop() == []  # who was refused takes nothing from who is there
     with pytest.raises(TargetError, match="another run or doctor is at this system"):
-        next(examined(second, tmp_path, lambda _: None))
+        next(examined(second, tmp_path, lambda _: None, nobody))
     first.stop()
     second.claim()
     second.stop()

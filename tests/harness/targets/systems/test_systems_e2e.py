@@ -26,7 +26,9 @@ from idchaos.run.launch import Request, new_run_id, prepare
 from idchaos.settings import CommonSettings, fill
 from idchaos.studies import single
 from idchaos.targets.oidc import OidcClient
+from idchaos.targets.standin.defects import by_part
 from idchaos.targets.standin.local import LocalTarget
+from idchaos.topologies import topology_named
 from idchaos.undo.ledger import RUN_ID_VARIABLE, STATE_VARIABLE
 from idchaos.undo.toxiproxy import ProxyState
 from idchaos.undo.undo import end_processes
@@ -39,6 +41,7 @@ FILE = """
 name = "theirs"
 [idp]
 issuer = "{issuer}"
+url = "{idp}"
 [[client]]
 id = "machine"
 secret = {{ env = "THEIR_SECRET" }}
@@ -59,10 +62,30 @@ scope = "accounts:read"
 [toxiproxy]
 api = "http://{toxiproxy}"
 gateway_to_idp = ["gateway-1-to-idp", "gateway-2-to-idp"]
+client_to_idp = "client-to-idp"
 [settings]
 access_ttl_s = 3
 jwks_cache_s = 3
 leeway_s = 1
+"""
+LOGINS = """
+[[client]]
+id = "web"
+secret = { env = "WEB_SECRET" }
+redirect_uri = "http://127.0.0.1/callback"
+refreshes = true
+scope = "openid offline_access orders:read accounts:read"
+[[client]]
+id = "spa"
+redirect_uri = "http://127.0.0.1/callback"
+refreshes = true
+scope = "openid offline_access orders:read accounts:read"
+[[user]]
+name = "alice"
+password = { env = "ALICE_PASSWORD" }
+[[user]]
+name = "bob"
+password = { env = "BOB_PASSWORD" }
 """
 SMALL = {
     "slo.late_p99_s": 0.5,
@@ -89,22 +112,29 @@ class Theirs:
 
 @pytest.fixture
 def theirs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Theirs]:
-    """The parameter: settings of it."""
+    """The parameter: settings of it, and which topology and defects it has."""
     monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
-    known = {"gateway.jwks_cache_s": 3, "gateway.leeway_s": 1, "tokens.access_ttl_s": 3, **request.param}
-    settings = fill(CommonSettings, known).model_copy(update={"topology": "edge"})
+    asked = dict(request.param)
+    topology, wrong = topology_named(asked.pop("topology", "edge")), asked.pop("defects", ())
+    known = {"gateway.jwks_cache_s": 3, "gateway.leeway_s": 1, "tokens.access_ttl_s": 3, **asked}
+    settings = fill(CommonSettings, known).model_copy(update={"topology": topology.name})
     run_id = new_run_id()
-    target = LocalTarget(settings, run_id)
+    target = LocalTarget(settings, run_id, by_part(wrong, topology))
     logs = tmp_path / "their-logs"
     logs.mkdir()
     try:
         target.start(logs)
         machine = next(each for each in target.endpoints.clients if each.client_id == "machine")
+        web = next(each for each in target.endpoints.clients if each.client_id == "web")
         monkeypatch.setenv(SECRET, machine.client_secret or "")
+        monkeypatch.setenv("WEB_SECRET", web.client_secret or "")
+        for user in target.endpoints.users:
+            monkeypatch.setenv(f"{user.username.upper()}_PASSWORD", user.password)
         file = tmp_path / "theirs.toml"
         file.write_text(
             FILE.format(
                 issuer=target.endpoints.issuer,
+                idp=target.endpoints.idp_url,
                 urls=json.dumps([each.url for each in target.endpoints.gateways]),
                 toxiproxy=target.layout.toxiproxy_api,
             )
@@ -219,6 +249,53 @@ def test_a_replica_is_restarted_and_tokens_are_revoked_by_the_hooks_of_its_file(
     assert (revoked.verdict, revoked.breaches) == (Verdict.PASS, 0)
     assert operator.count("revoke") > 0
     assert verdict.cleanup.clean
+    assert theirs.now == theirs.before
+
+
+WITH_LOGINS = {"tokens.access_ttl_s": 20}
+
+
+@pytest.mark.parametrize("theirs", [WITH_LOGINS], indirect=True, ids=["sound"])
+def test_users_log_in_and_their_sessions_outlive_an_outage(theirs: Theirs, tmp_path: Path) -> None:
+    theirs.file.write_text(theirs.file.read_text().replace("access_ttl_s = 3", "access_ttl_s = 20") + LOGINS)
+    found = examined_system(theirs.file)
+    assert [each.what for each in found if not each.ok] == []
+    said = {each.what for each in found}
+    assert said >= {"client web: alice logs in", "client web: bob logs in", "client spa: alice logs in"}
+    assert "gateway-2: a token of alice at spa passes" in said
+    verdict = run(theirs, tmp_path / "reports", "idp_outage", load__refresh_at=0.4)
+    assert [(each.name, each.effect_proved) for each in verdict.faults] == [
+        ("refused on client-to-idp, gateway-to-idp", True)
+    ]
+    assert [each.name for each in verdict.objectives if each.verdict is Verdict.FAIL] == []
+    assert [each.name for each in verdict.invariants if each.verdict is Verdict.FAIL] == []
+    of_logins = {each.name: each.attempts for each in verdict.invariants}
+    assert of_logins["pkce_enforced"] > 0
+    assert theirs.now == theirs.before
+
+
+FAILS_OPEN = {
+    "topology": "introspection",
+    "tokens.access_ttl_s": 20,
+    "defects": ("fail_open_on_introspection_outage",),
+}
+
+
+@pytest.mark.parametrize("theirs", [FAILS_OPEN], indirect=True, ids=["fails open"])
+def test_gateways_that_ask_about_tokens_are_caught_when_they_let_in_whom_they_can_not_ask_about(
+    theirs: Theirs, tmp_path: Path
+) -> None:
+    text = theirs.file.read_text().replace("access_ttl_s = 3", "access_ttl_s = 20\nintrospection_cache_s = 2")
+    text = text.replace("[gateway]", '[gateway]\ndecides_by = "introspection"')
+    theirs.file.write_text(text.replace("[idp]", '[idp]\ntokens = "opaque"') + LOGINS)
+    found = examined_system(theirs.file)
+    assert [each.what for each in found if not each.ok] == []
+    assert sum("introspections were seen" in each.what for each in found) == 2
+    verdict = run(theirs, tmp_path / "reports", "introspection_brownout")
+    assert [(each.name, each.effect_proved) for each in verdict.faults] == [("reset on gateway-to-idp", True)]
+    assert verdict.verdict is Verdict.FAIL
+    breached = {each.name for each in verdict.invariants if each.verdict is Verdict.FAIL}
+    assert breached >= {"unknown_opaque_refused"}
     assert theirs.now == theirs.before
 
 
