@@ -78,6 +78,16 @@ OF_ALL_RUNS = (
     ("own_pages_open", "own_pages_closed"),
     ("caller_of_another_upload", "answers_are_ones_own"),
     ("answers_public", "answers_not_shared"),
+    # CWE-524, CWE-209, CWE-79, CWE-117, CWE-532; CVE-2025-31492: what a refusal says beside no.
+    ("refusals_public", "answers_not_shared"),
+    ("refusal_shows_trace", "errors_show_no_traces"),
+    ("refusal_shows_last_answer", "refusals_serve_nothing"),
+    ("refusal_page_repeats_path", "refusals_repeat_no_markup"),
+    ("path_logged_decoded", "log_lines_not_forged"),
+    ("tokens_logged_encoded", "no_tokens_in_logs"),
+    ("token_in_metrics", "no_tokens_in_logs"),
+    # Filters look at so much of a body and no more.
+    ("long_body_unchecked", "odd_requests_guarded"),
     ("absolute_form_unchecked", "odd_requests_guarded"),
     ("http10_unchecked", "odd_requests_guarded"),
     ("static_suffix_unchecked", "odd_requests_guarded"),

@@ -18,8 +18,9 @@ from idchaos.reasons import UNDECIDED_REASONS
 from idchaos.record.samples import Decision
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-_OF_ITS_SHAPE = (400, 404, 405, 406, 412, 414, 415, 416, 417, 421, 431, 501)
+_OF_ITS_SHAPE = (400, 404, 405, 406, 412, 413, 414, 415, 416, 417, 421, 431, 501)
 _NO = (400, 401, 403, 404, 405)
+_PAGES = ("text/html", "application/xhtml+xml", "image/svg+xml")
 _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -31,7 +32,7 @@ def at_gateway(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision,
 def at_odd_request(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
     """The same of a request whose shape may be refused before anybody looks at its token: as bad, at a place where
     nothing is, by a method that is not offered (RFC 9110 sections 15.5.1, 15.5.5, 15.5.6 and 15.6.2), as too long
-    (RFC 9110 section 15.5.15, RFC 6585 section 5), of a type or at a host that is not served (RFC 9110 sections 15.5.16
+    (RFC 9110 sections 15.5.14 and 15.5.15, RFC 6585 section 5), of a type or at a host that is not served (RFC 9110 sections 15.5.16
     and 15.5.20), in a variant or a part that there is not, or on terms that are not met (RFC 9110 sections 15.5.7,
     15.5.13, 15.5.17 and 15.5.18).
     """
@@ -86,6 +87,17 @@ def at_foreign_page(answer: Answered, dialect: Dialect = STAND_IN, *, origin: st
         return decision, code
     told, credentials = (answer.header(f"Access-Control-Allow-{name}").strip() for name in ("Origin", "Credentials"))
     return ("accept", "") if (told, credentials) == (origin, "true") else ("deny", "not_allowed")
+
+
+def at_page(answer: Answered, dialect: Dialect = STAND_IN, *, markup: bytes) -> tuple[Decision, str]:
+    """Whether ``markup`` that was sent stands in the page that is answered: accepted where a browser would read it as
+    such. Whoever escapes it, or says that it is no page, has refused.
+    """
+    if answer.status == 0:
+        return "undecided", answer.error
+    told = answer.header("Content-Type").partition(";")[0].strip().lower()
+    is_page = told in _PAGES or (not told and answer.header("X-Content-Type-Options").strip().lower() != "nosniff")
+    return ("accept", "") if is_page and markup in answer.body else ("deny", "markup_not_repeated")
 
 
 def identity_seen(

@@ -6,12 +6,15 @@ as a whole. A part counts from :data:`LONG` characters in a row; what is shorter
 To find parts of any place in any of many secrets, every secret is cut into blocks of :data:`BLOCK` characters, which
 are looked up at each position of a log's runs of token characters: whatever holds ``2 * BLOCK - 1`` characters of a
 secret in a row holds one of its blocks whole.
+
+Base64 and hexadecimal hide nothing from whoever reads a log, so what a run says in these is looked through as well.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from binascii import a2b_base64
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -25,6 +28,8 @@ SHORTEST = BLOCK
 MOST_OWNERS = 32
 """Tokens begin alike: of so many secrets that share a block, the one that fits best is named."""
 _RUN = re.compile(rf"[A-Za-z0-9._~+/=-]{{{BLOCK},}}")
+_BASE64 = re.compile(rf"[A-Za-z0-9+/_-]{{{LONG * 4 // 3},}}")
+_HEX = re.compile(rf"[0-9A-Fa-f]{{{LONG * 2},}}")
 
 
 class Secret(NamedTuple):
@@ -77,11 +82,15 @@ class Searcher:
                 owners.append((len(self._parts) - 1, start))
 
     def find(self, line: str) -> Iterator[Hit]:
-        """The longest hit of each run of token characters in a line."""
+        """The longest hit of each run of token characters in a line, as it stands or decoded."""
         for run in _RUN.finditer(line):
-            best = max(self._hits(run.group()), default=None, key=lambda hit: hit.length)
+            best = self._best(run.group()) or self._best(*decoded(run.group()))
             if best is not None:
                 yield best
+
+    def _best(self, *runs: str) -> Hit | None:
+        hits = (hit for run in runs for hit in self._hits(run))
+        return max(hits, default=None, key=lambda hit: hit.length)
 
     def _hits(self, run: str) -> Iterator[Hit]:
         at = 0
@@ -98,6 +107,18 @@ class Searcher:
                 at = end
             else:
                 at += 1
+
+
+def decoded(run: str) -> Iterator[str]:
+    """What a run of token characters says in hexadecimal and in base64 (RFC 4648 sections 4, 5 and 8), where that holds
+    runs of token characters again. Base64 may begin at any of four places: what stands before it may look like a part.
+    """
+    texts = [bytes.fromhex(found[: len(found) // 2 * 2]) for found in _HEX.findall(run)]
+    for found in _BASE64.findall(run):
+        plain = found.replace("-", "+").replace("_", "/")
+        texts += [a2b_base64(plain[at : at + (len(plain) - at) // 4 * 4]) for at in range(4)]
+    for text in texts:
+        yield from _RUN.findall(text.decode("latin-1"))
 
 
 def _grown(run: str, at: int, part: str, start: int) -> tuple[int, int]:

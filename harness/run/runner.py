@@ -29,7 +29,7 @@ from idchaos.run.retired import key_to_withdraw
 from idchaos.run.scenario import Experiment
 from idchaos.run.signals import signals_ignored
 from idchaos.targets.base import Target
-from idchaos.targets.capabilities import OutlivesRun, RotatesKeys, required
+from idchaos.targets.capabilities import OutlivesRun, PublishesMetrics, RotatesKeys, required
 from idchaos.undo.ledger import Undo
 from idchaos.undo.safety import Safety
 from idchaos.undo.undo import end_processes
@@ -259,7 +259,7 @@ class Run:
             with contextlib.suppress(Exception):
                 self._faults.heal()
                 safety.release()
-        for step in (self._host.stop, self._generator.stop, self._scraper.stop, self._count):
+        for step in (self._host.stop, self._generator.stop, self._scraper.stop, self._count, self._keep_metrics):
             try:
                 step()
             except Exception as error:
@@ -283,6 +283,12 @@ class Run:
             record("run_ended", status=status)
         self._directory.close()
         return not left
+
+    def _keep_metrics(self) -> None:
+        """As logs, which they are: kept for longer than either, and read by more people."""
+        publishes = self._target.capability(PublishesMetrics)
+        for name, page in (publishes.metrics() if publishes is not None else {}).items():
+            (self._directory.logs / f"{name}.metrics.log").write_text(page, encoding="utf-8")
 
     def _search_logs(self) -> None:
         """Look for everything secret that this run handed out. A log that is still being written tells too little, so

@@ -203,6 +203,14 @@ class KeepsLogs(Protocol):
 
 
 @runtime_checkable
+class PublishesMetrics(Protocol):
+    """Its parts have pages of metrics, which scrapers read without any proof of who they are."""
+
+    def metrics(self) -> Mapping[str, str]:
+        """The text of each page, by component. Of who does not answer there is none."""
+
+
+@runtime_checkable
 class ProbesUpstream(Protocol):
     """A component can be asked to make one fresh request to one of its upstreams."""
 

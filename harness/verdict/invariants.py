@@ -52,6 +52,8 @@ UNASKED = {
     "token_lives_told_rightly": "tokens that live for less long than was told",
     "refreshes_speak_of_the_same_login": "refreshes that speak of another login",
     "answers_not_shared": "answers to requests with tokens that caches may give to all",
+    "errors_show_no_traces": "errors that show where in the code they come from",
+    "refusals_serve_nothing": "refusals that hold what a service has answered",
     "fresh_tokens_are_known": "fresh tokens that the IdP itself refuses, beyond one in twenty",
     "userinfo_tells_of_ones_own": "answers of userinfo about somebody else",
     "key_sets_not_kept_long": "key sets that caches may keep for more than 100 days",

@@ -223,6 +223,8 @@ class Provider:
         sent += [value.encode() for name, value in told if name in members]
         seen = self.quotes if refused else self.answers
         seen.look("idp", answer, sent, body=body or refused)
+        if refused:
+            self.unasked.failed(answer)
 
     def _look_at_page(self, answer: Response, body: bytes) -> Response:
         """No page repeats a password, and no redirect carries what was handed out before."""
@@ -233,8 +235,11 @@ class Provider:
         typed = self.wrong_passwords.union(self._passwords)
         sent = [value.encode() for _, value in form if value in typed]
         handed_out = self.handed_out.kind_of if answer.header("Location") else None
-        seen = self.quotes if answer.status >= HTTPStatus.BAD_REQUEST else self.answers
+        refused = answer.status >= HTTPStatus.BAD_REQUEST
+        seen = self.quotes if refused else self.answers
         seen.look("idp", answer, sent, fewest=FEWEST_OF_PASSWORD, body=bool(sent), handed_out=handed_out)
+        if refused:
+            self.unasked.failed(answer)
         return answer
 
     def _post(self, url: str, body: bytes, headers: dict[str, str], *, replayable: bool) -> Response:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, Final
 
 from idchaos.load.decide import json_object
@@ -34,6 +35,15 @@ _FOR_ALL: Final = re.compile(r"(?:^|[,\s])(?:public|s-maxage=\"?0*[1-9])", re.I)
 _SAME: Final = ("iss", "sub", "aud", "azp", "auth_time")
 """Of an ID token that a refresh gives."""
 _PUTS_OFF: Final = (429, 503)
+_REFUSES: Final = (401, 403)
+_SERVED: Final = re.compile(rb'"echo"\s*:\s*"[0-9a-f]{16}"')
+"""What a service says of a request that it has served: one of ours, by its echo."""
+_TRACES: Final = re.compile(
+    rb"Traceback \(most recent call last\)|\bFile \\?\"[^\"\s]+\.py\\?\", line \d+|goroutine \d+ \["
+    rb"|\bat [\w$.<>/]+\([\w$]+\.(?:java|kt|scala|groovy):\d+\)|\bat [^\n]{1,200}\.cs:line \d+"
+    rb"|\bat (?:[^\s()]+ \()?(?:file:|node:|/)[^\s()]+:\d+:\d+\)?|\bStack trace:\s*(?:\\n)?#0 |\.rb:\d+:in [`']"
+)
+"""Frames as runtimes print them: of Python, Go, the JVM, .NET, Node, PHP and Ruby."""
 LEAST_BITS: Final = 64.0
 """Half of the 128 bits that RFC 6749 section 10.10 asks for: what is estimated from a few values is an estimate."""
 
@@ -51,6 +61,8 @@ class Rule(StrEnum):
     FRESH_KNOWN = "fresh_tokens_are_known"
     NOT_SHARED = "answers_not_shared"
     OWN_CLAIMS = "userinfo_tells_of_ones_own"
+    NO_TRACES = "errors_show_no_traces"
+    SERVES_NOTHING = "refusals_serve_nothing"
     KEYS_KEPT = "key_sets_not_kept_long"
 
 
@@ -103,6 +115,22 @@ class Unasked:
         if answer.status in _PUTS_OFF and told:
             seconds = _seconds(told, answer.ended)
             self._saw(Rule.PUT_OFF, f"Retry-After: {told[:40]}" if seconds > LONGEST_PUT_OFF_S else "")
+
+    def failed(self, answer: Response) -> None:
+        """CWE-209: an answer that says no, or that something failed, shows nobody where in the code that was."""
+        found = _TRACES.search(answer.body)
+        self._saw(Rule.NO_TRACES, f"a stack trace in an answer with status {answer.status}" if found else "")
+
+    def refused(self, answer: Response, tells: bool) -> None:
+        """CVE-2025-31492: a refusal comes without what it refuses, and without what others were given. ``tells``: the
+        service says whose its answers are. RFC 9111 section 3.5 holds for what is not let in, too: kept for all, it
+        locks everybody out.
+        """
+        if tells and answer.status in _REFUSES:
+            served = bool(_SERVED.search(answer.body))
+            self._saw(Rule.SERVES_NOTHING, f"a service's answer beside status {answer.status}" if served else "")
+        if answer.status in _REFUSES or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.shared(answer)
 
     def kept(self, answer: Response) -> None:
         """RFC 9111 section 4.2.1: for how long caches may keep the answer with the key set. The first one counts: what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import time
 from collections import Counter
@@ -24,6 +25,7 @@ from idchaos.targets.capabilities import (
     KeyInfo,
     ProbeResult,
     ProbesUpstream,
+    PublishesMetrics,
     ReportsState,
     RotatesKeys,
     RotatesSecrets,
@@ -40,7 +42,7 @@ PROBE_TIMEOUT_S = 15.0
 class ControlClient:
     """A client of all control APIs of one running stand-in system.
 
-    Implements ``ReportsState``, ``KeepsLogs``, ``ProbesUpstream``, ``RotatesKeys``,
+    Implements ``ReportsState``, ``KeepsLogs``, ``PublishesMetrics``, ``ProbesUpstream``, ``RotatesKeys``,
     ``RotatesSecrets``, ``SkewsClock``, ``InjectsErrors``, ``FlushesCaches`` and ``ObservesLinks``.
     """
 
@@ -92,6 +94,16 @@ class ControlClient:
     def logged(self) -> tuple[str, ...]:
         """Every component writes a log."""
         return self._graph.parts
+
+    def metrics(self) -> Mapping[str, str]:
+        """``GET /metrics`` of each component."""
+        pages: dict[str, str] = {}
+        for component in self.logged():
+            if component in self._control and component not in self._mute:
+                with contextlib.suppress(httpx.HTTPError):
+                    page = self._http.get(f"http://{self._control[component]}/metrics", timeout=STATE_TIMEOUT_S)
+                    pages[component] = page.text
+        return pages
 
     def state(self, component: str) -> Mapping[str, Any]:
         """``GET /state`` of one component."""
@@ -193,6 +205,7 @@ def granted(control: ControlClient, processes: ControlsProcesses) -> Granted:
         (
             ReportsState,
             KeepsLogs,
+            PublishesMetrics,
             ProbesUpstream,
             RotatesKeys,
             SignsUnpublished,

@@ -8,6 +8,7 @@ from idchaos.dialects import GENERIC
 from idchaos.experiment import CanaryPlan
 from idchaos.load.canaries.kinds.foreign_page import ForeignPage, origins
 from idchaos.load.canaries.kinds.good_elsewhere import GoodElsewhere, elsewhere
+from idchaos.load.canaries.kinds.markup_repeated import LINKS, MARKUP, MarkupRepeated
 from idchaos.load.canaries.kinds.named_url import NamedUrl
 from idchaos.load.canaries.kinds.odd_header import HEADED, OddHeader
 from idchaos.load.canaries.kinds.odd_request import ODD, OddRequest
@@ -17,7 +18,7 @@ from idchaos.load.canaries.kinds.own_page import PAGES, OwnPage
 from idchaos.load.canaries.kinds.second_header import SecondHeader
 from idchaos.load.canaries.stock import Shelf, spelled
 from idchaos.load.canaries.upkeep import Canaries
-from idchaos.load.decide import at_foreign_page, at_handshake, at_odd_request, at_service
+from idchaos.load.decide import at_foreign_page, at_handshake, at_odd_request, at_page, at_service
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.tokens import peek
 
@@ -36,6 +37,7 @@ def bench(scene):
         (400, {}, "deny"),
         (404, {}, "deny"),
         (405, {}, "deny"),
+        (413, {}, "deny"),
         (421, {}, "deny"),
         (501, {}, "deny"),
         (200, {}, "accept"),
@@ -47,6 +49,29 @@ def bench(scene):
 )
 def test_what_is_no_request_of_this_api_may_be_refused_as_such(status, headers, decision):
     assert at_odd_request(Response(status=status, headers=headers))[0] == decision
+
+
+@pytest.mark.parametrize(
+    ("told", "body", "decision"),
+    [
+        ({"Content-Type": "text/html; charset=utf-8"}, b"<p>no: /orders/<img src=idchaos>", "accept"),
+        ({"Content-Type": "text/html"}, b"<p>no: /orders/&lt;img src=idchaos&gt;", "deny"),
+        ({"Content-Type": "application/json"}, b'{"path": "/orders/<img src=idchaos>"}', "deny"),
+        ({}, b"no: /orders/<img src=idchaos>", "accept"),
+        ({"X-Content-Type-Options": "nosniff"}, b"no: /orders/<img src=idchaos>", "deny"),
+    ],
+)
+def test_markup_counts_where_a_browser_reads_it_as_such(told, body, decision):
+    answer = Response(status=401, headers=told, body=body)
+    assert at_page(answer, markup=MARKUP.encode())[0] == decision
+    assert at_page(Response(error="read_timeout"), markup=b"") == ("undecided", "read_timeout")
+
+
+def test_links_with_markup_are_followed_at_the_api_and_elsewhere(bench):
+    shelf = Shelf(len(LINKS), "always")
+    MarkupRepeated().gain(bench, shelf)
+    made = [shelf.take(bench.now) for _ in LINKS]
+    assert {call.about.way: (call.suffix, call.path) for call in made} == LINKS
 
 
 def test_each_method_is_asked_without_a_token_and_with_a_bad_one(bench):

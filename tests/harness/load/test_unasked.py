@@ -42,6 +42,49 @@ def test_an_answer_with_tokens_says_that_nobody_may_store_it(header: str, broken
 
 
 @pytest.mark.parametrize(
+    ("body", "broken"),
+    [
+        (b'{"detail": "the token has expired"}', 0),
+        (b"look at the trace in the log, at line 12", 0),
+        (b'Traceback (most recent call last):\n  File "/srv/a.py", line 8', 1),
+        (b'{"trace": "Traceback (most recent call last):\\n  File \\"/srv/a.py\\", line 8"}', 1),
+        (b"java.lang.IllegalStateException\n\tat com.example.Filter.doFilter(Filter.java:112)", 1),
+        (b"goroutine 12 [running]:\nmain.main()", 1),
+        (b"Error: no\n    at decide (/srv/gateway/index.js:10:5)", 1),
+        (b"   at Api.Startup.Run() in C:\\src\\Startup.cs:line 7", 1),
+    ],
+)
+def test_an_error_shows_no_stack_trace(body: bytes, broken: int) -> None:
+    seen = Unasked()
+    seen.failed(answer(body, status=500))
+    assert (seen.looked[Rule.NO_TRACES], seen.broken[Rule.NO_TRACES]) == (1, broken)
+
+
+@pytest.mark.parametrize(
+    ("body", "tells", "looked", "broken"),
+    [
+        (b'{"code": "token_expired"}', True, 1, 0),
+        (b'{"code": "token_expired"}{"service": "orders", "echo": "0123456789abcdef"}', True, 1, 1),
+        (b'{"code": "token_expired"}', False, 0, 0),
+    ],
+)
+def test_a_refusal_comes_without_a_services_answer(body: bytes, tells: bool, looked: int, broken: int) -> None:
+    seen = Unasked()
+    seen.refused(answer(body, status=401), tells=tells)
+    assert (seen.looked[Rule.SERVES_NOTHING], seen.broken[Rule.SERVES_NOTHING]) == (looked, broken)
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "looked", "broken"),
+    [(401, "public, max-age=60", 1, 1), (503, "s-maxage=10", 1, 1), (403, "no-store", 1, 0), (404, "public", 0, 0)],
+)
+def test_no_cache_gives_a_refusal_to_all(status: int, told: str, looked: int, broken: int) -> None:
+    seen = Unasked()
+    seen.refused(answer(status=status, Cache_Control=told), tells=False)
+    assert (seen.looked[Rule.NOT_SHARED], seen.broken[Rule.NOT_SHARED]) == (looked, broken)
+
+
+@pytest.mark.parametrize(
     ("told", "lives", "broken"),
     [(20, 20, 0), (22, 20, 0), (15, 20, 0), (40, 20, 1), (None, 20, None), (20, None, None)],
 )

@@ -48,6 +48,18 @@ def test_a_whole_token_is_found_in_any_setting(line: str) -> None:
     assert kinds(jwt(), line.format(jwt())) == ["access_token"]
 
 
+@pytest.mark.parametrize("before", ["", "Bearer ", "x", "Authorization: Bearer "])
+def test_base64_and_hexadecimal_hide_nothing(before: str) -> None:
+    told = f"{before}{jwt()}".encode()
+    for spelled in (base64.b64encode(told), base64.urlsafe_b64encode(told), told.hex().encode()):
+        assert kinds(jwt(), f"headers: {spelled.decode()}") == ["access_token"]
+
+
+def test_what_is_encoded_and_no_secret_is_none() -> None:
+    other = base64.b64encode(f"Bearer {secrets.token_urlsafe(200)}".encode()).decode()
+    assert kinds(jwt(), other, secrets.token_hex(200)) == []
+
+
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     value=st.text(TOKENLIKE, min_size=LONG, max_size=200),

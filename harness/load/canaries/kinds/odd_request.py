@@ -10,9 +10,14 @@ from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.stock import Call, Shelf
 from idchaos.load.decide import at_odd_request, at_service
 from idchaos.load.engine.recorder import About
+from idchaos.reasons import FORGED_LINE, LINE_BREAK
 
 CHUNKED: Final = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
 EXPECT: Final = b"Content-Type: application/json\r\nExpect: 100-continue\r\n"
+JSON: Final = b"Content-Type: application/json\r\n"
+LONG: Final = b'{"padding": "%s"}' % (b"x" * 48_000)
+"""Longer than what gateways look through before they pass it on."""
+FORGED: Final = f"%0D%0A{FORGED_LINE}"
 ODD: Final = {
     "http10": Call(about=About(), lines=b"", decide=at_odd_request, form="http10"),
     "absolute": Call(about=About(), lines=b"", decide=at_odd_request, form="absolute"),
@@ -31,6 +36,8 @@ ODD: Final = {
     "options": Call(about=About(), lines=b"", decide=at_service, method="OPTIONS"),
     "chunked": Call(about=About(), lines=CHUNKED, decide=at_odd_request, method="POST", body=b"{}"),
     "expect": Call(about=About(), lines=EXPECT, decide=at_odd_request, method="POST", body=b"{}"),
+    "long_body": Call(about=About(), lines=JSON, decide=at_odd_request, method="POST", body=LONG),
+    LINE_BREAK: Call(about=About(), lines=b"", decide=at_odd_request, suffix=f"/{FORGED}%20path?q={FORGED}%20query"),
     "propfind": Call(about=About(), lines=b"", decide=at_odd_request, method="PROPFIND"),
 }
 """Requests without a token, by what is odd about them."""
@@ -44,14 +51,15 @@ class OddRequest(TokenKind):
     made = (
         "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or slashes, backslashes, "
         "`..;`, a parameter (`;v=1`), two slashes, or an end like that of a style sheet, a script, or a health check, "
-        "also in the query, by OPTIONS and PROPFIND, with a body in chunks, and with one that waits to be asked for "
+        "also in the query, with line breaks in path and query (who logs them as they came breaks `log_lines_not_forged`), "
+        "by OPTIONS and PROPFIND, with a body in chunks, with a long one, and with one that waits to be asked for "
         "(`Expect`): without a token."
     )
     bad = "From birth: nobody has said who asks. OPTIONS counts when the service itself has answered."
     why = "One spelling of a request goes past the check that all others meet."
     source = (
         "RFC 9110 section 9, RFC 9112 section 3.2, CAPEC-126, OWASP API5:2023, CVE-2020-5902, CVE-2021-29492, "
-        "CVE-2025-54576"
+        "CVE-2025-54576, CWE-117"
     )
     makes = len(ODD)
     each_way = tuple(ODD)
