@@ -221,6 +221,13 @@ ROWS = (
     Row(defect="keys_never_reloaded", trial=ROTATION, caught_by=("refusal_window", "api_success_recovery")),
     # A verifier that is made once, by what the first key set or token said.
     Row(defect="algorithm_pinned", trial=ROTATION, caught_by=("refusal_window", "api_success_recovery")),
+    # CWE-696: a key is in the set before it is ready to be checked by.
+    Row(
+        defect="new_key_unverified",
+        trial=ROTATION,
+        caught_by=("tampered_tokens_refused",),
+        besides=SIGNATURES,
+    ),
     Row(defect="revocation_forgotten_after_restart", trial=RESTART, caught_by=("revoked_tokens_refused",)),
     # A flight that is shared, and whose failure nobody who joined it hears of.
     _in_outage(

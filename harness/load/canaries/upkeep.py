@@ -28,6 +28,8 @@ from idchaos.load.canaries.base import (
 )
 from idchaos.load.canaries.bench import PERIOD_S, Bench
 from idchaos.load.canaries.catalogue import kind_named
+from idchaos.load.canaries.first_of_key import FirstOfKey
+from idchaos.load.canaries.kinds.tampered import Tampered
 from idchaos.load.canaries.kinds.unknown_kid import UnknownKid, junk
 from idchaos.load.canaries.mints import TokenSpec
 from idchaos.load.canaries.rota import Place, Rota
@@ -218,6 +220,8 @@ class Canaries:
             self._never_known.add(self._retired_kid)
         self.fill()
         self.bench.under_load = True
+        if Tampered.name in self._tokens:
+            self._scene.accepted = FirstOfKey(self._scene).accepted
         self.keepers = [self._scene.spawn(self._keep)]
 
     def withdrawn(self, key: Withdrawn) -> None:

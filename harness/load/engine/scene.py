@@ -99,6 +99,8 @@ class Scene:
     """Which POSTs services served more than once."""
     cookies: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     """What came with good answers to tokens that were shown: the header line to send back, by the token's own."""
+    accepted: Callable[[bytes, str, int, int], None] | None = None
+    """Hears of each good token that was accepted: the header line that carries it, its key, route and replica."""
     background: Group = field(default_factory=Group)
     """What runs beside arrivals: keepers, polls. A load ends when they have."""
     _shared: dict[str, Any] = field(default_factory=dict)
@@ -185,6 +187,8 @@ class Scene:
             if self._is_foreign(answer, where.service, echo, token.subject, posted):
                 # It was accepted, for somebody else.
                 expected, code = "deny", FOREIGN_ANSWER
+            elif self.accepted and not around:
+                self.accepted(bearer, token.kid, route, replica)
         self.recorder.add(
             due=due,
             sent=answer.sent + offset,

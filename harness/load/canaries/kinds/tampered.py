@@ -10,7 +10,10 @@ from idchaos.load.idp.tokens import b64, peek, unb64
 class Tampered(TokenKind):
     name = "tampered"
     invariant = "tampered_tokens_refused"
-    made = "In turn: one bit of a good signature flipped, and another user's claims under a good signature."
+    made = (
+        "In turn: one bit of a good signature flipped, and another user's claims under a good signature. The latter also "
+        "in the first two seconds after somebody has taken a good token of a key for the first time."
+    )
     bad = "From birth: the signature is not that of these claims."
     why = "Anyone with one token can be anyone: signatures are not verified, or only for their form."
     source = "RFC 7515 section 5.2, RFC 8725 section 3.3"

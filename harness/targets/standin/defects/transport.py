@@ -15,6 +15,7 @@ TRANSPORT = listed(
         "key_without_use_dropped": "A key that does not say that it is for signatures is thrown away.",
         "unknown_member_breaks_set": "A key that says something unknown of itself spoils the whole set.",
         "algorithm_pinned": "The first good token tells by which algorithm all others must be signed.",
+        "new_key_unverified": "In the first seconds after a key came, signatures by it are taken on trust.",
         "new_material_ignored": "New material under an old kid is not looked for before the keys grow old.",
         "no_cooldown": "After a failed fetch the next request fetches again, and so does every unknown kid.",
         "jwks_without_timeout": "A fetch of the keys is waited for without an end.",
