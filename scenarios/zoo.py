@@ -354,6 +354,7 @@ ROWS = (
 
 WITHOUT_ROW: dict[str, str] = {
     "always_ready": "no run here restarts a gateway while keys can't be had; cold_start (outage) catches it",
+    "one_user_unserved": "of so few users one is too many for a steady baseline, which ends the run",
     "long_tokens_malformed": "a quarter of all users is refused before any fault, which ends the run",
     "new_material_ignored": "keys grow old soon enough here to be fetched again anyway",
     "jwks_without_timeout": "it serves by the keys that it has; only tokens of unknown keys wait with it",

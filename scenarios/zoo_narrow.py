@@ -86,6 +86,8 @@ OF_ALL_RUNS = (
     ("path_logged_decoded", "log_lines_not_forged"),
     ("tokens_logged_encoded", "no_tokens_in_logs"),
     ("token_in_metrics", "no_tokens_in_logs"),
+    # A mean, a share and a quantile say nothing of one user.
+    ("one_user_late", "nobody_is_left_out"),
     # Filters look at so much of a body and no more.
     ("long_body_unchecked", "odd_requests_guarded"),
     ("absolute_form_unchecked", "odd_requests_guarded"),

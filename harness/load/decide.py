@@ -32,9 +32,9 @@ def at_gateway(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision,
 def at_odd_request(answer: Answered, dialect: Dialect = STAND_IN) -> tuple[Decision, str]:
     """The same of a request whose shape may be refused before anybody looks at its token: as bad, at a place where
     nothing is, by a method that is not offered (RFC 9110 sections 15.5.1, 15.5.5, 15.5.6 and 15.6.2), as too long
-    (RFC 9110 sections 15.5.14 and 15.5.15, RFC 6585 section 5), of a type or at a host that is not served (RFC 9110 sections 15.5.16
-    and 15.5.20), in a variant or a part that there is not, or on terms that are not met (RFC 9110 sections 15.5.7,
-    15.5.13, 15.5.17 and 15.5.18).
+    (RFC 9110 sections 15.5.14 and 15.5.15, RFC 6585 section 5), of a type or at a host that is not served (RFC 9110
+    sections 15.5.16 and 15.5.20), in a variant or a part that there is not, or on terms that are not met (RFC 9110
+    sections 15.5.7, 15.5.13, 15.5.17 and 15.5.18).
     """
     decision, code = dialect.read(answer)
     refused = decision == "undecided" and answer.status in _OF_ITS_SHAPE and code not in UNDECIDED_REASONS

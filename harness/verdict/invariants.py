@@ -42,6 +42,8 @@ ANSWERS = "answers_repeat_no_token"
 """See :mod:`idchaos.verdict.leaks`."""
 PROMPTNESS = "junk_refused_at_once"
 """See :mod:`idchaos.verdict.promptness`."""
+LEFT_OUT = "nobody_is_left_out"
+"""See :mod:`idchaos.verdict.unserved`."""
 PASSWORDS = "wrong_passwords_refused"
 UNASKED = {
     "token_answers_not_stored": "token answers that a cache may keep",
@@ -72,6 +74,7 @@ IN_EVERY_RUN = (
     ANSWERS,
     PROMPTNESS,
     CALLED_BAD,
+    LEFT_OUT,
     *UNASKED,
 )
 """Invariants that no plan names: each run that has what they are about is judged by them."""

@@ -26,6 +26,7 @@ from idchaos.verdict.reconcile import Row, reconcile
 from idchaos.verdict.served import Counts, per_second
 from idchaos.verdict.told_bad import judge_told_bad
 from idchaos.verdict.traffic import Traffic, traffic_of
+from idchaos.verdict.unserved import judge_unserved
 from idchaos.verdict.wire import on_the_wire
 
 PER_PHASE = (
@@ -110,6 +111,8 @@ class Measurements:
     evidence: Evidence
     told_bad: InvariantJudgement | None
     """See :func:`idchaos.verdict.told_bad.judge_told_bad`: it takes the samples."""
+    unserved: InvariantJudgement | None
+    """See :func:`idchaos.verdict.unserved.judge_unserved`: it takes the samples, too."""
     counts: tuple[Row, ...]
     health: Mapping[PhaseName, GeneratorHealth]
     baseline: tuple[str, ...]
@@ -140,6 +143,7 @@ def measure_run(record: RunRecord) -> Measurements:
         revocations=sli.revocation_table(record),
         evidence=evidence_of(record),
         told_bad=judge_told_bad(record, traffic),
+        unserved=judge_unserved(record, traffic),
         counts=(*reconcile(record), *on_the_wire(record)),
         health={name: generator_health(record, name) for name in record.windows},
         baseline=baseline_reasons(record),

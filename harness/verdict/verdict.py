@@ -33,6 +33,7 @@ from idchaos.verdict.evidence import Evidence
 from idchaos.verdict.generator_health import GeneratorHealth
 from idchaos.verdict.invariants import (
     ISOLATION,
+    LEFT_OUT,
     LINES,
     LOGS_INVARIANT,
     PROMPTNESS,
@@ -151,6 +152,7 @@ def _invariants(measured: Measurements, hidden: Collection[str]) -> Iterator[Inv
         (ISOLATION, judge_answers(run, evidence)),
         (PROMPTNESS, judge_junk(evidence)),
         (CALLED_BAD, measured.told_bad),
+        (LEFT_OUT, measured.unserved),
     )
     found += [(name, each) for name, each in own if each is not None]
     for name, each in (*found, *judge_quotes(run), *judge_unasked(run), *judge_implied(run, evidence)):

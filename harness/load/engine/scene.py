@@ -177,7 +177,8 @@ class Scene:
         decision, code = decide(answer, gate.dialect) if decide else gate.dialect.read(answer)
         offset = self.clock.offset
         where = self.endpoints.routes[route]
-        self._look_through(gate.name, where.service, answer, head, bearer, body)
+        self._look_through(gate.name, answer, head, bearer, body)
+        self.idp.unasked.refused(answer, tells=self.recorder.echoed[where.service] > 0)
         if expected == "deny" and not around and gate.dialect.read(answer)[0] == "deny":
             self.reached.refused(echo, where.service, f"{canary or flow} {token.way} that {gate.name} had refused")
         if decision == "accept" and not canary and expected != "deny":
@@ -229,9 +230,7 @@ class Scene:
         (self.recorder.unechoed if told == "untold" else self.recorder.echoed)[service] += 1
         return told == "foreign"
 
-    def _look_through(
-        self, who: str, service: str, answer: Response, head: bytes, bearer: bytes, body: bytes
-    ) -> None:
+    def _look_through(self, who: str, answer: Response, head: bytes, bearer: bytes, body: bytes) -> None:
         """No answer gives a secret away. Of bodies of good ones only those that say our echo: other services may be
         made to show whatever reaches them. What a client puts into a URL itself comes back with it.
         """
@@ -239,7 +238,6 @@ class Scene:
             self.idp.quotes.look(who, answer, [*secrets_in(bearer, body), *self._inner_secrets])
             self.idp.unasked.put_off(answer)
             self.idp.unasked.failed(answer)
-            self.idp.unasked.refused(answer, tells=self.recorder.echoed[service] > 0)
             return
         tokens = bearers_in(bearer)
         sent = [] if any(token in head for token in tokens) else tokens

@@ -11,8 +11,8 @@ class Tampered(TokenKind):
     name = "tampered"
     invariant = "tampered_tokens_refused"
     made = (
-        "In turn: one bit of a good signature flipped, and another user's claims under a good signature. The latter also "
-        "in the first two seconds after somebody has taken a good token of a key for the first time."
+        "In turn: one bit of a good signature flipped, and another user's claims under a good signature. The latter "
+        "also in the first two seconds after somebody has taken a good token of a key for the first time."
     )
     bad = "From birth: the signature is not that of these claims."
     why = "Anyone with one token can be anyone: signatures are not verified, or only for their form."

@@ -49,6 +49,14 @@ _OF_EVERYBODY = listed(
     },
     who=("deciders",),
 )
+_OF_ONE_USER = listed(
+    {
+        "one_user_unserved": "One user of one client gets 503 at one replica, whatever they ask for.",
+        "one_user_late": "One user of one client is answered 1.5 s later than all others at one replica.",
+    },
+    who=("second decider",),
+    needs=KEYS,
+)
 _OF_READINESS = listed(
     {
         "unready_in_outage": "Who could not fetch keys says that it is not ready, however good the old ones are.",
@@ -81,4 +89,4 @@ _OF_ONE_REPLICA = listed(
     who=("second decider",),
     needs=(Need.INTROSPECTION,),
 )
-MEMORY = _OF_EVERYBODY + _OF_READINESS + _OF_THOSE_WHO_INTROSPECT + _OF_ONE_REPLICA
+MEMORY = _OF_EVERYBODY + _OF_ONE_USER + _OF_READINESS + _OF_THOSE_WHO_INTROSPECT + _OF_ONE_REPLICA
