@@ -84,6 +84,7 @@ OF_ALL_RUNS = (
     ("refusal_shows_last_answer", "refusals_serve_nothing"),
     ("refusal_page_repeats_path", "refusals_repeat_no_markup"),
     ("path_logged_decoded", "log_lines_not_forged"),
+    ("refusals_logged_at_length", "logs_bounded"),
     ("tokens_logged_encoded", "no_tokens_in_logs"),
     ("token_in_metrics", "no_tokens_in_logs"),
     # A mean, a share and a quantile say nothing of one user.

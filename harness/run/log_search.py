@@ -16,12 +16,13 @@ def search_logs(folder: Path, secrets: Iterable[Secret]) -> dict[str, Any]:
     """Every ``*.log`` below a folder, line by line.
 
     ``secrets``: how many were looked for, by kind · ``too_short``: how many could not be · ``lines``: read, by file ·
-    ``unread``: files that could not be read · ``leaked``: how many secrets were found · ``hits``: how many times ·
+    ``bytes``: how long each file is · ``unread``: files that could not be read · ``leaked``: how many secrets were found · ``hits``: how many times ·
     ``found``: where the first of them stand, as file, line number, kind, length and short hash; never the secret ·
     ``forged``: lines that are a client's own words (:data:`~idchaos.reasons.FORGED_LINE`), by file.
     """
     searcher = Searcher(secrets)
     lines: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     forged: dict[str, int] = {}
     unread: list[str] = []
     found: list[dict[str, Any]] = []
@@ -42,11 +43,12 @@ def search_logs(folder: Path, secrets: Iterable[Secret]) -> dict[str, Any]:
         except OSError:
             unread.append(path.name)
             continue
-        lines[path.name] = number
+        lines[path.name], sizes[path.name] = number, path.stat().st_size
     return {
         "secrets": searcher.searched,
         "too_short": searcher.too_short,
         "lines": lines,
+        "bytes": sizes,
         "unread": unread,
         "leaked": len(leaked),
         "hits": hits,

@@ -35,6 +35,8 @@ phase; it is no decided attempt, and none of these alone makes PASS.
 """
 LOGS_INVARIANT = "no_tokens_in_logs"
 LINES = "log_lines_not_forged"
+LOG_GROWTH = "logs_bounded"
+"""See :mod:`idchaos.verdict.leaks`."""
 ISOLATION = "answers_are_ones_own"
 """See :mod:`idchaos.verdict.isolation`."""
 REFUSALS = "refusals_repeat_no_token"
@@ -69,6 +71,7 @@ IN_EVERY_RUN = (
     PASSWORDS,
     LOGS_INVARIANT,
     LINES,
+    LOG_GROWTH,
     ISOLATION,
     REFUSALS,
     ANSWERS,

@@ -10,9 +10,19 @@ from idchaos.experiment import Verdict
 from idchaos.reasons import LINE_BREAK
 from idchaos.record.record import Json, Run, as_number
 from idchaos.verdict.evidence import Evidence
-from idchaos.verdict.invariants import ANSWERS, LINES, LOGS_INVARIANT, REFUSALS, InvariantJudgement
+from idchaos.verdict.invariants import (
+    ANSWERS,
+    LINES,
+    LOG_GROWTH,
+    LOGS_INVARIANT,
+    REFUSALS,
+    InvariantJudgement,
+)
 from idchaos.verdict.objectives import Judgement
 
+MOST_BYTES = 4_096
+"""A line of an access log with all headers is half as long."""
+FEWEST_REQUESTS = 500
 OWN_LOG = "load.log"
 """The load generator's. A run in which only this was searched tells nothing of the target."""
 
@@ -61,6 +71,27 @@ def judge_lines(record: Run, evidence: Evidence) -> InvariantJudgement | None:
     return InvariantJudgement(
         max(tried, len(found)), len(found), judgement, where, counted="logs with lines of clients"
     )
+
+
+def judge_growth(record: Run) -> InvariantJudgement | None:
+    """FAIL when a log of the target grew by more than :data:`MOST_BYTES` for each request of this run: a disk is full
+    of it within hours, soonest when strangers ask for it (CWE-779). Attempts: logs. ``None`` for runs of before, and
+    for those of fewer requests than :data:`FEWEST_REQUESTS`, in which a log tells most of its start.
+    """
+    searched = next((event.fields for event in record.named("logs_searched")), {})
+    sizes, sent = searched.get("bytes"), int(as_number(record.generator.get("sent")) or 0)
+    if not isinstance(sizes, dict) or sent < FEWEST_REQUESTS:
+        return None
+    grown = {name: (as_number(size) or 0.0) / sent for name, size in sizes.items() if name != OWN_LOG}
+    if not grown:
+        return None
+    long = {name: round(size) for name, size in sorted(grown.items()) if size > MOST_BYTES}
+    reason = f"{LOG_GROWTH}: " + ", ".join(f"{name} grew by {size:,} bytes a request" for name, size in long.items())
+    shown: tuple[dict[str, str | float | int], ...] = tuple(
+        {"log": name, "bytes_a_request": size} for name, size in long.items()
+    )
+    judgement = Judgement(Verdict.FAIL, reason) if long else Judgement(Verdict.PASS)
+    return InvariantJudgement(len(grown), len(long), judgement, shown, counted="logs that grow too fast")
 
 
 def _unsearched(record: Run, searched: Json, logs: set[str], tried: int) -> str:

@@ -35,6 +35,7 @@ from idchaos.verdict.invariants import (
     ISOLATION,
     LEFT_OUT,
     LINES,
+    LOG_GROWTH,
     LOGS_INVARIANT,
     PROMPTNESS,
     InvariantJudgement,
@@ -42,7 +43,7 @@ from idchaos.verdict.invariants import (
     judge_planned,
 )
 from idchaos.verdict.isolation import judge_answers
-from idchaos.verdict.leaks import judge_lines, judge_logs, judge_quotes
+from idchaos.verdict.leaks import judge_growth, judge_lines, judge_logs, judge_quotes
 from idchaos.verdict.measurements import CHANGES, PER_PHASE, Again, Answer, Asked, Measurements, measure_run
 from idchaos.verdict.measures import measures
 from idchaos.verdict.missable import Missable, missable
@@ -149,6 +150,7 @@ def _invariants(measured: Measurements, hidden: Collection[str]) -> Iterator[Inv
     found.append((LOGS_INVARIANT, judge_logs(run)))
     own = (
         (LINES, judge_lines(run, evidence)),
+        (LOG_GROWTH, judge_growth(run)),
         (ISOLATION, judge_answers(run, evidence)),
         (PROMPTNESS, judge_junk(evidence)),
         (CALLED_BAD, measured.told_bad),

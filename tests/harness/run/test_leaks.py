@@ -138,6 +138,7 @@ def test_the_search_tells_where_and_never_what(tmp_path: Path) -> None:
     told = search_logs(tmp_path, [Secret("access_token", jwt(number)) for number in range(3)])
     assert (told["secrets"], told["leaked"], told["hits"], told["unread"]) == ({"access_token": 3}, 1, 2, [])
     assert told["lines"] == {"gateway-1.log": 3, "idp.log": 1}
+    assert told["bytes"] == {path.name: path.stat().st_size for path in tmp_path.glob("*.log")}
     (found,) = told["found"]
     assert (found["file"], found["line"], found["kind"]) == ("gateway-1.log", 2, "access_token")
     assert list(Searcher([Secret("access_token", jwt(1))]).find(json.dumps(told))) == []

@@ -119,6 +119,27 @@ def test_where_no_such_name_was_sent_no_log_says_anything(make_record: Make) -> 
     assert leaks.judge_lines(make_record(events=[SEARCHED | {"forged": {}}]), named("as_good")) is None
 
 
+@pytest.mark.parametrize(
+    ("sizes", "breaches"),
+    [
+        ({"gateway-1.log": 900_000, "idp.log": 40_000}, 0),
+        ({"gateway-1.log": 9_000_000, "idp.log": 40_000}, 1),
+        ({"gateway-1.log": 900_000, "load.log": 9_000_000}, 0),  # the harness's own
+    ],
+)
+def test_logs_grow_by_some_kilobytes_a_request_at_most(make_record: Make, sizes: dict[str, int], breaches: int) -> None:
+    found = leaks.judge_growth(make_record(events=[SEARCHED | {"bytes": sizes}], generator={"sent": 1_000}))
+    assert found is not None
+    assert found.breaches == breaches
+    assert found.judgement.reason == ("logs_bounded: gateway-1.log grew by 9,000 bytes a request" if breaches else "")
+
+
+def test_of_few_requests_and_of_runs_of_before_no_growth_is_known(make_record: Make) -> None:
+    sizes = {"gateway-1.log": 9_000_000}
+    assert leaks.judge_growth(make_record(events=[SEARCHED | {"bytes": sizes}], generator={"sent": 100})) is None
+    assert leaks.judge_growth(make_record(events=[SEARCHED], generator={"sent": 1_000})) is None
+
+
 def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> None:
     found = leaks.judge_logs(
         make_record(events=[SEARCHED | {"leaked": 2, "hits": 3, "found": [LEAK], "complete": False}])

@@ -51,7 +51,7 @@ class OddRequest(TokenKind):
     made = (
         "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or slashes, backslashes, "
         "`..;`, a parameter (`;v=1`), two slashes, or an end like that of a style sheet, a script, or a health check, "
-        "also in the query, with line breaks in path and query (who logs them as they came breaks `log_lines_not_forged`), "
+        "also in the query, with line breaks in path and query (whoever logs them so breaks `log_lines_not_forged`), "
         "by OPTIONS and PROPFIND, with a body in chunks, with a long one, and with one that waits to be asked for "
         "(`Expect`): without a token."
     )
