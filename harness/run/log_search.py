@@ -16,9 +16,10 @@ def search_logs(folder: Path, secrets: Iterable[Secret]) -> dict[str, Any]:
     """Every ``*.log`` below a folder, line by line.
 
     ``secrets``: how many were looked for, by kind · ``too_short``: how many could not be · ``lines``: read, by file ·
-    ``bytes``: how long each file is · ``unread``: files that could not be read · ``leaked``: how many secrets were found · ``hits``: how many times ·
-    ``found``: where the first of them stand, as file, line number, kind, length and short hash; never the secret ·
-    ``forged``: lines that are a client's own words (:data:`~idchaos.reasons.FORGED_LINE`), by file.
+    ``bytes``: how long each file is · ``unread``: files that could not be read · ``leaked``: how many secrets were
+    found · ``hits``: how many times · ``found``: where the first of them stand, as file, line number, kind, length and
+    short hash; never the secret · ``forged``: lines that are a client's own words
+    (:data:`~idchaos.reasons.FORGED_LINE`), by file.
     """
     searcher = Searcher(secrets)
     lines: dict[str, int] = {}
