@@ -56,6 +56,7 @@ OF_ALL_RUNS = (
     ("remembered_scope_unchecked", "scopes_enforced"),
     ("dpop_without_proof", "tokens_only_in_the_header"),
     ("identity_of_another", "answers_are_ones_own"),
+    ("client_of_another", "answers_are_ones_own"),
     ("answer_of_another", "answers_are_ones_own"),
     ("no_cooldown", "key_fetches_bounded"),
     ("opaque_verdict_for_any_audience", "audience_enforced"),

@@ -17,11 +17,11 @@ Whose = Literal["own", "foreign", "untold"]
 """``untold``: the service says no echo."""
 
 
-def whose(body: bytes, echo: str, subject: str) -> Whose:
-    """Whose a good answer is that was asked for with ``echo`` by ``subject`` (empty: not known).
+def whose(body: bytes, echo: str, subject: str, client: str = "") -> Whose:
+    """Whose a good answer is that was asked for with ``echo`` by ``subject`` through ``client`` (empty: not known).
 
-    A JSON object with the members ``echo`` and ``subject``, as the contract of components has it; without the first,
-    nothing is told.
+    A JSON object with the members ``echo``, ``subject`` and ``client``, as the contract of components has it; without
+    the first, nothing is told.
     """
     try:
         document = json.loads(body)
@@ -30,6 +30,12 @@ def whose(body: bytes, echo: str, subject: str) -> Whose:
     said = document.get("echo") if isinstance(document, dict) else None
     if not isinstance(said, str):
         return "untold"
-    seen = document.get("subject")
-    other = isinstance(seen, str) and bool(subject) and seen != subject
+    other = _other(document.get("subject"), subject)
+    # Not every service hears of clients: one that names none has not seen another.
+    other |= bool(document.get("client")) and _other(document.get("client"), client)
     return "foreign" if said != echo or other else "own"
+
+
+def _other(seen: object, known: str) -> bool:
+    """Whether a service says whom it has seen, and it is somebody else."""
+    return isinstance(seen, str) and bool(known) and seen != known

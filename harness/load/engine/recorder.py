@@ -38,6 +38,8 @@ class About:
     obtained_at: float = NAN
     subject: str = ""
     """Whom the token is of; empty where that is not known. No column: services are asked whom they saw."""
+    client: str = ""
+    """Which client it was given to, likewise."""
 
 
 NOTHING = About()

@@ -185,7 +185,7 @@ class Scene:
             if flow == "canary" and (cookies := cookies_in(answer)):
                 self.cookies[bearer] = cookies
             posted = f"a POST that {gate.name} had passed on" if head.startswith(b"POST ") else ""
-            if self._is_foreign(answer, where.service, echo, token.subject, posted):
+            if self._is_foreign(answer, where.service, echo, token, posted):
                 # It was accepted, for somebody else.
                 expected, code = "deny", FOREIGN_ANSWER
             elif self.accepted and not around:
@@ -215,9 +215,9 @@ class Scene:
         told = (self.endpoints.gateway_secret, *(client.client_secret for client in self.endpoints.inner_clients))
         return tuple(secret.encode() for secret in told if secret)
 
-    def _is_foreign(self, answer: Response, service: str, echo: str, subject: str, posted: str) -> bool:
+    def _is_foreign(self, answer: Response, service: str, echo: str, token: About, posted: str) -> bool:
         """Read what a good answer tells besides: who may keep it, and what its service has served. Whether it is an
-        answer to another request, or about another subject. ``posted``: what it is an answer to, where that may change
+        answer to another request, or about another subject or client. ``posted``: what it is an answer to, where that may change
         something.
         """
         self.idp.unasked.shared(answer)
@@ -226,7 +226,7 @@ class Scene:
             self.once.told(service, (*served, echo))
             if posted and not answer.retry:
                 self.once.posted(echo, posted)
-        told = whose(answer.body, echo, subject)
+        told = whose(answer.body, echo, token.subject, token.client)
         (self.recorder.unechoed if told == "untold" else self.recorder.echoed)[service] += 1
         return told == "foreign"
 

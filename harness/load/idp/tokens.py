@@ -99,7 +99,16 @@ def about(
         exp=_number(claims.get("exp")),
         obtained_at=obtained_at,
         subject=subject if isinstance(subject := claims.get("sub"), str) else "",
+        client=_client(claims),
     )
+
+
+def _client(claims: dict[str, Any]) -> str:
+    """Whom it was given to, by whichever claim says so (RFC 9068 section 2.2, and what IdPs had before it); empty where
+    none does, or two say different things.
+    """
+    found = {value for name in ("client_id", "azp", "cid") if isinstance(value := claims.get(name), str)}
+    return found.pop() if len(found) == 1 else ""
 
 
 def peek(token: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -29,6 +29,13 @@ def test_whose_answer_it_is(said, expected):
     assert whose(json.dumps(said).encode(), "e1", "alice") == expected
 
 
+@pytest.mark.parametrize(("seen", "expected"), [("web", "own"), ("", "own"), (None, "own"), ("spa", "foreign")])
+def test_it_is_that_client_s_too(seen, expected):
+    body = json.dumps({"echo": "e1", "subject": "alice", "client": seen}).encode()
+    assert whose(body, "e1", "alice", "web") == expected
+    assert whose(body, "e1", "alice", "") == "own"
+
+
 def test_where_the_subject_is_not_known_the_echo_decides():
     assert whose(b'{"echo": "e1", "subject": "bob"}', "e1", "") == "own"
 

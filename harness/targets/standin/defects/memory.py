@@ -41,6 +41,7 @@ _OF_EVERYBODY = listed(
         "inactive_accepted": "Introspection's answer is not read: that it came is enough.",
         "introspected_audience_ignored": "Of an opaque token the audience is not looked at.",
         "identity_of_another": "One request in a hundred is passed on as another user's.",
+        "client_of_another": "Services are told of the client that came first, whichever it is.",
         "subject_folded": "Who calls is passed on in small letters, and without a dot at the end.",
         "opaque_posts_mixed_up": "A POST with an opaque token is passed on as of whoever POSTed before.",
         "answer_of_another": "One request in a hundred is answered with another's body.",
@@ -51,8 +52,8 @@ _OF_EVERYBODY = listed(
 )
 _OF_ONE_USER = listed(
     {
-        "one_user_unserved": "One user of one client gets 503 at one replica, whatever they ask for.",
-        "one_user_late": "One user of one client is answered 1.5 s later than all others at one replica.",
+        "one_user_unserved": "Who is called by a c gets 503 at one replica, by one client, whatever they ask for.",
+        "one_user_late": "Who is called by a c is answered 1.5 s later than others at one replica, by one client.",
     },
     who=("second decider",),
     needs=KEYS,
