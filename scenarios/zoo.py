@@ -349,6 +349,8 @@ ROWS = (
     # RFC 9110 section 14.2: what is a part of the whole is guarded as that is.
     _narrow("range_unchecked", "odd_requests_guarded"),
     Row(defect="page_unchecked", trial=GRANTS, caught_by=("odd_requests_guarded",), besides=()),
+    # Filters look at so much of a body and no more.
+    Row(defect="long_body_unchecked", trial=ROTATION, caught_by=("odd_requests_guarded",), besides=()),
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 

@@ -217,8 +217,8 @@ class Scene:
 
     def _is_foreign(self, answer: Response, service: str, echo: str, token: About, posted: str) -> bool:
         """Read what a good answer tells besides: who may keep it, and what its service has served. Whether it is an
-        answer to another request, or about another subject or client. ``posted``: what it is an answer to, where that may change
-        something.
+        answer to another request, or about another subject or client. ``posted``: what it is an answer to, where that
+        may change something.
         """
         self.idp.unasked.shared(answer)
         if (served := served_lately(answer.body)) is not None:
