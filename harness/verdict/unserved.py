@@ -19,7 +19,7 @@ APART_S: Final = 2.0
 LATE_S: Final = 1.0
 SWIFT_S: Final = 0.25
 """Where half of the others are answered within this, it is not the replica that is late."""
-OTHERS: Final = 0.95
+OTHERS: Final = 0.85
 """So many of the others' requests must have been served, or it is not a matter of one user."""
 COUNTED: Final = "sessions that a replica served never, or never in time"
 _BEFORE: Final = (PhaseName.WARMUP, PhaseName.BASELINE)
