@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from idchaos.clock import Clock
+from idchaos.contract import METRICS_LOG
 from idchaos.errors import IdchaosError, Interrupted, TargetError, UndecidableError
 from idchaos.experiment import Canary, Phase, PhaseName
 from idchaos.faults.base import Fault
@@ -288,7 +289,7 @@ class Run:
         """As logs, which they are: kept for longer than either, and read by more people."""
         publishes = self._target.capability(PublishesMetrics)
         for name, page in (publishes.metrics() if publishes is not None else {}).items():
-            (self._directory.logs / f"{name}.metrics.log").write_text(page, encoding="utf-8")
+            (self._directory.logs / f"{name}{METRICS_LOG}").write_text(page, encoding="utf-8")
 
     def _search_logs(self) -> None:
         """Look for everything secret that this run handed out. A log that is still being written tells too little, so

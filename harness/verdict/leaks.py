@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
+from idchaos.contract import METRICS_LOG
 from idchaos.experiment import Verdict
 from idchaos.reasons import LINE_BREAK
 from idchaos.record.record import Json, Run, as_number
@@ -82,7 +83,8 @@ def judge_growth(record: Run) -> InvariantJudgement | None:
     sizes, sent = searched.get("bytes"), int(as_number(record.generator.get("sent")) or 0)
     if not isinstance(sizes, dict) or sent < FEWEST_REQUESTS:
         return None
-    grown = {name: (as_number(size) or 0.0) / sent for name, size in sizes.items() if name != OWN_LOG}
+    theirs = {name: size for name, size in sizes.items() if name != OWN_LOG and not name.endswith(METRICS_LOG)}
+    grown = {name: (as_number(size) or 0.0) / sent for name, size in theirs.items()}
     if not grown:
         return None
     long = {name: round(size) for name, size in sorted(grown.items()) if size > MOST_BYTES}

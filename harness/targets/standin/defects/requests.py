@@ -50,7 +50,7 @@ REQUESTS = (
             "chunked_unchecked": "A request whose body comes in chunks is let through unseen.",
             "long_body_unchecked": "A request with a body of more than 32 KB is let through unseen.",
             "path_logged_decoded": "Paths are logged decoded, line breaks and all.",
-            "refusals_logged_at_length": "Each refusal is logged with a stack trace of 20 KB.",
+            "refusals_logged_at_length": "Each refusal is logged with a stack trace of 40 KB.",
             "tokens_logged_encoded": "Each token is logged in base64.",
             "token_in_metrics": "The page of metrics shows the token that was refused last.",
             "refusal_shows_last_answer": "A refusal ends with the answer that somebody else was given last.",
