@@ -350,7 +350,13 @@ ROWS = (
     _narrow("range_unchecked", "odd_requests_guarded"),
     Row(defect="page_unchecked", trial=GRANTS, caught_by=("odd_requests_guarded",), besides=()),
     # Filters look at so much of a body and no more.
-    Row(defect="long_body_unchecked", trial=ROTATION, caught_by=("odd_requests_guarded",), besides=()),
+    Row(
+        defect="long_body_unchecked",
+        trial=ROTATION,
+        caught_by=("odd_requests_guarded",),
+        elsewhere=AUDIENCES,
+        besides=(),
+    ),
 )
 """One a defect. ``caught_by``: any of these, failing, tells whoever reads the report what is wrong."""
 
