@@ -18,9 +18,13 @@ class Visitor:
     """Implements ``LogsIn``. Of one thread."""
 
     def __init__(self, endpoints: Endpoints) -> None:
-        pool = WirePool(concurrency=2, timeout_s=PATIENCE_S, ca_file=endpoints.ca_file)
+        self._pool = pool = WirePool(concurrency=2, timeout_s=PATIENCE_S, ca_file=endpoints.ca_file)
         self._idp = Idp(endpoints.model_copy(update={"doubles": 0}), lambda url: Site(pool, url), endpoints.allow_hosts)
         self._knows = False
+
+    def close(self) -> None:
+        """Release sockets."""
+        self._pool.close()
 
     def log_in(self, client: Client, user: User) -> Tokens:
         """By authorization code and PKCE, through the IdP's own pages.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -41,6 +42,9 @@ class LogsIn(Protocol):
             IdchaosError: it is refused, or not answered.
         """
 
+    def close(self) -> None:
+        """Release sockets."""
+
 
 def logins(
     endpoints: Endpoints, visit: Callable[[], LogsIn], unpromised: Mapping[str, str], tokens: dict[str, str]
@@ -73,19 +77,20 @@ def _tried(
     unpromised: Mapping[str, str],
     tokens: dict[str, str] | None,
 ) -> Iterator[Finding]:
-    who, browser = f"client {client.client_id}: {user.username}", visit()
-    try:
-        given = browser.log_in(client, user)
-    except IdchaosError as error:
-        advice = "name, password, redirect_uri and scope should be as the IdP has them, and its page a form"
-        yield Finding(ok=False, what=f"{who} can't log in: {error}", advice=advice)
-        return
-    yield Finding(ok=True, what=f"{who} logs in")
-    if tokens is None:
-        return
-    tokens[f"{user.username} at {client.client_id}"] = given.access
-    if "refresh_token" in client.grants:
-        yield _refreshed(client, given, browser, unpromised)
+    who = f"client {client.client_id}: {user.username}"
+    with closing(visit()) as browser:
+        try:
+            given = browser.log_in(client, user)
+        except IdchaosError as error:
+            advice = "name, password, redirect_uri and scope should be as the IdP has them, and its page a form"
+            yield Finding(ok=False, what=f"{who} can't log in: {error}", advice=advice)
+            return
+        yield Finding(ok=True, what=f"{who} logs in")
+        if tokens is None:
+            return
+        tokens[f"{user.username} at {client.client_id}"] = given.access
+        if "refresh_token" in client.grants:
+            yield _refreshed(client, given, browser, unpromised)
 
 
 def _refreshed(client: Client, given: Tokens, browser: LogsIn, unpromised: Mapping[str, str]) -> Finding:

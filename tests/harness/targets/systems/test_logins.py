@@ -31,6 +31,9 @@ class Browser:
             raise LoadError("token: unauthorized_client")
         return Tokens(access="another", refresh=self.refresh_tokens.pop(0))
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 def tried(*refresh: str, unpromised: tuple[str, ...] = (), doubles: int = 0) -> tuple[list[Finding], dict[str, str]]:
     url = "http://127.0.0.1:1"
