@@ -1,7 +1,7 @@
 """How long do tokens and sessions live, and how long is what was stolen good for, when nobody notices the theft?
 
 A stolen access token is good until it expires, and for the leeway of whoever validates it. A stolen refresh token gives
-new ones for as long as its session may last, and the last of them lives on::
+new ones for as long as its session may last, as a copy of the browser's cookies does, and the last of them lives on::
 
     window = session_max_s + access_ttl_s + leeway_s
 """
@@ -27,7 +27,7 @@ class PolicySettings(Value):
     access_token_max_s: float = seconds(6, at_least=1, why="longest life of an access token")
     session_max_s: float = seconds(10, at_least=2, why="longest time after a login that its session may be refreshed")
     theft_access_max_s: float = seconds(10, at_least=1, why="longest time that a stolen access token may be good for")
-    theft_session_max_s: float = seconds(20, at_least=1, why="the same of a stolen refresh token")
+    theft_session_max_s: float = seconds(20, at_least=1, why="the same of a stolen refresh token, and of cookies")
 
 
 class TheftSettings(Value):
@@ -85,6 +85,7 @@ def design(settings: ExcessiveTtlSettings) -> Experiment:
                     for loot, limit, why in (
                         ("access", policy.theft_access_max_s, "A stolen access token was good for too long."),
                         ("session", policy.theft_session_max_s, "A stolen session could be kept up for too long."),
+                        ("browser", policy.theft_session_max_s, "Stolen cookies logged the thief in for too long."),
                     )
                 ),
                 api_success(settings, PhaseName.FAULT),

@@ -214,6 +214,7 @@ ROWS = (
         caught_by=("sessions_within_policy", "theft_of_session_ends"),
         besides=(),
     ),
+    Row(defect="browser_session_never_ends", trial=THEFT, caught_by=("theft_of_browser_ends",), besides=()),
     Row(defect="machine_tokens_long_lived", trial=THEFT, caught_by=("lifetimes_within_policy",), besides=()),
     Row(defect="no_single_flight", trial=SLOW, caught_by=("key_fetches_bounded",), besides=()),
     Row(defect="synchronous_refresh", trial=SLOW, caught_by=("api_latency_fault",), besides=()),

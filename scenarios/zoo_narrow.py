@@ -20,6 +20,7 @@ OF_ALL_RUNS = (
     ("exp_zero_ignored", "times_are_checked"),
     ("method_override_scope", "writes_need_their_scope"),
     ("cnf_ignored", "bound_tokens_need_their_proof"),
+    ("binding_untold", "bound_tokens_need_their_proof"),
     ("reauthentication_skipped", "users_asked_again"),
     ("assertion_for_anybody", "assertions_checked"),
     ("assertion_never_expires", "assertions_checked"),
@@ -152,6 +153,7 @@ OF_ALL_RUNS = (
     ("code_without_client_auth", "clients_prove_themselves"),
     ("introspection_without_client_auth", "clients_prove_themselves"),
     ("revocation_without_client_auth", "clients_prove_themselves"),
+    ("client_named_in_form", "clients_prove_themselves"),
     ("registration_token_unchecked", "registrations_are_ones_own"),
     ("registration_token_of_any_client", "registrations_are_ones_own"),
     ("code_accepted_as_refresh_token", "tokens_serve_one_purpose"),
@@ -267,6 +269,17 @@ OF_GRANTS = (
     ("logout_token_without_event", "clients_told_of_logouts"),
     # CWE-613: a session that goes on without what it came from.
     ("cookie_outlives_token", "expired_tokens_refused"),
+    # CWE-384 and CWE-565; RFC 9700 section 4.12; RFC 6749 section 2.3; OpenID Connect Core section 3.1.2.1.
+    ("cookie_by_name", "users_are_who_logged_in"),
+    ("session_handed_on", "users_are_who_logged_in"),
+    ("login_form_sent_on", "passwords_not_sent_on"),
+    ("silent_login_asks", "errors_bound_to_requests"),
+    # RFC 9449 sections 5.2, 6.2 and 10; RFC 9126 section 6; RFC 7592 section 2.2.
+    ("proofs_optional", "registrations_are_kept"),
+    ("pushing_optional", "registrations_are_kept"),
+    ("any_grant_type", "registrations_are_kept"),
+    ("old_redirects_kept", "registrations_are_kept"),
+    ("code_bound_to_no_key", "possession_is_proved"),
     # RFC 7519 section 4.1.2: a subject is compared letter by letter.
     ("subject_folded", "answers_are_ones_own"),
     # CWE-524, CWE-209, CWE-79, CWE-117, CWE-532; CVE-2025-31492: what a refusal says beside no, and logs.

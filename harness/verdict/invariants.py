@@ -61,6 +61,7 @@ UNASKED = {
     "fresh_tokens_are_known": "fresh tokens that the IdP itself refuses, beyond one in twenty",
     "userinfo_tells_of_ones_own": "answers of userinfo about somebody else",
     "key_sets_not_kept_long": "key sets that caches may keep for more than 100 days",
+    "passwords_not_sent_on": "login forms that browsers are to send on to clients, password and all",
     "refused_requests_go_no_further": "requests that were refused, and served all the same",
     "posts_are_served_once": "POSTs that were served twice",
 }

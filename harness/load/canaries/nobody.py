@@ -64,6 +64,10 @@ class Nobody:
         """The same with its private members."""
         return dict(self._key(alg).as_dict(private=True))
 
+    def thumbprint(self, alg: str) -> str:
+        """What that public key is known by (RFC 7638)."""
+        return self._key(alg).thumbprint()
+
     def certificate(self, alg: str) -> str:
         """A certificate that its key made for itself, as ``x5c`` holds it: base64 of DER (RFC 7515 section 4.1.6)."""
         if alg not in self._certificates:

@@ -142,6 +142,8 @@ class Idp(Registering):
                 return None
             form = journey.form or form
         end, posted = journey.log_in(form)
+        if journey.posted is not None:
+            self.unasked.posted(form.url, journey.posted)
         step, code = self._login_step(posted, state)
         step = given_up(step, end)
         self.handed_out.add("code", code)

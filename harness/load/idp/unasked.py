@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
 
 from idchaos.load.decide import json_object
 from idchaos.load.engine.response import Response
@@ -44,6 +45,8 @@ _TRACES: Final = re.compile(
     rb"|\bat (?:[^\s()]+ \()?(?:file:|node:|/)[^\s()]+:\d+:\d+\)?|\bStack trace:\s*(?:\\n)?#0 |\.rb:\d+:in [`']"
 )
 """Frames as runtimes print them: of Python, Go, the JVM, .NET, Node, PHP and Ruby."""
+_SEES_OTHER: Final = 301
+_SENT_ON: Final = (307, 308)
 LEAST_BITS: Final = 64.0
 """Half of the 128 bits that RFC 6749 section 10.10 asks for: what is estimated from a few values is an estimate."""
 
@@ -64,6 +67,7 @@ class Rule(StrEnum):
     NO_TRACES = "errors_show_no_traces"
     SERVES_NOTHING = "refusals_serve_nothing"
     KEYS_KEPT = "key_sets_not_kept_long"
+    NOT_SENT_ON = "passwords_not_sent_on"
 
 
 @dataclass
@@ -141,6 +145,16 @@ class Unasked:
         told = answer.header("Cache-Control")
         longest = max((float(age) for age in _MAX_AGE.findall(told)), default=0.0)
         self._saw(Rule.KEYS_KEPT, f"Cache-Control: {told[:60]}" if longest > LONGEST_KEPT_S else "")
+
+    def posted(self, url: str, answer: Response) -> None:
+        """RFC 9700 section 4.12: where the answer to a login form, posted to ``url``, redirects to another site, a
+        browser must not take the form along, as it does by 307 and 308 (RFC 9110 sections 15.4.8 and 15.4.9).
+        """
+        where = answer.header("Location")
+        if where and _SEES_OTHER <= answer.status <= _SENT_ON[-1]:
+            elsewhere = _site(url, where) != _site(url)
+            wrong = elsewhere and answer.status in _SENT_ON
+            self._saw(Rule.NOT_SENT_ON, f"a login form is answered by {answer.status}" if wrong else "")
 
     def granted(self, tokens: Mapping[str, Any], before: str = "") -> None:
         """OpenID Connect Core section 12.2: an ID token that a refresh gives speaks of the same login as the first one,
@@ -234,6 +248,15 @@ def _same(name: str, later: Any, first: Any) -> bool:
 
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()[:16]
+
+
+def _site(url: str, where: str = "") -> tuple[str, str]:
+    """Of what ``where`` means there; empty when it is no URL."""
+    try:
+        parts = urlsplit(urljoin(url, where))
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.netloc
 
 
 def _seconds(told: str, now: float) -> float:

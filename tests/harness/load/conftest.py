@@ -69,7 +69,7 @@ class World:
         body = {"access_token": ".".join([*parts, b64(b"signature")]), "expires_in": 600}
         return self._step("token"), {} if self.away else body
 
-    def login(self, client, user, observe, *, typo=False):
+    def login(self, client, user, observe, *, typo=False, cookies=None):
         step = self._step("token")
         observe(step)
         return step, {} if self.away else {"access_token": "a", "refresh_token": f"r{next(self.numbers)}"}

@@ -3,7 +3,9 @@
 import gevent
 import pytest
 
+from idchaos.load.engine.response import Response
 from idchaos.load.flows.theft import Theft
+from idchaos.load.idp.client import Code, Step
 from idchaos.load.idp.sessions import _expected
 from idchaos.planning.arrivals import Arrival
 from idchaos.record.samples import COLUMNS, read_stream
@@ -50,6 +52,24 @@ def test_a_thief_who_was_shut_out_does_not_knock_again(world, thief):
     thief("session")
     world.now += 50
     assert [decision for endpoint, _, decision in thief("session") if endpoint == "token"] == ["deny"]
+
+
+def test_cookies_log_the_thief_in_again_until_they_do_no_more(world, thief):
+    codes, redeemed = [Code("c1", "http://127.0.0.1/cb", "v")], {"access_token": "b", "expires_in": 300}
+    refused = Step("authorize", Response(302), "deny", "login_required")
+    world.silent_code = lambda client, cookies: (world._step("authorize"), codes.pop()) if codes else (refused, None)
+    world.redeem = lambda client, code, verifier: (world._step("token"), redeemed)
+    thief("browser")
+    for _ in range(3):
+        world.now += 200
+        seen = thief("browser")
+    assert [(endpoint, decision) for endpoint, _, decision in seen] == [
+        ("/orders", "accept"),
+        ("token", "accept"), ("/orders", "accept"),
+        ("authorize", "deny"), ("/orders", "accept"),
+        ("/orders", "accept"),
+    ]  # fmt: skip
+    assert world.refreshed == []
 
 
 def test_where_nothing_could_be_stolen_nothing_is_said(world, thief):

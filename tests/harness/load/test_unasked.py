@@ -117,6 +117,25 @@ def test_a_failure_sends_nobody_away_for_long(status: int, told: str, looked: in
 
 
 @pytest.mark.parametrize(
+    ("status", "where", "looked", "broken"),
+    [
+        (302, "https://app.example/cb?code=c", 1, 0),
+        (303, "https://app.example/cb?code=c", 1, 0),
+        (307, "https://app.example/cb?code=c", 1, 1),
+        (308, "https://app.example/cb?code=c", 1, 1),
+        (307, "/consent", 1, 0),  # to itself
+        (307, "https://[", 1, 1),
+        (200, "", 0, 0),
+        (503, "https://app.example/cb", 0, 0),
+    ],
+)
+def test_a_login_form_is_not_sent_on_to_a_client(status: int, where: str, looked: int, broken: int) -> None:
+    seen = Unasked()
+    seen.posted("https://idp.example/login", answer(status=status, Location=where))
+    assert (seen.looked[Rule.NOT_SENT_ON], seen.broken[Rule.NOT_SENT_ON]) == (looked, broken)
+
+
+@pytest.mark.parametrize(
     ("key", "broken"),
     [
         ({"kid": "a", "kty": "RSA", "n": "x", "e": "AQAB"}, 0),

@@ -42,6 +42,15 @@ def test_an_error_that_lacks_what_binds_it_counts(step, decision):
     assert ASKS["silent"].send(party(step)).decision == decision
 
 
+FORM = b"<form action='/login' method='post'><input name='user'><input type='password' name='pw'></form>"
+
+
+@pytest.mark.parametrize(("body", "decision"), [(FORM, "accept"), (b"<p>Sorry</p>", "undecided")])
+def test_a_page_that_asks_counts_where_it_was_forbidden_to_ask(body, decision):
+    step = Step("authorize", Response(200, body=body), "deny", "login_page")
+    assert ASKS["silent"].send(party(step)).decision == decision
+
+
 def test_a_code_is_no_error():
     found = party(Step("authorize", Response(302), "accept", "", flaw="iss_mismatch"), Code("c", "u", "v"))
     assert ASKS["silent"].send(found).decision == "undecided"

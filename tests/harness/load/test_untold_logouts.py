@@ -95,7 +95,7 @@ class Party:
         self.name, self.told[name] = name, []
         return f"http://127.0.0.1:1/{name}"
 
-    def register(self, redirect_uris, logout_uri):
+    def register(self, redirect_uris, further):
         step = Step("register", Response(201), "accept", "")
         made = Registered(Client(client_id="web", client_secret="s"), "http://127.0.0.1/register/web", "t")
         return step, made if self.registers else None

@@ -8,8 +8,10 @@ from functools import partial
 
 from idchaos.load.canaries.asking import Ask, AskedKind
 from idchaos.load.canaries.party import Party
+from idchaos.load.engine.response import Response
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.journey import REDIRECTS, Cookies
+from idchaos.load.idp.page import filled_in
 
 
 def _refused(party: Party, further: Mapping[str, str]) -> Step | None:
@@ -18,9 +20,20 @@ def _refused(party: Party, further: Mapping[str, str]) -> Step | None:
     if client is None:
         return None
     step, code = party.idp.silent_code(client, Cookies(), further)
+    if further.get("prompt") == "none" and step.code == "login_page" and _asks(step.answer):
+        return replace(step, decision="accept", code="asked_all_the_same")
     if code is not None or step.decision != "deny" or step.answer.status not in REDIRECTS:
         return replace(step, decision="undecided", code=step.code or "no_error")
     return replace(step, decision="accept", code="") if step.flaw else replace(step, code="as_it_was")
+
+
+def _asks(page: Response) -> bool:
+    """Whether a page asks for a password."""
+    try:
+        found = filled_in(page.body, "", "", "")
+    except ValueError:  # its form leads nowhere
+        return False
+    return found is not None and found.purpose == "login"
 
 
 class ErrorUnbound(AskedKind):
@@ -31,10 +44,16 @@ class ErrorUnbound(AskedKind):
     )
     bad = (
         "It counts when the error that goes to the client lacks the request's `state`, has another, or lacks the `iss` "
-        "that the IdP's metadata promise."
+        "that the IdP's metadata promise; and when the user is asked for a password all the same."
     )
-    why = "The client can't tell which of its requests has failed, or at whom, and takes an attacker's word for it."
-    source = "RFC 6749 section 4.1.2.1 (`state` is required), RFC 9207 section 2 (`iss` in errors too)"
+    why = (
+        "The client can't tell which of its requests has failed, or at whom, and takes an attacker's word for it; or "
+        "waits for ever in a frame that nobody sees."
+    )
+    source = (
+        "RFC 6749 section 4.1.2.1 (`state` is required), RFC 9207 section 2 (`iss` in errors too), OpenID Connect Core "
+        "section 3.1.2.1 (`prompt=none`)"
+    )
     needs = ("users",)
     asks = (
         Ask("silent", partial(_refused, further={"prompt": "none"})),

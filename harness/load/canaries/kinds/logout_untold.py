@@ -66,7 +66,9 @@ def _logged_out(party: Party) -> Step | None:
     name, usual = new_name(), party.confidential
     if usual is None or usual.redirect_uri is None:
         return None
-    asked, made = party.idp.register(redirect_uris=(usual.redirect_uri,), logout_uri=party.bench.receiver.url(name))
+    asked, made = party.idp.register(
+        redirect_uris=(usual.redirect_uri,), further={"backchannel_logout_uri": party.bench.receiver.url(name)}
+    )
     if not party.bench.observe(asked) or made is None:
         return None
     client = made.client.model_copy(update={"redirect_uri": usual.redirect_uri, "scope": "openid"})

@@ -100,6 +100,15 @@ def _refreshed(party: Party, proof: Callable[[], str] | None) -> Step | None:
     return step
 
 
+def _redeemed(party: Party) -> Step | None:
+    """A code that was asked for together with the name of one key (section 10), with a proof of another."""
+    mine, others, client = party.bench.nobody, party.stranger_keys, party.public
+    if client is None or party.user is None:
+        return None
+    code = party.idp.code(client, party.user, party.bench.observe, further={"dpop_jkt": mine.thumbprint(ALG)})
+    return _token(party, client, code_form(code, code.verifier), others.sign(_good(party, others))) if code else None
+
+
 def _by_other_key(party: Party) -> Step | None:
     others = party.stranger_keys
     return _refreshed(party, lambda: others.sign(_good(party, others)))
@@ -150,13 +159,14 @@ class PossessionUnproved(AskedKind):
     made = (
         "A token that is to be bound to a key (DPoP), asked for with a proof for another method or URL, a day old or "
         "ahead, without a time or a name, of another type, signed by another key, by a secret, not at all, or with the "
-        "private key in it; a public client's bound refresh token, used with another key's proof or with none; and a "
-        "bound access token at userinfo, as a bearer token, without a proof, with another key's, or with one for "
-        "another token. Shown before: that a good proof binds, and serves."
+        "private key in it; a code that was asked for with `dpop_jkt`, redeemed with another key's proof; a public "
+        "client's bound refresh token, used with another key's proof or with none; and a bound access token at "
+        "userinfo, as a bearer token, without a proof, with another key's, or with one for another token. Shown "
+        "before: that a good proof binds, and serves."
     )
     bad = "From birth. Of a token that is given, it counts when it says that it is bound."
     why = "Proofs seen once serve for ever, or anybody makes them: bound tokens are as good to thieves as others."
-    source = "RFC 9449 sections 4.3, 5, 7.1, 7.2 and 11.1"
+    source = "RFC 9449 sections 4.3, 5, 7.1, 7.2, 10 and 11.1"
     needs = ("revocation",)
     says_nothing = frozenset()
     """That a good proof is taken was shown."""
@@ -170,6 +180,7 @@ class PossessionUnproved(AskedKind):
             for way in ("as_bearer", "use_by_other_key", "use_without_proof", "use_of_other_token")
         ),
         Ask("refresh_by_other_key", _by_other_key, told=_TOLD),
+        Ask("code_by_other_key", _redeemed, told=_TOLD),
         Ask("refresh_without_proof", _without_proof, told=_TOLD),
         *(
             Ask(way, partial(_asked, way=way), told=_TOLD)

@@ -10,6 +10,7 @@ from idchaos.load.decide import json_object
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.provider import Asked
 from idchaos.targets.capabilities import PROBE_HEADER
+from idchaos.targets.oidc import basic
 
 
 def _refresh(party: Party) -> Step | None:
@@ -22,6 +23,19 @@ def _refresh(party: Party) -> Step | None:
         ("client_id", held.client.client_id),
     )
     return read(party.idp, Asked("token", form=form))
+
+
+def _named(party: Party) -> Step | None:
+    """By another client, which proves who it is in the header and names the token's own in the form."""
+    held, other = party.login(), party.other
+    if held is None or other is None or not held.refresh_token:
+        return None
+    form = (
+        ("grant_type", "refresh_token"),
+        ("refresh_token", held.refresh_token),
+        ("client_id", held.client.client_id),
+    )
+    return read(party.idp, Asked("token", form=form, headers=basic(other)))
 
 
 def _code(party: Party) -> Step | None:
@@ -62,15 +76,19 @@ def _revoke(party: Party) -> Step | None:
 class Unauthenticated(AskedKind):
     name = "unauthenticated"
     invariant = "clients_prove_themselves"
-    made = "A refresh, a redemption, an introspection and a revocation without the secret of the client that has one."
+    made = (
+        "A refresh, a redemption, an introspection and a revocation without the secret of the client that has one; and "
+        "a refresh by another client, which names that one in the form beside its own secret in the header."
+    )
     bad = "From birth: whoever has a secret must show it. A revocation counts when the token is good no more."
     why = "A stolen token or code needs no secret of its owner's, and strangers ask what tokens stand for."
-    source = "RFC 6749 sections 3.2.1, 4.1.3 and 6, RFC 7009 section 2.1, RFC 7662 section 2.1"
+    source = "RFC 6749 sections 2.3, 3.2.1, 4.1.3 and 6, RFC 7009 section 2.1, RFC 7662 section 2.1"
     needs = ("refresh_tokens", "users")
     says_nothing = frozenset()
     asks = (
         Ask("refresh", _refresh),
         Ask("code", _code),
+        Ask("named_in_form", _named),
         Ask("introspect", _introspect, ("introspect",)),
         Ask("revoke", _revoke, ("revoke",)),
     )
