@@ -152,6 +152,8 @@ ROWS = (
         caught_by=("refreshes_speak_of_the_same_login", "answers_are_ones_own"),
         besides=(),
     ),
+    # A node that has not heard of the change: what it signs is dead on arrival, once the old key is gone.
+    Row(defect="old_key_signs_on", trial=ROTATION, caught_by=("fresh_tokens_by_live_keys",), besides=()),
     Row(defect="new_key_unknown_to_itself", trial=ROTATION, caught_by=("fresh_tokens_are_known",), besides=()),
     # What ends with a change of keys must stay ended.
     Row(

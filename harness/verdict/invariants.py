@@ -47,6 +47,8 @@ PROMPTNESS = "junk_refused_at_once"
 LEFT_OUT = "nobody_is_left_out"
 """See :mod:`idchaos.verdict.unserved`."""
 PASSWORDS = "wrong_passwords_refused"
+DEAD_ON_ARRIVAL = "fresh_tokens_by_live_keys"
+"""See :mod:`idchaos.verdict.dead_on_arrival`."""
 UNASKED = {
     "token_answers_not_stored": "token answers that a cache may keep",
     "no_private_keys_published": "published keys with private members",
@@ -79,6 +81,7 @@ IN_EVERY_RUN = (
     PROMPTNESS,
     CALLED_BAD,
     LEFT_OUT,
+    DEAD_ON_ARRIVAL,
     *UNASKED,
 )
 """Invariants that no plan names: each run that has what they are about is judged by them."""

@@ -15,6 +15,7 @@ from idchaos.experiment import Bound, Objective, PhaseName, Verdict
 from idchaos.record import host
 from idchaos.record.record import Run, RunRecord, When
 from idchaos.verdict import sli, stats
+from idchaos.verdict.dead_on_arrival import judge_dead_on_arrival
 from idchaos.verdict.evidence import Evidence, evidence_of
 from idchaos.verdict.felt import Felt, felt
 from idchaos.verdict.generator_health import GeneratorHealth, baseline_reasons, generator_health, latency_quantile
@@ -113,6 +114,8 @@ class Measurements:
     """See :func:`idchaos.verdict.told_bad.judge_told_bad`: it takes the samples."""
     unserved: InvariantJudgement | None
     """See :func:`idchaos.verdict.unserved.judge_unserved`: it takes the samples, too."""
+    dead_on_arrival: InvariantJudgement | None
+    """See :func:`idchaos.verdict.dead_on_arrival.judge_dead_on_arrival`."""
     counts: tuple[Row, ...]
     health: Mapping[PhaseName, GeneratorHealth]
     baseline: tuple[str, ...]
@@ -144,6 +147,7 @@ def measure_run(record: RunRecord) -> Measurements:
         evidence=evidence_of(record),
         told_bad=judge_told_bad(record, traffic),
         unserved=judge_unserved(record, traffic),
+        dead_on_arrival=judge_dead_on_arrival(record, traffic),
         counts=(*reconcile(record), *on_the_wire(record)),
         health={name: generator_health(record, name) for name in record.windows},
         baseline=baseline_reasons(record),

@@ -32,6 +32,7 @@ from idchaos.verdict.document import (
 from idchaos.verdict.evidence import Evidence
 from idchaos.verdict.generator_health import GeneratorHealth
 from idchaos.verdict.invariants import (
+    DEAD_ON_ARRIVAL,
     ISOLATION,
     LEFT_OUT,
     LINES,
@@ -155,6 +156,7 @@ def _invariants(measured: Measurements, hidden: Collection[str]) -> Iterator[Inv
         (PROMPTNESS, judge_junk(evidence)),
         (CALLED_BAD, measured.told_bad),
         (LEFT_OUT, measured.unserved),
+        (DEAD_ON_ARRIVAL, measured.dead_on_arrival),
     )
     found += [(name, each) for name, each in own if each is not None]
     for name, each in (*found, *judge_quotes(run), *judge_unasked(run), *judge_implied(run, evidence)):
