@@ -30,7 +30,8 @@ def judge_dead_on_arrival(run: Run, traffic: Traffic) -> InvariantJudgement | No
     ends = dict(_withdrawn(run))
     if not ends:
         return None
-    mask = traffic.equal("canary", "") & traffic.equal("format", "jwt") & traffic.api & traffic.all
+    # What canaries are made of, and good where it is shown first, is made beforehand, and not asked of the IdP.
+    mask = ~traffic.equal("flow", "canary") & traffic.equal("format", "jwt") & traffic.api & traffic.all
     uses = traffic.rows(mask, *_TOLD).sort_values("due_at", kind="stable")
     tokens = uses[uses["jti"].astype(str) != ""].drop_duplicates(["jti"])
     asked = tokens["token_obtained_at"]

@@ -153,7 +153,6 @@ IDP_ENDPOINTS = listed(
         "code_bound_to_no_key": "A code that was asked for with the name of a key may be redeemed with any.",
         "binding_untold": "Introspection does not tell that a token is bound to a key.",
         "browser_session_never_ends": "A browser's cookies log its user in for ever, however long a session may last.",
-        "old_key_signs_on": "After a change of keys every tenth access token is signed by the key before.",
         "silent_login_asks": "A request that forbids to ask the user is answered by the login page.",
         "logout_hint_unverified": "The ID token of a logout is read, and not verified.",
         "assertion_unverified": "Assertions by which clients authenticate are read, and not verified.",
@@ -164,6 +163,7 @@ IDP_ENDPOINTS = listed(
     {
         "id_tokens_by_first_key": "ID tokens go on being signed by the first key, after rotations and its withdrawal.",
         "new_key_unknown_to_itself": "For five seconds after a change of keys the IdP itself refuses new tokens.",
+        "old_key_signs_on": "After a change of keys every tenth access token is signed by the key before.",
         "rotation_forgets_revocations": "JWTs that were revoked before a change of keys are active again after it.",
     },
     who=("idp",),
