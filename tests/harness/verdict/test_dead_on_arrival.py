@@ -58,8 +58,9 @@ def test_without_a_key_that_was_replaced_and_withdrawn_nothing_is_said(make_reco
 
 
 def test_without_a_token_afterwards_nothing_is_said(make_record: Make) -> None:
-    rows = [used(119.0, "old"), used(123.0, "old", flow="canary", canary="retired_key"), used(123.0, "", format="opaque", jti="")]
-    assert judged(make_record, [*rows, used(123.0, "old", flow="canary")], SIGNS, GONE) is None
+    made = [used(123.0, "old", flow="canary"), used(123.0, "old", flow="canary", canary="retired_key")]
+    rows = [used(119.0, "old"), used(123.0, "", format="opaque", jti=""), *made]
+    assert judged(make_record, rows, SIGNS, GONE) is None
 
 
 def test_a_key_that_came_back_may_sign(make_record: Make) -> None:
