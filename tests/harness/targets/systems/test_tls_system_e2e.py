@@ -61,6 +61,7 @@ def theirs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
                 target.links.lead_to(proxy, front)
             text = FILE.format(
                 issuer=target.endpoints.issuer,
+                idp=target.endpoints.issuer,
                 urls=json.dumps([each.url for each in target.endpoints.gateways]),
                 toxiproxy=target.layout.toxiproxy_api,
             )
