@@ -59,7 +59,7 @@ def test_a_scenario_s_own_flow_is_read_from_its_file_and_is_a_plan_of_that_file(
 
 def test_a_flow_without_settings_of_its_own_is_as_it_is_by_default():
     (plan,) = planned([Stream(flow="thief", rate=1), Stream(flow="thief", rate=2)])
-    assert plan.settings == {"loot": ["access", "session"]}
+    assert plan.settings == {"loot": ["access", "session", "browser"]}
 
 
 @pytest.mark.parametrize(
