@@ -149,17 +149,17 @@ THEFT = Trial(
     scenario="excessive_ttl",
     settings=SHORT
     | {
-        "tokens.access_ttl_s": 2,
+        "tokens.access_ttl_s": 3,
         # A token that was revoked must be refused for a while before it ends.
         "gateway.revocation_cache_s": 0.2,
         "gateway.introspection_cache_s": 0.2,
-        # Sessions are refreshed at 1.0 to 1.2 s, and again: nobody waits for a token for which the IdP is half a second
-        # late. Those that were refreshed before 3 s come back before 4.2.
+        # Sessions are refreshed at 1.5 to 1.8 s, so that half a second that the IdP is late costs nobody a token, and
+        # come back at 3 to 3.6.
         "load.refresh_at": 0.6,
         "tokens.session_max_s": 3,
         "gateway.leeway_s": 1,
         "load.sessions": 40,
-        "policy.access_token_max_s": 2,
+        "policy.access_token_max_s": 3,
         "policy.session_max_s": 3,
         "policy.theft_access_max_s": 5,
         "policy.theft_session_max_s": 8,
