@@ -13,7 +13,6 @@ from urllib.parse import quote
 from idchaos.errors import FaultError
 from idchaos.targets.systems.acts import Act, Secret
 from idchaos.undo.ledger import Command, HttpCall
-from idchaos.undo.undo import carry_out
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,8 @@ def perform(name: str, act: Act, places: Mapping[str, str], around: Around) -> N
     Raises:
         FaultError: it failed, or was not done in time; in one line.
     """
+    from idchaos.undo.undo import carry_out  # with all that looks for processes, which a list of scenarios needs not
+
     left = carry_out(call_of(act, places, around)).left
     if left:
         raise FaultError(f"hooks.{name}: {'; '.join(left)}")
