@@ -108,7 +108,9 @@ SHOWN = "shown"
 AT_HOME_AGAIN = "at_home_again"
 """The way of a good token that is used where it is good, right after it was refused elsewhere."""
 RESTED = "rested"
-"""How the name of a revocation probe begins that was not used between its revocation and its bound."""
+"""How the name of a revocation probe begins that was not used between its revocation and its bound; and the way of a
+canary that nobody was asked about since its revocation.
+"""
 RIPENING_S: Seconds = 10.0
 """Ample time to make a canary anew that must be shown, or revoked, beside the time that caches have to forget it."""
 

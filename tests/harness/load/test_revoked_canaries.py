@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from idchaos.experiment import Canary
+from idchaos.experiment import RESTED, Canary
 from idchaos.load.canaries.bench import PERIOD_S, Bench
-from idchaos.load.canaries.kinds.revoked import LISTED, RESTED, RESTED_AT_ONCE
+from idchaos.load.canaries.kinds.revoked import LISTED, RESTED_AT_ONCE
 from idchaos.load.canaries.stock import Item, Shelf
 from idchaos.load.engine.recorder import NOTHING, About
 from idchaos.load.idp.tokens import Token, peek

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, Final
 
+from idchaos.experiment import RESTED
 from idchaos.load.canaries.base import SESSION, Need, TokenKind
 from idchaos.load.canaries.bench import PERIOD_S, USERS, Bench
 from idchaos.load.canaries.stock import Call, Shelf
@@ -19,9 +20,8 @@ HOT: Final = 25
 """So often one is used everywhere before: what comes often is remembered elsewhere, and longer."""
 HOT_EVERY: Final = 4
 """The first is, and every fourth from then on."""
-RESTED: Final = "rested"
-"""One of each round is asked about by nobody for so long that an outage finds it as it was last heard of."""
 RESTED_AT_ONCE: Final = 4
+"""One of each round rests; those that no outage has found resting are used, and give way to later ones."""
 _LEEWAY: Final = "leeway"
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
