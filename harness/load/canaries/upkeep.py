@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -274,27 +274,44 @@ class Canaries:
                 kind.gain(self.bench, self.stock[name])
 
     def fill(self) -> None:
-        """One round of making: all kinds at once, each as far as the IdP does its part."""
-        forging = self.bench.renew()
-        fills = [gevent.spawn(self._fill_ordered), *(gevent.spawn(desk.fill) for desk in self._desks.values())]
-        for name, kind in self._tokens.items():
-            fills.append(gevent.spawn(kind.gain, self.bench, self.stock[name]))
-        self._fill_forged({name: kind for name, kind in self._tokens.items() if forging or kind.from_nothing})
-        gevent.joinall(fills)
+        """One round of making: each kind as far as the IdP does its part. Under load they begin one after the other:
+        what is asked for at one moment makes everyday requests late, and is nothing that users do.
+        """
+        bench, forging = self.bench, self.bench.renew()
+        # First what is bad only for as long as the token of this round is good.
+        gaining = sorted(self._tokens.values(), key=lambda kind: not kind.bears_good)
+        works: list[Callable[[], None]] = [
+            *(partial(kind.gain, bench, self.stock[kind.name]) for kind in gaining),
+            self._fill_ordered,
+            *(desk.fill for desk in self._desks.values()),
+            *(partial(self._fill_forged, kind) for kind in gaining if forging or kind.from_nothing),
+        ]
+        between_s = self._round_s() / len(works) if bench.under_load else 0.0
+        begun = []
+        for work in works:
+            begun.append(gevent.spawn(work))
+            if between_s and not self._scene.rest(between_s):
+                break
+        gevent.joinall(begun)
 
-    def _fill_forged(self, kinds: Mapping[str, TokenKind]) -> None:
-        bench = self.bench
-        for name, kind in kinds.items():
-            for _ in range(bench.depth):
-                number = bench.forged[name]
-                bench.forged[name] += 1
-                gevent.sleep(0)  # making takes its time, and load must not wait for it
-                # Those without ways of their own may still have two makes.
-                ways = len(kind.ways) or 2
-                good = replace(bench.to_forge(number, ways), padding=_PADDING[number // ways % len(_PADDING)])
-                if value := kind.forge(good, number):
-                    way = kind.ways[number % len(kind.ways)] if kind.ways else ""
-                    bench.put(self.stock[name], value, way=way, secret=kind.secret)
+    def _round_s(self) -> float:
+        """Over how long the beginnings of a round are spread: it must be over when its token is to be renewed."""
+        token = self.bench.round_token
+        left_s = self.bench.until(token) - self.bench.now if token else PERIOD_S
+        return max(0.0, min(PERIOD_S / 2, left_s / 4))
+
+    def _fill_forged(self, kind: TokenKind) -> None:
+        bench, name = self.bench, kind.name
+        for _ in range(bench.depth):
+            number = bench.forged[name]
+            bench.forged[name] += 1
+            gevent.sleep(0)  # making takes its time, and load must not wait for it
+            # Those without ways of their own may still have two makes.
+            ways = len(kind.ways) or 2
+            good = replace(bench.to_forge(number, ways), padding=_PADDING[number // ways % len(_PADDING)])
+            if value := kind.forge(good, number):
+                way = kind.ways[number % len(kind.ways)] if kind.ways else ""
+                bench.put(self.stock[name], value, way=way, secret=kind.secret)
 
     def _fill_ordered(self) -> None:
         orders: list[tuple[str, Order]] = []
