@@ -55,10 +55,10 @@ docker-test: $(READY)  ## Run what needs an engine, and scenarios on Docker with
 	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests || \
 		{ echo 'What failed is run once more:'; $(BIN)/python -m pytest \
 			-m 'docker or real_toxiproxy' --last-failed --last-failed-no-failures none tests; }
-	@$(BIN)/idchaos run $(SCENARIOS) $(ON_DOCKER) --rate 120
+	@$(BIN)/idchaos run $(SCENARIOS) $(ON_DOCKER) --rate 80 --set phases.recovery_s=10
 	@for topology in library introspection; do \
-		$(BIN)/idchaos run audience_confusion $(ON_DOCKER) --topology $$topology --rate 100 \
-			--set load.canaries_per_kind=1.5 || exit 1; \
+		$(BIN)/idchaos run audience_confusion $(ON_DOCKER) --topology $$topology --rate 60 \
+			--set load.canaries_per_kind=1 || exit 1; \
 	done
 
 zoo: $(READY)  ## Let every known defect loose: each must be caught by name. Half an hour; PART=1/2 is half of it.

@@ -34,6 +34,9 @@ SHORT = {
     "slo.token_latency_p50_s": 1.0,
 }
 
+ON_DOCKER = {"load.rate": 60, "load.canaries_per_kind": 0.7}
+"""An engine and its proxies take what two cores have to spare: a baseline at more than this is none."""
+
 
 @dataclass
 class Idchaos:
@@ -48,7 +51,8 @@ class Idchaos:
         return {**os.environ, STATE_VARIABLE: str(self.folder / "state")}
 
     def words(self, *words: str, short: bool = True, **settings: object) -> list[str]:
-        known = {**(SHORT if short else {}), **{name.replace("__", "."): value for name, value in settings.items()}}
+        brief = {**SHORT, **(ON_DOCKER if self.target == "docker" else {})} if short else {}
+        known = {**brief, **{name.replace("__", "."): value for name, value in settings.items()}}
         if words[:2] == ("run", "key_rotation"):
             known.pop("fault.duration_s", None)
         assignments = [word for name, value in known.items() for word in ("--set", f"{name}={value}")]
