@@ -69,6 +69,8 @@ class Run:
         self._host = instruments.host
         self._faults: FaultsInForce | None = None
         self._before: Looked | None = None
+        self._unread: list[str] = []
+        """Pages of metrics that could not be had to be searched."""
         self._now = Clock().now
         """Phases go by the monotonic clock, as the load does: a step of the system's clock must not prolong a fault."""
         self._t0 = 0.0
@@ -289,7 +291,10 @@ class Run:
         """As logs, which they are: kept for longer than either, and read by more people."""
         publishes = self._target.capability(PublishesMetrics)
         for name, page in (publishes.metrics() if publishes is not None else {}).items():
-            (self._directory.logs / f"{name}{METRICS_LOG}").write_text(page, encoding="utf-8")
+            if page is None:
+                self._unread.append(f"{name}{METRICS_LOG}")
+            else:
+                (self._directory.logs / f"{name}{METRICS_LOG}").write_text(page, encoding="utf-8")
 
     def _search_logs(self) -> None:
         """Look for everything secret that this run handed out. A log that is still being written tells too little, so
@@ -298,7 +303,9 @@ class Run:
         secrets = [*credentials(self._target.endpoints), *self._generator.secrets]
         # Without its summary nobody knows what else the load generator was handed.
         complete = bool(self._generator.summary)
-        self._directory.record("logs_searched", complete=complete, **search_logs(self._directory.logs, secrets))
+        found = search_logs(self._directory.logs, secrets)
+        found["unread"] += self._unread
+        self._directory.record("logs_searched", complete=complete, **found)
 
     def _count(self) -> None:
         if self._before is not None and self._before.told:

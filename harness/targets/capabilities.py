@@ -206,8 +206,8 @@ class KeepsLogs(Protocol):
 class PublishesMetrics(Protocol):
     """Its parts have pages of metrics, which scrapers read without any proof of who they are."""
 
-    def metrics(self) -> Mapping[str, str]:
-        """The text of each page, by component. Of who does not answer there is none."""
+    def metrics(self) -> Mapping[str, str | None]:
+        """The text of each page, by component; ``None`` of who does not answer."""
 
 
 @runtime_checkable

@@ -100,9 +100,11 @@ def _unsearched(record: Run, searched: Json, logs: set[str], tried: int) -> str:
     """What is missing for PASS; empty when nothing is."""
     parts = record.counts.get("before")
     silent = sorted(name for name in (parts if isinstance(parts, dict) else ()) if f"{name}.log" not in logs)
+    unread = searched.get("unread")
+    names = ", ".join(map(str, unread)) if isinstance(unread, list) else ""
     missing = {
         "the logs were not searched for secrets": not searched,
-        "logs could not be read": bool(searched.get("unread")),
+        f"logs could not be read: {names}": bool(unread),
         "there is no log of the target to search": not logs - {OWN_LOG},
         f"there is no log of {', '.join(silent)} to search": bool(silent),
         "not all secrets of the run were known to look for": searched.get("complete") is not True or not tried,

@@ -95,11 +95,12 @@ class ControlClient:
         """Every component writes a log."""
         return self._graph.parts
 
-    def metrics(self) -> Mapping[str, str]:
+    def metrics(self) -> Mapping[str, str | None]:
         """``GET /metrics`` of each component."""
-        pages: dict[str, str] = {}
+        pages: dict[str, str | None] = {}
         for component in self.logged():
             if component in self._control and component not in self._mute:
+                pages[component] = None
                 with contextlib.suppress(httpx.HTTPError):
                     page = self._http.get(f"http://{self._control[component]}/metrics", timeout=STATE_TIMEOUT_S)
                     pages[component] = page.text

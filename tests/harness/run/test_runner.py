@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -18,7 +19,8 @@ from idchaos.run.instruments import Instruments
 from idchaos.run.runner import Run
 from idchaos.run.scenario import Experiment
 from idchaos.targets.base import Target
-from idchaos.targets.capabilities import OutlivesRun, required
+from idchaos.targets.capabilities import OutlivesRun, PublishesMetrics, required
+from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.restoring import AnswersNormally
 from idchaos.topologies import TOPOLOGIES
 from idchaos.undo.ledger import ControlCall, Undo
@@ -66,6 +68,7 @@ class Journal:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.recovering = threading.Event()
+        self.logs = Path()
 
     def record(self, event: str, **fields: Any) -> None:
         self.events.append({"event": event, **fields})
@@ -224,6 +227,28 @@ def test_a_run_that_can_not_be_seen_to_its_end_was_not_completed_and_is_clean(
     assert (told["cleanup"]["clean"], told["cleanup"]["left"]) == (True, [])
     assert told["error"]["message"] == "RuntimeError: a thread would not end"
     assert told["run_ended"]["status"] == then
+
+
+class Metered(Still):
+    """Has a page of metrics that answers, and one that does not."""
+
+    endpoints = Endpoints(issuer="", idp_url="", gateways=(), routes=(), clients=(), users=())
+
+    def capability(self, kind: type) -> Any:
+        return self if kind is PublishesMetrics else super().capability(kind)
+
+    def metrics(self) -> dict[str, str | None]:
+        return {"idp": "served 5\n", "gateway-1": None}
+
+
+def test_a_page_of_metrics_that_does_not_answer_is_told_as_unread(
+    book: Journal, make_plan: Any, tmp_path: Path
+) -> None:
+    book.logs = tmp_path
+    run = run_of(Nothing(), book, make_plan(), Metered())
+    run.finish(SimpleNamespace(acted=False, settle=list), "completed")  # type: ignore[arg-type]
+    searched = next(event for event in book.events if event["event"] == "logs_searched")
+    assert (searched["lines"], searched["unread"]) == ({"idp.metrics.log": 1}, ["gateway-1.metrics.log"])
 
 
 def test_evidence_is_stamped_when_it_was_made(book: Journal, make_plan: Any) -> None:

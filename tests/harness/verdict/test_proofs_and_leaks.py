@@ -159,7 +159,7 @@ def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> No
         ({"secrets": "many"}, "not all secrets of the run were known"),
         ({"lines": {"load.log": 3}}, "no log of the target"),
         ({"lines": None}, "no log of the target"),
-        ({"unread": ["idp.log"]}, "could not be read"),
+        ({"unread": ["idp.log"]}, "could not be read: idp.log"),
     ],
 )
 def test_what_was_not_searched_is_no_pass(make_record: Make, changed: dict[str, Any] | None, says: str) -> None:
