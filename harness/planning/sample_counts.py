@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as distributions
+from scipy import special
 
 from idchaos.experiment import PhaseName, Plan, Stream
 from idchaos.graph import TokenFormat
@@ -182,14 +182,22 @@ def _probed(plan: Plan, setup: Setup, selector: Selector, span: tuple[float, flo
 def _count(mean: float) -> Count:
     return Count(
         mean=round(mean, 3),
-        at_least=int(distributions.poisson.ppf(1 - SURE, mean)) if mean > 0 else 0,
-        at_most=int(distributions.poisson.ppf(SURE, mean)) if mean > 0 else 0,
+        at_least=_poisson_quantile(1 - SURE, mean),
+        at_most=_poisson_quantile(SURE, mean),
     )
+
+
+def _poisson_quantile(q: float, mean: float) -> int:
+    """The least count that a Poisson count of that mean does not exceed with a chance of ``q``."""
+    if mean <= 0:
+        return 0
+    count = max(0, math.floor(special.pdtrik(q, mean)))
+    return count if special.pdtr(count, mean) >= q else count + 1
 
 
 def mean_for(least: int) -> float:
     """The mean that surely gives ``least``: P(N < n) of a Poisson count is 1 - P(Gamma(n) <= mean)."""
-    return float(distributions.gamma.ppf(SURE, least))
+    return float(special.gammaincinv(least, SURE))
 
 
 def refreshes(plan: Plan, life_s: float, start: float, end: float, lead_s: float = 0.0) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 ALPHA = 0.05
 """Error probability on each side."""
@@ -79,7 +79,7 @@ def alike(sizes: Floats, good: Floats) -> NDArray[np.bool_]:
     residuals = good - (good.sum(-1) / sizes.sum(-1))[..., None] * sizes
     with np.errstate(divide="ignore", invalid="ignore"):
         first = (residuals[..., 1:] * residuals[..., :-1]).sum(-1) / (residuals**2).sum(-1)
-    found: NDArray[np.bool_] = np.nan_to_num(first) * np.sqrt(sizes.shape[-1]) > stats.norm.ppf(1 - ALPHA)
+    found: NDArray[np.bool_] = np.nan_to_num(first) * np.sqrt(sizes.shape[-1]) > special.ndtri(1 - ALPHA)
     return found
 
 
@@ -107,8 +107,8 @@ def clopper_pearson(share: Floats | np.float64, n: Floats | np.float64, alpha: f
     """
     x, known = share * n, n > 0
     with np.errstate(invalid="ignore"):
-        low = np.where(known & (x > TINY), stats.beta.ppf(alpha, np.maximum(x, TINY), n - x + 1), 0.0)
-        high = np.where(known & (n - x > TINY), stats.beta.ppf(1 - alpha, x + 1, np.maximum(n - x, TINY)), 1.0)
+        low = np.where(known & (x > TINY), special.betaincinv(np.maximum(x, TINY), n - x + 1, alpha), 0.0)
+        high = np.where(known & (n - x > TINY), special.betaincinv(x + 1, np.maximum(n - x, TINY), 1 - alpha), 1.0)
     return np.minimum(low, share), np.maximum(high, share)
 
 
@@ -176,7 +176,7 @@ def shrunk(sizes: Floats, deff: Floats | float, degrees: Floats | float, *, floo
     """
     n = sizes.sum(-1)
     with np.errstate(invalid="ignore"):
-        shrink = (stats.t.ppf(1 - ALPHA, n - 1) / stats.t.ppf(1 - ALPHA, degrees)) ** 2
+        shrink = (special.stdtrit(n - 1, 1 - ALPHA) / special.stdtrit(degrees, 1 - ALPHA)) ** 2
     least = n**2 / (sizes**2).sum(-1) if floor else 0.0
     effective: Floats = np.minimum(n, np.fmax(n / deff * shrink, least))
     return effective

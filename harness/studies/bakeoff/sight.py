@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from idchaos.experiment import PhaseName
 from idchaos.reasons import Reason
@@ -137,8 +137,8 @@ def lag(sight: Sight, question: str, spelling: str, phase: When, *, play: float 
 
 def counted(count: float) -> tuple[float, float]:
     """What the mean of a count lies between, with 95 % confidence (Garwood, Biometrika 28, 1936)."""
-    low = float(chi2.ppf((1 - CONFIDENCE) / 2, 2 * count)) / 2 if count else 0.0
-    return low, float(chi2.ppf((1 + CONFIDENCE) / 2, 2 * (count + 1))) / 2
+    low = float(gammaincinv(count, (1 - CONFIDENCE) / 2)) if count else 0.0
+    return low, float(gammaincinv(count + 1, (1 + CONFIDENCE) / 2))
 
 
 def sure(*parts: str) -> str:

@@ -32,6 +32,14 @@ def test_what_only_tells_loads_nothing_heavy(words: list[str]) -> None:
     assert HEAVY & set(json.loads(ended.stderr)) == set()
 
 
+def test_judging_loads_no_more_of_the_statistics_than_it_needs() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", "import sys, idchaos.verdict.verdict; print('scipy.stats' in sys.modules)"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert ended.stdout.strip() == "False"
+
+
 INTERRUPTED_AT = """
 import signal, sys
 from importlib.abc import MetaPathFinder
