@@ -39,7 +39,7 @@ def unspoken(verdict: RunVerdict) -> list[str]:
 
 
 MANY = 3
-"""Undecided invariants that are named; more are counted."""
+"""Undecided invariants, or kinds that held, that are named; more are counted."""
 
 
 def _not_promised(each: Unpromised) -> str:
@@ -229,14 +229,21 @@ def _invariants(verdict: RunVerdict) -> str:
 
 
 def tried(verdict: RunVerdict) -> list[str]:
-    """``0 of 266 bad tokens accepted``, and the like, of what was tried at all."""
-    found = []
-    for counted in dict.fromkeys(each.counted for each in verdict.invariants):
-        these = [each for each in verdict.invariants if each.counted == counted]
-        attempts, breaches = (sum(getattr(each, name) for each in these) for name in ("attempts", "breaches"))
-        if attempts:
-            found.append(f"{breaches:,} of {attempts:,} {counted}")
-    return found
+    """``0 of 266 bad tokens accepted``, and the like, of what was tried at all. More than :data:`MANY` kinds that held,
+    beside the first, are summed: each has a row of its own on the report.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for each in verdict.invariants:
+        breaches, attempts = found.get(each.counted, (0, 0))
+        found[each.counted] = (breaches + each.breaches, attempts + each.attempts)
+    found = {counted: (breaches, attempts) for counted, (breaches, attempts) in found.items() if attempts}
+    held = [counted for counted in list(found)[1:] if not found[counted][0]]
+    folded = held if len(held) > MANY else []
+    told = [f"{found[each][0]:,} of {found[each][1]:,} {each}" for each in found if each not in folded]
+    if folded:
+        total = sum(found[each][1] for each in folded)
+        told.append(f"0 of {total:,} other things that must never be, of {len(folded)} kinds")
+    return told
 
 
 def _counts(verdict: RunVerdict) -> tuple[str, Verdict]:

@@ -19,7 +19,7 @@ from idchaos.report import advice, story
 from idchaos.report.breaches import groups
 from idchaos.report.steps import next_step, steps
 from idchaos.report.strip import strip
-from idchaos.report.summary import command_line
+from idchaos.report.summary import command_line, tried
 from idchaos.verdict.felt import Felt, felt
 from idchaos.verdict.invariants import IN_EVERY_RUN
 from idchaos.verdict.series.series import series_of
@@ -82,6 +82,18 @@ def breached(document: dict[str, Any]) -> RunVerdict:
     breach = {"at": 1.0, "status": 200, "canary": "expired", "phase": "fault", "replica": "gateway-1", "replay": "send"}
     row = document["invariants"][0] | {"verdict": "FAIL", "breaches": 3, "evidence": [breach]}
     return of(document, invariants=[row | {"name": "expired_tokens_refused"}])
+
+
+def test_of_what_held_the_bad_tokens_are_told_and_the_rest_is_summed(verdict_document: dict[str, Any]) -> None:
+    one = {**verdict_document["invariants"][0], "breaches": 0, "verdict": "PASS"}
+    kinds = ["bad tokens accepted", "secrets found in logs", "answers of somebody else", "POSTs that were served twice"]
+    rows = [{**one, "name": kind, "counted": kind, "attempts": 10} for kind in [*kinds, kinds[0], "wrong passwords"]]
+    assert tried(of(verdict_document, invariants=rows)) == [
+        "0 of 20 bad tokens accepted",
+        "0 of 40 other things that must never be, of 4 kinds",
+    ]
+    rows[2]["breaches"] = 3
+    assert tried(of(verdict_document, invariants=rows))[2] == "3 of 10 answers of somebody else"
 
 
 def test_what_was_let_in_comes_first(verdict_document: dict[str, Any]) -> None:
