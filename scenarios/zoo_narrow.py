@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 OF_ALL_RUNS = (
+    ("subject_cut", "answers_are_ones_own"),
     # What is too large to look through is let pass; and what stands before a gateway is believed.
     ("long_query_unchecked", "odd_requests_guarded"),
     ("upload_unchecked", "odd_requests_guarded"),

@@ -33,6 +33,8 @@ Need = Literal[
 LIFE_S: Final = 3_600.0
 """Of a forged token: long enough to be used while the IdP is away."""
 SESSION: Final = "canary"
+LONGEST_SUBJECT: Final = 255
+"""Characters (OpenID Connect Core section 2)."""
 
 
 class Kind(ABC):
@@ -248,11 +250,12 @@ def overridden(method: str) -> bytes:
 
 
 def respelled(name: str, number: int) -> str:
-    """Somebody else, whom whoever folds names takes for the one of that ``name``: RFC 7519 section 4.1.2 compares
-    subjects letter by letter. In capitals, or with a dot at the end, in turn. Beyond ASCII it is not agreed how headers
-    carry a name (RFC 9110 section 5.5), so what differs there would say nothing.
+    """Somebody else, whom whoever folds or cuts names takes for the one of that ``name``: RFC 7519 section 4.1.2
+    compares subjects letter by letter. With a dot at the end, continued until it is as long as a subject may be, or in
+    capitals, in turn. Beyond ASCII it is not agreed how headers carry a name (RFC 9110 section 5.5), so what differs
+    there would say nothing.
     """
-    return name.upper() if number % 2 else f"{name}."
+    return (f"{name}.", name.ljust(LONGEST_SUBJECT, "x"), name.upper())[number % 3]
 
 
 def new_name() -> str:

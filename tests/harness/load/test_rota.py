@@ -122,9 +122,11 @@ def test_tokens_made_to_order_look_like_each_client_s_and_user_s_in_turn(scene, 
 
 def test_whoever_is_shown_has_almost_the_name_of_a_user(scene, world):
     bench = bench_at(scene, world)
-    assert [bench.namesake() for _ in range(4)] == ["alice.", "BOB", "alice.", "BOB"]
+    long = "alice" + "x" * 250, "bob" + "x" * 252
+    assert [bench.namesake() for _ in range(6)] == ["alice.", long[1], "ALICE", "bob.", long[0], "BOB"]
     scene.endpoints = scene.endpoints.model_copy(update={"users": ()})
     assert bench.namesake().startswith("canary-")
+    assert len(bench.namesake()) == 255
     assert bench.namesake().startswith("CANARY-")
 
 

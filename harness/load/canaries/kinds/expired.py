@@ -14,8 +14,8 @@ _BEFORE_S = 300
 
 class Expired(TokenKind):
     """Every second one was shown to everybody while it was good: who remembers what was decided of a token must
-    remember its end as well. Its subject is spelled almost like a user's: who folds names mixes the two up. Where
-    tokens can't be made to order, everyday ones are kept until they have expired.
+    remember its end as well. Its subject is spelled almost like a user's: who folds or cuts names mixes the two up.
+    Where tokens can't be made to order, everyday ones are kept until they have expired.
     """
 
     name = "expired"

@@ -42,6 +42,7 @@ _OF_EVERYBODY = listed(
         "introspected_audience_ignored": "Of an opaque token the audience is not looked at.",
         "identity_of_another": "One request in a hundred is passed on as another user's.",
         "client_of_another": "Services are told of the client that came first, whichever it is.",
+        "subject_cut": "Who calls is passed on by the first 64 characters of the name.",
         "subject_folded": "Who calls is passed on in small letters, and without a dot at the end.",
         "opaque_posts_mixed_up": "A POST with an opaque token is passed on as of whoever POSTed before.",
         "answer_of_another": "One request in a hundred is answered with another's body.",
