@@ -173,10 +173,13 @@ def spans(events: Iterable[Event]) -> tuple[Span, ...]:
     """What the journal of a run says of the machine."""
     found = []
     for event in events:
-        for kind in KINDS:
-            since, until = event.number("since"), event.number("until")
-            if event.event == kind and since is not None and until is not None:
-                found.append(Span(kind=kind, since=since, until=until, why=event.text("why") or kind))
+        for kind in (kind for kind in KINDS if event.event == kind):
+            # Whatever is not told may have been all of the time until it was noticed.
+            told = event.number("since"), event.number("until")
+            since, until = (0.0 if told[0] is None else told[0], event.at if told[1] is None else told[1])
+            found.append(
+                Span(kind=kind, since=min(since, until), until=max(since, until), why=event.text("why") or kind)
+            )
     return tuple(found)
 
 

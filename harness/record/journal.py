@@ -39,7 +39,7 @@ class PlannedFault(Value):
 
 
 class Event(Value):
-    """One line of the journal. ``fields`` holds all but ``at``, ``time`` and ``event``."""
+    """One line of the journal. ``fields`` holds all but ``n``, ``at``, ``time`` and ``event``."""
 
     at: float
     event: str
@@ -121,7 +121,16 @@ def _lines(path: Path) -> tuple[list[Json], tuple[str, ...]]:
             rows.append(row)
         elif number < len(lines):
             damage.append(f"{path.name} line {number} is damaged")
-    return rows, tuple(damage)
+    return rows, (*damage, *_misnumbered(path.name, rows))
+
+
+def _misnumbered(name: str, rows: list[Json]) -> tuple[str, ...]:
+    """Whether the lines of a file are not all there, once and in order, by their numbers; runs of before have none."""
+    numbers = [row.get("n") for row in rows]
+    for place, number in enumerate(numbers if any(numbers) else (), start=1):
+        if number != place:
+            return (f"{name} is not whole: line {place} is there as line {number}",)
+    return ()
 
 
 def read_events(path: Path) -> tuple[tuple[Event, ...], tuple[str, ...]]:
@@ -135,7 +144,7 @@ def read_events(path: Path) -> tuple[tuple[Event, ...], tuple[str, ...]]:
     rows, damage = _lines(path)
     events = []
     for row in rows:
-        fields = {key: value for key, value in row.items() if key not in ("at", "time", "event")}
+        fields = {key: value for key, value in row.items() if key not in ("n", "at", "time", "event")}
         at = as_number(row["at"])
         if at is None or not isinstance(row.get("event"), str):
             damage = (*damage, f"{path.name} has a line that is no event")
@@ -161,6 +170,8 @@ def read_telemetry(path: Path) -> tuple[tuple[Telemetry, ...], tuple[str, ...]]:
         at, component, state = as_number(row["at"]), row.get("component"), row.get("state")
         if at is not None and isinstance(component, str) and isinstance(state, dict):
             points.append(Telemetry(at, component, state))
+        else:
+            damage = (*damage, f"{path.name} has a line that is no state of a component")
     return tuple(sorted(points, key=lambda point: point.at)), damage
 
 

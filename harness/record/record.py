@@ -43,6 +43,7 @@ from idchaos.record.journal import (
 )
 from idchaos.record.manifest import SCHEMA, Manifest, read_manifest
 from idchaos.record.rejudge import UNDER_WAY_S, Disturbance, Facts, Withdrawal, rejudge
+from idchaos.record.soundness import impossible, lost
 from idchaos.topologies import TOPOLOGIES
 from idchaos.values import Value
 
@@ -203,7 +204,8 @@ def load(run_dir: Path | str) -> RunRecord:
     telemetry, more = read_telemetry(directory / "telemetry.jsonl")
     windows, open_phases = phase_windows(events)
     faults = fault_records(events, windows, manifest.faults)
-    frame = by_decider(read_samples(directory), (manifest.model_extra or {}).get("topology"))
+    stored = read_samples(directory)
+    frame = by_decider(stored, (manifest.model_extra or {}).get("topology"))
     frame = rejudge(frame, facts(events, manifest.plan, faults))
     ended = [event for event in events if event.event == "run_ended"]
     return RunRecord(
@@ -219,7 +221,7 @@ def load(run_dir: Path | str) -> RunRecord:
         counts=_last_fields(events, "counts"),
         generator=_summary(events),
         cleanup=_cleanup(events),
-        damage=damage + more,
+        damage=damage + more + lost(events, stored),
     )
 
 
@@ -246,15 +248,22 @@ def read_samples(directory: Path) -> pd.DataFrame:
         StoreError: they are damaged, or of another schema.
     """
     if (directory / "samples.parquet").exists():
-        return sample_store.load(directory / "samples.parquet")
+        return _possible(directory / "samples.parquet", sample_store.load(directory / "samples.parquet"))
     if not _has_line(directory / "samples.stream"):
         return sample_store.frame_of([])
     stream = sample_store.read_stream(directory / "samples.stream")
     try:
         rows = [dict(zip(sample_store.COLUMNS, row, strict=True)) for row in stream]
-        return sample_store.frame_of(rows)
+        frame = sample_store.frame_of(rows)
     except (ValueError, TypeError, OverflowError) as error:
         raise StoreError(f"{directory / 'samples.stream'}: a value does not fit its column: {error}") from error
+    return _possible(directory / "samples.stream", frame)
+
+
+def _possible(path: Path, samples: pd.DataFrame) -> pd.DataFrame:
+    if reason := impossible(samples):
+        raise StoreError(f"{path}: {reason}")
+    return samples
 
 
 def _has_line(path: Path) -> bool:

@@ -23,7 +23,9 @@ SCRAPE_EVERY_S = 0.5
 
 
 class JsonLines:
-    """An append-only file of JSON lines; safe to use from several threads.
+    """An append-only file of JSON lines, each with its number (``n``, from 1); safe to use from several threads.
+
+    Who reads it can tell by the numbers that a line is not there any more.
 
     Raises:
         StoreError: from ``append``, when the disk is full or the file is gone.
@@ -32,16 +34,18 @@ class JsonLines:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._written = 0
         self._file: IO[str] = _guarded(path, lambda: path.open("a", encoding="utf-8"))
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Write one line; it has left this process when this returns."""
-        line = json.dumps(entry, allow_nan=False, default=str) + "\n"
+        line = json.dumps(entry, allow_nan=False, default=str)
 
         def write() -> None:
             with self._lock:
-                self._file.write(line)
+                self._file.write(f'{line[:-1]}, "n": {self._written + 1}}}\n')
                 self._file.flush()
+                self._written += 1
 
         _guarded(self._path, write)
 

@@ -268,7 +268,7 @@ def load(path: Path) -> pd.DataFrame:
         names = _COLUMNS_OF[version]
         with pq.ParquetFile(path, read_dictionary=[name for name in names if _KINDS[name] == "str"]) as file:
             # One column after the other, so that no more than one is held in two forms.
-            columns = {name: file.read(columns=[name]).column(0).to_pandas() for name in names}
+            columns = {name: _whole(path, name, file.read(columns=[name]).column(0)).to_pandas() for name in names}
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from None
     except pa.ArrowException:
@@ -277,6 +277,23 @@ def load(path: Path) -> pd.DataFrame:
     frame = pd.DataFrame(columns, copy=False)
     del columns
     return _categorical(frame if version == SCHEMA_VERSION else _with_meanings(frame))
+
+
+def _whole(path: Path, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column, if each of its values is there, and is of its kind."""
+    from pyarrow import types
+
+    found = column.type.value_type if types.is_dictionary(column.type) else column.type
+    what, fits = {
+        "f8": ("floating-point numbers", types.is_floating(found)),
+        "i4": ("whole numbers", types.is_integer(found)),
+        "str": ("texts", types.is_string(found) or types.is_large_string(found)),
+    }[_KINDS[name]]
+    if not fits:
+        raise StoreError(f"{path}: the column {name} holds {found}, and should hold {what}")
+    if column.null_count:
+        raise StoreError(f"{path}: the column {name} has {column.null_count:,} values missing")
+    return column
 
 
 def _version(path: Path, found: pa.Schema) -> int:

@@ -44,6 +44,8 @@ def judge_logs(record: Run) -> InvariantJudgement:
         if evidence:
             reason += f", first in {evidence[0]['log']} line {evidence[0]['line']}: {evidence[0]['secret']}"
         judgement = Judgement(Verdict.FAIL, reason)
+    elif leaks:
+        judgement = Judgement(Verdict.FAIL, f"{LOGS_INVARIANT}: secrets of this run are in its logs")
     elif missing := _unsearched(record, searched, set(lines if isinstance(lines, dict) else ()), tried):
         judgement = Judgement(Verdict.INCONCLUSIVE, f"{LOGS_INVARIANT}: {missing}")
     return InvariantJudgement(tried, leaked, judgement, evidence, counted="secrets found in logs")
@@ -104,6 +106,9 @@ def _unsearched(record: Run, searched: Json, logs: set[str], tried: int) -> str:
     names = ", ".join(map(str, unread)) if isinstance(unread, list) else ""
     missing = {
         "the logs were not searched for secrets": not searched,
+        "it is not told whether a secret was found": any(
+            as_number(searched.get(key)) is None for key in ("leaked", "hits")
+        ),
         f"logs could not be read: {names}": bool(unread),
         "there is no log of the target to search": not logs - {OWN_LOG},
         f"there is no log of {', '.join(silent)} to search": bool(silent),

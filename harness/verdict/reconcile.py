@@ -92,6 +92,7 @@ def reconcile(record: RunRecord) -> tuple[Row, ...]:
     rest = [name for name in told if name not in gateways and name not in idps]
     services = [name for name in rest if any(_total(state) is not None for state in told[name])]
     silent = [name for name in rest if name not in services and any("error" in state for state in told[name])]
+    silent += sorted(_watched(record) - told.keys() if told else ())
     wanted = [*_TOLD, *(["via"] if "via" in record.samples else [])]
     sent = record.samples.loc[record.samples["sent_at"].notna(), wanted]
     asked = sent[_starting(sent, "/")]
@@ -113,6 +114,11 @@ def reconcile(record: RunRecord) -> tuple[Row, ...]:
         ),
         *(Row(name, 0, 0, None, (), f"{name} was not asked before and after the load") for name in silent),
     )
+
+
+def _watched(record: Run) -> set[str]:
+    """Who counts requests, by what they told while the run went on."""
+    return {point.component for point in record.telemetry if _total(point.state) is not None}
 
 
 def _starting(sent: pd.DataFrame, prefix: str) -> pd.Series[bool]:

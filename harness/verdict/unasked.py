@@ -16,7 +16,7 @@ TOLERATED = {"fresh_tokens_are_known": 0.05}
 
 def surely_more(broken: int, looked: int, tolerated: float) -> bool:
     """Whether more than that share of all are broken: the lower bound of 95 % (Clopper and Pearson) lies above it."""
-    return stats.clopper_pearson(broken / looked, looked)[0] > tolerated
+    return stats.clopper_pearson(min(broken, looked) / looked, looked)[0] > tolerated
 
 
 def unlooked(run: Run) -> tuple[str, ...]:
@@ -34,7 +34,13 @@ def judge_unasked(run: Run) -> Iterator[tuple[str, InvariantJudgement]]:
         found = told.get(name) if isinstance(told, dict) else None
         if not isinstance(found, dict):
             continue
-        looked, broken = (int(as_number(found.get(key)) or 0) for key in ("looked", "broken"))
+        told_of = {key: as_number(found.get(key)) for key in ("looked", "broken")}
+        if any(count is None or count < 0 for count in told_of.values()):
+            untold = Judgement(Verdict.INCONCLUSIVE, f"{name}: it is not told how many were looked at, and were broken")
+            yield name, InvariantJudgement(0, 0, untold, counted=counted)
+            continue
+        broken = int(told_of["broken"] or 0)
+        looked = max(int(told_of["looked"] or 0), broken)
         if looked:
             first = str(found.get("first", ""))
             breaches = broken if broken and surely_more(broken, looked, TOLERATED.get(name, 0.0)) else 0

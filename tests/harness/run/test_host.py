@@ -85,9 +85,19 @@ def test_seconds_in_a_row_are_one_span_and_a_pause_makes_two() -> None:
 def test_spans_are_what_the_journal_says(make_record: Callable[..., RunRecord]) -> None:
     events = [
         {"at": 112.0, "event": "cpu_starved", "since": 110.0, "until": 112.0, "why": "busy"},
-        {"at": 113.0, "event": "suspended", "why": "without its times"},
+        {"at": 115.0, "event": "cpu_starved", "since": 115.0, "until": 114.0, "why": "busy"},
     ]
-    assert host.spans(make_record(events=events).events) == (starved(110, 112),)
+    assert host.spans(make_record(events=events).events) == (starved(110, 112), starved(114, 115))
+
+
+@pytest.mark.parametrize("told", [{}, {"since": "noon", "until": None}])
+def test_a_trouble_that_does_not_say_when_may_have_been_until_it_was_noticed(
+    make_record: Callable[..., RunRecord], told: dict[str, Any]
+) -> None:
+    events = [{"at": 113.0, "event": "suspended", "why": "stopped"} | told]
+    (span,) = host.spans(make_record(events=events).events)
+    assert span.touches(100, 110)
+    assert not span.touches(120, 130)
 
 
 # --- the rule, on whole runs: fault 110 to 120, recovery 120 to 130

@@ -36,10 +36,14 @@ PROOF = [
     ("during", "target", True),
     ("after", "control", True),
 ]
+WHO_SEES = ("the control plane", "the probe through the path", "the target itself")
+SEEN_AT = {"before": 105.0, "during": 115.0, "after": 121.0}
 
 
 def fault(proof: list[Any], **times: Any) -> FaultRecord:
-    effects = tuple(Effect(moment=moment, source=source, ok=ok, evidence="seen") for moment, source, ok in proof)
+    effects = tuple(
+        Effect(moment=moment, source=source, ok=ok, evidence="seen", at=SEEN_AT[moment]) for moment, source, ok in proof
+    )
     return FaultRecord(name="down", **({"applied_at": 110.0, "healed_at": 120.0} | times), effects=effects)
 
 
@@ -74,6 +78,20 @@ def test_each_failed_proof_is_named(failed: int) -> None:
 def test_a_fault_that_was_not_applied_or_not_healed() -> None:
     assert proofs.fault_reasons(fault(PROOF, applied_at=None)) == ("fault down: it was never applied",)
     assert proofs.fault_reasons(fault(PROOF, healed_at=None)) == ("fault down: it was not healed",)
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ({"healed_at": 110.0}, ["it was healed before it was applied"]),
+        ({"healed_at": 90.0}, ["it was healed before it was applied"]),
+        ({"applied_at": 119.9}, [f"{who} was asked at another time than while it was in force" for who in WHO_SEES]),
+        ({"applied_at": 90.0}, ["the probe through the path was asked at another time than before it"]),
+        ({"healed_at": 130.0}, ["the control plane was asked at another time than after it was healed"]),
+    ],
+)
+def test_what_was_seen_at_another_time_is_no_proof(times: dict[str, float], said: list[str]) -> None:
+    assert proofs.fault_reasons(fault(PROOF, **times)) == tuple(f"fault down: not proved: {each}" for each in said)
 
 
 # --- logs
@@ -160,6 +178,8 @@ def test_a_secret_in_a_log_fails_and_the_place_is_named(make_record: Make) -> No
         ({"lines": {"load.log": 3}}, "no log of the target"),
         ({"lines": None}, "no log of the target"),
         ({"unread": ["idp.log"]}, "could not be read: idp.log"),
+        ({"leaked": "3"}, "it is not told whether a secret was found"),
+        ({"hits": None}, "it is not told whether a secret was found"),
     ],
 )
 def test_what_was_not_searched_is_no_pass(make_record: Make, changed: dict[str, Any] | None, says: str) -> None:

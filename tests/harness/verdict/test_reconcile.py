@@ -184,6 +184,15 @@ def test_a_component_that_never_answered_is_named(make_record: Make, rows: list[
     ]
 
 
+def test_a_component_that_counted_while_the_run_went_on_and_is_in_no_counts_is_named(
+    make_record: Make, rows: list[dict[str, Any]]
+) -> None:
+    seen = [(110.0, "accounts", {"requests": {"total": 3}}), (110.0, "links", {"connections": 3})]
+    assert reasons(make_record(rows, counts=counts(), telemetry=seen)) == [
+        "counts do not reconcile: accounts: accounts was not asked before and after the load"
+    ]
+
+
 def test_a_component_that_counts_nothing_has_nothing_to_compare(make_record: Make, rows: list[dict[str, Any]]) -> None:
     told = counts()
     told["before"]["cache"] = told["after"]["cache"] = {"version": "1"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from idchaos.experiment import Verdict
 from idchaos.load.engine.once import RULE as SERVED_ONCE
 from idchaos.load.engine.reached import RULE as NO_FURTHER
@@ -28,6 +30,18 @@ def test_one_that_was_broken_fails_and_says_how() -> None:
     assert (name, found.attempts, found.breaches) == ("token_answers_not_stored", 40, 2)
     assert found.judgement.verdict is Verdict.FAIL
     assert found.judgement.reason == "token_answers_not_stored: 2 of 40: Cache-Control: none"
+
+
+@pytest.mark.parametrize(("looked", "broken"), [(40, 50_000), (0, 5), (40, 40)])
+def test_more_that_were_broken_than_were_looked_at_are_a_breach_all_the_same(looked: int, broken: int) -> None:
+    ((_, found),) = judge_unasked(ran(token_answers_not_stored={"looked": looked, "broken": broken, "first": "x"}))
+    assert (found.judgement.verdict, found.breaches) == (Verdict.FAIL, broken)
+
+
+@pytest.mark.parametrize("told", [{"looked": 40}, {"looked": 40, "broken": "5"}, {"looked": 40, "broken": -5}])
+def test_what_does_not_say_how_many_were_broken_is_no_pass(told: dict[str, Any]) -> None:
+    ((_, found),) = judge_unasked(ran(token_answers_not_stored=told))
+    assert found.judgement.verdict is Verdict.INCONCLUSIVE
 
 
 def test_few_fresh_tokens_that_an_idp_refuses_are_a_clock_that_was_set_and_many_are_not() -> None:

@@ -59,6 +59,7 @@ EVENTS = [
         "secrets": {"access_token": 60},
         "lines": {"gateway-1.log": 12, "gateway-2.log": 12, "idp.log": 1, "orders.log": 2, "accounts.log": 2},
         "unread": [],
+        "leaked": 0,
         "hits": 0,
         "found": [],
     },
