@@ -36,9 +36,11 @@ def host_of(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise UsageError(f"{url!r}: not a URL") from None
+    if port == 0:
+        raise UsageError(f"{url!r}: nobody listens at port 0")
     if parts.scheme not in ("http", "https") or not host or not _PLAIN.fullmatch(url):
         raise UsageError(f"{url!r}: not an http or https URL")
     return host

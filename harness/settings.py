@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -236,11 +237,14 @@ def fill(model: type[Settings], *layers: Overrides) -> Settings:
 
 def plain(message: str) -> str:
     """What pydantic says of a value, in fewer words."""
-    return (
+    shorter = (
         message.removeprefix("Value error, ")
+        .replace("Field required", "is missing")
         .replace("Input should be", "should be")
+        .replace("should be a valid array", "should be a list, in brackets")
         .replace("should be a valid number, unable to parse string as a number", "should be a number")
     )
+    return re.sub(r"^\w+ should have (.*) after validation, not \d+$", r"should have \1", shorter)
 
 
 def names(model: type[BaseModel]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from idchaos.errors import UsageError
 from idchaos.hosts import is_loopback
 from idchaos.reasons import REFUSALS, Reason
 from idchaos.targets.own_settings import OF_GATEWAYS, checked, told_editors
-from idchaos.targets.tables import Table, Url, as_model, either
+from idchaos.targets.tables import Host, OwnName, Table, Url, as_model, either
 from idchaos.topologies import SERVICES
 
 
@@ -62,7 +62,7 @@ class Described(Table):
 
     model_config = ConfigDict(json_schema_extra=either(("command", "image"), "url"))
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    name: OwnName
     command: tuple[str, ...] = Field((), min_length=1)
     """Starts one replica, in the foreground. With ``image``: what its container is given."""
     image: str = ""
@@ -77,7 +77,7 @@ class Described(Table):
     """The header in which it tells services the caller's ``sub``; ``token``: it passes the token on."""
     posts: bool = True
     """Whether a POST goes through it: everyday users send some, and bad tokens are sent by it as well."""
-    allow_hosts: tuple[str, ...] = ()
+    allow_hosts: tuple[Host, ...] = ()
     """Hosts, beside this machine's own, that load and faults may be sent to."""
 
     @field_validator("services")
@@ -93,6 +93,8 @@ class Described(Table):
             raise ValueError("should have command or image (idchaos starts it), or else url (it runs already)")
         for url in self.url:
             _check_url(url, self.allow_hosts)
+        if len({url.rstrip("/") for url in self.url}) < len(self.url):
+            raise ValueError("url: one is there twice: each is a replica of its own")
         return self
 
 

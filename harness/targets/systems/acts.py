@@ -10,11 +10,13 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from idchaos.errors import UsageError
 from idchaos.hosts import authority_of
-from idchaos.settings import plain
 from idchaos.targets.tables import Table, Url, either
 
 LONGEST_S: Final = 40.0
 """A hook, its undo and waiting for both must be over while the lease on a fault lasts (``undo/guardian.py``)."""
+
+MOST_BYTES: Final = 65_536
+"""No secret is longer, and a file may have no end."""
 
 
 class Secret(Table):
@@ -42,9 +44,19 @@ class Secret(Table):
                 raise UsageError(f"the environment has no {self.env}, which should hold a secret")
             return os.environ[self.env]
         try:
-            return (beside / self.file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{beside / self.file}, which should hold a secret: {_why(error)}") from None
+            with (beside / self.file).open("rb") as file:  # a pipe, too
+                found = file.read(MOST_BYTES + 1)
+            secret = found.decode("utf-8-sig").strip()
+        except OSError as error:
+            raise self._missing(beside, str(error.strerror or error)) from None
+        except UnicodeDecodeError:  # which would tell of its bytes
+            raise self._missing(beside, "it is no text (UTF-8)") from None
+        if not secret or len(found) > MOST_BYTES:
+            raise self._missing(beside, "it is too long" if secret else "it is empty")
+        return secret
+
+    def _missing(self, beside: Path, why: str) -> UsageError:
+        return UsageError(f"{beside / self.file}, which should hold a secret: {why}")
 
 
 def _no_text(value: Any) -> Any:
@@ -128,7 +140,3 @@ class Hooks(Table):
     def rotate(self) -> bool:
         """Whether keys can be rotated: each act is there."""
         return set(ROTATION) <= self.given.keys()
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else plain(str(error))

@@ -19,7 +19,7 @@ from idchaos.targets.gateways.file import Example
 from idchaos.targets.own_settings import OF_GATEWAYS, OF_LOGINS, OF_TOKENS, checked, told_editors
 from idchaos.targets.systems.acts import Hook, Hooks
 from idchaos.targets.systems.parties import ClientTable, UserTable, fitting, gets_tokens
-from idchaos.targets.tables import SUFFIX, Table, Url, as_model
+from idchaos.targets.tables import NAME, PATH, SUFFIX, Host, OwnName, Table, Url, as_model
 
 WRITES_ONE: Final = "idchaos init target writes one"
 OF_ANSWERS: Final = "introspection_cache_s"
@@ -29,8 +29,8 @@ SETTINGS: Final = (*OF_GATEWAYS, OF_TOKENS, *OF_LOGINS)
 class SystemTable(Table):
     """The table ``[system]``."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
-    allow_hosts: tuple[str, ...] = ()
+    name: OwnName
+    allow_hosts: tuple[Host, ...] = ()
     """Hosts, beside this machine's own, that anything may be sent to."""
     ca: str = ""
     """A file of certificates (PEM) that are trusted instead of the usual ones."""
@@ -86,9 +86,9 @@ class GatewayTable(Table):
 class RouteTable(Table):
     """One of ``[[route]]``: an API behind the gateways."""
 
-    path: str = Field(pattern=r"^/[!-~]*$")
+    path: str = Field(pattern=PATH)
     audience: str = Field(min_length=1)
-    service: str = Field("api", pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    service: str = Field("api", pattern=NAME)
     """Who serves it."""
     scope: str = ""
     posts: bool = False
@@ -175,6 +175,9 @@ class TargetFile(Table):
         except UsageError as error:
             raise ValueError(f"{where}: {error}") from None
         fitting(self.client, self.user, self.idp.doubles)
+        for where, named in (("gateway.url", self.gateway.url), ("route.path", [each.path for each in self.route])):
+            if len(set(named)) < len(named):
+                raise ValueError(f"{where}: {Counter(named).most_common(1)[0][0]} is there twice")
         self._asks_as_it_must()
         if self.gateway.dialect and self.dialect:
             raise ValueError("gateway.dialect or examples in [[dialect]], not both")

@@ -90,7 +90,8 @@ def fitting(clients: Iterable[ClientTable], users: Iterable[UserTable], doubles:
         raise ValueError("user: nobody can log in: a [[client]] should have a redirect_uri")
     if doubles and not users:
         raise ValueError("idp.doubles: of whom? There should be a [[user]]")
-    for what, names in (("client", at), ("user", [each.name for each in users])):
+    machines = [each.id for each in clients if gets_tokens(each)]
+    for what, names in (("client", at), ("client", machines), ("user", [each.name for each in users])):
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise ValueError(f"{what}: {twice[0]} is there twice")

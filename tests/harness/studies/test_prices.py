@@ -90,7 +90,7 @@ def test_no_constraint_gets_cheaper_in_money_when_it_is_tightened(name: str, har
         (("1M requests", "per fortnight"), "token requests is not counted in 'per fortnight', but in 'request'"),
         (('"token requests"', '"logins"'), r"price\.1\.of: should be 'token requests', 'key requests'"),
         (("amount = 2", "amount = -2"), r"price\.1\.amount: should be greater than or equal to 0"),
-        (('currency = "EUR"', ""), "currency: Field required"),
+        (('currency = "EUR"', ""), "currency: is missing"),
         (('of = "token requests"\namount = 2\nunit = "1M requests"', 'of = "cpu"\namount = 1\nunit = "vCPU hour"'),
          "cpu has a price, but there is no"),
         (('of = "token requests"\namount = 2\nunit = "1M requests"', 'of = "users"\namount = 1\nunit = "MAU"'),

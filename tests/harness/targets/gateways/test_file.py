@@ -46,6 +46,9 @@ def refused(file: Path, text: str) -> str:
             "should have command or image (idchaos starts it), or else url (it runs already)",
         ),
         (COMMAND + 'colour = "red"\n', "gateway.colour: unknown key"),
+        (COMMAND.replace("command", "comand"), "gateway.comand: unknown key; did you mean command?"),
+        (COMMAND.replace('"mine"', '"standin"'), "gateway.name: 'standin' is the name of something of ours"),
+        (RUNNING.replace("8082", "8081"), "url: one is there twice: each is a replica of its own"),
         (RUNNING.replace("http://127.0.0.1:8081", "127.0.0.1:8081"), "url '127.0.0.1:8081': should begin with http://"),
         (RUNNING.replace("http://127.0.0.1:8081", "https://127.0.0.1:8081"), "should begin with http://"),
         (

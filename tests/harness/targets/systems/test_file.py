@@ -24,6 +24,7 @@ from idchaos.targets.capabilities import (
 )
 from idchaos.targets.endpoints import Endpoints
 from idchaos.targets.restoring import KeyPublished, KeySigns, ProcessRuns, SecretAsBefore
+from idchaos.targets.systems.acts import Secret
 from idchaos.targets.systems.checks import examined, ways
 from idchaos.targets.systems.discovery import Metadata
 from idchaos.targets.systems.file import read, state
@@ -127,10 +128,63 @@ def refused(file: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (b"", "it is empty"),
+        (b"\n \n", "it is empty"),
+        (b"\xff\xfe\x00", "it is no text (UTF-8)"),
+        (b"s" * 70_000, "it is too long"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_named_and_not_told(tmp_path: Path, held: bytes, said: str) -> None:
+    (tmp_path / "secret").write_bytes(held)
+    with pytest.raises(UsageError) as found:
+        Secret(file="secret").read(tmp_path)
+    assert str(found.value) == f"{tmp_path / 'secret'}, which should hold a secret: {said}"
+
+
+def test_a_secret_s_line_end_is_none_of_it(tmp_path: Path) -> None:
+    for held in (b"shibboleth\n", b"shibboleth\r\n", b"\xef\xbb\xbfshibboleth", b"shibboleth"):
+        (tmp_path / "secret").write_bytes(held)
+        assert Secret(file="secret").read(tmp_path) == "shibboleth"
+
+
+def test_hosts_are_allowed_however_they_are_spelled(file: Path) -> None:
+    elsewhere = SYSTEM.replace("127.0.0.1:8080", "Login.Example.com").replace(
+        'name = "shop"', 'name = "shop"\nallow_hosts = ["LOGIN.example.COM", "[::1]"]'
+    )
+    assert read(written(file, elsewhere)).system.allow_hosts == ("login.example.com", "::1")
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("[system\n", "no TOML"),
         (SYSTEM.replace('name = "shop"', 'name = "shop"\ncolour = "red"'), "system.colour: unknown key"),
+        (SYSTEM.replace("[idp]", "[ipd]"), "ipd: unknown key; did you mean idp?"),
+        (SYSTEM + "[hooks.publishkey]\n", "hooks.publishkey: unknown key; did you mean publish_key?"),
+        (SYSTEM.replace("env =", "envv ="), "client.0.secret.envv: unknown key; did you mean env?"),
+        (SYSTEM.replace('"shop"', '"Shop 1"'), "system.name: should be small letters, digits and hyphens"),
+        (SYSTEM.replace('"shop"', '"envoy"'), "system.name: 'envoy' is the name of something of ours"),
+        (SYSTEM.replace('"shop"', '"local"'), "system.name: 'local' is the name of something of ours"),
+        (
+            SYSTEM.replace('"/orders/1"', '"/orders#1"'),
+            "route.0.path: should be a path: one slash, and printable ASCII",
+        ),
+        (SYSTEM.replace('"/orders/1"', '"//orders/1"'), "route.0.path: should be a path: one slash, and printable"),
+        (SYSTEM.replace("127.0.0.1:9002", "127.0.0.1:9001"), "gateway.url: http://127.0.0.1:9001 is there twice"),
+        (
+            SYSTEM.replace("127.0.0.1:9002", "127.0.0.1:0"),
+            "'http://127.0.0.1:0': nobody listens at port 0",
+        ),
+        (
+            SYSTEM.replace('name = "shop"', 'name = "shop"\nallow_hosts = ["http://x"]'),
+            "'http://x' should be the name",
+        ),
+        (
+            SYSTEM.replace('name = "shop"', 'name = "shop"\nallow_hosts = "x"'),
+            "allow_hosts: should be a list",
+        ),
         (SYSTEM.replace('{ env = "BATCH_SECRET" }', '"shibboleth"'), "a secret never stands in the file"),
         (SYSTEM.replace('{ env = "BATCH_SECRET" }', "{}"), 'should be { env = "NAME" } or { file = "path" }'),
         (SYSTEM.replace("127.0.0.1:8080", "login.example.com"), "idp.issuer: login.example.com: load is only sent to"),
