@@ -134,8 +134,11 @@ ROWS = (
     ),
     _in_outage("pkce_not_checked", "pkce_enforced", elsewhere=AUDIENCES, besides=()),
     Row(defect="registration_limit_untold", trial=REGISTERING, caught_by=("limits_told",)),
-    Row(defect="grace_once", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
-    Row(defect="idp_cold_after_silence", trial=SILENT, caught_by=("token_latency_p50_recovery",)),
+    Row(defect="grace_once", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer"), besides=()),
+    Row(defect="grace_gives_an_orphan", trial=RACES, caught_by=("logout_ends_grants",), besides=()),
+    Row(defect="idp_cold_after_silence", trial=SILENT, caught_by=("token_latency_p50_recovery",), besides=()),
+    # RFC 6749 section 5.1: from when the answer was made. Tokens there outlive what the clock is off by.
+    Row(defect="one_clock_behind", trial=SILENT, caught_by=("token_lives_told_rightly",), besides=()),
     Row(defect="sessions_lost_after_silence", trial=SILENT, caught_by=("sessions_survive",)),
     Row(defect="refresh_race_logs_out", trial=RACES, caught_by=("survives_two_tabs", "survives_lost_answer")),
     Row(defect="secret_rotation_keeps_grants", trial=LEAK, caught_by=("attacker_refresh", "attacker_granted")),
@@ -351,6 +354,12 @@ ROWS = (
     _narrow("forwards_before_checking", "refused_requests_go_no_further"),
     # RFC 9110 section 14.2: what is a part of the whole is guarded as that is.
     _narrow("range_unchecked", "odd_requests_guarded"),
+    Row(
+        defect="secret_by_its_beginning",
+        trial=GRANTS,
+        caught_by=("client_secrets_checked", "each_way_to_authenticate_checked"),
+        besides=(),
+    ),
     Row(defect="page_unchecked", trial=GRANTS, caught_by=("odd_requests_guarded",), besides=()),
     # Filters look at so much of a body and no more.
     Row(

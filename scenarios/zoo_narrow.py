@@ -197,11 +197,30 @@ OF_ALL_RUNS = (
 )
 """Defects that fail nothing but the one name that names them."""
 OF_GRANTS = (
+    # CVE-2025-29927 and its like: what anybody can say of where a request comes from and what it is.
+    ("cloud_agent_unchecked", "odd_requests_guarded"),
+    ("inside_address_unchecked", "odd_requests_guarded"),
+    ("stranger_host_unchecked", "odd_requests_guarded"),
+    ("grpc_unchecked", "odd_requests_guarded"),
+    ("forwarded_uri_judged", "odd_requests_guarded"),
+    # RFC 9449 sections 5.2 and 6.2; RFC 9126 section 6; RFC 7592 section 2.2.
+    ("proofs_optional", "registrations_are_kept"),
+    ("pushing_optional", "registrations_are_kept"),
+    ("any_grant_type", "registrations_are_kept"),
+    ("old_redirects_kept", "registrations_are_kept"),
+    # RFC 7519 section 4.1.2: a subject is compared letter by letter.
+    ("subject_folded", "answers_are_ones_own"),
+    ("client_of_another", "answers_are_ones_own"),
+    # RFC 6749 section 1.9: values are case sensitive.
+    ("client_names_folded", "clients_prove_themselves"),
+    # RFC 6749 section 4.1.2: whenever a code is used more than once.
+    ("code_reuse_forgotten_later", "code_reuse_ends_its_tokens"),
     # RFC 8628 sections 3.4 and 5.2.
     ("device_code_not_allowed", "device_codes_checked"),
     ("device_code_of_any_client", "device_codes_checked"),
     ("device_refused_in_vain", "device_codes_checked"),
     ("device_code_twice", "device_codes_checked"),
+    ("device_code_in_a_race", "device_codes_checked"),
     # OpenID Connect Core sections 2, 5.3.2 and 12.2.
     ("session_outlives_user", "users_are_who_logged_in"),
     ("expires_in_as_text", "token_lives_told_rightly"),
@@ -239,6 +258,10 @@ OF_GRANTS = (
     ("pushed_request_overridden", "pushed_requests_are_kept"),
     ("pushed_redirect_unchecked", "pushed_requests_are_kept"),
     ("pushed_by_anybody", "pushed_requests_are_kept"),
+    # OWASP API7:2023; CVE-2020-10770.
+    ("request_uri_fetched", "pushed_requests_are_kept"),
+    # RFC 7662 section 2.2.
+    ("introspection_renews_exp", "token_lives_told_rightly"),
     # RFC 8707 section 2.2: a request without a resource is for what was granted.
     ("refresh_resets_resource", "nobody_gets_more_than_granted"),
     # RFC 9449 section 7.
@@ -256,12 +279,6 @@ OF_GRANTS = (
     # OpenID Connect Core section 9; CVE-2024-37568.
     ("nameless_assertion_taken", "assertions_checked"),
     ("assertion_hmac_by_public_key", "assertions_checked"),
-    # CVE-2025-29927 and its like: what anybody can say of where a request comes from and what it is.
-    ("cloud_agent_unchecked", "odd_requests_guarded"),
-    ("inside_address_unchecked", "odd_requests_guarded"),
-    ("stranger_host_unchecked", "odd_requests_guarded"),
-    ("grpc_unchecked", "odd_requests_guarded"),
-    ("forwarded_uri_judged", "odd_requests_guarded"),
     # RFC 6749 section 4.1.2; OpenID Connect Core section 2.
     ("state_cut", "states_and_nonces_exact"),
     ("state_decoded_twice", "states_and_nonces_exact"),
@@ -273,6 +290,7 @@ OF_GRANTS = (
     ("consent_refused_in_vain", "consents_cover_what_they_name"),
     # OpenID Connect Back-Channel Logout 1.0 sections 2.4 and 2.5.
     ("logout_untold", "clients_told_of_logouts"),
+    ("logout_tells_the_first", "clients_told_of_logouts"),
     ("logout_token_without_event", "clients_told_of_logouts"),
     # CWE-613: a session that goes on without what it came from.
     ("cookie_outlives_token", "expired_tokens_refused"),
@@ -281,14 +299,8 @@ OF_GRANTS = (
     ("session_handed_on", "users_are_who_logged_in"),
     ("login_form_sent_on", "passwords_not_sent_on"),
     ("silent_login_asks", "errors_bound_to_requests"),
-    # RFC 9449 sections 5.2, 6.2 and 10; RFC 9126 section 6; RFC 7592 section 2.2.
-    ("proofs_optional", "registrations_are_kept"),
-    ("pushing_optional", "registrations_are_kept"),
-    ("any_grant_type", "registrations_are_kept"),
-    ("old_redirects_kept", "registrations_are_kept"),
+    # RFC 9449 section 10.
     ("code_bound_to_no_key", "possession_is_proved"),
-    # RFC 7519 section 4.1.2: a subject is compared letter by letter.
-    ("subject_folded", "answers_are_ones_own"),
     # CWE-524, CWE-209, CWE-79, CWE-117, CWE-532; CVE-2025-31492: what a refusal says beside no, and logs.
     ("refusals_public", "answers_not_shared"),
     ("refusal_shows_trace", "errors_show_no_traces"),
@@ -296,7 +308,6 @@ OF_GRANTS = (
     ("refusal_page_repeats_path", "refusals_repeat_no_markup"),
     ("path_logged_decoded", "log_lines_not_forged"),
     ("refusals_logged_at_length", "logs_bounded"),
-    ("client_of_another", "answers_are_ones_own"),
     ("tokens_logged_encoded", "no_tokens_in_logs"),
 )
 """Such defects of grants that few ask for."""

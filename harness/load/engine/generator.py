@@ -17,6 +17,7 @@ from idchaos.load.engine.scheduler import Scheduler
 from idchaos.load.engine.wire import Site, WirePool
 from idchaos.load.flows.catalogue import flows_of
 from idchaos.load.idp.client import Idp
+from idchaos.load.idp.unasked import Clocks
 from idchaos.planning.arrivals import Arrival, Choices, Schedule, schedule
 
 # Beyond the plan's bound: keepers, probes' polls and upkeep, which the bound is not about.
@@ -56,6 +57,8 @@ class Generator:
             mints=self._mints(),
             retired_kid=job.retired_kid,
         )
+        if plan.canaries is not None:
+            self.scene.idp.unasked.clocks = Clocks(clock.offset, plan.canaries.clock_margin_s)
         self._flows = flows_of(plan, endpoints, self.scene.roles)
         self._senders = {name: flow.sender(self.scene) for name, flow in self._flows.items()}
         self.schedule = self._schedule()

@@ -75,10 +75,13 @@ class Idp(Registering):
         answer = self._authenticated(client, self._urls["introspect"], form, replayable=True, further=PROBE_HEADER)
         decision, code = at_idp(answer)
         if decision == "accept":
-            active = json_object(answer.body).get("active")
+            body = json_object(answer.body)
+            active = body.get("active")
             decision, code = ("accept", "") if active is True else ("deny", "token_inactive")
             if not isinstance(active, bool):
                 decision, code = "undecided", "bad_body"
+            elif active:
+                self.unasked.introspected(token, body)
         return Step("introspect", answer, decision, code)
 
     def _token(

@@ -131,6 +131,10 @@ class Provider:
         """Whether the IdP's metadata have that member."""
         return member in self._told
 
+    def denies(self, member: str) -> bool:
+        """Whether the IdP's metadata say ``false`` there."""
+        return self._told.get(member) is False
+
     def lists(self, member: str, value: str) -> bool:
         """Whether the IdP's metadata have it in a list of that name."""
         found = self._told.get(member)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from idchaos.load.decide import json_object
@@ -70,9 +70,21 @@ class Rule(StrEnum):
     NOT_SENT_ON = "passwords_not_sent_on"
 
 
+class Clocks(NamedTuple):
+    """How the clocks of a load and its target compare."""
+
+    offset: float
+    """From monotonic seconds to Unix time."""
+    margin_s: float
+    """By so much they may differ, whatever the run does to them."""
+
+
 @dataclass
 class Unasked:
     """How often each rule was held against something, how often it was broken, and how the first time."""
+
+    clocks: Clocks | None = None
+    """``None``: they are not compared."""
 
     looked: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
@@ -91,9 +103,9 @@ class Unasked:
         stored = "no-store" not in told.lower()
         self._saw(Rule.NOT_STORED, f"Cache-Control: {told[:60] or 'none'}" if stored else "")
 
-        self._life(json_object(answer.body))
+        self._life(json_object(answer.body), answer.sent)
 
-    def _life(self, body: Mapping[str, Any]) -> None:
+    def _life(self, body: Mapping[str, Any], sent: float) -> None:
         told, token = body.get("expires_in"), body.get("access_token")
         if told is not None and (isinstance(told, bool) or not isinstance(told, int | float)):
             # RFC 6749 section 5.1 has a number there; what clients make of anything else, nobody knows.
@@ -103,8 +115,21 @@ class Unasked:
         numbers = [each for each in (told, claims.get("iat"), claims.get("exp")) if isinstance(each, int | float)]
         if len(numbers) == 3:
             told_s, lives_s = numbers[0], numbers[2] - numbers[1]
-            wrong = f"{told_s:g} s were told of a token that lives for {lives_s:g} s"
-            self._saw(Rule.LIVES_TOLD, wrong if told_s > lives_s + WHOLE_SECONDS_S else "")
+            told = f"{told_s:g} s were told of a token that"
+            wrong = f"{told} lives for {lives_s:g} s" if told_s > lives_s + WHOLE_SECONDS_S else ""
+            if self.clocks is not None and not wrong:
+                # Several nodes have several clocks: whoever was told so must have that long.
+                left_s = numbers[2] - (sent + self.clocks.offset)
+                late = told_s > left_s + WHOLE_SECONDS_S + self.clocks.margin_s
+                wrong = f"{told} ends {left_s:.0f} s after it was asked for" if late else ""
+            self._saw(Rule.LIVES_TOLD, wrong)
+
+    def introspected(self, token: str, body: Mapping[str, Any]) -> None:
+        """RFC 7662 section 2.2: of a token that is active ``exp`` tells no later end than a JWT itself has."""
+        told, ends = body.get("exp"), peek(token)[1].get("exp")
+        if isinstance(told, int | float) and isinstance(ends, int | float):
+            wrong = f"introspection tells of {told - ends:g} s more than a token has"
+            self._saw(Rule.LIVES_TOLD, wrong if told > ends + WHOLE_SECONDS_S else "")
 
     def shared(self, answer: Response) -> None:
         """RFC 9111 section 3.5: what is answered to a request with a token may be kept for all by ``public`` and
@@ -117,7 +142,7 @@ class Unasked:
         """RFC 9110 section 10.2.3: for how long a client is told to stay away that met a failure."""
         told = answer.header("Retry-After").strip()
         if answer.status in _PUTS_OFF and told:
-            seconds = _seconds(told, answer.ended)
+            seconds = _seconds(told, answer.header("Date"))
             self._saw(Rule.PUT_OFF, f"Retry-After: {told[:40]}" if seconds > LONGEST_PUT_OFF_S else "")
 
     def failed(self, answer: Response) -> None:
@@ -259,12 +284,12 @@ def _site(url: str, where: str = "") -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def _seconds(told: str, now: float) -> float:
-    """Of ``Retry-After``: seconds, or until a date; 0 where it is neither."""
+def _seconds(told: str, now: str) -> float:
+    """Of ``Retry-After``: seconds, or from the answer's own date until another; 0 where it is neither."""
     if told.isascii() and told.isdigit():
         return float(told)
     try:
-        return parsedate_to_datetime(told).timestamp() - now
+        return parsedate_to_datetime(told).timestamp() - parsedate_to_datetime(now).timestamp()
     except (ValueError, TypeError):
         return 0.0
 

@@ -11,14 +11,15 @@ from idchaos.load.canaries.kinds.possession_unproved import PossessionUnproved
 from idchaos.load.canaries.kinds.unauthenticated import Unauthenticated
 from idchaos.load.canaries.nobody import Nobody
 from idchaos.load.engine.response import Response
-from idchaos.load.idp.client import Code
-from idchaos.load.idp.tokens import peek
+from idchaos.load.idp.client import Code, Step
+from idchaos.load.idp.tokens import b64, peek
 from idchaos.targets.endpoints import Client
 from idchaos.targets.oidc import basic
 
 from .conftest import WEB
 
 (NAMED,) = (ask for ask in Unauthenticated.asks if ask.way == "named_in_form")
+(RESPELLED,) = (ask for ask in Unauthenticated.asks if ask.way == "respelled")
 (REDEEMED,) = (ask for ask in PossessionUnproved.asks if ask.way == "code_by_other_key")
 OTHER = Client(client_id="other", client_secret="o", redirect_uri="http://127.0.0.1/other")
 SPA = Client(client_id="spa", redirect_uri="http://127.0.0.1/spa")
@@ -48,6 +49,27 @@ def test_one_client_s_refresh_token_is_of_no_use_to_another_that_names_it(answer
     assert NAMED.send(SimpleNamespace(login=lambda: held, other=OTHER, idp=idp(answer, asked))).decision == decision
     (request,) = asked
     assert (request.headers, dict(request.form)["client_id"]) == (basic(OTHER), WEB.client_id)
+
+
+@pytest.mark.parametrize(
+    ("named", "decision"),
+    [
+        ("OTHER", ("accept", "")),
+        ("other", ("deny", "named_as_registered")),
+        (None, ("undecided", "named_as_registered")),
+    ],
+    ids=["as it was sent", "as it is registered", "it can't be read"],
+)
+def test_a_client_has_one_name(named, decision):
+    claims = b64(json.dumps({"sub": named}).encode())
+    body = {"access_token": f"{b64(b'{}')}.{claims}.s" if named else "opaque"}
+    asked = []
+    granted = SimpleNamespace(
+        client_credentials=lambda client: asked.append(client) or (Step("token", Response(200), "accept", ""), body)
+    )
+    step = RESPELLED.send(SimpleNamespace(machine=OTHER, idp=granted))
+    assert (step.decision, step.code) == decision
+    assert [(client.client_id, client.client_secret) for client in asked] == [("OTHER", "o")]
 
 
 def given(kind):

@@ -11,20 +11,25 @@ import pytest
 
 from idchaos.load.engine.response import Response
 from idchaos.load.idp.tokens import b64
-from idchaos.load.idp.unasked import LEAST_BITS, Rule, Unasked, bits_of
+from idchaos.load.idp.unasked import LEAST_BITS, Clocks, Rule, Unasked, bits_of
+
+NOW = 1_000.0
 
 
 def answer(body: bytes = b"", status: int = 200, **headers: str) -> Response:
     return cast(
         Response,
         SimpleNamespace(
-            header=lambda name: headers.get(name.replace("-", "_"), ""), body=body, status=status, ended=1_000.0
+            header=lambda name: headers.get(name.replace("-", "_"), ""), body=body, status=status, sent=NOW
         ),
     )
 
 
 def jwt(subject: str) -> str:
     return ".".join((b64(b"{}"), b64(json.dumps({"sub": subject}).encode()), "c2ln"))
+
+
+LIVING = ".".join((b64(b"{}"), b64(b'{"exp": 1000}'), "c2ln"))
 
 
 def tokens(subject: str, access: str | None = None) -> dict[str, Any]:
@@ -97,14 +102,23 @@ def test_a_token_lives_for_as_long_as_its_answer_says(told: int | None, lives: i
     assert seen.broken[Rule.LIVES_TOLD] == (broken or 0)
 
 
+@pytest.mark.parametrize(("behind_s", "broken"), [(0, 0), (10, 0), (13, 1), (-60, 0)])
+def test_a_node_whose_clock_is_behind_gives_tokens_that_end_too_soon(behind_s: int, broken: int) -> None:
+    begins = int(NOW) - behind_s
+    token = ".".join((b64(b"{}"), b64(json.dumps({"iat": begins, "exp": begins + 30}).encode()), "c2ln"))
+    seen = Unasked(clocks=Clocks(offset=0.0, margin_s=10.0))
+    seen.token_answer(answer(json.dumps({"access_token": token, "expires_in": 30}).encode()))
+    assert (seen.looked[Rule.LIVES_TOLD], seen.broken[Rule.LIVES_TOLD]) == (1, broken)
+
+
 @pytest.mark.parametrize(
     ("status", "told", "looked", "broken"),
     [
         (503, "1", 1, 0),
         (503, "86400", 1, 1),
         (429, "301", 1, 1),
-        (503, "Thu, 01 Jan 1970 00:16:45 GMT", 1, 0),
-        (503, "Fri, 02 Jan 1970 00:00:00 GMT", 1, 1),
+        (503, "Sat, 28 Nov 2026 12:05:00 GMT", 1, 0),
+        (503, "Sat, 28 Nov 2026 12:05:01 GMT", 1, 1),
         (503, "soon", 1, 0),
         (503, "", 0, 0),
         (401, "86400", 0, 0),
@@ -112,7 +126,7 @@ def test_a_token_lives_for_as_long_as_its_answer_says(told: int | None, lives: i
 )
 def test_a_failure_sends_nobody_away_for_long(status: int, told: str, looked: int, broken: int) -> None:
     seen = Unasked()
-    seen.put_off(answer(status=status, Retry_After=told))
+    seen.put_off(answer(status=status, Retry_After=told, Date="Sat, 28 Nov 2026 12:00:00 GMT"))
     assert (seen.looked[Rule.PUT_OFF], seen.broken[Rule.PUT_OFF]) == (looked, broken)
 
 
@@ -244,6 +258,19 @@ def test_a_refresh_of_what_nobody_saw_begin_is_not_held_against_anything() -> No
     seen = Unasked()
     seen.granted(granted("r9"), before="r8")
     assert seen.looked[Rule.SAME_LOGIN] == 0
+
+
+@pytest.mark.parametrize(
+    ("token", "told", "looked", "broken"),
+    [(LIVING, 1_002, 1, 0), (LIVING, 1_003, 1, 1), (LIVING, 10, 1, 0), (LIVING, None, 0, 0), ("opaque", 9_999, 0, 0)],
+    ids=["within whole seconds", "later than its own", "earlier", "not told", "nobody can look into it"],
+)
+def test_introspection_tells_no_later_end_than_a_token_has(
+    token: str, told: int | None, looked: int, broken: int
+) -> None:
+    seen = Unasked()
+    seen.introspected(token, {"active": True, "exp": told})
+    assert (seen.looked[Rule.LIVES_TOLD], seen.broken[Rule.LIVES_TOLD]) == (looked, broken)
 
 
 @pytest.mark.parametrize(("told", "broken"), [({"sub": "alice"}, 0), ({"sub": "bob"}, 1)])

@@ -89,6 +89,8 @@ class Party:
         self.idp, self.confidential, self.issuer = self, WEB, ISSUER
         self.told, self.bench = {}, Bench(self)
         self.scene = SimpleNamespace(rest=lambda s: not stopping, stopping=stopping, upkeep=lambda step: None)
+        self.scene.shared = lambda name, make: self.turns
+        self.turns, self.logins = cycle((True, False)), []
         self.gone = 0
 
     def url(self, name):
@@ -105,7 +107,11 @@ class Party:
         return Step("unregister", Response(204), "accept", "")
 
     def login(self, client):
+        self.logins.append(client)
         return SimpleNamespace(client=client, id_token=token(), cookies={})
+
+    def follows(self, held, client):
+        return self.login(client)
 
     def cookies_of(self, held):
         return {}
@@ -149,6 +155,16 @@ class Party:
 def test_two_logouts_in_a_row_must_go_untold(party, decided):
     step = ASK.send(party)
     assert (step and (step.decision, step.code)) == decided
+
+
+def test_each_of_two_clients_must_be_told_whichever_came_first():
+    party = Party(None, None, token())
+    ASK.send(party)
+    joined = [client == WEB for client in party.logins]
+    party.logins.clear()
+    ASK.send(party)
+    assert joined == [True, False, True, False], "both attempts of a turn alike"
+    assert [client == WEB for client in party.logins] == [False, True]
 
 
 def test_who_registered_takes_their_leave():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle
 from typing import Any, Final, Literal
 
 from idchaos.load.canaries.asking import Ask, AskedKind
@@ -14,6 +15,7 @@ from idchaos.load.idp.client import Step
 from idchaos.load.idp.id_tokens import is_signed_by_one_of
 from idchaos.load.idp.provider import Asked
 from idchaos.load.idp.tokens import peek
+from idchaos.targets.endpoints import Client
 
 WITHIN_S: Final = 6.0
 """From the answer to the logout."""
@@ -51,18 +53,22 @@ def flaw_of(
 
 def _told(party: Party) -> Step | None:
     """It counts when nothing comes of two logouts in a row, or what comes can't be believed."""
-    step: Step | None = None
+    turns: Iterator[bool] = party.scene.shared("logout_untold joins", lambda: cycle((True, False)))
+    step, joins = None, next(turns)
     for _ in range(_ATTEMPTS):
         if step is not None:
             party.scene.upkeep(step)
-        step = _logged_out(party)
+        step = _logged_out(party, joins=joins)
         if step is None or step.code != "untold":
             break
     return step
 
 
-def _logged_out(party: Party) -> Step | None:
-    """A client of its own registers, a user logs in there and out again; ``None``: it came to nothing."""
+def _logged_out(party: Party, *, joins: bool) -> Step | None:
+    """A client of its own registers, a user logs in there and out again; ``None``: it came to nothing.
+
+    Of several clients that have a part in a session each must be told, whether it was the first or ``joins`` another.
+    """
     name, usual = new_name(), party.confidential
     if usual is None or usual.redirect_uri is None:
         return None
@@ -72,10 +78,19 @@ def _logged_out(party: Party) -> Step | None:
     if not party.bench.observe(asked) or made is None:
         return None
     client = made.client.model_copy(update={"redirect_uri": usual.redirect_uri, "scope": "openid"})
-    held = party.login(client)
+    held = _signed_in(party, usual, client, joins=joins)
     step = _ended(party, held, name) if held is not None and held.id_token else None
     party.scene.upkeep(party.idp.unregister(made))
     return step
+
+
+def _signed_in(party: Party, usual: Client, client: Client, *, joins: bool) -> Held | None:
+    """A session at the client, by a browser that is also signed in at the usual one: before, where it ``joins``, or
+    after.
+    """
+    held = party.login(usual if joins else client)
+    other = party.follows(held, client if joins else usual) if held else None
+    return other if joins else held
 
 
 def _ended(party: Party, held: Held, name: str) -> Step | None:
@@ -112,8 +127,9 @@ class LogoutUntold(AskedKind):
     name = "logout_untold"
     invariant = "clients_told_of_logouts"
     made = (
-        "A client that registers itself with a `backchannel_logout_uri`, and a user who logs in there and out again; "
-        "what it is told is held against the published keys, the issuer, the client and the login."
+        "A client that registers itself with a `backchannel_logout_uri`, and a user who logs in there, before or after "
+        "another client by the same browser, and out again; what it is told is held against the published keys, the "
+        "issuer, the client and the login."
     )
     bad = (
         f"It counts when no logout token comes within {WITHIN_S:g} s of either of two logouts, or one that no client "

@@ -6,11 +6,13 @@ import secrets
 from dataclasses import replace
 
 from idchaos.load.canaries.asking import Ask, AskedKind
+from idchaos.load.canaries.base import new_name
 from idchaos.load.canaries.given import Form, asked_for, code_form
 from idchaos.load.canaries.party import Party, read
-from idchaos.load.decide import at_refusal, json_object
+from idchaos.load.decide import at_idp, at_refusal, json_object
 from idchaos.load.idp.client import Step, challenge_of
 from idchaos.load.idp.provider import Asked
+from idchaos.record.samples import Decision
 from idchaos.targets.endpoints import Client
 from idchaos.targets.oidc import basic
 
@@ -110,19 +112,34 @@ def _no_secret(party: Party) -> Step | None:
     return _unproved(party, {})
 
 
+def _by_url(party: Party) -> Step | None:
+    """A request that is at a URL of nobody's, at an IdP that says it takes none by reference (OpenID Connect Core
+    section 6.2): it must not go and look.
+    """
+    client, nobodys = party.confidential, party.bench.listener
+    known = party.scene.endpoints.idp_calls_back and party.idp.denies("request_uri_parameter_supported")
+    if client is None or not known:
+        return None
+    name = new_name()
+    answer = party.idp.asked_for_login(client, {"request_uri": nobodys.url(name, "RS256", "jwks")})
+    fetched = name in nobodys.asked
+    decided: tuple[Decision, str] = ("deny", "not_fetched") if answer.status and answer.status < 500 else at_idp(answer)
+    return Step("authorize", answer, *(("accept", "url_fetched") if fetched else decided))
+
+
 class PushedRequest(AskedKind):
     name = "pushed_request"
     invariant = "pushed_requests_are_kept"
     made = (
         "A request that one client pushed (PAR): with a wider scope beside the reference to it, and used by another "
         "client; requests pushed for a redirect URI that is not its public client's, with a wrong secret, and with "
-        "none. Shown before: that a pushed one serves."
+        "none; and one that was not pushed, but is at a URL on loopback. Shown before: that a pushed one serves."
     )
-    bad = "From birth. A wider scope counts when it is given."
+    bad = "From birth. A wider scope counts when it is given, a URL when it is asked for."
     why = (
         "What was checked when it was pushed is not what is done: who holds the user's browser asks for what they like."
     )
-    source = "RFC 9126 sections 2, 2.1, 4 and 7.3"
+    source = "RFC 9126 sections 2, 2.1, 4 and 7.3, RFC 9101 section 10.4.1, CVE-2020-10770"
     needs = ("users", "two_clients", "refresh_tokens")
     says_nothing = frozenset()
     """Clients are refused where that is what must be; else it was shown that they are not."""
@@ -132,4 +149,5 @@ class PushedRequest(AskedKind):
         Ask("no_secret", _no_secret, ("par",)),
         Ask("elsewhere", _elsewhere, ("par",)),
         Ask("wrong_secret", _wrong_secret, ("par",)),
+        Ask("by_url", _by_url, told="request_uri_parameter_supported"),
     )

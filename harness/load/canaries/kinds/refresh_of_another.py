@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import cycle
 
-from idchaos.load.canaries.at_idp import StockedDesk, about_way
+from idchaos.load.canaries.at_idp import Fresh, StockedDesk, about_way
 from idchaos.load.canaries.base import IdpKind
 from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.logging_out import logged_out
@@ -14,6 +14,12 @@ from idchaos.load.engine.job import Roles
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.journey import Cookies
 from idchaos.targets.endpoints import Client
+
+_LATER_S = 3.5
+"""Who remembers used codes for less than that notices only thieves who are quick."""
+
+_REFRESHES = {"": 0, "refreshed": 1, "used_twice": 2}
+"""With the first token of a session. Used twice, as in two tabs: what both uses gave is one family all the same."""
 
 
 class RefreshOfAnother(IdpKind):
@@ -33,8 +39,8 @@ class RefreshAfterLogout(IdpKind):
     name = "refresh_after_logout"
     invariant = "logout_ends_grants"
     made = (
-        "The refresh token of a session of its own, whose user has logged out (RP-initiated logout); every other one "
-        "had been refreshed before."
+        "The refresh token of a session of its own, whose user has logged out (RP-initiated logout); some had been "
+        "refreshed before, or, where there is a grace, twice with one token."
     )
     bad = "From the logout on."
     why = "Logging out at a lost device, or a borrowed one, does nothing to who has its tokens."
@@ -61,7 +67,7 @@ class FamilyReused(IdpKind):
 class CodeReused(IdpKind):
     name = "code_reused"
     invariant = "code_reuse_ends_its_tokens"
-    made = "The refresh token of a session of its own, whose code was used again."
+    made = "The refresh token of a session of its own, whose code was used again: at once, and some seconds later."
     bad = "From that second use on: one of the two who had this code has stolen it."
     why = "The thief who was first to redeem a code stays logged in; the theft was noticed, and had no effect."
     source = "RFC 6749 section 4.1.2, RFC 9700 section 4.5"
@@ -126,7 +132,8 @@ class _OfAnother(_Sessions):
 class _AfterLogout(_Sessions):
     def __init__(self, bench: Bench, kind: IdpKind) -> None:
         super().__init__(bench, kind)
-        self._refreshed_first = cycle((True, False))
+        in_grace = ("used_twice",) if bench.plan.replayed_after_s else ()
+        self._histories = cycle(("refreshed", "", *in_grace))
 
     def fill(self) -> None:
         while self.scene.idp.has("end_session") and not self.is_full:
@@ -134,38 +141,57 @@ class _AfterLogout(_Sessions):
             begun = self.begin(cookies=browser)
             if begun is None:
                 return
-            client, refresh, hint = begun
-            used = next(self._refreshed_first)
-            if used:
-                step, body = self.scene.idp.refresh(client, refresh)
+            client, first, hint = begun
+            history, refresh = next(self._histories), first
+            for _ in range(_REFRESHES[history]):
+                step, body = self.scene.idp.refresh(client, first)
                 refresh = str(body.get("refresh_token", refresh))
                 if not self.bench.observe(step):
                     return
             if not hint or not logged_out(self.bench, client, hint, browser):
                 return
-            self.shelf.put(
-                Replay(
-                    about=about_way("refreshed_then_logged_out" if used else "logged_out"), client=client, token=refresh
-                )
-            )
+            way = f"{history}_then_logged_out" if history else "logged_out"
+            self.shelf.put(Replay(about=about_way(way), client=client, token=refresh))
 
 
 class _AfterReuse(_Sessions):
+    ways = ("code_reused", "code_reused_later")
+
+    def __init__(self, bench: Bench, kind: IdpKind) -> None:
+        super().__init__(bench, kind)
+        self._ripening: list[tuple[float, Fresh, str]] = []
+        """From when a code is used again, and the refresh token that it gave."""
+
+    @property
+    def is_full(self) -> bool:
+        return self.scene.stopping or len(self._ripening) + self.shelf.lasting(self.bench.now) >= self.bench.depth
+
     def fill(self) -> None:
         """Codes that were redeemed as they should be; then again, which must be refused, or there is no reuse."""
+        ripe = [each for each in self._ripening if each[0] <= self.bench.now]
+        self._ripening = [each for each in self._ripening if each not in ripe]
+        for _, redeemed, given in ripe:
+            # An IdP may have forgotten a code that is over.
+            if self.bench.now < redeemed.bad_until:
+                self._reuse(redeemed, given)
         for _ in range(self.bench.depth):
             found = self.code()
             if found is None:
                 return
-            _, client, code, _ = found
-            step, body = self.scene.idp.redeem(client, code, code.verifier)
+            step, body = self.scene.idp.redeem(found.client, found.code, found.code.verifier)
             refresh = body.get("refresh_token")
             if not self.bench.observe(step) or not isinstance(refresh, str):
                 return
-            again, _ = self.scene.idp.redeem(client, code, code.verifier)
-            self.scene.upkeep(again)
-            if again.decision == "deny" and again.code not in self.says_nothing:
-                self.shelf.put(Replay(about=about_way("code_reused"), client=client, token=refresh))
+            if found.way == "code_reused":
+                self._reuse(found, refresh)
+            else:
+                self._ripening.append((self.bench.now + _LATER_S, found, refresh))
+
+    def _reuse(self, found: Fresh, refresh: str) -> None:
+        again, _ = self.scene.idp.redeem(found.client, found.code, found.code.verifier)
+        self.scene.upkeep(again)
+        if again.decision == "deny" and again.code not in self.says_nothing:
+            self.shelf.put(Replay(about=about_way(found.way), client=found.client, token=refresh))
 
 
 class _Widened(_Sessions):

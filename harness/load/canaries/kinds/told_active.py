@@ -11,6 +11,7 @@ from idchaos.load.canaries.bench import Bench
 from idchaos.load.canaries.mints import TokenSpec
 from idchaos.load.canaries.stock import Replay
 from idchaos.load.idp.client import Step
+from idchaos.load.idp.tokens import Token
 from idchaos.targets.endpoints import Client
 
 _OVER_S = 600
@@ -24,7 +25,8 @@ class ToldActive(IdpKind):
     invariant = "bad_tokens_told_inactive"
     made = (
         "Introspection of a token that was revoked, that has expired, or whose key was withdrawn: JWTs, and opaque. "
-        "Revoked ones are asked about again and again: what happens later must not bring them back."
+        "Revoked ones, most of them called active seconds after they were issued, are asked about again and again: "
+        "what happens later must not bring them back."
     )
     bad = "From the revocation, the end or the withdrawal on: the IdP knows of it at once."
     why = "Everybody who asks the IdP instead of looking for themselves is told the wrong thing."
@@ -45,6 +47,8 @@ class _Desk(StockedDesk[Replay]):
         self._ways = cycle(("withdrawn", "revoked", "expired"))
         self._revoked: deque[Replay] = deque(maxlen=_REMEMBERED)
         self._again = cycle((False, True))
+        self._growing: dict[str, Token | None] = {}
+        """By client, one that was issued in an earlier round."""
 
     @property
     def is_full(self) -> bool:
@@ -72,17 +76,18 @@ class _Desk(StockedDesk[Replay]):
                 return
             way = next(self._ways)
             for client in self.bench.machines:
-                if value := self._made(way, client):
+                if value := self._made(way, asking, client):
                     made = Replay(about=about_way(f"{way}_{client.token_format}"), client=asking, token=value)
                     self.shelf.put(made)
                     if way == "revoked" and len(self._revoked) < _REMEMBERED:
                         self._revoked.append(made)
 
-    def _made(self, way: str, client: Client) -> str | None:
+    def _made(self, way: str, asking: Client, client: Client) -> str | None:
         if way == "revoked":
-            token = self.bench.machine_token(client)
+            token = self._grown(asking, client) or self.bench.machine_token(client)
             if token is None or not self.scene.idp.has("revoke"):
                 return None
+            self._growing[client.client_id] = self.bench.machine_token(client)
             revoked = self.bench.observe(self.scene.idp.revoke(client, token.value, "access_token"))
             return token.value if revoked else None
         if way == "expired":
@@ -91,6 +96,13 @@ class _Desk(StockedDesk[Replay]):
             return self.bench.mint([spec])[0]
         kid = next(iter(self.bench.withdrawn), "")
         return self.bench.mint([TokenSpec(kid=kid)])[0] if kid and not _is_opaque(client) else None
+
+    def _grown(self, asking: Client, client: Client) -> Token | None:
+        """A token of an earlier round, which the IdP has just called active; ``None``: there is none that still is."""
+        token = self._growing.pop(client.client_id, None)
+        if token is None or self.bench.now >= self.bench.until(token):
+            return None
+        return token if self.bench.observe(self.scene.idp.introspect(asking, token.value)) else None
 
 
 def _is_opaque(client: Client) -> bool:

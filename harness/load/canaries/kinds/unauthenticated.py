@@ -9,6 +9,7 @@ from idchaos.load.canaries.party import Party, read
 from idchaos.load.decide import json_object
 from idchaos.load.idp.client import Step
 from idchaos.load.idp.provider import Asked
+from idchaos.load.idp.tokens import peek
 from idchaos.targets.capabilities import PROBE_HEADER
 from idchaos.targets.oidc import basic
 
@@ -73,16 +74,33 @@ def _revoke(party: Party) -> Step | None:
     return unless(step, party.refreshes(held) if step.decision == "accept" else None, "had_no_effect")
 
 
+def _respelled(party: Party) -> Step | None:
+    """By a client's own secret, under its name in other letters. It counts when the token names whom nobody knows: an
+    IdP whose names have no case gives the one that is registered.
+    """
+    client = party.machine
+    name = client.client_id.swapcase() if client else ""
+    if client is None or name == client.client_id:
+        return None
+    step, body = party.idp.client_credentials(client.model_copy(update={"client_id": name}))
+    claims = peek(str(body.get("access_token", "")))[1]
+    return unless(step, name not in claims.values() if claims else None, "named_as_registered")
+
+
 class Unauthenticated(AskedKind):
     name = "unauthenticated"
     invariant = "clients_prove_themselves"
     made = (
         "A refresh, a redemption, an introspection and a revocation without the secret of the client that has one; and "
-        "a refresh by another client, which names that one in the form beside its own secret in the header."
+        "a refresh by another client, which names that one in the form beside its own secret in the header; and a "
+        "token for a client whose name is written in other letters."
     )
-    bad = "From birth: whoever has a secret must show it. A revocation counts when the token is good no more."
+    bad = (
+        "From birth: whoever has a secret must show it, and no such name is registered. A revocation counts when the "
+        "token is good no more, a name when the token has it as it was sent."
+    )
     why = "A stolen token or code needs no secret of its owner's, and strangers ask what tokens stand for."
-    source = "RFC 6749 sections 2.3, 3.2.1, 4.1.3 and 6, RFC 7009 section 2.1, RFC 7662 section 2.1"
+    source = "RFC 6749 sections 1.9, 2.3, 3.2.1, 4.1.3 and 6, RFC 7009 section 2.1, RFC 7662 section 2.1"
     needs = ("refresh_tokens", "users")
     says_nothing = frozenset()
     asks = (
@@ -91,4 +109,5 @@ class Unauthenticated(AskedKind):
         Ask("named_in_form", _named),
         Ask("introspect", _introspect, ("introspect",)),
         Ask("revoke", _revoke, ("revoke",)),
+        Ask("respelled", _respelled),
     )

@@ -14,7 +14,10 @@ from idchaos.targets.endpoints import Client
 class WrongSecret(IdpKind):
     name = "wrong_secret"
     invariant = "client_secrets_checked"
-    made = "A request for a token with another secret than the client's: a random one, or its own and a letter more."
+    made = (
+        "A request for a token with another secret than the client's: a random one, its own and a letter more, or one "
+        "letter less."
+    )
     bad = "From birth: it is not the client's secret."
     why = "Anyone can be any client, whose name is no secret."
     source = "RFC 6749 section 2.3.1 and section 5.2 (`invalid_client`)"
@@ -28,7 +31,7 @@ class _Desk(Desk):
     says_nothing = frozenset()
     """The refusal of the client is what is asked for."""
 
-    ways = ("random", "longer")
+    ways = ("random", "longer", "shorter")
     of_users = False
 
     def whose(self, roles: Roles) -> tuple[Client, ...]:
@@ -41,7 +44,8 @@ class _Desk(Desk):
         if turn is None:
             return False
         client, way = turn.client, turn.way
-        other = secrets.token_urlsafe(24) if way == "random" else f"{client.client_secret}x"
+        own = client.client_secret or ""
+        other = {"longer": f"{own}x", "shorter": own[:-1]}.get(way) or secrets.token_urlsafe(24)
         step, _ = self.scene.idp.client_credentials(client.model_copy(update={"client_secret": other}))
         self.record(step, about_way(way), due, client)
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from functools import partial
-from itertools import cycle
+from itertools import count, cycle, islice
 from typing import Final
 
 from idchaos.load.canaries.asking import Ask, AskedKind
@@ -37,7 +37,11 @@ def _asked(party: Party, door: Door) -> Step | None:
     client = _client(party, door.endpoint)
     if client is None or client.client_secret is None:
         return None
-    ways: Iterator[str] = party.scene.shared(f"wrong secrets {door}", lambda: cycle(_WRONG))
+    # Each door begins with another way, so that a short run comes to all of them somewhere.
+    begun: Iterator[int] = party.scene.shared("wrong secrets", count)
+    ways: Iterator[str] = party.scene.shared(
+        f"wrong secrets {door}", lambda: islice(cycle(_WRONG), next(begun) % len(_WRONG), None)
+    )
     others = (each.client_secret for each in party.scene.endpoints.clients if each.client_id != client.client_id)
     other = wrong(client.client_secret, next((each for each in others if each), ""), next(ways))
     return knock(party.idp, client.model_copy(update={"client_secret": other}), door)
