@@ -18,6 +18,7 @@ import click
 from idchaos.commands import options
 from idchaos.commands.executing import executing
 from idchaos.commands.lines import say
+from idchaos.commands.quantities import Between
 from idchaos.errors import ExitCode
 from idchaos.settings import PROFILES, parse_assignments
 
@@ -39,7 +40,7 @@ MUST_HAVE = "IDCHAOS_MUST_HAVE"
     help="How many runs are under way at a time. More than the machine bears makes figures doubtful.",
 )  # fmt: skip
 @click.option(
-    "--longest", "longest_s", type=click.FloatRange(min=1), default=120.0, show_default=True,
+    "--longest", "longest_s", type=Between(min=1), default=120.0, show_default=True,
     help="Leave out runs that take longer, in seconds, and say so.",
 )  # fmt: skip
 @click.option(

@@ -8,16 +8,17 @@ from pathlib import Path
 import click
 
 from idchaos.commands import options
+from idchaos.commands.quantities import Between
 from idchaos.errors import ExitCode
 
 
 @click.command()
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
-@click.option("--points", type=click.FloatRange(0, 100), default=1.0, show_default=True, help="Of shares: points.")
+@click.option("--points", type=Between(0, 100), default=1.0, show_default=True, help="Of shares: points.")
 @click.option(
     "--relative",
-    type=click.FloatRange(0),
+    type=Between(0),
     default=0.25,
     show_default=True,
     help="Of times and rates: share of the first.",

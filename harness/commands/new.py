@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -27,8 +28,8 @@ def new_scenario(name: str) -> None:
     """
     from idchaos.run.scenarios import OWN_FOLDER, find_scenarios
 
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UsageError(f"new: {name!r} should be small letters, digits and _, such as token_outage")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", name) or keyword.iskeyword(name):
+        raise UsageError(f"new: {name!r} should be small letters, digits and _, 60 at most, such as token_outage")
     if name in find_scenarios().scenarios:
         raise UsageError(f"new: there is a scenario {name} already; `idchaos list` shows which names are taken")
     scenario, test = Path(OWN_FOLDER, f"{name}.py"), Path("tests", f"test_{name}.py")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -41,4 +42,23 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         return float(found[1]) * SIZES[found[2]]
 
 
-DURATION, SIZE = Duration(), Size()
+class _Finite:
+    """A number that is one, and has an end: whatever is compared with ``nan`` is neither more nor less."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number = float(super().convert(value, param, ctx))  # type: ignore[misc]
+        if not math.isfinite(number):
+            self.fail(f"{value!r} should be a finite number", param, ctx)  # type: ignore[attr-defined]
+        return number
+
+
+class Finite(_Finite, click.types.FloatParamType):
+    """A finite number."""
+
+
+class Between(_Finite, click.FloatRange):
+    """A finite number of a range."""
+
+
+DURATION, SIZE, FINITE = Duration(), Size(), Finite()

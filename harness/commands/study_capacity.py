@@ -13,7 +13,7 @@ import click
 from idchaos.commands import options
 from idchaos.commands.executing import executing
 from idchaos.commands.lines import say, tell
-from idchaos.commands.quantities import SIZE
+from idchaos.commands.quantities import FINITE, SIZE
 from idchaos.errors import ExitCode, UsageError
 from idchaos.experiment import Verdict
 from idchaos.settings import parse_assignments
@@ -32,7 +32,7 @@ FINEST = 0.001
 @click.option("--from", "low", type=SIZE, default="100", show_default=True, help="A rate that surely holds, 1/s.")
 @click.option("--to", "high", type=SIZE, default="5k", show_default=True, help="No higher rate is tried, 1/s.")
 @click.option(
-    "--within", type=float, default=0.1, show_default=True, help="The edge is to be known to this share of itself."
+    "--within", type=FINITE, default=0.1, show_default=True, help="The edge is to be known to this share of itself."
 )
 @click.option(
     "--repeats", type=click.IntRange(1, 100), default=2, show_default=True, help="Runs that must hold at a rate."

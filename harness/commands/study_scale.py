@@ -13,7 +13,7 @@ import click
 from idchaos.commands import options
 from idchaos.commands.executing import executing
 from idchaos.commands.lines import say, tell
-from idchaos.commands.quantities import DURATION, SIZE
+from idchaos.commands.quantities import DURATION, FINITE, SIZE
 from idchaos.errors import ExitCode, UsageError
 from idchaos.settings import parse_assignments
 
@@ -26,11 +26,11 @@ from idchaos.settings import parse_assignments
 )
 @click.option("--access-ttl", type=DURATION, default="15m", show_default=True, help="Life of an access token.")
 @click.option("--jwks-cache", type=DURATION, default="5m", show_default=True, help="Life of a cache of keys.")
-@click.option("--calls-per-session", type=float, default=0.05, show_default=True, help="API calls per second.")
+@click.option("--calls-per-session", type=FINITE, default=0.05, show_default=True, help="API calls per second.")
 @click.option("--outage", "outages", type=DURATION, multiple=True, help="Repeatable.  [default: 1m, 10m and 1h]")
-@click.option("--capacity", type=float, default=2, show_default=True, help="Of the IdP, in times the usual refreshes.")
+@click.option("--capacity", type=FINITE, default=2, show_default=True, help="Of the IdP, in times the usual refreshes.")
 @click.option(
-    "--refusal-cost", type=float, default=0.02, show_default=True,
+    "--refusal-cost", type=FINITE, default=0.02, show_default=True,
     help="What refusing a request takes of what serving one takes.",
 )  # fmt: skip
 @click.option(

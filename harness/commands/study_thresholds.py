@@ -14,6 +14,7 @@ import click
 from idchaos.commands import options
 from idchaos.commands.executing import executing
 from idchaos.commands.lines import say, tell
+from idchaos.commands.quantities import FINITE
 from idchaos.errors import ExitCode, UsageError
 from idchaos.settings import names, parse_assignments
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("scenario")
 @click.argument("setting", metavar="SETTING=LOW..HIGH")
-@click.option("--resolution", type=float, help="How closely the edge is to be known.  [default: a sixteenth]")
+@click.option("--resolution", type=FINITE, help="How closely the edge is to be known.  [default: a sixteenth]")
 @click.option(
     "--repeats", type=click.IntRange(1, 100), default=1, show_default=True, help="Runs that must pass at a value."
 )
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--objective", "watched", multiple=True, metavar="NAME", help="Watch only this objective or invariant; repeatable."
 )
-@click.option("--at-least", "wanted", type=float, help="A value that must hold: FAIL where it breaks.")
+@click.option("--at-least", "wanted", type=FINITE, help="A value that must hold: FAIL where it breaks.")
 @click.option(
     "--retry-inconclusive", "retries", type=click.IntRange(0, 10), default=1, show_default=True,
     help="How often an undecided run is made again.",

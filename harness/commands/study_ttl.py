@@ -13,7 +13,7 @@ import click
 from idchaos.commands import options
 from idchaos.commands.executing import executing
 from idchaos.commands.lines import say
-from idchaos.commands.quantities import DURATION, SIZE
+from idchaos.commands.quantities import DURATION, FINITE, SIZE
 from idchaos.errors import ExitCode, UsageError
 from idchaos.settings import parse_assignments, plain
 
@@ -24,15 +24,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--sessions", type=SIZE, required=True, help="Sessions at a time: 20k, 2M.")
 @click.option("--validators", type=SIZE, default=2, show_default=True, help="Caches of keys: replicas x processes.")
-@click.option("--calls-per-session", type=float, default=0.05, show_default=True, help="API calls per second.")
+@click.option("--calls-per-session", type=FINITE, default=0.05, show_default=True, help="API calls per second.")
 @click.option("--leeway", type=DURATION, default="5s", show_default=True, help="Validators' tolerance on exp.")
 @click.option(
-    "--refresh-at", type=float, default=0.8, show_default=True, help="Share of its life after which a token is renewed."
+    "--refresh-at",
+    type=FINITE,
+    default=0.8,
+    show_default=True,
+    help="Share of its life after which a token is renewed.",
 )
 @click.option(
-    "--refresh-jitter", type=float, default=0.1, show_default=True, help="By up to this share of a life earlier."
+    "--refresh-jitter", type=FINITE, default=0.1, show_default=True, help="By up to this share of a life earlier."
 )
-@click.option("--logins", type=float, default=0, show_default=True, help="New logins per second.")
+@click.option("--logins", type=FINITE, default=0, show_default=True, help="New logins per second.")
 @click.option(
     "--retry", type=DURATION, default="1s", show_default=True, help="Between a session's attempts in an outage."
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from idchaos.commands import options
+from idchaos.commands.quantities import Between
 from idchaos.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("--part", metavar="K/N", help="Only the K-th of N parts of the runs: those of all parts are all runs.")
 @click.option(
     "--spare",
-    type=click.FloatRange(0, 0.1),
+    type=Between(0, 0.1),
     default=0.0,
     show_default=True,
     metavar="SHARE",

@@ -221,7 +221,7 @@ def load(run_dir: Path | str) -> RunRecord:
         counts=_last_fields(events, "counts"),
         generator=_summary(events),
         cleanup=_cleanup(events),
-        damage=damage + more + lost(events, stored),
+        damage=damage + more + lost(events, stored, telemetry),
     )
 
 

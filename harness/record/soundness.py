@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import JsonValue
 
-from idchaos.record.journal import Event, as_number
+from idchaos.record.journal import Event, Telemetry, as_number
 from idchaos.record.samples import DECISIONS, EXPECTED, OUTCOME_OF, OUTCOMES
 
 Bools = npt.NDArray[np.bool_]
@@ -27,6 +27,8 @@ LAST_STATUS: Final = 999
 """Of three digits, which is all that a status line has room for (RFC 9112 section 4)."""
 OVERTAKEN_S: Final = 0.5
 """Several threads write down what they see: one may have looked at the clock before another, and come after it."""
+SILENT_S: Final = 10.0
+"""States are told twice a second; what was asked at a stopped or starved machine comes a few seconds late."""
 TOLD_ONCE: Final = ("run_started", "load_started", "load_ended", "cleanup", "run_ended")
 """Events of which the journal of a run that was completed has one each."""
 AT_MOST_ONCE: Final = ("counts", "logs_searched")
@@ -88,13 +90,13 @@ def _misjudged(samples: pd.DataFrame) -> Bools:
     return wrong
 
 
-def lost(events: tuple[Event, ...], samples: pd.DataFrame) -> tuple[str, ...]:
+def lost(events: tuple[Event, ...], samples: pd.DataFrame, telemetry: tuple[Telemetry, ...] = ()) -> tuple[str, ...]:
     """What of a run that says it was completed is not there any more, is there twice, or speaks against it: a reason
     each. Of one that was cut short nothing is said here: that it was is reason enough.
     """
     if not any(event.event == "run_ended" and event.text("status") == "completed" for event in events):
         return ()
-    return (*_untold(events), *_against(events), *_amiss(events, samples))
+    return (*_untold(events), *_against(events), *_amiss(events, samples), *_silent(events, telemetry))
 
 
 def _untold(events: tuple[Event, ...]) -> Iterator[str]:
@@ -151,3 +153,18 @@ def _counts(told: JsonValue) -> bool:
     return all(each is not None and each >= 0 for each in numbers) and all(
         _counts(each) for each in told.values() if isinstance(each, dict)
     )
+
+
+def _silent(events: tuple[Event, ...], telemetry: tuple[Telemetry, ...]) -> Iterator[str]:
+    """Who was asked for counts, and was not asked for its state all the time, in order of their names. One that does
+    not answer is told, too.
+    """
+    times = [event.at for event in events if event.event in ("phase_started", "phase_ended")]
+    sides = [event.fields.get(side) for event in events if event.event == "counts" for side in ("before", "after")]
+    asked = sorted({name for side in sides if isinstance(side, dict) for name in side})
+    for name in asked if times else ():
+        told = [point.at for point in telemetry if point.component == name]
+        whole = sorted([min(times), *(at for at in told if min(times) <= at <= max(times)), max(times)])
+        longest = max(later - earlier for earlier, later in pairwise(whole))
+        if not told or longest > SILENT_S:
+            yield f"the telemetry tells nothing of {name} for {longest:.0f} s"

@@ -60,6 +60,12 @@ EVENTS = [
     event(130.5, "run_ended", status="completed"),
 ]  # fmt: skip
 
+STATES = [
+    {"at": 100.0 + second, "component": f"gateway-{number}", "state": {"jwks": {"fetches": 3}}}
+    for second in range(1, 30, 4)
+    for number in (1, 2)
+]
+
 
 @pytest.fixture
 def run_dir(tmp_path: Path, make_plan: Callable[..., Plan], traffic: Callable[..., list[dict[str, Any]]]) -> Path:
@@ -82,8 +88,7 @@ def run_dir(tmp_path: Path, make_plan: Callable[..., Plan], traffic: Callable[..
     texts = {
         "manifest.json": json.dumps(manifest),
         "journal.jsonl": "".join(json.dumps(each) + "\n" for each in EVENTS),
-        "telemetry.jsonl": json.dumps({"at": 101.0, "component": "gateway-1", "state": {"jwks": {"fetches": 3}}})
-        + "\n",
+        "telemetry.jsonl": "".join(json.dumps(each) + "\n" for each in STATES),
         "samples.stream": "\n".join([stream_header(), *map(json.dumps, stored)]) + "\n",
     }
     for name, text in texts.items():
@@ -113,9 +118,24 @@ def is_sound(found: RunVerdict | str) -> None:
 
 
 def test_whole_it_is_judged(run_dir: Path) -> None:
-    found = judged(run_dir, "telemetry.jsonl", b"")
-    assert isinstance(found, RunVerdict)
+    found = judge_run(load(run_dir))
     assert (found.verdict, found.reasons) == (Verdict.PASS, ())
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        [],
+        [each for each in STATES if each["component"] != "gateway-2"],
+        [each for each in STATES if not 104 < each["at"] < 122],
+    ],
+    ids=["nobody", "one of two", "a while"],
+)
+def test_without_what_somebody_told_there_is_no_pass(run_dir: Path, kept: list[dict[str, Any]]) -> None:
+    found = judged(run_dir, "telemetry.jsonl", "".join(json.dumps(each) + "\n" for each in kept).encode())
+    assert isinstance(found, RunVerdict)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert any("the telemetry tells nothing of gateway-2 for " in reason for reason in found.reasons)
 
 
 @FUZZ
