@@ -29,20 +29,17 @@ FROM_WITHIN: Final = (
 PART: Final = (
     b'Range: bytes=0-0\r\nIf-None-Match: "idchaos"\r\nIf-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n'
     b"Accept-Encoding: identity;q=0, gzip;q=0.001, *;q=0.5\r\nAccept-Language: x-idchaos, *;q=0.1\r\n"
-    b"Connection: TE\r\nTE: trailers, deflate;q=0.5\r\n"
+    b"Connection: TE\r\nTE: trailers, deflate;q=0.5\r\nAccept: text/event-stream\r\nLast-Event-ID: 0\r\n"
+    b"Cache-Control: no-cache\r\nX-Requested-With: XMLHttpRequest\r\n"
 )
-"""For a part, under conditions of which none is met, in odd encodings and languages: all of it is looked at after
-everything else (RFC 9110 section 13.2.1).
+"""For a part, under conditions of which none is met, in odd encodings and languages, as a script asks for a stream of
+events: all of it is looked at after everything else (RFC 9110 section 13.2.1).
 """
 PAGE: Final = (
     b"Upgrade-Insecure-Requests: 1\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\n"
     b"Sec-Fetch-Site: same-origin\r\nSec-Purpose: prefetch\r\n"
 )
 """As a browser asks for a page of its own site. What answers may be a page to log in at."""
-STREAM: Final = (
-    b"Accept: text/event-stream\r\nCache-Control: no-cache\r\nLast-Event-ID: 0\r\nX-Requested-With: XMLHttpRequest\r\n"
-)
-"""As a script asks for events that go on coming. What lasts for so long is often routed by itself."""
 MANY: Final = b"".join(b"X-Idchaos-%d: 0\r\n" % number for number in range(70))
 """As many as servers take, and more than some of those who filter requests look through."""
 PREFLIGHT: Final = (
@@ -63,7 +60,6 @@ HEADED: Final = {
     "original_url": Call(about=About(), lines=original_url("/health"), decide=at_odd_request),
     "part": Call(about=About(), lines=PART, decide=at_odd_request),
     "preflight": Call(about=About(), lines=PREFLIGHT, decide=at_service),
-    "stream": Call(about=About(), lines=STREAM, decide=at_odd_request),
     "many_headers": Call(about=About(), lines=MANY, decide=at_odd_request),
     "page": Call(about=About(), lines=PAGE, decide=at_service),
     "websocket": Call(about=About(), lines=WEBSOCKET, decide=at_handshake),
@@ -81,9 +77,9 @@ class OddHeader(TokenKind):
         "says it comes from this machine or was checked before (`X-Forwarded-For`, `X-Middleware-Subrequest`, "
         "`X-SSL-Client-Verify` and their like), under a host name that is nobody's, as gRPC, with another path in "
         "`X-Original-URL`, `X-Forwarded-Uri` and their like, another method in `X-HTTP-Method-Override` and its like, "
-        "for a part (`Range`), under conditions (`If-None-Match`) and in odd encodings, as a browser asks for a page, "
-        "as a script asks for a stream of events, with 70 headers more, with those of a preflight (CORS), and for a "
-        "WebSocket: without a token; for a WebSocket with a tampered one, too."
+        "for a part (`Range`), under conditions (`If-None-Match`), in odd encodings and for a stream of events, with "
+        "70 headers more, as a browser asks for a page, with the headers of a preflight (CORS), and for a WebSocket: "
+        "without a token; for a WebSocket with a tampered one, too."
     )
     bad = (
         "From birth: nobody has said who asks. A WebSocket counts when it is opened, gRPC, another host, a page "

@@ -19,7 +19,7 @@ LONG: Final = b'--idchaos\r\nContent-Disposition: form-data; name="file"; filena
     b"x" * 48_000
 )
 """Longer than what gateways look through before they pass it on: a file that is uploaded."""
-LONG_QUERY: Final = f"?padding={'x' * 3_000}"
+LONG_QUERY: Final = f"?padding={'x' * 3_000}&next=/healthz"
 """Longer than what some rules are matched against, and shorter than what servers take."""
 FORGED: Final = f"%0D%0A{FORGED_LINE}"
 ODD: Final = {
@@ -36,11 +36,10 @@ ODD: Final = {
     "js_in_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix="?/1.js"),
     "health": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/health"),
     "metrics": Call(about=About(), lines=b"", decide=at_odd_request, suffix="/2/metrics"),
-    "health_in_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix="?next=/healthz"),
+    "health_in_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix=LONG_QUERY),
     "options": Call(about=About(), lines=b"", decide=at_service, method="OPTIONS"),
     "chunked": Call(about=About(), lines=CHUNKED, decide=at_odd_request, method="POST", body=b"{}"),
     "expect": Call(about=About(), lines=EXPECT, decide=at_odd_request, method="POST", body=b"{}"),
-    "long_query": Call(about=About(), lines=b"", decide=at_odd_request, suffix=LONG_QUERY),
     "long_body": Call(about=About(), lines=UPLOAD, decide=at_odd_request, method="POST", body=LONG),
     LINE_BREAK: Call(about=About(), lines=b"", decide=at_odd_request, suffix=f"/{FORGED}%20path?q={FORGED}%20query"),
     "propfind": Call(about=About(), lines=b"", decide=at_odd_request, method="PROPFIND"),
@@ -56,8 +55,8 @@ class OddRequest(TokenKind):
     made = (
         "An API asked by HTTP/1.0, by a whole URL, at a deeper path, at one with encoded dots or slashes, backslashes, "
         "`..;`, a parameter (`;v=1`), two slashes, or an end like that of a style sheet, a script, or a health check, "
-        "also in the query, with a query of 3,000 characters, with line breaks in path and query (whoever logs them so "
-        "breaks `log_lines_not_forged`), by OPTIONS and PROPFIND, with a body in chunks, with a file to upload, and "
+        "also in the query, which then is 3,000 characters long, with line breaks in path and query (whoever logs them "
+        "so breaks `log_lines_not_forged`), by OPTIONS and PROPFIND, with a body in chunks, with a file to upload, and "
         "with one that waits to be asked for (`Expect`): without a token."
     )
     bad = "From birth: nobody has said who asks. OPTIONS counts when the service itself has answered."
