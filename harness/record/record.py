@@ -208,6 +208,7 @@ def load(run_dir: Path | str) -> RunRecord:
     frame = by_decider(stored, (manifest.model_extra or {}).get("topology"))
     frame = rejudge(frame, facts(events, manifest.plan, faults))
     ended = [event for event in events if event.event == "run_ended"]
+    planned_s = sum(phase.duration_s for phase in manifest.plan.phases)
     return RunRecord(
         run_dir=str(run_dir),
         manifest=manifest,
@@ -221,7 +222,7 @@ def load(run_dir: Path | str) -> RunRecord:
         counts=_last_fields(events, "counts"),
         generator=_summary(events),
         cleanup=_cleanup(events),
-        damage=damage + more + lost(events, stored, telemetry),
+        damage=damage + more + lost(events, stored, telemetry, planned_s),
     )
 
 

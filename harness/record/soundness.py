@@ -27,6 +27,7 @@ LAST_STATUS: Final = 999
 """Of three digits, which is all that a status line has room for (RFC 9112 section 4)."""
 OVERTAKEN_S: Final = 0.5
 """Several threads write down what they see: one may have looked at the clock before another, and come after it."""
+WHOLE: Final = 0.95
 SILENT_S: Final = 10.0
 """States are told twice a second; what was asked at a stopped or starved machine comes a few seconds late."""
 TOLD_ONCE: Final = ("run_started", "load_started", "load_ended", "cleanup", "run_ended")
@@ -90,13 +91,19 @@ def _misjudged(samples: pd.DataFrame) -> Bools:
     return wrong
 
 
-def lost(events: tuple[Event, ...], samples: pd.DataFrame, telemetry: tuple[Telemetry, ...] = ()) -> tuple[str, ...]:
+def lost(
+    events: tuple[Event, ...],
+    samples: pd.DataFrame,
+    telemetry: tuple[Telemetry, ...] = (),
+    planned_s: float = 0.0,
+) -> tuple[str, ...]:
     """What of a run that says it was completed is not there any more, is there twice, or speaks against it: a reason
     each. Of one that was cut short nothing is said here: that it was is reason enough.
     """
     if not any(event.event == "run_ended" and event.text("status") == "completed" for event in events):
         return ()
-    return (*_untold(events), *_against(events), *_amiss(events, samples), *_silent(events, telemetry))
+    whole = (*_untold(events), *_cut(events, planned_s), *_against(events))
+    return (*whole, *_amiss(events, samples), *_silent(events, telemetry))
 
 
 def _untold(events: tuple[Event, ...]) -> Iterator[str]:
@@ -112,6 +119,14 @@ def _untold(events: tuple[Event, ...]) -> Iterator[str]:
         yield "the journal does not tell of each phase once that it began and that it ended"
     if any(later.at < earlier.at - OVERTAKEN_S for earlier, later in pairwise(events)):
         yield "the journal is not in the order of time"
+
+
+def _cut(events: tuple[Event, ...], planned_s: float) -> Iterator[str]:
+    """Whether the phases went on together for about as long as was planned: one may begin late, and ends on time."""
+    times = [event.at for event in events if event.event in ("phase_started", "phase_ended")]
+    lasted_s = max(times) - min(times) if times else 0.0
+    if lasted_s < WHOLE * planned_s:
+        yield f"its phases went on for {lasted_s:,.0f} s, of {planned_s:,.0f} s that were planned"
 
 
 def _against(events: tuple[Event, ...]) -> Iterator[str]:

@@ -190,6 +190,12 @@ def test_what_a_completed_run_does_not_leave_withholds_its_pass(told: list[dict[
     assert any(said in reason for reason in lost(events(told), frame()))
 
 
+@pytest.mark.parametrize(("planned_s", "said"), [(3.0, 0), (3.1, 0), (30.0, 1)])
+def test_a_completed_run_went_on_for_as_long_as_it_was_planned(planned_s: float, said: int) -> None:
+    found = lost(events(TOLD), frame(), planned_s=planned_s)
+    assert found == ("its phases went on for 3 s, of 30 s that were planned",) * said
+
+
 def test_of_a_run_that_was_cut_short_nothing_more_is_said() -> None:
     for status in ("aborted", "failed", "interrupted"):
         assert lost(events([*TOLD[:4], {"at": 101.0, "event": "run_ended", "status": status}]), frame()) == ()
