@@ -208,6 +208,8 @@ OF_GRANTS = (
     ("pushing_optional", "registrations_are_kept"),
     ("any_grant_type", "registrations_are_kept"),
     ("old_redirects_kept", "registrations_are_kept"),
+    # RFC 9449 section 10.
+    ("code_bound_to_no_key", "possession_is_proved"),
     # RFC 7519 section 4.1.2: a subject is compared letter by letter.
     ("subject_folded", "answers_are_ones_own"),
     ("client_of_another", "answers_are_ones_own"),
@@ -228,6 +230,7 @@ OF_GRANTS = (
     ("auth_time_of_refresh", "refreshes_speak_of_the_same_login"),
     # RFC 7239 section 8.1; CWE-942; RFC 9111 section 4.2.1.
     ("forwarded_host_believed", "metadata_are_its_own"),
+    ("metadata_kept_for_all", "metadata_are_its_own"),
     ("any_origin_with_credentials", "other_sites_read_nothing"),
     ("origin_reflected", "other_sites_read_nothing"),
     ("keys_kept_for_a_year", "key_sets_not_kept_long"),
@@ -299,8 +302,6 @@ OF_GRANTS = (
     ("session_handed_on", "users_are_who_logged_in"),
     ("login_form_sent_on", "passwords_not_sent_on"),
     ("silent_login_asks", "errors_bound_to_requests"),
-    # RFC 9449 section 10.
-    ("code_bound_to_no_key", "possession_is_proved"),
     # CWE-524, CWE-209, CWE-79, CWE-117, CWE-532; CVE-2025-31492: what a refusal says beside no, and logs.
     ("refusals_public", "answers_not_shared"),
     ("refusal_shows_trace", "errors_show_no_traces"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -71,6 +72,8 @@ class Asked:
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     url: str = field(default="", repr=False)
+    host: str = ""
+    """Under which name the IdP is asked, if not its own."""
 
 
 class Provider:
@@ -211,7 +214,10 @@ class Provider:
         if asked.form is not None:
             headers["Content-Type"] = _FORM
         body = urlencode(asked.form or ()).encode()
-        answer = site.send(site.head(asked.method, target + query, headers), body, replayable=False)
+        head = site.head(asked.method, target + query, headers)
+        if asked.host:
+            head = re.sub(rb"(?m)^Host: [^\r\n]*", f"Host: {asked.host}".encode(), head, count=1)
+        answer = site.send(head, body, replayable=False)
         self._look_through(
             answer, [*(asked.form or ()), *asked.query], headers, body=asked.endpoint not in _ANSWERED_WITH_IT
         )

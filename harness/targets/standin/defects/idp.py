@@ -104,6 +104,7 @@ IDP_ENDPOINTS = listed(
         "userinfo_shared": "Within half a second userinfo answers all users of a client alike.",
         "auth_time_of_refresh": "An ID token that a refresh gives says that its user has just logged in.",
         "forwarded_host_believed": "The metadata name whatever host a client says it was forwarded from.",
+        "metadata_kept_for_all": "For half a second the metadata are those of whoever asked, under whatever host name.",
         "any_origin_with_credentials": "Pages of any site may read every answer, with the user's cookies.",
         "keys_kept_for_a_year": "The key set says that it may be kept for a year.",
         "grace_gives_an_orphan": "Of two uses of one refresh token the second gives a family that nothing ends.",
