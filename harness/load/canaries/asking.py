@@ -66,7 +66,8 @@ class AskingDesk(Desk):
 
     def send(self, due: float) -> bool:
         """What it takes is made at once, so it is due when that is done."""
-        sent = [self._send() for _ in range(self._per_turn)]
+        # A load that is over waits for what is under way, and not for long.
+        sent = [self._send() for _ in range(self._per_turn) if not self.scene.stopping]
         return any(sent)
 
     def _send(self) -> bool:
