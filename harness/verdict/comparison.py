@@ -113,6 +113,11 @@ def compare(first: Run, second: Run, tolerance: Tolerance) -> Comparison:
         for fault in run.faults
         if not fault.effect_proved
     ]
+    unproved += [
+        ("the run", Change.UNKNOWN, f"{why} in {verdict.run_dir}")
+        for record, verdict in (first, second)
+        for why in (*record.damage, *(() if record.status == "completed" else (f"it was {record.status}",)))
+    ]
     told = [*unproved, *((each.name, each.change, each.reason) for each in objectives)]
     told += [(each.name, each.change, _of_invariant(each)) for each in invariants]
     return Comparison(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -128,6 +129,24 @@ def test_a_breach_is_worse_than_none_and_the_same_breach_is_not(
     asked = [((held, broken), Change.WORSE), ((broken, held), Change.NO_WORSE), ((broken, broken), Change.NO_WORSE)]
     for (before, after), change in asked:
         assert compare((record, before), (record, after), Tolerance()).invariants[0].change is change
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        ({"damage": ("3 samples were recorded, and 2 are there",)}, "3 samples were recorded, and 2 are there in "),
+        ({"status": "aborted"}, "it was aborted in "),
+    ],
+)
+def test_a_run_that_is_not_whole_is_neither_worse_nor_no_worse(
+    make_record: Make, make_plan: MakePlan, traffic: Traffic, spoilt: dict[str, Any], said: str
+) -> None:
+    whole = make_record(traffic(100, 130, 50.0), plan=make_plan([SERVED]))
+    for pair in ((whole, replace(whole, **spoilt)), (replace(whole, **spoilt), whole)):
+        first, second = ((record, judge_run(record)) for record in pair)
+        found = compare(first, second, Tolerance(share=0.02))
+        assert found.change is Change.UNKNOWN
+        assert any(said in reason for reason in found.reasons)
 
 
 def test_other_scenarios_are_not_compared(make_record: Make) -> None:
