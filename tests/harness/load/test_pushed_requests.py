@@ -15,7 +15,7 @@ BY_URL = next(ask for ask in PushedRequest.asks if ask.way == "by_url")
 PUSHED = Response(201, body=json.dumps({"request_uri": "urn:ietf:params:oauth:request_uri:1"}).encode())
 
 
-def used_by_another(*steps, code=None):
+def used_by_another(*steps, code=None, stopping=False, upkept=None):
     """What is decided where the other client's login takes these steps."""
 
     def log_in(client, user, observe, further):
@@ -31,9 +31,15 @@ def used_by_another(*steps, code=None):
             pushes=True,
             idp=SimpleNamespace(ask=lambda asked: PUSHED, code=log_in),
             bench=SimpleNamespace(observe=lambda step: True),
-            scene=SimpleNamespace(stopping=False),
+            scene=SimpleNamespace(stopping=stopping, upkeep=[].append if upkept is None else upkept.append),
         )
     )
+
+
+def test_what_the_end_of_the_load_cuts_short_is_counted_all_the_same():
+    refused, upkept = Step("authorize", Response(303), "deny", "invalid_request_uri"), []
+    assert used_by_another(refused, stopping=True, upkept=upkept) is None
+    assert upkept == [refused]
 
 
 @pytest.mark.parametrize(

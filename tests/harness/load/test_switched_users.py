@@ -38,6 +38,8 @@ class Party:
     def __init__(self, switched="bob", left=None, step=None):
         self.switched, self.left, self.step = switched, left, step
         self.scene = SimpleNamespace(endpoints=SimpleNamespace(users=(ALICE, BOB)), stopping=False)
+        self.upkept = []
+        self.scene.upkeep = self.upkept.append
         self.bench = SimpleNamespace(observe=lambda step: step.decision == "accept")
         self.user, self.idp, self.shown = ALICE, self, []
 
@@ -102,3 +104,12 @@ def test_what_is_altered_keeps_its_form():
     before = deepcopy(held)
     assert held.altered().header("http://127.0.0.1/") == {"Cookie": "session=AA.BA-A="}
     assert held == before
+
+
+@pytest.mark.parametrize(("decision", "stopping"), [("undecided", False), ("deny", True)])
+def test_a_step_that_is_no_sample_is_counted_all_the_same(decision, stopping):
+    step = Step("authorize", Response(302), decision, "")
+    party = Party(step=step)
+    party.scene.stopping = stopping
+    assert ASKS["prompt_login"].send(party) is None
+    assert party.upkept == [step]

@@ -49,8 +49,11 @@ def _login_scope(party: Party) -> Step | None:
 
     code = party.idp.code(asking, party.user, observe)
     if code is None:
-        refused = bool(steps) and (steps[-1].decision, steps[-1].endpoint) == ("deny", "authorize")
-        return steps[-1] if refused and not party.scene.stopping else None
+        refused = next((step for step in steps[-1:] if step.decision == "deny"), None)
+        if refused is None or (refused.endpoint == "authorize" and not party.scene.stopping):
+            return refused
+        party.scene.upkeep(refused)
+        return None
     return asked_for(party, client, code_form(code, code.verifier), scope=scope)
 
 

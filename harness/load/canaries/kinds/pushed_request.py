@@ -8,7 +8,7 @@ from dataclasses import replace
 from idchaos.load.canaries.asking import Ask, AskedKind
 from idchaos.load.canaries.base import new_name
 from idchaos.load.canaries.given import Form, asked_for, code_form
-from idchaos.load.canaries.party import Party, read
+from idchaos.load.canaries.party import LastStep, Party, read
 from idchaos.load.decide import at_idp, at_refusal, json_object
 from idchaos.load.idp.client import Step, challenge_of
 from idchaos.load.idp.provider import Asked
@@ -62,18 +62,14 @@ def _of_another(party: Party) -> Step | None:
     if client is None or other is None or party.user is None or not party.pushes:
         return None
     uri = _pushed(party, client, client.scope, verifier)
-    steps: list[Step] = []
-
-    def observe(step: Step) -> bool:
-        steps.append(step)  # the last one is the sample
-        return step.decision == "accept" and not party.scene.stopping
-
     if uri is None:
         return None
-    code = party.idp.code(other, party.user, observe, further={"request_uri": uri})
-    if not steps or party.scene.stopping:
+    watch = LastStep(party.scene)
+    code = party.idp.code(other, party.user, watch, further={"request_uri": uri})
+    last = watch.last
+    if last is None or party.scene.stopping:
+        watch.drop()
         return None
-    last = steps[-1]
     if code is not None or last.decision == "deny" or (last.decision == "undecided" and last.answer.status < 400):
         return last
     # A page that says no: where nobody knows whose request it is, there is nowhere to redirect to.

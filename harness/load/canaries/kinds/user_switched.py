@@ -36,7 +36,11 @@ def _switched(party: Party, held: Held) -> Code | Step | None:
     code = party.idp.code(held.client, other, observe, cookies=held.cookies, further=_ASKED_AGAIN)
     if code is not None:
         return code
-    return steps[-1] if steps and steps[-1].decision == "deny" and not party.scene.stopping else None
+    last = next((step for step in steps[-1:] if step.decision != "accept"), None)
+    if last is None or (last.decision == "deny" and not party.scene.stopping):
+        return last
+    party.scene.upkeep(last)
+    return None
 
 
 def _told(step: Step, told: object, wrong: object) -> Step:
