@@ -63,6 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(error.__cause__, BrokenPipeError):  # who reads no further needs no word
             sys.exit(ExitCode.HARNESS)
         _fail(str(error), ExitCode.HARNESS)
+    except SystemExit as error:  # of no command of ours, and an end without a verdict is none
+        _fail(f"the program was ended by what it had loaded (exit code {error.code})", ExitCode.HARNESS)
     except Exception as error:
         if (interrupted := interruption(error)) is not None:
             _fail(interrupted, ExitCode.INTERRUPTED)

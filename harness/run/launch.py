@@ -163,7 +163,7 @@ def _designed(scenario: Scenario[Any], settings: CommonSettings, request: Reques
             f"{name}={json.dumps(request.overrides[name], default=str)}" for name in culprits or request.overrides
         )
         raise UsageError(f"{named or scenario.name}: makes no sound experiment: {reason}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise broken_design(scenario, error) from error
 
 

@@ -128,7 +128,7 @@ def is_of_a_user(scenario: Scenario[Any]) -> bool:
     return not scenario.design.__module__.startswith("idchaos.")
 
 
-def broken_design(scenario: Scenario[Any], error: Exception) -> Exception:
+def broken_design(scenario: Scenario[Any], error: BaseException) -> BaseException:
     """What the error of a design is to its user: in a file of theirs bad input, in one of ours the error itself."""
     module = scenario.design.__module__
     if isinstance(error, UsageError) or not is_of_a_user(scenario):
@@ -165,18 +165,18 @@ def _read(source: Source) -> Scenario[Any]:
         scenario = source.load()
     except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # whoever ends the program while it is imported would end in a PASS
         raise _bad_code(source.where, error) from None
     if isinstance(scenario, Scenario):
         return scenario
     raise UsageError(f"{source.where}: {SCENARIO} should be a Scenario, and is {type(scenario).__name__}")
 
 
-def _bad_code(where: str, error: Exception) -> UsageError:
+def _bad_code(where: str, error: BaseException) -> UsageError:
     return UsageError(f"{_place(where, error)}: {_in_a_line(error)}")
 
 
-def _in_a_line(error: Exception) -> str:
+def _in_a_line(error: BaseException) -> str:
     """What went wrong in somebody's code; of a value that can't be, which it is, by its class and member."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
@@ -184,7 +184,7 @@ def _in_a_line(error: Exception) -> str:
     return f"{type(error).__name__}: {told(error)}"
 
 
-def _place(where: str, error: Exception) -> str:
+def _place(where: str, error: BaseException) -> str:
     """The file, with the line in it that led to the error."""
     if isinstance(error, SyntaxError) and error.filename == str(Path(where).absolute()):
         return f"{where}:{error.lineno}"

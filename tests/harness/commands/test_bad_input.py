@@ -187,6 +187,31 @@ def test_words_that_make_no_sense(words: tuple[str, ...], capsys: pytest.Capture
     assert said(capsys, *words)[0] == USAGE
 
 
+OWN = """
+import sys
+from idchaos.run.building import *
+SCENARIO = 1
+{}
+"""
+
+
+@pytest.mark.parametrize("ending", ["sys.exit()", "sys.exit(0)", "raise SystemExit(3)", "exit"])
+@pytest.mark.parametrize("words", [("run", "./own.py"), ("validate", "./own.py")], ids=" ".join)
+def test_a_scenario_that_ends_the_program_is_no_verdict(
+    ending: str, words: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "own.py").write_text(OWN.format(ending))
+    code, line = said(capsys, *words)
+    assert code == USAGE
+    assert line.startswith("idchaos: own.py")
+
+
+def test_an_end_from_within_is_no_verdict(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli.cli, "main", lambda **_how: sys.exit(0))
+    code, line = said(capsys, "list")
+    assert (code, "exit code 0" in line) == (HARNESS, True)
+
+
 @pytest.mark.parametrize("path", ["plain/x.toml", "locked/x.toml"])
 def test_a_path_that_can_not_be_written(path: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "plain").write_text("")
