@@ -113,10 +113,7 @@ canary that nobody was asked about since its revocation.
 """
 RIPENING_S: Seconds = 10.0
 """Ample time to make a canary anew that must be shown, or revoked, beside the time that caches have to forget it."""
-
-
-SELDOM = 3
-RARE = 5
+SELDOM, RARE = 3, 5
 
 
 class CanaryPlan(Value):

@@ -16,8 +16,6 @@ from tests.harness.commands.conftest import Idchaos
 
 pytestmark = pytest.mark.timeout(600)
 """A run takes half a minute, and is made up to three times where a machine is busy."""
-ATTEMPTS = 3
-"""So often a run is looked at whose verdict stands, and one of whose figures a busy machine withheld."""
 
 
 def the_run(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -98,23 +96,21 @@ def test_skew_within_the_leeway_passes_and_beyond_it_fails(
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize(("cache", "verdict", "code"), [(0.5, "PASS", 0), (18, "FAIL", 1)])
+@pytest.mark.parametrize(("cache", "verdict", "code"), [(0.5, "PASS", 0), (9, "FAIL", 1)])
 def test_revocation_is_felt_within_the_bound_or_the_run_fails(
     anywhere: Idchaos, cache: float, verdict: str, code: int
 ) -> None:
-    for _ in range(ATTEMPTS):
-        result = anywhere(
-            "run", "revocation_lag", "--json",
-            revocation__bound_s=4, gateway__revocation_cache_s=cache, tokens__access_ttl_s=60, revocation__rate=15,
-            load__canaries_per_kind=1.2,
-        )  # fmt: skip
-        run = the_run(result)
-        assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
-        # What was seen decides the longest lag at once; a quantile of so short a run may stay undecided.
-        told = {item["name"]: item["verdict"] for item in run["objectives"]}
-        if told["jwt_revocation_lag_max"] != "INCONCLUSIVE":
-            break  # else the machine was short of CPU, and a lag may be its doing
-    assert told["jwt_revocation_lag_max"] == verdict
+    result = anywhere(
+        "run", "revocation_lag", "--json",
+        revocation__bound_s=4, gateway__revocation_cache_s=cache, tokens__access_ttl_s=60, revocation__rate=15,
+        load__canaries_per_kind=1.2,
+    )  # fmt: skip
+    run = the_run(result)
+    assert (run["verdict"], result.returncode) == (verdict, code), run["reasons"]
+    told = {item["name"]: item["verdict"] for item in run["objectives"]}
+    # Of a longest lag a machine short of CPU withholds what it may have added; whoever is first asked after the bound,
+    # and accepts, was not kept waiting by it.
+    assert verdict in (told["jwt_revocation_lag_max"], told["jwt_revoked_after_rest"])
 
 
 @pytest.mark.e2e

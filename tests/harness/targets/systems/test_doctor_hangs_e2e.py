@@ -33,7 +33,7 @@ secret = {{ env = "BATCH_SECRET" }}
 id = "reporting"
 secret = {{ env = "BATCH_SECRET" }}
 [gateway]
-url = ["{gateway}", "{gateway}"]
+url = ["{gateway}", "{replica}"]
 [[route]]
 path = "/orders/1"
 audience = "orders"
@@ -52,11 +52,13 @@ undo = {{ url = "{hung}/start" }}
 
 
 @pytest.fixture
-def hung() -> Iterator[str]:
-    """Takes connections and never says a word."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    listener.close()
+def silent() -> Iterator[tuple[str, str]]:
+    """Two that take connections and never say a word."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=64) as one,
+        socket.create_server(("127.0.0.1", 0), backlog=64) as other,
+    ):
+        yield tuple(f"http://127.0.0.1:{each.getsockname()[1]}" for each in (one, other))  # type: ignore[misc]
 
 
 @pytest.fixture
@@ -108,8 +110,11 @@ def idp() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("hangs", ["idp", "idp is deaf", "gateway", "toxiproxy", "everything"])
-def test_it_is_done_in_time_and_names_what_hangs(hangs: str, hung: str, deaf: str, idp: str, tmp_path: Path) -> None:
-    where = {"idp": idp, "gateway": hung, "toxiproxy": hung, "hung": hung}
+def test_it_is_done_in_time_and_names_what_hangs(
+    hangs: str, silent: tuple[str, str], deaf: str, idp: str, tmp_path: Path
+) -> None:
+    hung, replica = silent
+    where = {"idp": idp, "gateway": hung, "replica": replica, "toxiproxy": hung, "hung": hung}
     if hangs in ("idp", "everything"):
         where["idp"] = hung
     if hangs == "idp is deaf":
