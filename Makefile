@@ -55,7 +55,9 @@ docker-test: $(READY)  ## Run what needs an engine, and scenarios on Docker with
 	@$(BIN)/python -m pytest -m 'docker or real_toxiproxy' tests || \
 		{ echo 'What failed is run once more:'; $(BIN)/python -m pytest \
 			-m 'docker or real_toxiproxy' --last-failed --last-failed-no-failures none tests; }
-	@$(BIN)/idchaos run $(SCENARIOS) $(ON_DOCKER) --rate 80 --set phases.recovery_s=10
+	@$(BIN)/idchaos run $(filter-out revocation_lag,$(SCENARIOS)) $(ON_DOCKER) --rate 60 --set phases.recovery_s=14
+	@$(BIN)/idchaos run revocation_lag $(ON_DOCKER) --rate 60 --set phases.recovery_s=14 \
+		--set load.canaries_per_kind=0.4 --set revocation.rate=11
 	@for topology in library introspection; do \
 		$(BIN)/idchaos run audience_confusion $(ON_DOCKER) --topology $$topology --rate 60 \
 			--set load.canaries_per_kind=1 || exit 1; \
