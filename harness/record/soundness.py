@@ -28,6 +28,7 @@ LAST_STATUS: Final = 999
 OVERTAKEN_S: Final = 0.5
 """Several threads write down what they see: one may have looked at the clock before another, and come after it."""
 WHOLE: Final = 0.95
+"""A completed run lasts for at least this share of its plan."""
 SILENT_S: Final = 10.0
 """States are told twice a second; what was asked at a stopped or starved machine comes a few seconds late."""
 TOLD_ONCE: Final = ("run_started", "load_started", "load_ended", "cleanup", "run_ended")

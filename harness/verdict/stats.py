@@ -26,9 +26,9 @@ from scipy import special
 from idchaos.verdict import clusters
 
 ALPHA = clusters.ALPHA
+"""Error probability on each side."""
 _CLOSE = 1e-9
 """Ranks that are no further apart are the same."""
-"""Error probability on each side."""
 BIN_S = 1.0
 """Samples due within the same bin of this length are one cluster."""
 MOST_NEEDED = 10**9
@@ -153,8 +153,8 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
         return low
     if function(high) >= 0:
         return high
-    while high - low > _CLOSE:
-        middle = (low + high) / 2
+    # Of millions there is no number between two neighbours that are further apart.
+    while high - low > _CLOSE and low < (middle := (low + high) / 2) < high:
         low, high = (middle, high) if function(middle) > 0 else (low, middle)
     return low
 

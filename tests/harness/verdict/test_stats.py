@@ -368,3 +368,9 @@ def test_what_a_phase_without_a_failure_could_have_missed() -> None:
     assert stats.could_have_missed(12) == pytest.approx(0.221, abs=1e-3)
     assert (1 - stats.could_have_missed(12)) ** 12 == pytest.approx(0.05)
     assert stats.could_have_missed(0) == 1.0
+
+
+@pytest.mark.parametrize("n", [1e7, 3e7, 1e9])
+def test_ranks_of_very_many_samples_are_found_where_numbers_are_far_apart(n: float) -> None:
+    low, high = stats.bounding_ranks(0.95, n)
+    assert 0.949 * n < low < 0.95 * n < high < 0.951 * n
